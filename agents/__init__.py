@@ -1,0 +1,1 @@
+"""The controllers, and the baselines that they must beat."""

@@ -1,0 +1,77 @@
+"""`Agent`: what searches. `PolicyAgent`: a controller that leaves a policy behind."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.problem import Problem
+from rl_designer.envs.search_spaces.base import SearchSpace
+
+
+class Agent(ABC):
+    """A search method. Deterministic, given its seed and the evaluations.
+
+    Args:
+        seed: of everything random in it.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed
+
+    @abstractmethod
+    def search(self, problem: Problem) -> None:
+        """Spends the problem's budget; returns when it is spent. The designs are in `problem.designs`."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A design drawn from a policy.
+
+    Attributes:
+        architecture: complete.
+        log_probability: natural logarithm of the policy's probability of its actions, at the temperature
+            that it was drawn with.
+        predicted_reward: what the controller expects of it, or None where it has no model.
+    """
+
+    architecture: Architecture
+    log_probability: float
+    predicted_reward: float | None = None
+
+
+class PolicyAgent(Agent):
+    """A controller that has a policy: it can be saved, loaded and sampled from."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Writes `policy.json` and `policy.safetensors`. Raises RuntimeError before any search."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, space: SearchSpace) -> Self:
+        """Reads what `save` wrote, for the same space with any data and any limits.
+
+        Raises:
+            ValueError: for a file that is missing, damaged or of another space.
+        """
+
+    @abstractmethod
+    def sample(
+        self,
+        n: int,
+        space: SearchSpace,
+        *,
+        seed: int = 0,
+        temperature: float = 1.0,
+        deterministic: bool = False,
+    ) -> list[Sample]:
+        """`n` designs from the policy, within the limits of `space`.
+
+        Args:
+            temperature: divides the logits; above 1 more various, below 1 more alike.
+            deterministic: the likeliest action at each step.
+        """

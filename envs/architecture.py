@@ -1,0 +1,91 @@
+"""`Layer` and `Architecture`: what a design is. No torch here."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+Option = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One decision of a design: a kind, and named options in alphabetical order.
+
+    `Layer.of("conv", width=16, kernel=3)` is the usual way to make one.
+    """
+
+    kind: str
+    options: tuple[tuple[str, Option], ...] = ()
+
+    @classmethod
+    def of(cls, kind: str, **options: Option) -> Self:
+        return cls(kind, tuple(sorted(options.items())))
+
+    def __getitem__(self, name: str) -> Option:
+        """The value of one option. Raises KeyError where the layer has no such option."""
+        for option, value in self.options:
+            if option == name:
+                return value
+        raise KeyError(f"a {self.kind} layer has no option {name!r}; it has {[n for n, _ in self.options]}")
+
+    def __str__(self) -> str:
+        inner = ", ".join(f"{name}={value}" for name, value in self.options)
+        return f"{self.kind}({inner})" if inner else self.kind
+
+    def to_dict(self) -> dict[str, Option]:
+        """JSON-ready: `{"kind": …, option: value, …}`."""
+        return {"kind": self.kind, **dict(self.options)}
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """The inverse of `to_dict`. Raises ValueError on anything else."""
+        if not isinstance(data, Mapping) or not isinstance(data.get("kind"), str):
+            raise ValueError(f"a layer must be an object with a text `kind`, got {str(data)[:80]!r}")
+        for name, value in data.items():
+            if not isinstance(name, str) or not isinstance(value, bool | int | float | str):
+                raise ValueError(f"a layer's option must be a number, a text or a truth value, got {name!r}")
+        return cls.of(data["kind"], **{name: value for name, value in data.items() if name != "kind"})
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A design of a search space; a prefix and a finished network are one type.
+
+    Attributes:
+        space: name of the search space.
+        layers: the layers taken so far.
+        complete: whether nothing can be added.
+    """
+
+    space: str
+    layers: tuple[Layer, ...] = ()
+    complete: bool = False
+
+    @cached_property
+    def digest(self) -> str:
+        """20 hexadecimal characters of SHA-256 over the canonical form: equal networks, equal digests."""
+        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+
+    def __str__(self) -> str:
+        return " → ".join(str(layer) for layer in self.layers) or "(empty)"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "space": self.space,
+            "layers": [layer.to_dict() for layer in self.layers],
+            "complete": self.complete,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """The inverse of `to_dict`. Raises ValueError on anything else."""
+        if not isinstance(data, Mapping):
+            raise ValueError(f"an architecture must be an object, got {type(data).__name__}")
+        space, layers, complete = data.get("space"), data.get("layers"), data.get("complete", True)
+        if not isinstance(space, str) or not isinstance(layers, list) or not isinstance(complete, bool):
+            raise ValueError("an architecture needs `space` (text), `layers` (list), `complete` (true or false)")
+        return cls(space, tuple(Layer.from_dict(layer) for layer in layers), complete)

@@ -1,0 +1,1 @@
+"""Embedded data files; see `README.md` in this folder for sources and licences."""

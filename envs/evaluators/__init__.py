@@ -1,0 +1,1 @@
+"""Evaluators: what turns an architecture into a measured evaluation."""

@@ -1,0 +1,66 @@
+"""`Evaluation`: what is known of a design once measured. `Evaluator`: what measures."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Protocol, Self
+
+from rl_designer.envs.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One measured design. There is no test figure: a reward can't see the test split.
+
+    Attributes:
+        val_accuracy: fraction of the validation split that is right, 0–1; None after a failure.
+        val_loss: mean cross-entropy on the validation split, in nats.
+        learning_curve: validation accuracy after each epoch, 0–1.
+        parameters: trainable parameters, a count.
+        macs: multiply-adds of one forward pass of one example, a count.
+        latency_seconds: measured time of one forward pass of one example.
+        training_seconds: wall time of the training.
+        epochs: epochs trained.
+        seed: the seed of weights and batches.
+        device: where it was trained, such as `cpu`.
+        failure: why there is no result, or None.
+    """
+
+    val_accuracy: float | None = None
+    val_loss: float | None = None
+    learning_curve: tuple[float, ...] = ()
+    parameters: int | None = None
+    macs: int | None = None
+    latency_seconds: float | None = None
+    training_seconds: float | None = None
+    epochs: int | None = None
+    seed: int | None = None
+    device: str | None = None
+    failure: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "learning_curve": list(self.learning_curve)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        known = {field.name for field in fields(cls)}
+        kept = {name: value for name, value in data.items() if name in known}
+        return cls(**{**kept, "learning_curve": tuple(kept.get("learning_curve", ()))})
+
+
+class Evaluator(Protocol):
+    """Measures architectures.
+
+    Attributes:
+        digest: a text that changes with everything that a result depends on besides the architecture:
+            data, split, settings. Two evaluators of one digest give the same evaluations.
+    """
+
+    @property
+    def digest(self) -> str: ...
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        """A batch of complete architectures in, their evaluations out, in the same order.
+
+        What can't be measured is an `Evaluation` with a `failure`; nothing is raised for a bad design.
+        """
+        ...

@@ -1,0 +1,147 @@
+"""`Problem`: what an agent is given to solve, and the one door from an agent to an evaluation."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.search_spaces.base import SearchSpace
+
+Reward = Callable[[Evaluation], float]
+
+DEFAULT_FAILURE_REWARD = -1.0
+_MOST_REPEATS = 20_000
+
+
+class BudgetSpent(Exception):
+    """Ends a search: the budget is spent, or the agent proposes nothing new any more."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a search may spend: distinct architectures, seconds, or both; None is without limit."""
+
+    evaluations: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.evaluations is not None and self.evaluations < 1:
+            raise ValueError(f"the budget must be at least 1 evaluation, got {self.evaluations}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise ValueError(f"the budget must be more than 0 seconds, got {self.seconds}")
+
+
+@dataclass(frozen=True)
+class Design:
+    """An evaluated architecture: what is stored, sampled, compared, reported.
+
+    Attributes:
+        reward: what the search is paid for it; the problem's failure reward where it failed.
+        index: how many distinct designs the run had asked for before this one.
+    """
+
+    architecture: Architecture
+    evaluation: Evaluation
+    reward: float
+    index: int
+
+
+class Problem:
+    """A space, an evaluator, a reward and a budget.
+
+    Args:
+        failure_reward: paid for a design that failed, and for an illegal action.
+        observer: called with each new design, in order, before the agent sees it.
+        clock: seconds, rising; for the budget in seconds.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        evaluator: Evaluator,
+        reward: Reward,
+        budget: Budget = Budget(),  # noqa: B008 (frozen)
+        *,
+        failure_reward: float = DEFAULT_FAILURE_REWARD,
+        observer: Callable[[Design], None] = lambda design: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.space = space
+        self.evaluator = evaluator
+        self.reward = reward
+        self.budget = budget
+        self.failure_reward = failure_reward
+        self.designs: list[Design] = []
+        self._observer = observer
+        self._clock = clock
+        self._started = clock()
+        self._known: dict[str, Design] = {}
+        self._repeats = 0
+
+    @property
+    def best(self) -> Design | None:
+        """The design with the highest reward that didn't fail, the earliest of equals."""
+        trained = [design for design in self.designs if design.evaluation.failure is None]
+        return max(trained, key=lambda design: design.reward, default=None)
+
+    @property
+    def remaining(self) -> int | None:
+        """Distinct architectures that may still be asked for; None is without limit."""
+        if self.budget.evaluations is None:
+            return None
+        return self.budget.evaluations - len(self.designs)
+
+    def seen(self, architecture: Architecture) -> bool:
+        """Whether asking for it again is free."""
+        return architecture.digest in self._known
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
+        """The designs of complete architectures, in order. Known ones are free.
+
+        Raises:
+            BudgetSpent: when new ones don't fit into the budget; those that still fit have been evaluated
+                and are in `designs`.
+            ValueError: for an architecture that is not complete.
+        """
+        fresh = self._fresh(architectures)
+        affordable = self._affordable(fresh)
+        if affordable:
+            evaluations = self.evaluator.evaluate(affordable)
+            for architecture, evaluation in zip(affordable, evaluations, strict=True):
+                self._record(architecture, evaluation)
+        if len(affordable) < len(fresh):
+            raise BudgetSpent(f"the budget is spent after {len(self.designs)} evaluations")
+        return [self._known[architecture.digest] for architecture in architectures]
+
+    def _fresh(self, architectures: Sequence[Architecture]) -> list[Architecture]:
+        fresh: dict[str, Architecture] = {}
+        for architecture in architectures:
+            if not architecture.complete:
+                raise ValueError(f"only a complete architecture can be evaluated, got the prefix {architecture}")
+            if architecture.digest not in self._known:
+                fresh.setdefault(architecture.digest, architecture)
+        self._repeats = 0 if fresh else self._repeats + len(architectures)
+        if self._repeats > _MOST_REPEATS:
+            raise BudgetSpent(f"nothing new was proposed in {_MOST_REPEATS:,} proposals in a row")
+        return list(fresh.values())
+
+    def _affordable(self, fresh: list[Architecture]) -> list[Architecture]:
+        if self.budget.seconds is not None and self._clock() - self._started >= self.budget.seconds:
+            return []
+        return fresh if self.remaining is None else fresh[: self.remaining]
+
+    def _paid(self, evaluation: Evaluation) -> float:
+        reward = float(self.reward(evaluation))
+        if not math.isfinite(reward):
+            name = getattr(self.reward, "__name__", repr(self.reward))
+            raise ValueError(f"a reward must be a finite number, got {reward} from {name} for {evaluation}")
+        return reward
+
+    def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:
+        reward = self.failure_reward if evaluation.failure is not None else self._paid(evaluation)
+        design = Design(architecture, evaluation, reward, len(self.designs))
+        self._known[architecture.digest] = design
+        self.designs.append(design)
+        self._observer(design)

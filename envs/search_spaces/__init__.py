@@ -1,0 +1,1 @@
+"""Search spaces: the legal designs. One file a space."""

@@ -1,0 +1,33 @@
+"""rl-designer: a controller that learns, by reinforcement, to design neural networks."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from rl_designer.version import __version__
+
+# In a checkout `envs/` and `agents/` lie beside this folder; an install puts them inside it.
+_here = Path(__file__).resolve().parent
+if not (_here / "envs").is_dir():
+    __path__.append(str(_here.parent))
+
+_PUBLIC = {
+    "Architecture": "rl_designer.envs.architecture",
+    "ArchitectureTable": "rl_designer.envs.architecture_table",
+    "Budget": "rl_designer.envs.problem",
+    "Design": "rl_designer.envs.problem",
+    "DesignEnv": "rl_designer.envs.design_env",
+    "DesignVecEnv": "rl_designer.envs.design_vec_env",
+    "Evaluation": "rl_designer.envs.evaluators.base",
+    "Layer": "rl_designer.envs.architecture",
+    "Problem": "rl_designer.envs.problem",
+    "SearchSpace": "rl_designer.envs.search_spaces.base",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

@@ -1,0 +1,6 @@
+"""The door: `python run.py …` is the installed command `rl-designer …`."""
+
+from rl_designer.cli import main
+
+if __name__ == "__main__":
+    main()
