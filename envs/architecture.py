@@ -87,5 +87,7 @@ class Architecture:
             raise ValueError(f"an architecture must be an object, got {type(data).__name__}")
         space, layers, complete = data.get("space"), data.get("layers"), data.get("complete", True)
         if not isinstance(space, str) or not isinstance(layers, list) or not isinstance(complete, bool):
-            raise ValueError("an architecture needs `space` (text), `layers` (list), `complete` (true or false)")
+            raise ValueError(
+                "an architecture needs `space` (text), `layers` (list), `complete` (true or false)"
+            )
         return cls(space, tuple(Layer.from_dict(layer) for layer in layers), complete)

@@ -62,7 +62,7 @@ class Problem:
         space: SearchSpace,
         evaluator: Evaluator,
         reward: Reward,
-        budget: Budget = Budget(),  # noqa: B008 (frozen)
+        budget: Budget = Budget(),
         *,
         failure_reward: float = DEFAULT_FAILURE_REWARD,
         observer: Callable[[Design], None] = lambda design: None,
@@ -119,7 +119,9 @@ class Problem:
         fresh: dict[str, Architecture] = {}
         for architecture in architectures:
             if not architecture.complete:
-                raise ValueError(f"only a complete architecture can be evaluated, got the prefix {architecture}")
+                raise ValueError(
+                    f"only a complete architecture can be evaluated, got the prefix {architecture}"
+                )
             if architecture.digest not in self._known:
                 fresh.setdefault(architecture.digest, architecture)
         self._repeats = 0 if fresh else self._repeats + len(architectures)

@@ -57,8 +57,8 @@ class SearchSpace(ABC):
     def action_of(self, step: int, layer: Layer | None) -> int:
         """The inverse of `layer`. Raises ValueError for a layer that the space doesn't have."""
 
-    def canonical(self, actions: tuple[int, ...]) -> tuple[int, ...]:
-        """The one spelling of the complete design that `actions` spells."""
+    def canonical(self, actions: Actions) -> Actions:
+        """The one spelling of each complete design, int64 [n, max_steps] in and out."""
         return actions
 
     # -- one design at a time ----------------------------------------------------------------------
@@ -89,7 +89,9 @@ class SearchSpace(ABC):
     def actions(self, architecture: Architecture) -> tuple[int, ...]:
         """The actions that spell an architecture. Raises ValueError where the space can't spell it."""
         if architecture.space != self.name:
-            raise ValueError(f"space {self.name!r} can't read an architecture of space {architecture.space!r}")
+            raise ValueError(
+                f"space {self.name!r} can't read an architecture of space {architecture.space!r}"
+            )
         actions = [self.action_of(step, layer) for step, layer in enumerate(architecture.layers)]
         if architecture.complete and self.masks(self._state(tuple(actions)))[0].any():
             actions.append(self.action_of(len(actions), None))
@@ -100,7 +102,8 @@ class SearchSpace(ABC):
         actions = tuple(actions)
         complete = not self.masks(self._state(actions))[0].any()
         if complete:
-            actions = self.canonical(actions)
+            row = self.canonical(self.pad([actions]))[0]
+            actions = tuple(row[row >= 0].tolist())
         layers = (self.layer(step, action) for step, action in enumerate(actions))
         return Architecture(self.name, tuple(layer for layer in layers if layer is not None), complete)
 
@@ -149,7 +152,7 @@ class SearchSpace(ABC):
 
     def architectures(self, actions: Actions) -> list[Architecture]:
         """The architectures of action rows, int64 [n, max_steps] padded with -1."""
-        return [self.architecture(row[row >= 0].tolist()) for row in actions]
+        return [self._known_architecture(row) for row in actions]
 
     # -- inside ------------------------------------------------------------------------------------
 
@@ -170,6 +173,21 @@ class SearchSpace(ABC):
         if len(self._memo) >= _MEMO_SIZE:
             self._memo.clear()
         self._memo[actions] = state
+
+    @cached_property
+    def _architectures(self) -> dict[bytes, Architecture]:
+        return {}
+
+    def _known_architecture(self, row: NDArray[np.int64]) -> Architecture:
+        # A policy asks for the same designs again and again; making one anew takes 40 µs.
+        key = row.tobytes()
+        architecture = self._architectures.get(key)
+        if architecture is None:
+            architecture = self.architecture(row[row >= 0].tolist())
+            if len(self._architectures) >= _MEMO_SIZE:
+                self._architectures.clear()
+            self._architectures[key] = architecture
+        return architecture
 
     def _state(self, actions: tuple[int, ...]) -> States:
         state = self._memo.get(actions)

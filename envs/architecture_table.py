@@ -1,0 +1,176 @@
+"""`ArchitectureTable`: a tabular benchmark as data, read from and written to one `.npz` file."""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.names import unknown_name
+
+FORMAT = "architecture-table/1"
+_MOST_BYTES = 2**31
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a search sees, and what is reported of the design it chose: two names of metrics."""
+
+    search: str
+    report: str
+
+
+@dataclass(frozen=True)
+class ArchitectureTable:
+    """Every measured design of a finite space.
+
+    Attributes:
+        decisions: name and options of each decision, in order.
+        architectures: uint8 [N, D], the option taken at each decision; no row twice.
+        metrics: name → float32 [N, repeats]; NaN where a value is missing.
+        metric_facts: name → unit, split, dataset, epochs, maximize, as the file states them.
+        tasks: what can be searched for.
+        canonical: int32 [N]; rows of one value are the same network.
+    """
+
+    name: str
+    title: str
+    source: str
+    decisions: tuple[tuple[str, tuple[str, ...]], ...]
+    architectures: NDArray[np.uint8]
+    metrics: Mapping[str, NDArray[np.float32]]
+    metric_facts: Mapping[str, Mapping[str, Any]]
+    tasks: Mapping[str, Task]
+    canonical: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+
+    def __post_init__(self) -> None:
+        _check_rows(self)
+        _check_metrics(self)
+        if len(self.canonical) == 0:
+            object.__setattr__(self, "canonical", np.arange(len(self.architectures), dtype=np.int32))
+        if self.canonical.shape != (len(self.architectures),):
+            raise ValueError(
+                f"`canonical` must have a value for each of {len(self.architectures)} rows, "
+                f"got {list(self.canonical.shape)}"
+            )
+
+    def task(self, name: str | None) -> Task:
+        """A task by name; None is allowed where there is only one. Raises ValueError otherwise."""
+        if name is None and len(self.tasks) == 1:
+            return next(iter(self.tasks.values()))
+        if name not in self.tasks:
+            if name is None:
+                raise ValueError(f"table {self.name!r} has several tasks; choose one of {sorted(self.tasks)}")
+            raise ValueError(unknown_name(f"task of table {self.name!r}", name, self.tasks))
+        return self.tasks[name]
+
+    def values(self, metric: str) -> NDArray[np.float64]:
+        """One value a row, float64 [N]: the mean over repeats; a percentage becomes a fraction 0–1, and what
+        is to be minimized changes its sign.
+        """
+        facts = self.metric_facts[metric]
+        values = self.metrics[metric].astype(np.float64).mean(axis=1)
+        values = values / 100 if facts.get("unit") == "percent" else values
+        return values if facts.get("maximize", True) or facts.get("unit") == "count" else -values
+
+    def save(self, path: Path) -> None:
+        """Writes the file, beside and renamed."""
+        meta = {
+            "format": FORMAT,
+            "name": self.name,
+            "title": self.title,
+            "source": self.source,
+            "decisions": [{"name": name, "options": list(options)} for name, options in self.decisions],
+            "metrics": {name: dict(facts) for name, facts in self.metric_facts.items()},
+            "tasks": {name: {"search": t.search, "report": t.report} for name, t in self.tasks.items()},
+        }
+        arrays: dict[str, Any] = {f"metric/{name}": values for name, values in self.metrics.items()}
+        beside = path.with_name(f".{path.name}.{os.getpid()}.npz")
+        np.savez_compressed(
+            beside,
+            meta=np.array(json.dumps(meta)),
+            architectures=self.architectures,
+            canonical=self.canonical,
+            **arrays,
+        )
+        beside.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Reads a table. Raises ValueError for a file that is missing or is no sound table."""
+        path = Path(path)
+        if not path.is_file():
+            raise ValueError(f"no such architecture table: {path}")
+        try:
+            arrays = _read_arrays(path)
+            return cls(**_fields(arrays))
+        except (KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is no architecture table ({FORMAT}): {error!r}") from error
+        except ValueError as error:
+            raise ValueError(f"{path} is no sound architecture table: {error}") from error
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > _MOST_BYTES:
+        raise ValueError(f"it unpacks to {size:,} bytes; at most {_MOST_BYTES:,} are read")
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    meta = json.loads(str(arrays["meta"]))
+    if meta.get("format") != FORMAT:
+        raise ValueError(f"`format` must be {FORMAT!r}, got {meta.get('format')!r}")
+    fields = {
+        "name": str(meta["name"]),
+        "title": str(meta.get("title", meta["name"])),
+        "source": str(meta.get("source", "")),
+        "decisions": tuple((str(d["name"]), tuple(map(str, d["options"]))) for d in meta["decisions"]),
+        "architectures": arrays["architectures"],
+        "metrics": {
+            name: np.asarray(arrays[f"metric/{name}"], np.float32).reshape(len(arrays["architectures"]), -1)
+            for name in meta["metrics"]
+        },
+        "metric_facts": meta["metrics"],
+        "tasks": {str(name): Task(t["search"], t["report"]) for name, t in meta["tasks"].items()},
+    }
+    if "canonical" in arrays:
+        fields["canonical"] = arrays["canonical"].astype(np.int32)
+    return fields
+
+
+def _check_rows(table: ArchitectureTable) -> None:
+    rows, decisions = table.architectures, table.decisions
+    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != len(decisions) or len(rows) == 0:
+        raise ValueError(
+            f"`architectures` must be uint8 [N, {len(decisions)}] with N ≥ 1, "
+            f"got {rows.dtype} {list(rows.shape)}"
+        )
+    for column, (name, options) in zip(rows.T, decisions, strict=True):
+        if len(options) == 0 or len(set(options)) < len(options):
+            raise ValueError(f"decision {name!r} must have options, each once, got {list(options)}")
+        if column.max() >= len(options):
+            raise ValueError(
+                f"decision {name!r} has {len(options)} options, but a row takes option {column.max()}"
+            )
+    if len(np.unique(rows, axis=0)) < len(rows):
+        raise ValueError("`architectures` must not have a row twice")
+
+
+def _check_metrics(table: ArchitectureTable) -> None:
+    if not table.tasks:
+        raise ValueError("a table must have at least one task")
+    for name, task in table.tasks.items():
+        for metric in (task.search, task.report):
+            if metric not in table.metrics:
+                raise ValueError(unknown_name(f"metric in task {name!r}:", metric, table.metrics))
+    for name, values in table.metrics.items():
+        if values.ndim != 2 or len(values) != len(table.architectures):
+            raise ValueError(f"metric {name!r} must be [N] or [N, repeats], got {list(values.shape)}")

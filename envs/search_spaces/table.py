@@ -1,0 +1,123 @@
+"""`TableSpace`: the rows of an architecture table, one decision a step."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.architecture import Layer
+from rl_designer.envs.architecture_table import ArchitectureTable
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
+
+
+class TableSpace(SearchSpace):
+    """The designs of an architecture table. An action is the index of an option.
+
+    A state is one number, the prefix's node in the tree of all rows, so that only prefixes that some row
+    completes can be reached; limits take rows out before the tree is made.
+
+    Args:
+        max_parameters: rows with more are left out; the table must have a metric `parameters`.
+        max_macs: the same with `macs`, or `flops` where there is no `macs`.
+
+    Raises:
+        ValueError: for a limit on a cost that the table lacks, or that no row keeps.
+    """
+
+    def __init__(
+        self, table: ArchitectureTable, *, max_parameters: int | None = None, max_macs: int | None = None
+    ) -> None:
+        self.table = table
+        self.name = f"table:{table.name}"
+        self.max_steps = len(table.decisions)
+        self.num_actions = max(len(options) for _, options in table.decisions)
+        self.action_features = np.eye(self.num_actions, dtype=np.float32)
+        legal = _legal_rows(table, max_parameters, max_macs)
+        self._grow_tree(table.architectures[legal].astype(np.int64), legal)
+        self._canonical_row = _first_of_each(table.canonical, legal)
+        self._option_index = [{o: i for i, o in enumerate(options)} for _, options in table.decisions]
+
+    def start(self, n: int) -> States:
+        return np.zeros((n, 1), dtype=np.int64)
+
+    def advance(self, states: States, actions: NDArray[np.int64]) -> States:
+        return self._children[states[:, 0], actions][:, None]
+
+    def masks(self, states: States) -> NDArray[np.bool_]:
+        return self._legal[states[:, 0]]
+
+    def layer(self, step: int, action: int) -> Layer:
+        name, options = self.table.decisions[step]
+        return Layer(name, (("option", options[action]),))
+
+    def action_of(self, step: int, layer: Layer | None) -> int:
+        if layer is None or step >= self.max_steps or layer.kind != self.table.decisions[step][0]:
+            raise ValueError(f"step {step} of space {self.name!r} has no decision {layer}")
+        option = str(layer["option"])
+        if option not in self._option_index[step]:
+            raise ValueError(unknown_name(f"option of {layer.kind!r}", option, self._option_index[step]))
+        return self._option_index[step][option]
+
+    def canonical(self, actions: Actions) -> Actions:
+        return self.table.architectures[self._canonical_row[self.rows(actions)]].astype(np.int64)
+
+    def rows(self, actions: Actions) -> NDArray[np.int64]:
+        """The table's row of each complete design, int64 [n]. `actions` is int64 [n, max_steps]."""
+        nodes = np.zeros(len(actions), dtype=np.int64)
+        for column in actions.T:
+            nodes = self._children[nodes, column]
+        return self._row_of_leaf[nodes - self._first_leaf]
+
+    @property
+    def distinct_rows(self) -> NDArray[np.int64]:
+        """One row for each distinct legal network, int64 [networks]."""
+        return np.unique(self._canonical_row[self._row_of_leaf])
+
+    def _grow_tree(self, designs: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+        """One node a prefix, numbered level by level; `_children` is int64 [nodes, num_actions], -1: none."""
+        nodes = np.zeros(len(designs), dtype=np.int64)
+        levels, first = [], 0
+        for column in designs.T:
+            size = nodes.max() + 1
+            edges, inverse = np.unique(nodes * self.num_actions + column, return_inverse=True)
+            children = np.full(size * self.num_actions, -1, dtype=np.int64)
+            children[edges] = first + size + np.arange(len(edges))
+            levels.append(children.reshape(size, self.num_actions))
+            nodes, first = inverse.reshape(-1), first + size
+        leaves = np.full((nodes.max() + 1, self.num_actions), -1, dtype=np.int64)
+        self._children = np.concatenate([*levels, leaves])
+        self._legal = self._children >= 0
+        self._first_leaf = first
+        self._row_of_leaf = rows[np.argsort(nodes)]
+
+
+def _legal_rows(
+    table: ArchitectureTable, max_parameters: int | None, max_macs: int | None
+) -> NDArray[np.int64]:
+    legal = np.ones(len(table.architectures), dtype=bool)
+    macs = "macs" if "macs" in table.metrics else "flops"
+    for limit, metric, option in (
+        (max_parameters, "parameters", "max_parameters"),
+        (max_macs, macs, "max_macs"),
+    ):
+        if limit is None:
+            continue
+        if metric not in table.metrics:
+            raise ValueError(
+                f"{option}={limit} needs the metric {metric!r}, which table {table.name!r} lacks; "
+                f"it has {sorted(table.metrics)}"
+            )
+        values = table.values(metric)
+        if not (values <= limit).any():
+            raise ValueError(f"{option}={limit:,} leaves no design: the smallest has {values.min():,.0f}")
+        legal &= values <= limit
+    if not legal.any():
+        raise ValueError(f"no design of table {table.name!r} keeps max_parameters and max_macs together")
+    return np.flatnonzero(legal)
+
+
+def _first_of_each(canonical: NDArray[np.int32], legal: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row of the table, the first legal row that is the same network; -1 where none is legal."""
+    groups, inverse = np.unique(canonical, return_inverse=True)
+    first = np.full(len(groups), -1, dtype=np.int64)
+    first[inverse.reshape(-1)[legal[::-1]]] = legal[::-1]
+    return first[inverse.reshape(-1)]
