@@ -1,0 +1,6 @@
+"""Data sets: a name or a path becomes arrays with a fixed train / validation / sealed test split."""
+
+from rl_designer.envs.datasets.catalogue import DATASETS, load_dataset
+from rl_designer.envs.datasets.dataset import Dataset, DatasetError, Kind, SealedTest
+
+__all__ = ["DATASETS", "Dataset", "DatasetError", "Kind", "SealedTest", "load_dataset"]

@@ -1,0 +1,87 @@
+"""`Dataset`: what a search trains and validates on, and the sealed test that it never sees."""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal, NoReturn, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["features", "signal", "image"]
+
+# Rank of one example's input: what it is, and the search space that is made for it.
+KINDS: dict[int, Kind] = {1: "features", 2: "signal", 3: "image"}
+SPACES: dict[Kind, str] = {"features": "mlp", "signal": "convnet1d", "image": "convnet"}
+
+
+class DatasetError(ValueError):
+    """What is wrong with a data set, in one line."""
+
+
+class SealedTest:
+    """The test split, behind one door. It has no repr of its contents and can't be pickled to a worker."""
+
+    __slots__ = ("__open",)
+
+    def __init__(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
+        self.__open = lambda: (x, y)
+
+    def open(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """`x`, float32 [n, *input_shape], and `y`, int64 [n]. For the final score of chosen winners only."""
+        return self.__open()
+
+    def __repr__(self) -> str:
+        return "SealedTest()"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a sealed test split can't be pickled; hand on `dataset.without_test()`")
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A classification data set, split and standardised with the training part's statistics.
+
+    Attributes:
+        name: for people.
+        x_train, x_val: float32 [n, *input_shape], zero mean and unit variance over the training part:
+            per feature, or per channel of signals and images.
+        y_train, y_val: int64 [n], classes from 0 to `num_classes` - 1.
+        class_names: what each class is called in the source, by class number.
+        sealed_test: the test part; None in a copy for workers.
+    """
+
+    name: str
+    x_train: NDArray[np.float32] = field(repr=False)
+    y_train: NDArray[np.int64] = field(repr=False)
+    x_val: NDArray[np.float32] = field(repr=False)
+    y_val: NDArray[np.int64] = field(repr=False)
+    class_names: tuple[str, ...] = field(repr=False)
+    sealed_test: SealedTest | None = field(repr=False)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(features,), (channels, length) or (channels, height, width)."""
+        return self.x_train.shape[1:]
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def kind(self) -> Kind:
+        """`features`, `signal` or `image`, by the rank of the input."""
+        return KINDS[len(self.input_shape)]
+
+    @cached_property
+    def digest(self) -> str:
+        """20 hexadecimal characters of SHA-256 over the training and validation arrays."""
+        digest = hashlib.sha256()
+        for array in (self.x_train, self.y_train, self.x_val, self.y_val):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()[:20]
+
+    def without_test(self) -> Self:
+        """The same data set without its test part, for handing to workers."""
+        return replace(self, sealed_test=None)

@@ -1,0 +1,191 @@
+"""Raw arrays become a `Dataset`: checked, read as one kind of input, split, standardised."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset, DatasetError, Kind, SealedTest
+from rl_designer.envs.datasets.labels import encode_labels
+from rl_designer.envs.datasets.splitting import split
+from rl_designer.envs.names import unknown_name
+
+Arrays = NDArray[Any]
+
+_CHUNK = 4096  # examples whose float64 copies are held at a time
+_CHANNELS_LAST = (1, 3)
+
+
+@dataclass(frozen=True)
+class RawData:
+    """What a reader found, before any split.
+
+    Attributes:
+        name: of the data set.
+        x, y: part (`train`, and perhaps `val` and `test`) to inputs, any number type, and labels.
+        where: the source as errors name it.
+        kind: what the inputs are where the source says it; then x has that kind's rank.
+    """
+
+    name: str
+    x: Mapping[str, Arrays]
+    y: Mapping[str, Arrays]
+    where: str
+    kind: Kind | None = None
+
+
+def prepare(raw: RawData, kind: Kind | None, seed: int) -> Dataset:
+    """Checks, splits and standardises. `kind` is how to read the inputs, None to take the only reading.
+
+    Raises:
+        DatasetError: for everything that is wrong with the arrays.
+    """
+    _check_lengths(raw)
+    x = {part: _numbers(values, f"{_called(raw, 'x', part)}") for part, values in raw.x.items()}
+    shape = _common_shape(x, raw)
+    native = _reading(shape, kind, raw)
+    y, class_names = encode_labels(raw.y, raw.where)
+    _check_counts(y, class_names, raw.where)
+    x = {part: values.reshape(len(values), *_with_channels(shape, native)) for part, values in x.items()}
+    for part in ("test", "val"):
+        if part not in x:
+            kept, cut = split(y["train"], seed, part)
+            x[part], y[part] = x["train"][cut], y["train"][cut]
+            x["train"], y["train"] = x["train"][kept], y["train"][kept]
+    ready = _standardised(x, raw.where)
+    ready = {part: _as_kind(values, native, kind, raw.where) for part, values in ready.items()}
+    sealed = SealedTest(ready["test"], y["test"])
+    return Dataset(raw.name, ready["train"], y["train"], ready["val"], y["val"], class_names, sealed)
+
+
+def check_kind(kind: str | None) -> None:
+    """Raises DatasetError for a kind that doesn't exist."""
+    if kind is not None and kind not in SPACES:
+        raise DatasetError(unknown_name("kind of input", kind, SPACES))
+
+
+def _called(raw: RawData, array: str, part: str) -> str:
+    return f"{array} of {raw.where}" if len(raw.x) == 1 else f"{array}_{part} of {raw.where}"
+
+
+def _check_lengths(raw: RawData) -> None:
+    for part, x in raw.x.items():
+        y = raw.y[part]
+        if x.ndim == 0 or y.ndim == 0 or len(x) == 0:
+            raise DatasetError(f"{_called(raw, 'x', part)} holds no examples")
+        if len(x) != len(y):
+            raise DatasetError(
+                f"{_called(raw, 'x', part)} has {len(x)} examples and its y has {len(y)}; they must be equal"
+            )
+
+
+def _numbers(x: Arrays, what: str) -> Arrays:
+    """The same array, where it holds finite numbers."""
+    if x.dtype.kind in "USO":
+        raise DatasetError(f"{what} must be numbers, got text (type {x.dtype})")
+    if x.dtype.kind not in "biuf":
+        raise DatasetError(f"{what} must be real numbers, got type {x.dtype}")
+    if x.dtype.kind == "f":
+        for start in range(0, len(x), _CHUNK):
+            finite = np.isfinite(x[start : start + _CHUNK])
+            if not finite.all():
+                place = np.argwhere(~finite)[0]
+                place[0] += start
+                raise DatasetError(f"{what} must be finite, got {x[tuple(place)]} at index {place.tolist()}")
+    return x
+
+
+def _common_shape(x: Mapping[str, Arrays], raw: RawData) -> tuple[int, ...]:
+    shape = x["train"].shape[1:]
+    for part, values in x.items():
+        if values.shape[1:] != shape:
+            raise DatasetError(
+                f"inputs of {raw.where} must have one shape, got {list(shape)} in training "
+                f"and {list(values.shape[1:])} in {part}"
+            )
+    if not 1 <= len(shape) <= 3 or 0 in shape:
+        raise DatasetError(
+            f"x of {raw.where} must be [n, features], [n, length], [n, channels, length], [n, height, width] "
+            f"or [n, channels, height, width], none of them 0, got {list(x['train'].shape)}"
+        )
+    return shape
+
+
+def _reading(shape: tuple[int, ...], kind: Kind | None, raw: RawData) -> Kind:
+    """What inputs of a shape are; `kind` decides where two readings fit."""
+    if len(shape) == 1:
+        return "signal" if kind == "signal" else "features"
+    if raw.kind is not None:
+        return raw.kind
+    if len(shape) == 3:
+        if shape[2] in _CHANNELS_LAST and shape[0] not in _CHANNELS_LAST:
+            raise DatasetError(
+                f"x of {raw.where} must be [n, channels, height, width], got [n, {str(shape)[1:-1]}], "
+                "which looks like channels last; save x.transpose(0, 3, 1, 2)"
+            )
+        return "image"
+    if kind == "image":
+        return "image"
+    if kind is not None or shape[0] == 1:
+        return "signal"
+    raise DatasetError(
+        f"x of {raw.where} has shape [n, {shape[0]}, {shape[1]}], which fits signals of {shape[0]} channels "
+        f"and grey images of {shape[0]} x {shape[1]}; --space convnet1d reads signals, --space convnet images"
+    )
+
+
+def _with_channels(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:
+    rank = {name: rank for rank, name in KINDS.items()}[kind]
+    return (1,) * (rank - len(shape)) + shape
+
+
+def _as_kind(x: NDArray[np.float32], native: Kind, kind: Kind | None, where: str) -> NDArray[np.float32]:
+    """Inputs of their own kind as the kind asked for. Everything can be flattened to features."""
+    if kind in (None, native):
+        return x
+    if kind == "features":
+        return x.reshape(len(x), -1)
+    raise DatasetError(
+        f"{where} holds {native}s of shape {list(x.shape[1:])}, which can't be read as {kind}s; "
+        f"use --space {SPACES[native]} or --space mlp"
+    )
+
+
+def _check_counts(y: Mapping[str, NDArray[np.int64]], class_names: tuple[str, ...], where: str) -> None:
+    needed = 1 + sum(part not in y for part in ("val", "test"))
+    counts = np.bincount(y["train"], minlength=len(class_names))
+    if counts.min() < needed:
+        scarce = int(counts.argmin())
+        examples = "1 example" if counts[scarce] == 1 else f"{counts[scarce]} examples"
+        raise DatasetError(
+            f"class {class_names[scarce]!r} of {where} has {examples}; each needs at least {needed}, "
+            "so that every part of the split has one"
+        )
+
+
+def _standardised(x: Mapping[str, Arrays], where: str) -> dict[str, NDArray[np.float32]]:
+    """Zero mean and unit variance over the training part, for each index of axis 1."""
+    mean, deviation = _statistics(x["train"])
+    deviation[deviation < 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0  # constant: stays, as zeros
+    ready = {part: np.empty(values.shape, np.float32) for part, values in x.items()}
+    for part, values in x.items():
+        for start in range(0, len(values), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            with np.errstate(over="ignore", invalid="ignore"):
+                ready[part][rows] = (values[rows] - mean) / deviation
+        if not np.isfinite(ready[part]).all():
+            raise DatasetError(f"the inputs of {where} are too large or too far apart to be standardised")
+    return ready
+
+
+def _statistics(x: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation over all axes but 1, float64, shaped to broadcast against x."""
+    axes = (0, *range(2, x.ndim))
+    count = x.size // x.shape[1]
+    chunks = [x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum(chunk.sum(axes, np.float64, keepdims=True) for chunk in chunks) / count
+        squares = sum(((chunk - mean) ** 2).sum(axes, np.float64, keepdims=True) for chunk in chunks)
+        return mean, np.sqrt(squares / count)

@@ -1,0 +1,38 @@
+"""Stratified splits by seed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.seeding import stream
+
+SHARE = 0.2  # of the whole for the test, then of the rest for validation
+
+
+def split(y: NDArray[np.int64], seed: int, part: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cuts a `SHARE` off, class by class; both parts in the order of the source.
+
+    Args:
+        y: int64 [n], classes from 0 up; each has at least two examples.
+        seed: of the choice within each class.
+        part: name of what is cut off; another part is another choice.
+
+    Returns:
+        Indices kept and indices cut off, int64, ascending. Each class is in both.
+    """
+    generator = stream(seed, "split", part)
+    order = generator.permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]
+    counts = np.bincount(y)
+    starts = np.cumsum(counts) - counts
+    taken = _quotas(counts)
+    cut = np.concatenate([order[start : start + n] for start, n in zip(starts, taken, strict=True)])
+    return np.setdiff1d(np.arange(len(y)), cut), np.sort(cut)
+
+
+def _quotas(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many to cut off each class: `SHARE` by largest remainder, at least one, and at least one stays."""
+    ideal = counts * SHARE
+    quotas = np.floor(ideal).astype(np.int64)
+    missing = round(counts.sum() * SHARE) - quotas.sum()
+    quotas[np.argsort(quotas - ideal, kind="stable")[:missing]] += 1
+    return np.clip(quotas, 1, counts - 1)
