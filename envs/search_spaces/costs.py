@@ -1,0 +1,129 @@
+"""Parameters, multiply-adds and shapes of an architecture, in closed form. No torch here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rl_designer.envs.architecture import Architecture, Layer, Option
+from rl_designer.envs.search_spaces.layer_kinds import KINDS, Effect, Shape, classifier, full_options
+
+MOST_INPUT_VALUES = 10**8
+MOST_CLASSES = 10**6
+_MOST_SIZE = 10**6
+
+DATA_OF_RANK = {
+    0: "features, shape (features,)",
+    1: "signals, shape (channels, length)",
+    2: "images, shape (channels, height, width)",
+}
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Attributes:
+    parameters: trainable parameters, a count.
+    macs: multiply-adds of one forward pass of one example, a count.
+    """
+
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class LayerSummary:
+    """One line of a network's table. `output_shape` is one example's; the counts are this layer's own.
+
+    The final classifier is shown as a layer of kind `classifier`.
+    """
+
+    layer: Layer
+    output_shape: tuple[int, ...]
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer where it stands: its options with the defaults filled in, the shape it gets, its effect."""
+
+    layer: Layer
+    options: dict[str, Option]
+    inputs: Shape
+    effect: Effect
+
+
+def input_of(input_shape: Sequence[int]) -> Shape:
+    """The shape of one example of the data.
+
+    Raises:
+        ValueError: for anything but (features,), (channels, length) or (channels, height, width), or sizes
+            out of range.
+    """
+    sizes = tuple(input_shape)
+    if len(sizes) not in (1, 2, 3):
+        raise ValueError(f"an input must be {'; '.join(DATA_OF_RANK.values())}; got the shape {sizes}")
+    total = 1
+    for size in sizes:
+        if int(size) != size or not 1 <= size <= _MOST_SIZE:
+            raise ValueError(
+                f"an input's sizes must be integers from 1 to {_MOST_SIZE:,}, got the shape {sizes}"
+            )
+        total *= int(size)
+    if total > MOST_INPUT_VALUES:
+        raise ValueError(f"an input may have at most {MOST_INPUT_VALUES:,} values, got the shape {sizes}")
+    return Shape(*(int(size) for size in sizes), rank=len(sizes) - 1)
+
+
+def check_classes(num_classes: int) -> None:
+    """Raises ValueError for a number of classes out of range."""
+    if not 2 <= num_classes <= MOST_CLASSES:
+        raise ValueError(f"a classifier needs 2 to {MOST_CLASSES:,} classes, got {num_classes}")
+
+
+def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[Step]:
+    """The layers one after the other, without the final classifier.
+
+    Raises:
+        ValueError: for an unknown layer, an option out of range, or a layer that can't stand where it does.
+    """
+    shape = input_of(input_shape)
+    for layer in architecture.layers:
+        kind, options = KINDS.get(layer.kind), full_options(layer)
+        assert kind is not None  # full_options has raised
+        if kind.role != "dropout" and (kind.role == "dense") != (shape.rank == 0):
+            needs = "a vector: put a global-pool before it" if kind.role == "dense" else "a map, not a vector"
+            raise ValueError(f"{layer} needs {needs}; it gets the shape {shape.sizes}")
+        if not kind.fits(shape, **options):
+            raise ValueError(f"{layer} does not fit the shape {shape.sizes} that it gets")
+        effect = kind.effect(shape, **options)
+        yield Step(layer, options, shape, effect)
+        shape = effect.outputs
+
+
+def describe(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> list[LayerSummary]:
+    """A network's table, layer by layer; with the final classifier where the architecture is complete.
+
+    Raises:
+        ValueError: as `trace`, and for a complete architecture that does not end in a vector.
+    """
+    check_classes(num_classes)
+    shape, summaries = input_of(input_shape), []
+    for step in trace(architecture, input_shape):
+        shape = step.effect.outputs
+        summaries.append(_summary(step.layer, step.effect))
+    if architecture.complete:
+        if shape.rank:
+            raise ValueError(f"a complete network needs a global-pool before its classifier: {architecture}")
+        summaries.append(
+            _summary(Layer.of("classifier", classes=num_classes), classifier(shape, num_classes))
+        )
+    return summaries
+
+
+def costs(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> Costs:
+    """The costs of an architecture; of a prefix, without a classifier. Raises as `describe`."""
+    summaries = describe(architecture, input_shape, num_classes)
+    return Costs(sum(line.parameters for line in summaries), sum(line.macs for line in summaries))
+
+
+def _summary(layer: Layer, effect: Effect) -> LayerSummary:
+    return LayerSummary(layer, effect.outputs.sizes, int(effect.parameters), int(effect.macs))

@@ -1,0 +1,226 @@
+"""`SpaceDefinition`: which layers a space offers, with which choices, how deep. Built in or a user's TOML."""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+from pathlib import Path
+from typing import Any, Self
+
+from rl_designer.envs.architecture import Layer, Option
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.search_spaces.layer_kinds import KINDS
+
+BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")
+
+MOST_LAYERS = 64
+MOST_CHOICES = 64
+MOST_ACTIONS = 2_000
+
+_MAP_KINDS = ("conv", "separable", "residual", "inverted-residual", "pool", "dropout", "global-pool", "dense")
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a space's data look like (`rank`: spatial dimensions of an input), and the kinds it may offer."""
+
+    rank: int
+    kinds: tuple[str, ...]
+    features: tuple[str, ...]
+
+
+FAMILIES: Mapping[str, Family] = {
+    "convnet": Family(2, _MAP_KINDS, _MAP_KINDS[:4]),
+    "convnet1d": Family(1, _MAP_KINDS, _MAP_KINDS[:4]),
+    "mlp": Family(0, ("dense", "residual-dense", "dropout"), ("dense", "residual-dense")),
+}
+
+Choices = tuple[tuple[str, tuple[Option, ...]], ...]
+
+
+@dataclass(frozen=True)
+class SpaceDefinition:
+    """A layer-by-layer space, without data or limits. `SpaceDefinition.of` is the usual way to make one.
+
+    Attributes:
+        name: part of the digest of every architecture of the space.
+        family: `convnet` (images), `convnet1d` (signals) or `mlp` (features).
+        max_layers: the most layers of a design, global pooling included, the final classifier not.
+        layers: the kinds with their options' choices, in the order of the actions.
+
+    Raises:
+        ValueError: for a definition that breaks a rule; one line.
+    """
+
+    name: str
+    family: str
+    max_layers: int
+    layers: tuple[tuple[str, Choices], ...]
+
+    def __post_init__(self) -> None:
+        _check_head(self.name, self.family, self.max_layers)
+        family = FAMILIES[self.family]
+        for kind, choices in self.layers:
+            if kind not in family.kinds:
+                raise ValueError(_of(self.name, unknown_name(f"{self.family} layer", kind, family.kinds)))
+            _check_choices(_of(self.name, f"layers.{kind}"), kind, choices)
+        _check_kinds(self.name, family, dict(self.layers))
+        actions = 1 + sum(prod(len(values) for _, values in choices) for _, choices in self.layers)
+        if actions > MOST_ACTIONS:
+            raise ValueError(
+                _of(self.name, f"at most {MOST_ACTIONS:,} actions, its choices make {actions:,}")
+            )
+
+    @classmethod
+    def of(cls, name: str, family: str, max_layers: int, layers: Mapping[str, Mapping[str, Any]]) -> Self:
+        """From plain mappings: kind → option → list of choices."""
+        return cls(
+            name,
+            family,
+            max_layers,
+            tuple(
+                (kind, tuple((option, tuple(values)) for option, values in choices.items()))
+                for kind, choices in layers.items()
+            ),
+        )
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """The inverse of `to_dict`. Raises ValueError, one line, for anything else."""
+        if not isinstance(data, Mapping):
+            raise ValueError(f"a space must be a table, got {type(data).__name__}")
+        known = ("name", "family", "max_layers", "layers")
+        for key in data:
+            if key not in known:
+                raise ValueError(f"space: {unknown_name('key', str(key), known)}")
+        for key in known:
+            if key not in data:
+                raise ValueError(f"a space needs the key {key!r}")
+        _check_tables(data["layers"])
+        return cls.of(data["name"], data["family"], data["max_layers"], data["layers"])
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """A user's space. See docs for the format: `name`, `family`, `max_layers`, and a table a kind such as
+        `[layers.conv]` with `kernel = [3, 5]`.
+
+        Raises:
+            ValueError: for a file that is missing, not TOML or not a legal space, or that takes the name of a
+                built-in one; one line with the file's name.
+        """
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ValueError(f"can't read the space file {path}: {error.strerror or error}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"the space file {path} is not TOML: {error}") from None
+        try:
+            definition = cls.from_dict(data)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+        if definition.name in BUILT_IN_NAMES:
+            raise ValueError(f"{path}: the name {definition.name!r} is a built-in space's; choose another")
+        return definition
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON- and TOML-ready."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "max_layers": self.max_layers,
+            "layers": {
+                kind: {option: list(values) for option, values in choices} for kind, choices in self.layers
+            },
+        }
+
+    @property
+    def digest(self) -> str:
+        """20 hexadecimal characters of SHA-256 over everything, the order of the actions included."""
+        canonical = json.dumps(self.to_dict(), separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+
+    @property
+    def rank(self) -> int:
+        """Spatial dimensions of an input: 0 features, 1 signals, 2 images."""
+        return FAMILIES[self.family].rank
+
+    def enumerate(self) -> list[Layer]:
+        """All layers, kind by kind, in the declared order; the last option changes fastest."""
+        return [
+            Layer.of(kind, **dict(zip([option for option, _ in choices], values, strict=True)))
+            for kind, choices in self.layers
+            for values in product(*(values for _, values in choices))
+        ]
+
+
+def _of(name: str, text: str) -> str:
+    return f"space {name!r}: {text}"
+
+
+def _check_head(name: Any, family: Any, max_layers: Any) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+        raise ValueError(
+            f"a space's name must be 1 to 64 lower-case letters, digits, '-' or '_', got {str(name)[:80]!r}"
+        )
+    if not isinstance(family, str) or family not in FAMILIES:
+        raise ValueError(_of(name, unknown_name("family", str(family), FAMILIES)))
+    fewest = 1 if FAMILIES[family].rank == 0 else 2
+    whole = isinstance(max_layers, int) and not isinstance(max_layers, bool)
+    if not whole or not fewest <= max_layers <= MOST_LAYERS:
+        rule = f"max_layers must be an integer from {fewest} to {MOST_LAYERS}"
+        raise ValueError(_of(name, f"{rule}, got {max_layers!r}"))
+
+
+def _check_tables(layers: Any) -> None:
+    if not isinstance(layers, Mapping):
+        raise ValueError(
+            f"`layers` must hold a table a kind, such as [layers.conv], got {str(layers)[:80]!r}"
+        )
+    for kind, choices in layers.items():
+        if not isinstance(choices, Mapping):
+            raise ValueError(f"layers.{kind} must be a table of options, got {str(choices)[:80]!r}")
+        for option, values in choices.items():
+            if not isinstance(values, list | tuple):
+                raise ValueError(
+                    f"layers.{kind}.{option} must be a list of choices such as [{values}], got {values!r}"
+                )
+
+
+def _check_choices(where: str, kind: str, choices: Choices) -> None:
+    rules = KINDS[kind].options
+    for option, values in choices:
+        if option not in rules:
+            raise ValueError(f"{where}: {unknown_name('option', option, rules)}")
+        if not 1 <= len(values) <= MOST_CHOICES:
+            raise ValueError(f"{where}.{option} must have 1 to {MOST_CHOICES} choices, got {len(values)}")
+        for value in values:
+            rules[option].check(f"{where}.{option}", value)
+        repeated = [value for value in values if values.count(value) > 1]
+        if repeated:
+            raise ValueError(f"{where}.{option} names the choice {repeated[0]!r} more than once")
+    given = [option for option, _ in choices]
+    for option, rule in rules.items():
+        if option not in given and rule.default is None:
+            raise ValueError(f"{where} needs the option {option!r}: {rule.rule}")
+
+
+def _check_kinds(name: str, family: Family, layers: dict[str, Choices]) -> None:
+    if not any(kind in layers for kind in family.features):
+        raise ValueError(_of(name, f"it needs at least one of the layers {', '.join(family.features)}"))
+    if family.rank == 0:
+        return
+    if "global-pool" not in layers:
+        remedy = '[layers.global-pool] operation = ["average", "max"]'
+        raise ValueError(_of(name, f"no network could end without a global-pool; add {remedy}"))
+    ends = dict(layers["global-pool"])["operation"]
+    for operation in dict(layers.get("pool", ())).get("operation", ()):
+        if all(end == operation for end in ends):
+            # Pooling twice by one operation is pooling once, so the mask forbids it.
+            other = "max" if operation == "average" else "average"
+            why = f"after pool {operation!r} no other global-pool could end the network"
+            raise ValueError(_of(name, f"{why}; let layers.global-pool offer {other!r} as well"))

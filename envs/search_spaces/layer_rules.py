@@ -1,0 +1,63 @@
+"""Which layer may follow which. What is left has one spelling a network; no rule here depends on data.
+
+A prefix is in one of a few contexts, and a layer leads to the next one:
+
+- `start` (maps) or `vector start` (features): only a feature block, or a dense one, may come first.
+- No dropout after a dropout. On maps, dropout drops whole channels, so that it commutes with pooling: no pool
+  after a dropout (the pool goes first), and no dropout right after a global-pool (it goes before).
+- No global-pool by the operation of a pool right before it, be there a dropout between them or not: the pool
+  would change nothing.
+- `stop` needs a vector, at least one layer that learns, and completes the design.
+"""
+
+from collections.abc import Mapping
+
+from rl_designer.envs.architecture import Layer
+from rl_designer.envs.search_spaces.layer_kinds import KINDS
+
+STOP = "stop"
+COMPLETE = "complete"
+
+_POOLS = {"pool max": "pooled by max", "pool average": "pooled by average"}
+_ENDS = {"global-pool max": "vector", "global-pool average": "vector"}
+
+# context: {what is added: the context after it}; anything else is illegal
+RULES: Mapping[str, Mapping[str, str]] = {
+    "start": {"feature": "features"},
+    "features": {"feature": "features", "dropout": "dropped", **_POOLS, **_ENDS},
+    "dropped": {"feature": "features", **_ENDS},
+    "pooled by max": {
+        "feature": "features",
+        "dropout": "pooled by max, dropped",
+        **_POOLS,
+        "global-pool average": "vector",
+    },
+    "pooled by average": {
+        "feature": "features",
+        "dropout": "pooled by average, dropped",
+        **_POOLS,
+        "global-pool max": "vector",
+    },
+    "pooled by max, dropped": {"feature": "features", "global-pool average": "vector"},
+    "pooled by average, dropped": {"feature": "features", "global-pool max": "vector"},
+    "vector": {"dense": "dense", STOP: COMPLETE},
+    "vector start": {"dense": "dense"},
+    "dense": {"dense": "dense", "dropout": "dense, dropped", STOP: COMPLETE},
+    "dense, dropped": {"dense": "dense", STOP: COMPLETE},
+    COMPLETE: {},
+}
+
+CONTEXTS = tuple(RULES)
+
+
+def still_a_map(context: str) -> bool:
+    """Whether a global-pool must still come."""
+    return any(token in _ENDS for token in RULES[context]) or context == "start"
+
+
+def token(layer: Layer | None) -> str:
+    """What the rules call a layer; None is the end of the design."""
+    if layer is None:
+        return STOP
+    role = KINDS[layer.kind].role
+    return f"{role} {layer['operation']}" if role in ("pool", "global-pool") else role

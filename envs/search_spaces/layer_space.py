@@ -1,0 +1,151 @@
+"""`LayerSpace`: networks built layer by layer, legal by construction, within limits."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.architecture import Layer
+from rl_designer.envs.search_spaces.base import SearchSpace, States
+from rl_designer.envs.search_spaces.costs import check_classes, input_of
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, still_a_map, token
+from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, tabulate
+
+# A limit that no sane network reaches; every sum below stays far from int64's end (see layer_tables).
+UNLIMITED = 10**18
+
+_SHAPE, _CONTEXT, _LAYERS, _PARAMETERS, _MACS = range(5)
+
+
+class LayerSpace(SearchSpace):
+    """One action is a whole layer with all of its choices; the last action is `stop`.
+
+    The rules of the mask:
+    - What may follow what: `layer_rules`. Kernels and strides no larger than the map, a pool only where more
+      than one position is left, and on a map of one position only the first global-pool (all are the same).
+    - Every legal prefix can be finished at once, by a global-pool where it is still a map, and `stop`, within
+      `max_parameters`, `max_macs` and `max_layers`. So a layer is legal exactly where its own costs and
+      the classifier's right after it still fit, and there is no dead end. A design that would be within a
+      limit only thanks to a narrower layer later on, but isn't at some prefix, is out of reach.
+
+    A state is [shape's index, context's index, layers, parameters, macs]. What depends on the shape
+    and the action alone is tabulated once, so masks cost a few lookups whatever the number of actions.
+
+    Args:
+        definition: kinds, choices, depth.
+        input_shape: of one example.
+        num_classes: width of the final linear classifier, which `stop` adds.
+        max_parameters: the most trainable parameters, or None.
+        max_macs: the most multiply-adds of one example's forward pass, or None.
+
+    Raises:
+        ValueError: for a limit out of range, or where not even a network of one feature layer fits the data
+            and the limits.
+    """
+
+    def __init__(
+        self,
+        definition: SpaceDefinition,
+        input_shape: Sequence[int],
+        num_classes: int,
+        *,
+        max_parameters: int | None = None,
+        max_macs: int | None = None,
+    ) -> None:
+        check_classes(num_classes)
+        self.definition = definition
+        self.name = definition.name
+        self.input_shape = tuple(int(size) for size in input_shape)
+        self.num_classes = num_classes
+        self.max_parameters = max_parameters
+        self.max_macs = max_macs
+        self._layers: tuple[Layer | None, ...] = (*definition.enumerate(), None)
+        self._index = {layer: action for action, layer in enumerate(self._layers)}
+        self.num_actions = len(self._layers)
+        self.max_steps = definition.max_layers + 1
+        self.action_features = action_features(definition)
+        self._make_context_tables()
+        self._make_shape_tables(tabulate(definition, input_of(input_shape), num_classes))
+
+    def start(self, n: int) -> States:
+        context = CONTEXTS.index("start" if self.definition.rank else "vector start")
+        return np.tile(np.array([0, context, 0, 0, 0], dtype=np.int64), (n, 1))
+
+    def advance(self, states: States, actions: NDArray[np.int64]) -> States:
+        shape, context = states[:, _SHAPE], states[:, _CONTEXT]
+        after = np.empty_like(states)
+        after[:, _SHAPE] = self._next_shape[shape, actions]
+        after[:, _CONTEXT] = self._next_context[context, actions]
+        after[:, _LAYERS] = states[:, _LAYERS] + (actions != self.num_actions - 1)
+        after[:, _PARAMETERS] = states[:, _PARAMETERS] + self._parameters[shape, actions]
+        after[:, _MACS] = states[:, _MACS] + self._macs[shape, actions]
+        return after
+
+    def masks(self, states: States) -> NDArray[np.bool_]:
+        shape = states[:, _SHAPE]
+        masks = self._most_layers[states[:, _CONTEXT]] >= states[:, _LAYERS, None]
+        masks &= self._most_parameters[shape] >= states[:, _PARAMETERS, None]
+        masks &= self._most_macs[shape] >= states[:, _MACS, None]
+        return masks
+
+    def layer(self, step: int, action: int) -> Layer | None:
+        return self._layers[action]
+
+    def action_of(self, step: int, layer: Layer | None) -> int:
+        action = self._index.get(layer)
+        # Equality is not enough: Python's 1, 1.0 and True are equal, and would be three digests.
+        if action is None or (self._layers[action] is not layer and str(self._layers[action]) != str(layer)):
+            raise ValueError(f"space {self.name!r} has no layer {layer}")
+        return action
+
+    # -- tables ------------------------------------------------------------------------------------
+
+    def _make_context_tables(self) -> None:
+        """`_next_context` [contexts, actions], and `_most_layers`: how many layers a prefix may have so that
+        the action is legal; -1 where the rules forbid it."""
+        shape = (len(CONTEXTS), self.num_actions)
+        self._next_context = np.zeros(shape, dtype=np.int64)
+        self._most_layers = np.full(shape, -1, dtype=np.int64)
+        tokens = [token(layer) for layer in self._layers]
+        for row, context in enumerate(CONTEXTS):
+            for action, added in enumerate(tokens):
+                after = RULES[context].get(added)
+                if after is not None:
+                    to_come = (self._layers[action] is not None) + still_a_map(after)
+                    self._next_context[row, action] = CONTEXTS.index(after)
+                    self._most_layers[row, action] = self.definition.max_layers - to_come
+
+    def _make_shape_tables(self, tables: ShapeTables) -> None:
+        """All [shapes, actions]: the shape after an action, its costs, and what a prefix may have cost so far
+        so that the action is legal; -1 where the action doesn't fit the shape."""
+        self._next_shape, self._parameters, self._macs = tables.after, tables.parameters, tables.macs
+        most = []
+        for name, limit, cost in (
+            ("max_parameters", self.max_parameters, tables.parameters_when_finished),
+            ("max_macs", self.max_macs, tables.macs_when_finished),
+        ):
+            if limit is not None and not 1 <= limit <= UNLIMITED:
+                raise ValueError(f"{name} must be from 1 to {UNLIMITED:.0e}, or None, got {limit}")
+            most.append(np.where(tables.fits, (UNLIMITED if limit is None else limit) - cost, -1))
+        self._most_parameters, self._most_macs = most
+        if not self.masks(self.start(1)).any():
+            raise ValueError(self._why_empty(tables))
+
+    def _why_empty(self, tables: ShapeTables) -> str:
+        first = self._most_layers[self.start(1)[0, _CONTEXT]] >= 0
+        first &= tables.fits[0]
+        if not first.any():
+            why = "its kernels or strides are larger than the data"
+            return f"no first layer of space {self.name!r} fits the shape {self.input_shape}: {why}"
+        limits = [
+            f"{name}={limit}"
+            for name, limit in (("max_parameters", self.max_parameters), ("max_macs", self.max_macs))
+            if limit is not None
+        ]
+        parameters = tables.parameters_when_finished[0, first].min()
+        macs = tables.macs_when_finished[0, first].min()
+        return (
+            f"no network of space {self.name!r} keeps {' and '.join(limits)} on the shape {self.input_shape}: "
+            f"the smallest has {parameters:,} parameters, the cheapest {macs:,} multiply-adds"
+        )

@@ -1,0 +1,148 @@
+"""What `LayerSpace` looks up: for each reachable shape and each action its effect and costs; action features.
+
+No sum overflows int64: kernels are at most 31, widths 4,096, inputs 10**8 values, so that one layer costs
+below 4 x 10**18 multiply-adds and a prefix at most 10**18.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.architecture import Layer
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.layer_kinds import KINDS, Shape, classifier, full_options
+
+_MOST_ENTRIES = 5_000_000
+
+Integers = NDArray[np.int64]
+_Group = tuple[str, slice, Mapping[str, NDArray[Any]]]  # kind, its slice of the actions, their options
+
+
+@dataclass(frozen=True)
+class ShapeTables:
+    """All int64 [shapes, actions], `fits` bool. Row 0 is the input's shape, the last action is `stop`.
+
+    Attributes:
+        after: index of the shape after an action.
+        parameters: what the action adds; `stop` adds nothing, the classifier is not in these.
+        macs: likewise.
+        parameters_when_finished: the action's own and those of a classifier right after it.
+        macs_when_finished: likewise.
+        fits: whether the action fits the shape.
+    """
+
+    after: Integers
+    parameters: Integers
+    macs: Integers
+    parameters_when_finished: Integers
+    macs_when_finished: Integers
+    fits: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The effect of every action on some shapes: `after` int64 [n, actions, 3], the rest [n, actions]."""
+
+    after: Integers
+    parameters: Integers
+    macs: Integers
+    fits: NDArray[np.bool_]
+
+
+def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> ShapeTables:
+    """The tables of a definition on data of one shape.
+
+    Raises:
+        ValueError: where the tables would be absurdly large.
+    """
+    layers = definition.enumerate()
+    groups = _groups(definition, layers)
+    start = (int(inputs.channels), int(inputs.height), int(inputs.width))
+    index: dict[tuple[int, ...], int] = {start: 0}
+    frontier: list[tuple[int, ...]] = [start]
+    parts: list[_Rows] = []
+    while frontier:
+        if len(index) * (len(layers) + 1) > _MOST_ENTRIES:
+            raise ValueError(f"space {definition.name!r} is too large: offer fewer widths or fewer actions")
+        rows = _effects(np.array(frontier, dtype=np.int64), groups, len(layers) + 1, definition.rank)
+        parts.append(rows)
+        reached = np.unique(rows.after[rows.fits], axis=0)
+        frontier = [shape for shape in map(tuple, reached.tolist()) if shape not in index]
+        index.update({shape: len(index) + i for i, shape in enumerate(frontier)})
+    return _joined(parts, index, num_classes)
+
+
+def _joined(parts: list[_Rows], index: dict[tuple[int, ...], int], num_classes: int) -> ShapeTables:
+    after = np.concatenate([rows.after for rows in parts])
+    fits = np.concatenate([rows.fits for rows in parts])
+    parameters = np.concatenate([rows.parameters for rows in parts])
+    macs = np.concatenate([rows.macs for rows in parts])
+    next_shape = np.zeros(fits.shape, dtype=np.int64)
+    next_shape[fits] = [index[shape] for shape in map(tuple, after[fits].tolist())]
+    end = classifier(Shape(after[:, :, 0]), num_classes)
+    return ShapeTables(next_shape, parameters, macs, parameters + end.parameters, macs + end.macs, fits)
+
+
+def _groups(definition: SpaceDefinition, layers: list[Layer]) -> list[_Group]:
+    groups: list[_Group] = []
+    first = 0
+    for kind, _ in definition.layers:
+        options = [full_options(layer) for layer in layers if layer.kind == kind]
+        arrays = {name: np.array([option[name] for option in options]) for name in KINDS[kind].options}
+        groups.append((kind, slice(first, first + len(options)), arrays))
+        first += len(options)
+    return groups
+
+
+def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int) -> _Rows:
+    after = np.repeat(shapes[:, None, :], num_actions, axis=1)
+    parameters, macs = np.zeros((2, len(shapes), num_actions), dtype=np.int64)
+    fits = np.ones((len(shapes), num_actions), dtype=np.bool_)
+    inputs = Shape(*(shapes[:, None, axis] for axis in range(3)), rank)
+    for kind, where, options in groups:
+        effect = KINDS[kind].effect(inputs, **options)
+        after[:, where, 0] = effect.outputs.channels
+        after[:, where, 1] = effect.outputs.height
+        after[:, where, 2] = effect.outputs.width
+        parameters[:, where] = effect.parameters
+        macs[:, where] = effect.macs
+        fits[:, where] = KINDS[kind].fits(inputs, **options)
+        if kind == "global-pool":
+            # On a map of one position all of them are the same, so only the first is a spelling.
+            fits[:, where.start + 1 : where.stop] &= inputs.positions > 1
+        if KINDS[kind].role == "dense":
+            fits[:, where] &= inputs.positions == 1
+    return _Rows(after, parameters, macs, fits)
+
+
+def action_features(definition: SpaceDefinition) -> NDArray[np.float32]:
+    """What each action is made of, float32 [actions, features]: the kind as one of many (`stop` is one);
+    each option that is a text or a truth value as one of many; each number as its logarithm,
+    scaled to -1 … 1 over the space's choices. Options that a kind lacks are 0. No two rows are equal.
+    """
+    layers = definition.enumerate()
+    kinds = [kind for kind, _ in definition.layers]
+    columns = [[float(layer.kind == kind) for layer in layers] + [0.0] for kind in kinds]
+    columns.append([0.0] * len(layers) + [1.0])
+    choices: dict[str, list[Any]] = {}
+    for _, options in definition.layers:
+        for name, values in options:
+            known = choices.setdefault(name, [])
+            known.extend(value for value in values if value not in known)
+    for name, values in choices.items():
+        given = [dict(layer.options).get(name) for layer in layers]
+        if isinstance(values[0], str | bool):
+            columns.extend([float(value == choice) for value in given] + [0.0] for choice in values)
+        else:
+            columns.append([_scaled(value, values) for value in given] + [0.0])
+    return np.array(columns, dtype=np.float32).T.copy()
+
+
+def _scaled(value: Any, values: list[Any]) -> float:
+    if value is None or len(values) == 1:
+        return 0.0
+    low, high = np.log(min(values)), np.log(max(values))
+    return float(2 * (np.log(value) - low) / (high - low) - 1)

@@ -1,0 +1,75 @@
+"""The search spaces by name. A layer-by-layer space is one definition and one line here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.search_spaces.convnet import CONVNET
+from rl_designer.envs.search_spaces.convnet1d import CONVNET1D
+from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, input_of
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.mlp import MLP
+
+# name: what it is in one line
+SPACES = {
+    "convnet": "convolutional networks for images, layer by layer",
+    "convnet1d": "convolutional networks for signals and series, layer by layer",
+    "mlp": "dense networks for tables of features, layer by layer",
+    "table": "the designs of an architecture table",
+}
+
+_DEFINITIONS = {definition.name: definition for definition in (CONVNET, CONVNET1D, MLP)}
+_DEFAULT_OF_RANK = {0: "mlp", 1: "convnet1d", 2: "convnet"}
+
+
+def space_definition(name_or_path: str | Path) -> SpaceDefinition:
+    """The definition of a layer-by-layer space: a name of `SPACES`, or the path of a user's `.toml`.
+
+    Raises:
+        ValueError: for an unknown name or a bad file; one line.
+    """
+    name = str(name_or_path)
+    if name.endswith(".toml"):
+        return SpaceDefinition.from_toml(name)
+    if name == "table":
+        raise ValueError(
+            "the space 'table' comes with an architecture table, not with a data set; name a table"
+        )
+    if name not in _DEFINITIONS:
+        raise ValueError(f"{unknown_name('space', name, _DEFINITIONS)} Or the path of a .toml file.")
+    return _DEFINITIONS[name]
+
+
+def default_space(input_shape: Sequence[int]) -> str:
+    """The name of the built-in space for data of a shape: (features,), (channels, length) or
+    (channels, height, width). Raises ValueError for any other.
+    """
+    return _DEFAULT_OF_RANK[input_of(input_shape).rank]
+
+
+def make_space(
+    name_or_path: str | Path,
+    input_shape: Sequence[int],
+    num_classes: int,
+    *,
+    max_parameters: int | None = None,
+    max_macs: int | None = None,
+) -> LayerSpace:
+    """A layer-by-layer space for data of one shape, within limits (None is without limit).
+
+    Args:
+        name_or_path: a built-in name, or the path of a user's `.toml`.
+        input_shape: of one example: (features,), (channels, length) or (channels, height, width).
+
+    Raises:
+        ValueError: for an unknown space, a bad file, data that doesn't fit the space, or limits within which
+            there is no network; one line.
+    """
+    definition, shape = space_definition(name_or_path), input_of(input_shape)
+    if definition.rank != shape.rank:
+        raise ValueError(
+            f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}, the data has the shape "
+            f"{shape.sizes}; the built-in space for that is {default_space(input_shape)!r}"
+        )
+    return LayerSpace(definition, input_shape, num_classes, max_parameters=max_parameters, max_macs=max_macs)
