@@ -70,7 +70,8 @@ def input_of(input_shape: Sequence[int]) -> Shape:
         total *= int(size)
     if total > MOST_INPUT_VALUES:
         raise ValueError(f"an input may have at most {MOST_INPUT_VALUES:,} values, got the shape {sizes}")
-    return Shape(*(int(size) for size in sizes), rank=len(sizes) - 1)
+    channels, height, width = (*(int(size) for size in sizes), 1, 1)[:3]
+    return Shape(channels, height, width, len(sizes) - 1)
 
 
 def check_classes(num_classes: int) -> None:
@@ -99,6 +100,20 @@ def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[St
         shape = effect.outputs
 
 
+def final_shape(architecture: Architecture, input_shape: Sequence[int]) -> Shape:
+    """The vector that a complete architecture's classifier gets.
+
+    Raises:
+        ValueError: as `trace`, and where it would get a map.
+    """
+    shape = input_of(input_shape)
+    for step in trace(architecture, input_shape):
+        shape = step.effect.outputs
+    if shape.rank:
+        raise ValueError(f"a complete network needs a global-pool before its classifier: {architecture}")
+    return shape
+
+
 def describe(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> list[LayerSummary]:
     """A network's table, layer by layer; with the final classifier where the architecture is complete.
 
@@ -106,16 +121,10 @@ def describe(architecture: Architecture, input_shape: Sequence[int], num_classes
         ValueError: as `trace`, and for a complete architecture that does not end in a vector.
     """
     check_classes(num_classes)
-    shape, summaries = input_of(input_shape), []
-    for step in trace(architecture, input_shape):
-        shape = step.effect.outputs
-        summaries.append(_summary(step.layer, step.effect))
+    summaries = [_summary(step.layer, step.effect) for step in trace(architecture, input_shape)]
     if architecture.complete:
-        if shape.rank:
-            raise ValueError(f"a complete network needs a global-pool before its classifier: {architecture}")
-        summaries.append(
-            _summary(Layer.of("classifier", classes=num_classes), classifier(shape, num_classes))
-        )
+        end = classifier(final_shape(architecture, input_shape), num_classes)
+        summaries.append(_summary(Layer.of("classifier", classes=num_classes), end))
     return summaries
 
 

@@ -282,7 +282,10 @@ def full_options(layer: Layer) -> dict[str, Option]:
         if name not in rules:
             raise ValueError(f"{layer.kind}: {unknown_name('option', name, rules)}")
         rules[name].check(f"{layer.kind}.{name}", value)
+    full: dict[str, Option] = {}
     for name, rule in rules.items():
-        if name not in given and rule.default is None:
+        value = given.get(name, rule.default)
+        if value is None:
             raise ValueError(f"a {layer.kind} layer needs the option {name!r}: {rule.rule}")
-    return {name: given.get(name, rule.default) for name, rule in rules.items()}
+        full[name] = value
+    return full

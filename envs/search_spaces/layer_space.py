@@ -146,6 +146,6 @@ class LayerSpace(SearchSpace):
         parameters = tables.parameters_when_finished[0, first].min()
         macs = tables.macs_when_finished[0, first].min()
         return (
-            f"no network of space {self.name!r} keeps {' and '.join(limits)} on the shape {self.input_shape}: "
+            f"no network of space {self.name!r} keeps {' and '.join(limits)} on shape {self.input_shape}: "
             f"the smallest has {parameters:,} parameters, the cheapest {macs:,} multiply-adds"
         )

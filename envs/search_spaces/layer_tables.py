@@ -101,7 +101,7 @@ def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int
     after = np.repeat(shapes[:, None, :], num_actions, axis=1)
     parameters, macs = np.zeros((2, len(shapes), num_actions), dtype=np.int64)
     fits = np.ones((len(shapes), num_actions), dtype=np.bool_)
-    inputs = Shape(*(shapes[:, None, axis] for axis in range(3)), rank)
+    inputs = Shape(shapes[:, None, 0], shapes[:, None, 1], shapes[:, None, 2], rank)
     for kind, where, options in groups:
         effect = KINDS[kind].effect(inputs, **options)
         after[:, where, 0] = effect.outputs.channels
@@ -132,12 +132,12 @@ def action_features(definition: SpaceDefinition) -> NDArray[np.float32]:
         for name, values in options:
             known = choices.setdefault(name, [])
             known.extend(value for value in values if value not in known)
-    for name, values in choices.items():
+    for name, offered in choices.items():
         given = [dict(layer.options).get(name) for layer in layers]
-        if isinstance(values[0], str | bool):
-            columns.extend([float(value == choice) for value in given] + [0.0] for choice in values)
+        if isinstance(offered[0], str | bool):
+            columns.extend([float(value == choice) for value in given] + [0.0] for choice in offered)
         else:
-            columns.append([_scaled(value, values) for value in given] + [0.0])
+            columns.append([_scaled(value, offered) for value in given] + [0.0])
     return np.array(columns, dtype=np.float32).T.copy()
 
 
