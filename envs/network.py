@@ -47,8 +47,8 @@ def build_network(
 
 
 def initialise(network: nn.Sequential, generator: torch.Generator) -> None:
-    """Kaiming-normal weights (He et al. 2015, arXiv:1502.01852) by fan-in, with gain 1 for the classifier (the
-    last module) and the gain of ReLU elsewhere; zero biases; norms as identity.
+    """Kaiming-normal weights (He et al. 2015, arXiv:1502.01852) by fan-in, with the gain of ReLU, or 1 for
+    the classifier, which is the last module; zero biases; norms as identity.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):

@@ -8,12 +8,12 @@ from rl_designer.envs.search_spaces.layer_kinds import KINDS, Effect, Shape, cla
 
 MOST_INPUT_VALUES = 10**8
 MOST_CLASSES = 10**6
-_MOST_SIZE = 10**6
+MOST_SIZE = 10**6
 
 DATA_OF_RANK = {
-    0: "features, shape (features,)",
-    1: "signals, shape (channels, length)",
-    2: "images, shape (channels, height, width)",
+    0: "features (features,)",
+    1: "signals (channels, length)",
+    2: "images (channels, height, width)",
 }
 
 
@@ -63,9 +63,9 @@ def input_of(input_shape: Sequence[int]) -> Shape:
         raise ValueError(f"an input must be {'; '.join(DATA_OF_RANK.values())}; got the shape {sizes}")
     total = 1
     for size in sizes:
-        if int(size) != size or not 1 <= size <= _MOST_SIZE:
+        if int(size) != size or not 1 <= size <= MOST_SIZE:
             raise ValueError(
-                f"an input's sizes must be integers from 1 to {_MOST_SIZE:,}, got the shape {sizes}"
+                f"an input's sizes must be integers from 1 to {MOST_SIZE:,}, got the shape {sizes}"
             )
         total *= int(size)
     if total > MOST_INPUT_VALUES:

@@ -1,4 +1,19 @@
-"""`SpaceDefinition`: which layers a space offers, with which choices, how deep. Built in or a user's TOML."""
+"""`SpaceDefinition`: which layers a space offers, with which choices, how deep. Built in or a user's TOML.
+
+A user's file:
+
+    name = "tiny-signals"
+    family = "convnet1d"            # or "convnet" (images), "mlp" (features)
+    max_layers = 5                  # the global-pool is one, the final classifier is not
+
+    [layers.conv]                   # an action adds a layer: one choice of every option
+    kernel = [3, 5]
+    width = [8, 16]
+    stride = [1, 2]                 # may be left out, like every option with a default in `layer_kinds`
+
+    [layers.global-pool]
+    operation = ["average", "max"]
+"""
 
 import hashlib
 import json
@@ -38,6 +53,12 @@ FAMILIES: Mapping[str, Family] = {
     "convnet1d": Family(1, _MAP_KINDS, _MAP_KINDS[:4]),
     "mlp": Family(0, ("dense", "residual-dense", "dropout"), ("dense", "residual-dense")),
 }
+
+
+def family_of(rank: int) -> str:
+    """The family, and the built-in space, for data of a spatial rank (0, 1 or 2)."""
+    return next(name for name, family in FAMILIES.items() if family.rank == rank)
+
 
 Choices = tuple[tuple[str, tuple[Option, ...]], ...]
 
@@ -105,14 +126,13 @@ class SpaceDefinition:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
-        """A user's space. See docs for the format: `name`, `family`, `max_layers`, and a table a kind such as
-        `[layers.conv]` with `kernel = [3, 5]`.
+        """A user's space, in the format above.
 
         Raises:
             ValueError: for a file that is missing, not TOML or not a legal space, or that takes the name of a
                 built-in one; one line with the file's name.
         """
-        path = Path(path)
+        path = Path(path).expanduser()
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -122,7 +142,7 @@ class SpaceDefinition:
         try:
             definition = cls.from_dict(data)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
         if definition.name in BUILT_IN_NAMES:
             raise ValueError(f"{path}: the name {definition.name!r} is a built-in space's; choose another")
         return definition

@@ -277,7 +277,8 @@ def full_options(layer: Layer) -> dict[str, Option]:
     """
     if layer.kind not in KINDS:
         raise ValueError(unknown_name("layer kind", layer.kind, KINDS))
-    rules, given = KINDS[layer.kind].options, dict(layer.options)
+    rules = KINDS[layer.kind].options
+    given: dict[str, Option | None] = dict(layer.options)
     for name, value in given.items():
         if name not in rules:
             raise ValueError(f"{layer.kind}: {unknown_name('option', name, rules)}")

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.search_spaces.base import SearchSpace, States
-from rl_designer.envs.search_spaces.costs import check_classes, input_of
-from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, check_classes, input_of
+from rl_designer.envs.search_spaces.definition import SpaceDefinition, family_of
 from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, still_a_map, token
 from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, tabulate
 
@@ -40,8 +40,8 @@ class LayerSpace(SearchSpace):
         max_macs: the most multiply-adds of one example's forward pass, or None.
 
     Raises:
-        ValueError: for a limit out of range, or where not even a network of one feature layer fits the data
-            and the limits.
+        ValueError: for data of another rank, a limit out of range, or where not even a network of one
+            feature layer fits the data and the limits.
     """
 
     def __init__(
@@ -54,9 +54,15 @@ class LayerSpace(SearchSpace):
         max_macs: int | None = None,
     ) -> None:
         check_classes(num_classes)
+        inputs = input_of(input_shape)
+        if inputs.rank != definition.rank:
+            raise ValueError(
+                f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}; the data's shape {inputs.sizes} "
+                f"is that of {DATA_OF_RANK[inputs.rank]}, for which there is {family_of(inputs.rank)!r}"
+            )
         self.definition = definition
         self.name = definition.name
-        self.input_shape = tuple(int(size) for size in input_shape)
+        self.input_shape = inputs.sizes
         self.num_classes = num_classes
         self.max_parameters = max_parameters
         self.max_macs = max_macs
@@ -66,7 +72,7 @@ class LayerSpace(SearchSpace):
         self.max_steps = definition.max_layers + 1
         self.action_features = action_features(definition)
         self._make_context_tables()
-        self._make_shape_tables(tabulate(definition, input_of(input_shape), num_classes))
+        self._make_shape_tables(tabulate(definition, inputs, num_classes))
 
     def start(self, n: int) -> States:
         context = CONTEXTS.index("start" if self.definition.rank else "vector start")

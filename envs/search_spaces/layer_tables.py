@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
+from rl_designer.envs.search_spaces.costs import MOST_SIZE
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_kinds import KINDS, Shape, classifier, full_options
 
-_MOST_ENTRIES = 5_000_000
+_MOST_ENTRIES = 2_000_000
 
 Integers = NDArray[np.int64]
 _Group = tuple[str, slice, Mapping[str, NDArray[Any]]]  # kind, its slice of the actions, their options
@@ -59,29 +60,37 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
         ValueError: where the tables would be absurdly large.
     """
     layers = definition.enumerate()
-    groups = _groups(definition, layers)
-    start = (int(inputs.channels), int(inputs.height), int(inputs.width))
-    index: dict[tuple[int, ...], int] = {start: 0}
-    frontier: list[tuple[int, ...]] = [start]
-    parts: list[_Rows] = []
-    while frontier:
-        if len(index) * (len(layers) + 1) > _MOST_ENTRIES:
-            raise ValueError(f"space {definition.name!r} is too large: offer fewer widths or fewer actions")
-        rows = _effects(np.array(frontier, dtype=np.int64), groups, len(layers) + 1, definition.rank)
+    groups, num_actions = _groups(definition, layers), len(layers) + 1
+    frontier = np.array([[inputs.channels, inputs.height, inputs.width]], dtype=np.int64)
+    known, parts = _keys(frontier), []
+    while len(frontier):
+        if len(known) * num_actions > _MOST_ENTRIES:
+            raise ValueError(
+                f"space {definition.name!r} is too large for data of shape {inputs.sizes}: "
+                f"{num_actions:,} actions on more than {len(known):,} shapes; offer fewer widths or strides"
+            )
+        rows = _effects(frontier, groups, num_actions, definition.rank)
         parts.append(rows)
-        reached = np.unique(rows.after[rows.fits], axis=0)
-        frontier = [shape for shape in map(tuple, reached.tolist()) if shape not in index]
-        index.update({shape: len(index) + i for i, shape in enumerate(frontier)})
-    return _joined(parts, index, num_classes)
+        reached = rows.after[rows.fits]
+        keys, first = np.unique(_keys(reached), return_index=True)
+        new = ~np.isin(keys, known)
+        frontier, known = reached[first[new]], np.concatenate([known, keys[new]])
+    return _joined(parts, known, num_classes)
 
 
-def _joined(parts: list[_Rows], index: dict[tuple[int, ...], int], num_classes: int) -> ShapeTables:
+def _keys(shapes: Integers) -> Integers:
+    """One number a shape, [..., 3] → [...]; sizes are at most 10**6."""
+    return (shapes[..., 0] * (MOST_SIZE + 1) + shapes[..., 1]) * (MOST_SIZE + 1) + shapes[..., 2]
+
+
+def _joined(parts: list[_Rows], known: Integers, num_classes: int) -> ShapeTables:
     after = np.concatenate([rows.after for rows in parts])
     fits = np.concatenate([rows.fits for rows in parts])
     parameters = np.concatenate([rows.parameters for rows in parts])
     macs = np.concatenate([rows.macs for rows in parts])
+    order = np.argsort(known)
     next_shape = np.zeros(fits.shape, dtype=np.int64)
-    next_shape[fits] = [index[shape] for shape in map(tuple, after[fits].tolist())]
+    next_shape[fits] = order[np.searchsorted(known, _keys(after[fits]), sorter=order)]
     end = classifier(Shape(after[:, :, 0]), num_classes)
     return ShapeTables(next_shape, parameters, macs, parameters + end.parameters, macs + end.macs, fits)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.convnet import CONVNET
 from rl_designer.envs.search_spaces.convnet1d import CONVNET1D
-from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, input_of
-from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.costs import input_of
+from rl_designer.envs.search_spaces.definition import SpaceDefinition, family_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.mlp import MLP
 
@@ -20,7 +20,6 @@ SPACES = {
 }
 
 _DEFINITIONS = {definition.name: definition for definition in (CONVNET, CONVNET1D, MLP)}
-_DEFAULT_OF_RANK = {0: "mlp", 1: "convnet1d", 2: "convnet"}
 
 
 def space_definition(name_or_path: str | Path) -> SpaceDefinition:
@@ -45,7 +44,7 @@ def default_space(input_shape: Sequence[int]) -> str:
     """The name of the built-in space for data of a shape: (features,), (channels, length) or
     (channels, height, width). Raises ValueError for any other.
     """
-    return _DEFAULT_OF_RANK[input_of(input_shape).rank]
+    return family_of(input_of(input_shape).rank)
 
 
 def make_space(
@@ -66,10 +65,5 @@ def make_space(
         ValueError: for an unknown space, a bad file, data that doesn't fit the space, or limits within which
             there is no network; one line.
     """
-    definition, shape = space_definition(name_or_path), input_of(input_shape)
-    if definition.rank != shape.rank:
-        raise ValueError(
-            f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}, the data has the shape "
-            f"{shape.sizes}; the built-in space for that is {default_space(input_shape)!r}"
-        )
+    definition = space_definition(name_or_path)
     return LayerSpace(definition, input_shape, num_classes, max_parameters=max_parameters, max_macs=max_macs)
