@@ -1,19 +1,58 @@
 """The data sets by name, and `load_dataset`: the one door to all of them."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from rl_designer.envs.datasets import embedded
 from rl_designer.envs.datasets.dataset import Dataset, DatasetError, Kind
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
 from rl_designer.envs.names import unknown_name
 
+
+class _Reader(NamedTuple):
+    """What reads a source, and which of `load_dataset`'s options it takes."""
+
+    function: str  # module:function, imported only when asked for
+    takes: tuple[str, ...] = ()
+
+    def read(self, *arguments: Any, **options: Any) -> RawData:
+        module, _, function = self.function.partition(":")
+        return getattr(import_module(f"rl_designer.envs.datasets.{module}"), function)(*arguments, **options)
+
+
 # name: what it is in one line
-DATASETS: dict[str, str] = {
+DATASETS: Mapping[str, str] = {
     "mnist1d": "5,000 signals of length 40, 10 classes; embedded, tells architectures apart",
+    "digits": "1,797 grey images of 8 x 8, 10 classes; embedded in scikit-learn",
+    "breast-cancer": "569 rows of 30 features, 2 classes; embedded in scikit-learn",
+    "wine": "178 rows of 13 features, 3 classes; embedded in scikit-learn",
+    "fashion-mnist": "70,000 grey images of 28 x 28, 10 classes; downloaded (31 MB) or in --data-folder",
+    "mnist": "70,000 grey images of 28 x 28, 10 classes; downloaded (12 MB) or in --data-folder",
+    "cifar10": "60,000 colour images of 32 x 32, 10 classes; downloaded (170 MB) or in --data-folder",
 }
 
-_EMBEDDED: dict[str, Callable[[], RawData]] = {"mnist1d": embedded.mnist1d}
+_NAMED = {
+    "mnist1d": _Reader("embedded:mnist1d"),
+    "digits": _Reader("embedded:digits"),
+    "breast-cancer": _Reader("embedded:breast_cancer"),
+    "wine": _Reader("embedded:wine"),
+    "fashion-mnist": _Reader("published:fashion_mnist", ("folder",)),
+    "mnist": _Reader("published:mnist", ("folder",)),
+    "cifar10": _Reader("published:cifar10", ("folder",)),
+}
+_BY_SUFFIX = {
+    ".npz": _Reader("npz_files:read_npz"),
+    ".csv": _Reader("csv_files:read_csv", ("target",)),
+    ".parquet": _Reader("parquet_files:read_parquet", ("target",)),
+}
+_FOLDER = _Reader("image_folders:read_images", ("image_size",))
+
+_OPTIONS = {
+    "target": "--target is for .csv and .parquet files",
+    "folder": "--data-folder is for data sets that are downloaded",
+    "image_size": "--image-size is for folders of images",
+}
 
 
 def load_dataset(
@@ -25,8 +64,57 @@ def load_dataset(
     folder: str | Path | None = None,
     image_size: int | None = None,
 ) -> Dataset:
-    """A data set by name or path."""
+    """A data set by name or path, split and standardised.
+
+    Where the source has a test part, that is the sealed test, and where it has a validation part, that is
+    the validation split. What is missing is cut off by `seed`, stratified by class: 20 % for the test, then
+    20 % of the rest for validation.
+
+    Args:
+        name: one of `DATASETS`, or the path of an `.npz`, `.csv` or `.parquet` file or of a folder of images
+            by class. A name goes before a path that is spelled the same; `./digits` is the path.
+        kind: how to read the inputs, where more than one reading fits: `features`, `signal` or `image`.
+            Everything can be read as features; rows of features can be read as a signal of one channel.
+        target: the column with the classes, of a table.
+        folder: where the original files of a published data set are, packed or unpacked.
+        image_size: height and width in pixels that images are resized to.
+
+    Raises:
+        DatasetError: one line on what is wrong and what would help.
+    """
     check_kind(kind)
-    if str(name) not in DATASETS:
-        raise DatasetError(unknown_name("data set", str(name), DATASETS))
-    return prepare(_EMBEDDED[str(name)](), kind, seed)
+    given = {"target": target, "folder": folder, "image_size": image_size}
+    options = {option: value for option, value in given.items() if value is not None}
+    reader = _NAMED.get(str(name)) or _reader_of_path(str(name))
+    for option in options:
+        if option not in reader.takes:
+            raise DatasetError(f"{_OPTIONS[option]}, not for {str(name)!r}")
+    arguments = () if str(name) in _NAMED else (Path(name),)
+    return prepare(reader.read(*arguments, **options), kind, seed)
+
+
+def _reader_of_path(name: str) -> _Reader:
+    path = Path(name)
+    if not name or not _exists(path):
+        raise _unknown(path, name)
+    if path.is_dir():
+        return _FOLDER
+    if path.suffix.lower() not in _BY_SUFFIX:
+        raise DatasetError(
+            f"{path.name!r} must end in one of {', '.join(_BY_SUFFIX)}, or be a folder of images by class"
+        )
+    return _BY_SUFFIX[path.suffix.lower()]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _unknown(path: Path, name: str) -> DatasetError:
+    if path.suffix.lower() in _BY_SUFFIX or len(path.parts) > 1:
+        return DatasetError(f"no such file or folder: {name!r}")
+    legal = unknown_name("data set", name, DATASETS)
+    return DatasetError(f"{legal} Or the path of an .npz, .csv or .parquet file or of a folder of images.")

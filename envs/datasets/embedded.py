@@ -14,3 +14,31 @@ def mnist1d() -> RawData:
     x = {part: arrays[f"x_{part}"][:, None, :] for part in ("train", "test")}
     y = {part: arrays[f"y_{part}"] for part in ("train", "test")}
     return RawData("mnist1d", x, y, "mnist1d", "signal")
+
+
+def digits() -> RawData:
+    """1,797 grey images of 8 x 8."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return RawData("digits", {"train": found.images[:, None]}, {"train": found.target}, "digits", "image")
+
+
+def breast_cancer() -> RawData:
+    """569 rows of 30 features, 2 classes."""
+    from sklearn.datasets import load_breast_cancer
+
+    return _table("breast-cancer", load_breast_cancer())
+
+
+def wine() -> RawData:
+    """178 rows of 13 features, 3 classes."""
+    from sklearn.datasets import load_wine
+
+    return _table("wine", load_wine())
+
+
+def _table(name: str, found: object) -> RawData:
+    names = tuple(map(str, found.target_names))  # type: ignore[attr-defined]
+    x, y = found.data, found.target  # type: ignore[attr-defined]
+    return RawData(name, {"train": x}, {"train": y}, name, "features", names)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset, DatasetError, Kind, SealedTest
+from rl_designer.envs.datasets.files import is_number
 from rl_designer.envs.datasets.labels import encode_labels
 from rl_designer.envs.datasets.splitting import split
 from rl_designer.envs.names import unknown_name
@@ -16,6 +17,7 @@ Arrays = NDArray[Any]
 
 _CHUNK = 4096  # examples whose float64 copies are held at a time
 _CHANNELS_LAST = (1, 3)
+_PLURALS: dict[Kind, str] = {"features": "features", "signal": "signals", "image": "images"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class RawData:
         x, y: part (`train`, and perhaps `val` and `test`) to inputs, any number type, and labels.
         where: the source as errors name it.
         kind: what the inputs are where the source says it; then x has that kind's rank.
+        class_names: what the classes are called, in their order, where the labels are only numbers.
     """
 
     name: str
@@ -34,6 +37,7 @@ class RawData:
     y: Mapping[str, Arrays]
     where: str
     kind: Kind | None = None
+    class_names: tuple[str, ...] | None = None
 
 
 def prepare(raw: RawData, kind: Kind | None, seed: int) -> Dataset:
@@ -47,6 +51,7 @@ def prepare(raw: RawData, kind: Kind | None, seed: int) -> Dataset:
     shape = _common_shape(x, raw)
     native = _reading(shape, kind, raw)
     y, class_names = encode_labels(raw.y, raw.where)
+    class_names = raw.class_names or class_names
     _check_counts(y, class_names, raw.where)
     x = {part: values.reshape(len(values), *_with_channels(shape, native)) for part, values in x.items()}
     for part in ("test", "val"):
@@ -83,8 +88,8 @@ def _check_lengths(raw: RawData) -> None:
 
 def _numbers(x: Arrays, what: str) -> Arrays:
     """The same array, where it holds finite numbers."""
-    if x.dtype.kind in "USO":
-        raise DatasetError(f"{what} must be numbers, got text (type {x.dtype})")
+    if x.dtype.kind in "US":
+        raise DatasetError(f"{what} must be numbers, got text ({_first_text(x)})")
     if x.dtype.kind not in "biuf":
         raise DatasetError(f"{what} must be real numbers, got type {x.dtype}")
     if x.dtype.kind == "f":
@@ -95,6 +100,14 @@ def _numbers(x: Arrays, what: str) -> Arrays:
                 place[0] += start
                 raise DatasetError(f"{what} must be finite, got {x[tuple(place)]} at index {place.tolist()}")
     return x
+
+
+def _first_text(x: Arrays) -> str:
+    """The first value that is no number, or the first of all, and where it stands."""
+    texts = x.astype(np.str_)
+    strange = (index for index, text in np.ndenumerate(texts) if not is_number(text))
+    index = next(strange, (0,) * x.ndim)
+    return f"{str(texts[index])[:40]!r} at index {list(index)}"
 
 
 def _common_shape(x: Mapping[str, Arrays], raw: RawData) -> tuple[int, ...]:
@@ -143,13 +156,14 @@ def _with_channels(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:
 
 def _as_kind(x: NDArray[np.float32], native: Kind, kind: Kind | None, where: str) -> NDArray[np.float32]:
     """Inputs of their own kind as the kind asked for. Everything can be flattened to features."""
-    if kind in (None, native):
+    if kind is None or kind == native:
         return x
     if kind == "features":
         return x.reshape(len(x), -1)
+    other = "convnet1d" if native == "features" else "mlp"
     raise DatasetError(
-        f"{where} holds {native}s of shape {list(x.shape[1:])}, which can't be read as {kind}s; "
-        f"use --space {SPACES[native]} or --space mlp"
+        f"{where} holds {_PLURALS[native]} of shape {list(x.shape[1:])}, which can't be read as "
+        f"{_PLURALS[kind]}; use --space {SPACES[native]} or --space {other}"
     )
 
 
