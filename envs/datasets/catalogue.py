@@ -1,5 +1,6 @@
 """The data sets by name, and `load_dataset`: the one door to all of them."""
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -114,7 +115,7 @@ def _exists(path: Path) -> bool:
 
 
 def _unknown(path: Path, name: str) -> DatasetError:
-    if path.suffix.lower() in _BY_SUFFIX or len(path.parts) > 1:
+    if path.suffix.lower() in _BY_SUFFIX or "/" in name or os.sep in name:
         return DatasetError(f"no such file or folder: {name!r}")
     legal = unknown_name("data set", name, DATASETS)
     return DatasetError(f"{legal} Or the path of an .npz, .csv or .parquet file or of a folder of images.")

@@ -38,9 +38,10 @@ def read_npz(path: Path) -> RawData:
         DatasetError: for a damaged file, missing arrays, or arrays that only pickle can read.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DatasetError(f"{named(path)} must hold x and y (np.savez), got a single array")
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DatasetError(f"{named(path)} must hold x and y (np.savez), got a single array")
+        with loaded as file:
             wanted = _wanted(file.files, path)
             return RawData(
                 path.stem,

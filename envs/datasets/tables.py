@@ -19,8 +19,8 @@ def target_position(columns: Sequence[str], target: str | None, where: str) -> i
             f"which column of {where} holds the classes? Say --target NAME. Columns: {listed(columns)}."
         )
     if target not in columns:
-        hint = " The first line must hold the names of the columns." if all(map(is_number, columns)) else ""
-        raise DatasetError(shortened(unknown_name(f"column of {where}", target, columns)) + hint)
+        hint = " The first line must hold the names of the columns." if any(map(is_number, columns)) else ""
+        raise DatasetError(f"{where}: {shortened(unknown_name('column', target, columns))}{hint}")
     repeated = [name for name in columns if columns.count(name) > 1]
     if repeated:
         raise DatasetError(f"{where} has two columns called {repeated[0]!r}; each needs its own name")
