@@ -19,10 +19,7 @@ DATA_OF_RANK = {
 
 @dataclass(frozen=True)
 class Costs:
-    """Attributes:
-    parameters: trainable parameters, a count.
-    macs: multiply-adds of one forward pass of one example, a count.
-    """
+    """Trainable parameters, and multiply-adds of one forward pass of one example; both are counts."""
 
     parameters: int
     macs: int
@@ -88,8 +85,8 @@ def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[St
     """
     shape = input_of(input_shape)
     for layer in architecture.layers:
-        kind, options = KINDS.get(layer.kind), full_options(layer)
-        assert kind is not None  # full_options has raised
+        options = full_options(layer)
+        kind = KINDS[layer.kind]
         if kind.role != "dropout" and (kind.role == "dense") != (shape.rank == 0):
             needs = "a vector: put a global-pool before it" if kind.role == "dense" else "a map, not a vector"
             raise ValueError(f"{layer} needs {needs}; it gets the shape {shape.sizes}")

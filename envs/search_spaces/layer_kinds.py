@@ -159,7 +159,8 @@ def classifier(inputs: Shape, num_classes: int) -> Effect:
 
 
 def _fits_convolution(inputs: Shape, *, kernel: Count, stride: Count, **others: Any) -> Any:
-    return ((kernel == 1) | (kernel <= inputs.side)) & (stride <= inputs.side)
+    # A stride beyond the kernel skips positions, and for kernel 1 it could stand at any of several layers.
+    return ((kernel == 1) | (kernel <= inputs.side)) & (stride <= kernel)
 
 
 def _fits_pool(inputs: Shape, **options: Any) -> Any:

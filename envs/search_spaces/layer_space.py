@@ -22,8 +22,9 @@ class LayerSpace(SearchSpace):
     """One action is a whole layer with all of its choices; the last action is `stop`.
 
     The rules of the mask:
-    - What may follow what: `layer_rules`. Kernels and strides no larger than the map, a pool only where more
-      than one position is left, and on a map of one position only the first global-pool (all are the same).
+    - What may follow what: `layer_rules`. Kernels no larger than the map, strides no larger than the kernel,
+      a pool only where it leaves more than one position, and on a map of one position only the first
+      global-pool (all are the same there).
     - Every legal prefix can be finished at once, by a global-pool where it is still a map, and `stop`, within
       `max_parameters`, `max_macs` and `max_layers`. So a layer is legal exactly where its own costs and
       the classifier's right after it still fit, and there is no dead end. A design that would be within a
@@ -57,7 +58,7 @@ class LayerSpace(SearchSpace):
         inputs = input_of(input_shape)
         if inputs.rank != definition.rank:
             raise ValueError(
-                f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}; the data's shape {inputs.sizes} "
+                f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}; the shape {inputs.sizes} "
                 f"is that of {DATA_OF_RANK[inputs.rank]}, for which there is {family_of(inputs.rank)!r}"
             )
         self.definition = definition
@@ -142,7 +143,7 @@ class LayerSpace(SearchSpace):
         first = self._most_layers[self.start(1)[0, _CONTEXT]] >= 0
         first &= tables.fits[0]
         if not first.any():
-            why = "its kernels or strides are larger than the data"
+            why = "its kernels are larger than the data"
             return f"no first layer of space {self.name!r} fits the shape {self.input_shape}: {why}"
         limits = [
             f"{name}={limit}"
