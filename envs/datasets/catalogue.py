@@ -115,7 +115,7 @@ def _exists(path: Path) -> bool:
 
 
 def _unknown(path: Path, name: str) -> DatasetError:
-    if path.suffix.lower() in _BY_SUFFIX or "/" in name or os.sep in name:
+    if path.suffix or "/" in name or os.sep in name:
         return DatasetError(f"no such file or folder: {name!r}")
     legal = unknown_name("data set", name, DATASETS)
     return DatasetError(f"{legal} Or the path of an .npz, .csv or .parquet file or of a folder of images.")

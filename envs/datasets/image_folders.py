@@ -18,6 +18,8 @@ _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _PART_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 _GREY_MODES = ("1", "L", "LA")
 _DEEP_MODES = ("I", "F")  # and I;16 in its spellings
+_EXIF_ORIENTATION = 0x0112
+_SIDES_SWAPPED = (5, 6, 7, 8)
 _LARGEST = 8 << 30  # bytes of all images as 32-bit floats
 
 
@@ -126,10 +128,14 @@ def _measured(file: Path, label: str) -> _Picture:
     with _open(file) as image:
         if image.mode in _DEEP_MODES or image.mode.startswith("I;"):
             raise DatasetError(f"image {str(file)!r} must have 8 bits a channel, got mode {image.mode}")
+        grey = image.mode in _GREY_MODES
         width, height = image.size
-        turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation: sides swapped
-        size = (width, height) if turned else (height, width)
-        return _Picture(file, label, size, image.mode in _GREY_MODES)
+        try:
+            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+        except Exception as reason:  # Pillow decodes a PNG to find its EXIF data
+            raise unreadable(file, "an image", reason) from reason
+        size = (width, height) if orientation in _SIDES_SWAPPED else (height, width)
+        return _Picture(file, label, size, grey)
 
 
 def _one_size(pictures: Sequence[_Picture], path: Path) -> tuple[int, int]:
@@ -150,8 +156,6 @@ def _pixels(pictures: Sequence[_Picture], channels: int, height: int, width: int
     for index, picture in enumerate(pictures):
         try:
             pixels[index] = _decoded(picture.path, channels, height, width)
-        except DatasetError:
-            raise
         except Exception as reason:  # decoders of many formats raise whatever they like
             raise unreadable(picture.path, "an image", reason) from reason
     return pixels

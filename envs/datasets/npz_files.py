@@ -38,10 +38,13 @@ def read_npz(path: Path) -> RawData:
         DatasetError: for a damaged file, missing arrays, or arrays that only pickle can read.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if not isinstance(loaded, np.lib.npyio.NpzFile):
-            raise DatasetError(f"{named(path)} must hold x and y (np.savez), got a single array")
-        with loaded as file:
+        with path.open("rb") as opened:
+            if not zipfile.is_zipfile(opened):
+                raise DatasetError(
+                    f"{named(path)} must be an .npz file as np.savez writes it, got another format"
+                )
+            opened.seek(0)
+            file = np.load(opened, allow_pickle=False)
             wanted = _wanted(file.files, path)
             return RawData(
                 path.stem,

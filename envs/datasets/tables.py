@@ -11,6 +11,8 @@ from rl_designer.envs.datasets.dataset import DatasetError
 from rl_designer.envs.datasets.files import is_number, listed, shortened
 from rl_designer.envs.names import unknown_name
 
+_GAPS = ("", "?", "-", "na", "n/a", "none", "null")  # what people write where nothing is known
+
 
 def target_position(columns: Sequence[str], target: str | None, where: str) -> int:
     """Where the target column stands. Raises DatasetError for columns that don't make a table of features."""
@@ -40,8 +42,15 @@ def bad_cell(where: str, row: str, column: str, value: str | None) -> DatasetErr
     Args:
         row: as people find it, such as `line 7`.
     """
-    if value is None or not value.strip():
-        return DatasetError(f"column {column!r} of {where} is empty in {row}; fill it or leave the row out")
+    if value is None or value.strip().lower() in _GAPS:
+        mark = f" ({value.strip()!r})" if value and value.strip() else ""
+        return DatasetError(
+            f"column {column!r} of {where} is empty{mark} in {row}; fill it or leave the row out"
+        )
+    if is_number(value.replace(",", ".", 1)) and "," in value:
+        return DatasetError(
+            f"column {column!r} of {where} holds {value!r} in {row}; write decimals with a point"
+        )
     if is_number(value):
         return DatasetError(f"column {column!r} of {where} must be finite, got {value.strip()} in {row}")
     return DatasetError(
