@@ -1,0 +1,1 @@
+"""The commands, one file each. A file imports what is heavy only when its command runs."""

@@ -1,0 +1,53 @@
+"""What the commands share: kinds of numbers, where output goes."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from rl_designer.quantities import parse_count, parse_seconds
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Parsed(click.ParamType):
+    """A number with a unit; what the parser raises becomes wrong usage."""
+
+    def __init__(self, name: str, parse: Callable[[object], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            option = param.opts[-1] if param is not None else self.name
+            raise click.UsageError(f"{option} {error}") from None
+
+
+COUNT = _Parsed("count", parse_count)
+SECONDS = _Parsed("time", parse_seconds)
+FOLDER = click.Path(path_type=Path)
+
+
+def output_options(command: Command) -> Command:
+    """`--json` and `--quiet`."""
+    command = click.option("--quiet", is_flag=True, help="No progress and no notes, only errors.")(command)
+    return click.option(
+        "--json", "as_json", is_flag=True, help="One JSON object on stdout, and nothing else there."
+    )(command)
+
+
+def print_json(data: dict[str, Any]) -> None:
+    """The one object that `--json` promises."""
+    sys.stdout.write(json.dumps(data, indent=2, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """A line for people, on stderr."""
+    if not quiet:
+        click.echo(text, err=True)

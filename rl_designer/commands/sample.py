@@ -1,0 +1,88 @@
+"""`sample`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rl_designer.commands.common import COUNT, FOLDER, note, output_options, print_json
+
+if TYPE_CHECKING:
+    from rl_designer.runs import RunFolder
+
+
+@click.command()
+@click.argument("folder", metavar="RUN", type=FOLDER)
+@click.option("-n", "n", type=COUNT, default=10, show_default=True, help="Designs to draw.")
+@click.option("--temperature", type=float, help="Above 1 more various, below 1 more alike.  [default: 1]")
+@click.option("--deterministic", is_flag=True, help="The likeliest action at each step.")
+@click.option("--unique", is_flag=True, help="Draw until all are distinct.")
+@click.option("--max-parameters", type=COUNT, help="Limit, such as 20k.  [default: the run's]")
+@click.option("--max-macs", type=COUNT, help="Limit on multiply-adds.  [default: the run's]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
+@click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
+@output_options
+def sample(
+    folder: Path, temperature: float | None, store: str | None, as_json: bool, quiet: bool, **options: Any
+) -> None:
+    """Draw designs from the policy of a trained RUN."""
+    from rl_designer.runs import RunFolder
+    from rl_designer.sampling import Draw, drawn_to_dict, sample_designs
+
+    if options["deterministic"] and temperature is not None:
+        raise click.UsageError("--deterministic and --temperature exclude each other")
+    if temperature is not None and not 0 < temperature < float("inf"):
+        raise click.UsageError(f"--temperature must be above 0, got {temperature}")
+    run = RunFolder.open(folder)
+    drawn = sample_designs(run, Draw(temperature=1.0 if temperature is None else temperature, **options))
+    if options["unique"] and len(drawn.samples) < options["n"]:
+        note(
+            f"only {len(drawn.samples):,} distinct designs were found; a higher --temperature finds more",
+            quiet,
+        )
+    data = drawn_to_dict(drawn, _seen(run, store, quiet))
+    if as_json:
+        print_json(data)
+    else:
+        _print(data, [sample.architecture for sample in drawn.samples])
+
+
+def _seen(run: "RunFolder", store: str | None, quiet: bool) -> set[str] | None:
+    """Digests of the run's designs; None where a run was taken away without its store."""
+    from rl_designer.store import Store, StoreError
+
+    try:
+        with Store(store or run.store_location, create=False) as opened:
+            return {d.design.architecture.digest for d in opened.designs(run.id)}
+    except StoreError as error:
+        if store is not None:
+            raise
+        note(f"which designs were seen before is not known: {error}", quiet)
+        return None
+
+
+def _print(data: dict[str, Any], architectures: list[Any]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from rl_designer.quantities import show_count
+    from rl_designer.report import terminal
+    from rl_designer.text import short_design
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("log-probability", "expected reward", "parameters", "multiply-adds", "seen"):
+        table.add_column(name, justify="right")
+    table.add_column("design", overflow="fold")
+    for row, architecture in zip(data["architectures"], architectures, strict=True):
+        expected = row["predicted_reward"]
+        table.add_row(
+            f"{row['log_probability']:.2f}",
+            "–" if expected is None else f"{expected:.4f}",
+            show_count(row["parameters"]),
+            show_count(row["macs"]),
+            {True: "yes", False: "no", None: "–"}[row["seen"]],
+            Text(short_design(architecture)),
+        )
+    console = terminal()
+    console.print(table)
+    console.print(Text(f"{data['distinct']:,} distinct; entropy about {data['entropy']:.2f} nats"))

@@ -1,0 +1,128 @@
+"""`train` and `resume`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rl_designer.commands.common import COUNT, FOLDER, SECONDS, note, output_options, print_json
+
+if TYPE_CHECKING:
+    from rl_designer.observers import Observer
+    from rl_designer.runs import RunFolder
+
+
+@click.command()
+@click.option(
+    "--data",
+    metavar="NAME|PATH",
+    help="Data set: a name (see `list datasets`), an .npz, .csv, .parquet "
+    "or a folder of images by class.  [default: mnist1d]",
+)
+@click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet.")
+@click.option("--data-folder", metavar="FOLDER", help="Where the original files of a published data set lie.")
+@click.option("--image-size", type=COUNT, help="Side in pixels that your own images are brought to.")
+@click.option("--table", metavar="FILE", help="Search on an architecture table instead of data.")
+@click.option("--task", metavar="NAME", help="Task on the table; may be left out where there is one.")
+@click.option(
+    "--space",
+    metavar="NAME|FILE.toml",
+    help="Search space (see `list spaces`), or your own.  [default: by the data's shape]",
+)
+@click.option("--agent", metavar="NAME", help="Who designs (see `list agents`).  [default: ppo]")
+@click.option(
+    "--evaluations",
+    type=COUNT,
+    help="Distinct designs to evaluate, the control's included.  "
+    "[default: 64, or no limit with --time-limit]",
+)
+@click.option("--time-limit", type=SECONDS, help="Such as 90s, 30m, 2h.")
+@click.option(
+    "--reward",
+    metavar="NAME|FILE.py:FUNCTION",
+    help="What a design is worth (see `list rewards`), or your own function.  [default: accuracy]",
+)
+@click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M.")
+@click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example.")
+@click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 15]")
+@click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]")
+@click.option("--device", metavar="NAME", help="auto, cpu, cuda …  [default: auto]")
+@click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
+@click.option(
+    "--control-share",
+    type=click.FloatRange(0, 0.9),
+    help="Part of the budget for random designs to "
+    "compare with.  [default: 0.25, nothing where the store has enough of them]",
+)
+@click.option("--no-control", is_flag=True, help="Compare with nothing.")
+@click.option("--failure-reward", type=float, help="What a failed design is worth.  [default: -1]")
+@click.option("--seed", type=int, help="Of everything random.  [default: 0]")
+@click.option("--run", "folder", type=FOLDER, help="Run folder to make.  [default: runs/DATA-AGENT-SEED]")
+@click.option(
+    "--store",
+    metavar="FILE|URL",
+    help="Where evaluations are kept for all runs: SQLite file or "
+    "SQLAlchemy URL.  [default: store.sqlite beside the run folder]",
+)
+@click.option("--tensorboard/--no-tensorboard", default=None, help="Write scalars.  [default: yes]")
+@click.option("--config", "config_file", type=FOLDER, help="TOML file with any of these; options win.")
+@output_options
+def train(
+    folder: Path | None,
+    config_file: Path | None,
+    no_control: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Search for good networks, and train the policy that designs them."""
+    from rl_designer.config import make_config, read_settings
+    from rl_designer.runs import check_free
+    from rl_designer.search import run_search
+
+    if no_control and options["control_share"] is not None:
+        raise click.UsageError("--no-control and --control-share exclude each other")
+    if no_control:
+        options["control_share"] = 0.0
+    file = {} if config_file is None else read_settings(config_file)
+    config = make_config(options, file, str(config_file))
+    if folder is not None:
+        check_free(folder)
+    with _observers(quiet, config.tensorboard) as observers:
+        result = run_search(config, folder, observers)
+    _show(result.folder, as_json, quiet)
+
+
+@click.command()
+@click.argument("folder", metavar="RUN", type=FOLDER)
+@output_options
+def resume(folder: Path, as_json: bool, quiet: bool) -> None:
+    """Go on with a run after any stop, as if it had never stopped."""
+    from rl_designer.runs import RunFolder
+    from rl_designer.search import resume_search
+
+    run = RunFolder.open(folder)
+    with _observers(quiet, run.config.tensorboard) as observers:
+        result = resume_search(folder, observers)
+    if result is None:
+        note(f"{folder} is finished already; nothing was left to do", quiet)
+    _show(run if result is None else result.folder, as_json, quiet)
+
+
+@contextmanager
+def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
+    from rl_designer.progress import progress_display
+    from rl_designer.tensorboard import TensorBoardLog
+
+    yield [progress_display()] * (not quiet) + [TensorBoardLog()] * tensorboard
+
+
+def _show(folder: "RunFolder", as_json: bool, quiet: bool) -> None:
+    from rl_designer.report import print_report, public_summary, read_run, terminal
+
+    if not quiet:
+        print_report(terminal(stderr=True), read_run(folder.path))
+    if as_json:
+        print_json(public_summary(folder))

@@ -1,0 +1,194 @@
+"""`SearchConfig`: everything that says what a search is, from options and from a TOML file, and back."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
+from rl_designer.errors import WrongUsage
+from rl_designer.quantities import parse_count, parse_seconds
+
+DEFAULT_DATA = "mnist1d"
+DEFAULT_EVALUATIONS = 64
+DEFAULT_CONTROL_SHARE = 0.25
+DEFAULT_EPOCHS = 15
+MOST_CONTROL_SHARE = 0.9
+LARGEST_SEED = 2**32 - 1
+
+Count = Annotated[int, BeforeValidator(parse_count)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds)]
+Name = Annotated[str, Field(min_length=1)]
+
+# What a search on an architecture table has no use for, since nothing is loaded and nothing is trained.
+_TRAINING_ONLY = (
+    "data",
+    "target",
+    "data_folder",
+    "image_size",
+    "space",
+    "epochs",
+    "workers",
+    "device",
+    "candidate_time_limit",
+)
+
+
+class SearchConfig(BaseModel):
+    """What a search is. Two runs of one config propose the same designs and end with the same policy.
+
+    A search is on data (`data`, `space`, `epochs` …) or on an architecture table (`table`, `task`).
+
+    Attributes:
+        data: name or path of a data set; `mnist1d` where neither it nor `table` is given.
+        target, data_folder, image_size: as `load_dataset` takes them.
+        table, task: path of an architecture table, and the task on it.
+        space: name of a search space or path of a TOML file; None takes the one made for the input.
+        evaluations: distinct architectures that may be evaluated, the control's included; 64 where there
+            is no `time_limit` either.
+        time_limit: seconds for the whole search.
+        candidate_time_limit: seconds for the training of one architecture.
+        epochs: of each training.
+        workers: processes that train at the same time; None for one a core. Doesn't change any result.
+        device: `auto`, `cpu`, `cuda` …
+        control_share: part of the budget that is spent on random designs, 0–0.9; 0 for no control.
+        failure_reward: paid for a design that failed.
+        store: path or SQLAlchemy URL of the store; None for `store.sqlite` beside the run folder.
+        tensorboard: whether scalars are written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    data: Name | None = None
+    target: Name | None = None
+    data_folder: Name | None = None
+    image_size: Count | None = None
+    table: Name | None = None
+    task: Name | None = None
+    space: Name | None = None
+    agent: Name = "ppo"
+    evaluations: Count | None = None
+    time_limit: Seconds | None = None
+    reward: Name = "accuracy"
+    max_parameters: Count | None = None
+    max_macs: Count | None = None
+    epochs: Count | None = None
+    workers: Count | None = None
+    device: Name | None = None
+    candidate_time_limit: Seconds | None = None
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
+    control_share: float = Field(default=DEFAULT_CONTROL_SHARE, ge=0, le=MOST_CONTROL_SHARE)
+    failure_reward: float = Field(default=DEFAULT_FAILURE_REWARD, allow_inf_nan=False)
+    store: Name | None = None
+    tensorboard: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        given = {name: value for name, value in given.items() if value is not None}
+        _check_together(given)
+        defaults: dict[str, Any] = {}
+        if "evaluations" not in given and "time_limit" not in given:
+            defaults["evaluations"] = DEFAULT_EVALUATIONS
+        if "table" not in given:
+            defaults |= {"data": DEFAULT_DATA, "epochs": DEFAULT_EPOCHS, "device": "auto"}
+        return defaults | given
+
+    @property
+    def agent_name(self) -> str:
+        """The agent without its options: `ppo` of `ppo:…`."""
+        return self.agent.partition(":")[0]
+
+    def to_toml(self) -> str:
+        """The config as TOML; `read_settings` and `make_config` read it back to an equal one."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+    def with_absolute_paths(self) -> Self:
+        """The same with paths that hold in every working directory: what a run folder keeps."""
+        reward_file, colon, function = self.reward.rpartition(":")
+        paths: dict[str, str | None] = {
+            "data_folder": _absolute(self.data_folder),
+            "table": _absolute(self.table),
+            "data": _absolute_if_there(self.data),
+            "space": _absolute_if_there(self.space),
+            "store": self.store if self.store is None or "://" in self.store else _absolute(self.store),
+        }
+        if reward_file.endswith(".py"):
+            paths["reward"] = f"{_absolute(reward_file)}{colon}{function}"
+        return self.model_copy(update=paths)
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """What a TOML file sets, not yet checked. Raises WrongUsage where it can't be read or is no TOML."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongUsage(f"can't read the config file {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongUsage(f"the config file {path} is no TOML: {error}") from error
+
+
+def make_config(
+    options: Mapping[str, Any], file: Mapping[str, Any] | None = None, name: str = "config"
+) -> SearchConfig:
+    """A config from options (None means not given), over the settings of a file called `name`.
+
+    Raises:
+        WrongUsage: for unknown settings, values out of range, settings that exclude each other.
+    """
+    given = {option: value for option, value in options.items() if value is not None}
+    file = file or {}
+    for key in file:
+        if key not in SearchConfig.model_fields:
+            raise WrongUsage(f"{name}: {unknown_name('setting', key, SearchConfig.model_fields)}")
+    try:
+        return SearchConfig.model_validate({**file, **given})
+    except ValidationError as error:
+        raise WrongUsage(_one_line(error, given, name)) from error
+
+
+def _check_together(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for settings that make no sense together."""
+    if "table" in given:
+        for name in _TRAINING_ONLY:
+            if name in given:
+                raise ValueError(
+                    f"--table and {_option(name)} exclude each other: nothing is trained on a table"
+                )
+    elif "task" in given:
+        raise ValueError("--task needs --table, which it is a task of")
+    if "target" in given and "data" not in given:
+        raise ValueError("--target needs --data, a path of your own file")
+
+
+def _one_line(error: ValidationError, options: Mapping[str, Any], name: str) -> str:
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    reason = str(cause) if cause else first["msg"]
+    if not first["loc"]:
+        return reason
+    key = str(first["loc"][0])
+    where = _option(key) if key in options else f"{name}: `{key}`"
+    if cause:
+        return f"{where} {reason}"
+    reason = reason.replace("Input should be", "must be").replace("String should have", "must have")
+    return f"{where} {reason}, got {str(first['input'])[:60]!r}"
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
+
+
+def _absolute_if_there(name: str | None) -> str | None:
+    return _absolute(name) if name is not None and Path(name).exists() else name

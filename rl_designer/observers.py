@@ -1,0 +1,70 @@
+"""`Observer`: what is told of a search as it goes, such as the progress display and TensorBoard's log."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.problem import Design
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is known as a search starts.
+
+    Attributes:
+        evaluations: of the agent and of the control together; None is without limit.
+        paid: how many of them are the control's.
+        seconds: limit of the whole search, or None.
+        done: designs that an earlier start of this run left behind.
+    """
+
+    folder: Path
+    title: str
+    space: str
+    agent: str
+    evaluations: int | None
+    paid: int
+    seconds: float | None
+    done: int = 0
+
+
+class Observer:
+    """Hears of a search. Every method may be left as it is."""
+
+    def started(self, start: Start) -> None:
+        """Once, before the first evaluation."""
+
+    def evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
+        """As soon as an evaluation is known; `stored`: by the store, from before."""
+
+    def designed(self, design: Design, source: str) -> None:
+        """With each new design once it is paid, in order; `source` is `agent` or `control`."""
+
+    def closed(self) -> None:
+        """Once, whatever happened."""
+
+
+class Observers(Observer):
+    """Several as one."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = tuple(observers)
+
+    def started(self, start: Start) -> None:
+        self._tell("started", start)
+
+    def evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
+        self._tell("evaluated", architecture, evaluation, stored)
+
+    def designed(self, design: Design, source: str) -> None:
+        self._tell("designed", design, source)
+
+    def closed(self) -> None:
+        self._tell("closed")
+
+    def _tell(self, method: str, *arguments: Any) -> None:
+        for observer in self._observers:
+            getattr(observer, method)(*arguments)

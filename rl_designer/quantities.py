@@ -1,0 +1,61 @@
+"""Counts and durations as people write them: `100k`, `1.5M`, `90s`, `2h`."""
+
+import re
+from decimal import Decimal
+
+_COUNT = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_PART = r"([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([a-zA-Z]*)"
+_NUMBER = re.compile(_PART)
+_SUM = re.compile(rf"{_PART}(\s*{_PART})*")
+_MOST = 10**15
+
+
+def parse_count(value: object) -> int:
+    """`20000`, `20_000`, `100k`, `1.5M` or an int as an int ≥ 1.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    number: float | Decimal | None = None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
+        number = _amount(match[1], match[2], _COUNT)
+    if number is None or not 1 <= number <= _MOST or number != round(number):
+        raise ValueError(f"must be a whole number of at least 1, such as 20000, 100k or 1.5M, got {value!r}")
+    return round(number)
+
+
+def parse_seconds(value: object) -> float:
+    """`90`, `90s`, `30m`, `1.5h`, `1h30m` or a number as seconds > 0.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    seconds = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, str) and _SUM.fullmatch(value.strip()):
+        # `1h30m` is a sum; `m` means minutes here and millions in a count.
+        parts = [_amount(number, unit, _SECONDS) for number, unit in _NUMBER.findall(value)]
+        seconds = None if None in parts else float(sum(part for part in parts if part is not None))
+    if seconds is None or not 0 < seconds <= _MOST:
+        raise ValueError(f"must be a duration of more than 0 seconds, such as 90s, 30m or 2h, got {value!r}")
+    return seconds
+
+
+def show_count(count: float | None) -> str:
+    """A count for people, with thousands separators; `–` for None."""
+    return "–" if count is None else f"{count:,.0f}"
+
+
+def show_seconds(seconds: float) -> str:
+    """A duration for people: `4.2 s`, `3:07 min`, `2:05 h`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def _amount(number: str, unit: str, units: dict[str, int]) -> Decimal | None:
+    factor = units.get(unit.lower())
+    return None if factor is None else Decimal(number.replace("_", "")) * factor

@@ -1,0 +1,185 @@
+"""What a run found: as data, and as text for a terminal."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rl_designer.control import CONTROL_AGENT
+from rl_designer.envs.architecture import Architecture
+from rl_designer.quantities import show_count, show_seconds
+from rl_designer.runs import RunFolder
+from rl_designer.store import Store, StoredDesign
+from rl_designer.summaries import design_to_dict, improvement
+from rl_designer.text import printable, short_design, shortened
+
+WINNERS = 10
+_WIDTH_ELSEWHERE = 120  # characters, where stdout is no terminal
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run's folder and its designs, the agent's first."""
+
+    folder: RunFolder
+    designs: list[StoredDesign]
+
+    @property
+    def winners(self) -> list[StoredDesign]:
+        """Distinct designs that didn't fail, the highest reward first, the earliest of equals."""
+        trained = [d for d in self.designs if d.design.evaluation.failure is None]
+        ranked = sorted(trained, key=lambda d: -d.design.reward)
+        return list({d.design.architecture.digest: d for d in reversed(ranked)}.values())[::-1]
+
+    def found_by(self, design: StoredDesign) -> str:
+        """The agent's name, or the control's."""
+        return self.folder.config.agent_name if design.source == "agent" else CONTROL_AGENT
+
+
+def read_run(path: Path, store: str | None = None) -> RunReport:
+    """A run with its designs; also one that is still running or was stopped.
+
+    Args:
+        store: where its store is now; None for where it was.
+
+    Raises:
+        ValueError: where there is no run, or no store.
+    """
+    folder = RunFolder.open(path)
+    with Store(store or folder.store_location, create=False) as opened:
+        return RunReport(folder, opened.designs(folder.id))
+
+
+def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
+    """What `report --json` prints: the designs of all runs, the best of them, and each run's figures."""
+    designs = [
+        {"run": str(report.folder.path), **design_to_dict(d.design, report.found_by(d)), "seconds": d.seconds}
+        for report in reports
+        for d in report.designs
+    ]
+    trained = [design for design in designs if design["failure"] is None]
+    return {
+        "designs": designs,
+        "best": max(trained, key=lambda design: design["reward"], default=None),
+        "runs": [{"run": str(report.folder.path), **public_summary(report.folder)} for report in reports],
+    }
+
+
+def public_summary(folder: RunFolder) -> dict[str, Any]:
+    """A run's summary without what only a resumed run needs."""
+    inside = ("control_plan", "space_key", "evaluator")
+    return {name: value for name, value in folder.summary.items() if name not in inside} | {
+        "run": str(folder.path)
+    }
+
+
+def print_report(console: Console, report: RunReport) -> None:
+    """The table of winners, the best design layer by layer, how the designs improved, the verdict."""
+    for part in _parts(report, console.width):
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """A console that leaves wide lines to where they go, unless that is a terminal."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_WIDTH_ELSEWHERE)
+
+
+def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
+    yield Text(_headline(report), style="bold")
+    if not report.winners:
+        yield Text("No design has been trained yet." if not report.designs else _all_failed(report))
+        return
+    yield _winners_table(report, width)
+    yield Text(f"\nThe best design, {report.winners[0].design.architecture.digest}:")
+    yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
+    yield Text("")
+    better = improvement([d.design for d in report.designs if d.source == "agent"])
+    if better is not None:
+        first, last = better["first_quarter"], better["last_quarter"]
+        yield Text(
+            f"Mean reward of {report.folder.config.agent_name}'s designs: {first:.4f} in the first quarter, "
+            f"{last:.4f} in the last."
+        )
+    if "verdict" in report.folder.summary:
+        yield Text(str(report.folder.summary["verdict"]))
+
+
+def _headline(report: RunReport) -> str:
+    summary, designs = report.folder.summary, [d.design for d in report.designs]
+    failed = sum(design.evaluation.failure is not None for design in designs)
+    state = str(summary.get("state", "running"))
+    time = f" in {show_seconds(summary['seconds'])}" if "seconds" in summary else ""
+    failures = f", {failed:,} failed" if failed else ""
+    what = f"{report.folder.config.agent} on {printable(summary.get('title', ''))}"
+    return f"{printable(report.folder.path)}: {what}, {state}, {len(designs):,} evaluations{time}{failures}"
+
+
+def _all_failed(report: RunReport) -> str:
+    reason = printable(report.designs[0].design.evaluation.failure)
+    return f"All {len(report.designs):,} designs failed; the first: {reason}"
+
+
+def _winners_table(report: RunReport, width: int) -> Table:
+    winners = report.winners[:WINNERS]
+    evaluations = [winner.design.evaluation for winner in winners]
+    columns: dict[str, list[str]] = {
+        "": [str(rank) for rank in range(1, len(winners) + 1)],
+        "reward": [f"{winner.design.reward:.4f}" for winner in winners],
+        "val. accuracy": ["–" if e.val_accuracy is None else f"{e.val_accuracy:.4f}" for e in evaluations],
+        "parameters": [show_count(e.parameters) for e in evaluations],
+        "multiply-adds": [show_count(e.macs) for e in evaluations],
+        "found at": [str(winner.design.index + 1) for winner in winners],
+        "by": [report.found_by(winner) for winner in winners],
+    }
+    columns = {name: cells for name, cells in columns.items() if set(cells) != {"–"}}
+    room = width - sum(2 + max(map(len, (name, *cells))) for name, cells in columns.items())
+    columns["design"] = [shortened(short_design(w.design.architecture), max(room, 16)) for w in winners]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("by", "design") else "right", no_wrap=True)
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def drawing(architecture: Architecture, setting: dict[str, Any]) -> RenderableType:
+    """A design layer by layer: what each makes of the shape, what it costs; of a table's, its decisions."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("layer")
+    if "input_shape" not in setting:
+        table.add_column("")
+        for layer in architecture.layers:
+            table.add_row(
+                Text(printable(layer.kind)), Text(printable(", ".join(str(v) for _, v in layer.options)))
+            )
+        return table
+    from rl_designer.envs.search_spaces.costs import describe
+
+    for name in ("output", "parameters", "multiply-adds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    shape, classes = tuple(setting["input_shape"]), int(setting["num_classes"])
+    lines = describe(architecture, shape, classes)
+    table.add_row("input", _shape(shape), "", "")
+    for line in lines:
+        table.add_row(
+            Text(printable(f"↓ {line.layer}")),
+            _shape(line.output_shape),
+            _cost(line.parameters),
+            _cost(line.macs),
+        )
+    totals = sum(line.parameters for line in lines), sum(line.macs for line in lines)
+    table.add_row("together", "", *(show_count(total) for total in totals), style="bold")
+    return table
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return " × ".join(str(size) for size in sizes)
+
+
+def _cost(count: int) -> str:
+    return show_count(count) if count else "·"

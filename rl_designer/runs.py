@@ -1,0 +1,192 @@
+"""`RunFolder`: what a person takes away from a run. Every file is written beside and renamed."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import tomllib
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from rl_designer.config import SearchConfig, make_config
+from rl_designer.errors import WrongUsage
+from rl_designer.interruption import uninterrupted
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
+CONFIG = "config.toml"
+SUMMARY = "summary.json"
+POLICY = "policy"
+TENSORBOARD = "tensorboard"
+DEFAULT_PARENT = Path("runs")
+DEFAULT_STORE = "store.sqlite"
+
+
+class RunFolder:
+    """A run's folder: `config.toml` (everything needed to do it again), `summary.json` (its id, how far it
+    is, what came out), `policy/`, `tensorboard/`.
+    """
+
+    def __init__(self, path: Path, config: SearchConfig, summary: dict[str, Any]) -> None:
+        self.path = path
+        self.config = config
+        self.summary = summary
+
+    @classmethod
+    def create(cls, path: Path | None, config: SearchConfig, facts: dict[str, Any]) -> Self:
+        """Makes a new one, complete from the first moment that it is there.
+
+        Args:
+            path: None for `runs/<data>-<agent>-<seed>`, with a number behind it where that is taken.
+            facts: the beginning of the summary.
+
+        Raises:
+            WrongUsage: where something is at `path` already.
+            OSError: where it can't be written.
+        """
+        summary = {"id": uuid.uuid4().hex, "state": "running", **facts}
+        folder = cls(path or free_path(config), config.with_absolute_paths(), summary)
+        if path is not None:
+            check_free(path)
+        while not folder._claim():
+            if path is not None:
+                check_free(path)
+            folder.path = free_path(config)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Reads what `create` wrote. Raises ValueError where there is no run, or a damaged one."""
+        if not (path / CONFIG).is_file():
+            what = "holds no run (no config.toml)" if path.is_dir() else "is no run folder"
+            raise ValueError(f"{path} {what}; `rl-designer train --run {path}` makes one")
+        try:
+            settings = tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
+            summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"the run {path} is damaged: {error}") from error
+        if not isinstance(summary, dict) or not isinstance(summary.get("id"), str):
+            raise ValueError(f"the run {path} is damaged: {SUMMARY} has no `id`")
+        try:
+            return cls(path, make_config({}, settings, CONFIG), summary)
+        except WrongUsage as error:
+            raise ValueError(f"the run {path} is damaged: {error}") from error
+
+    @property
+    def id(self) -> str:
+        """The run's name in the store."""
+        return str(self.summary["id"])
+
+    @property
+    def store_location(self) -> str:
+        """Path or URL of the run's store."""
+        return self.config.store or str(self.path.absolute().parent / DEFAULT_STORE)
+
+    def update_summary(self, **facts: Any) -> None:
+        """Adds to the summary, and writes it."""
+        self.summary = {**self.summary, **facts}
+        write_json(self.path / SUMMARY, self.summary)
+
+    def save_policy(self, save: Callable[[Path], None]) -> None:
+        """Puts what `save` writes into a folder in the policy's place."""
+        target = self.path / POLICY
+        beside = self.path / f".{POLICY}.{os.getpid()}"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        with uninterrupted():
+            save(beside)
+            if target.is_dir():
+                shutil.rmtree(target)
+            beside.rename(target)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from searching in the same folder. Raises ValueError where one does."""
+        if fcntl is None:
+            yield
+            return
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ValueError(f"another process is searching in {self.path}; wait for its end") from None
+            yield
+
+    def clear_tensorboard(self) -> Path:
+        """The folder for scalars, empty: a resumed run writes all of them again."""
+        folder = self.path / TENSORBOARD
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
+
+    def _claim(self) -> bool:
+        """Writes the folder beside and renames it; whether it got the place."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(f".{self.path.name}.{self.id[:8]}")
+        beside.mkdir()
+        with uninterrupted():
+            write_text(beside / CONFIG, self.config.to_toml())
+            write_json(beside / SUMMARY, self.summary)
+            try:
+                beside.rename(self.path)  # fails where a folder with something in it is there
+            except OSError:
+                shutil.rmtree(beside)
+                if not self.path.exists():
+                    raise
+                return False
+        return True
+
+
+def default_name(config: SearchConfig) -> str:
+    """`<data>-<agent>-<seed>`; of a path, its stem."""
+    source = (
+        f"{Path(config.table).stem}-{config.task or ''}" if config.table else Path(config.data or "").stem
+    )
+    return "-".join(
+        re.sub(r"[^\w.]+", "-", part).strip("-.") for part in (source, config.agent_name, str(config.seed))
+    )
+
+
+def free_path(config: SearchConfig) -> Path:
+    """The default path of a run, with the first number behind it that makes it new."""
+    name, number = default_name(config), 1
+    path = DEFAULT_PARENT / name
+    while path.exists():
+        number += 1
+        path = DEFAULT_PARENT / f"{name}-{number}"
+    return path
+
+
+def check_free(path: Path) -> None:
+    """Raises WrongUsage where something is at `path` that a new run must not touch."""
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if (path / CONFIG).is_file():
+        raise WrongUsage(
+            f"{path} holds a run; go on with `rl-designer resume {path}`, or name another with --run"
+        )
+    if path.exists() or path.is_symlink():
+        raise WrongUsage(f"{path} exists and is no run; name another with --run")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file beside and renames it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with uninterrupted():
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Writes an object as JSON, beside and renamed."""
+    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")

@@ -1,0 +1,280 @@
+"""A search, from config to run folder: puts space, evaluator, reward, budget and agent together."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any
+
+from rl_designer.agents.base import Agent, PolicyAgent
+from rl_designer.agents.registry import agent_class
+from rl_designer.config import SearchConfig
+from rl_designer.control import (
+    CONTROL_AGENT,
+    MOST_STORED,
+    ControlPlan,
+    Verdict,
+    evaluate_control,
+    judge_by_designs,
+    judge_by_table,
+    no_control,
+    plan_control,
+    rewards_of,
+)
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.problem import Budget, Design, Problem, Reward
+from rl_designer.envs.rewards import load_reward
+from rl_designer.errors import usage_errors
+from rl_designer.observers import Observer, Observers, Start
+from rl_designer.runs import RunFolder
+from rl_designer.setting import Setting, cores, make_setting
+from rl_designer.store import Store, StoredRun
+from rl_designer.stored_evaluator import StoredEvaluator
+from rl_designer.summaries import summary_of
+
+AGENT, CONTROL = "agent", "control"
+CONTROL_BATCH = 8
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What came out of a search.
+
+    Attributes:
+        designs: the agent's, in order.
+        controls: the random ones that this run paid for.
+        summary: what `train --json` prints and `summary.json` keeps.
+    """
+
+    folder: RunFolder
+    designs: list[Design]
+    controls: list[Design]
+    verdict: Verdict
+    summary: dict[str, Any]
+
+
+def run_search(
+    config: SearchConfig, folder: Path | None = None, observers: Sequence[Observer] = ()
+) -> SearchResult:
+    """Searches, and writes a run folder.
+
+    Args:
+        folder: None for the default name under `runs/`.
+
+    Raises:
+        WrongUsage: for names, numbers and folders that can't be.
+        ValueError, OSError: for data, stores and folders that can't be read or written.
+    """
+    with usage_errors():
+        agent, reward = _agent(config), _reward(config)
+    setting = make_setting(config)
+    run = RunFolder.create(folder, config, {"setting": setting.facts, "title": setting.title})
+    return _Search(run, setting, agent, reward, Observers(observers)).run()
+
+
+def resume_search(folder: Path, observers: Sequence[Observer] = ()) -> SearchResult | None:
+    """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
+    with the same designs and the same policy as if it never had. None where it was finished.
+
+    Raises:
+        ValueError, OSError: as `run_search`, and for a folder that is no run, or data that changed since.
+    """
+    run = RunFolder.open(folder)
+    if run.summary.get("state") == "finished":
+        return None
+    agent, reward = _agent(run.config), _reward(run.config)
+    return _Search(run, make_setting(run.config), agent, reward, Observers(observers)).run()
+
+
+def _agent(config: SearchConfig) -> Agent:
+    return agent_class(config.agent)(seed=config.seed)
+
+
+def _reward(config: SearchConfig) -> Reward:
+    """The reward; what a user's own one raises becomes a ValueError of one line."""
+    reward = load_reward(config.reward)
+
+    @wraps(reward)
+    def guarded(evaluation: Evaluation) -> float:
+        try:
+            return float(reward(evaluation))
+        except Exception as error:
+            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            raise ValueError(f"the reward {config.reward!r} failed: {reason}") from error
+
+    return guarded
+
+
+class Interrupted(KeyboardInterrupt):
+    """A search was stopped from outside; the text says how to go on."""
+
+
+class _Clock:
+    """Seconds that a run has taken over all its starts. It stands still while designs of an earlier start are
+    replayed, so that they fit into a budget of seconds as they did then.
+    """
+
+    def __init__(self, replayed: int, seconds: float) -> None:
+        self._to_replay = replayed
+        self._before = seconds
+        self._started = time.monotonic()
+
+    def __call__(self) -> float:
+        return 0.0 if self._to_replay > 0 else self._before + time.monotonic() - self._started
+
+    def replay(self, designs: int) -> None:
+        """That many more designs are known."""
+        if self._to_replay > 0 >= self._to_replay - designs:
+            self._started = time.monotonic()
+        self._to_replay -= designs
+
+
+class _RecordedProblem(Problem):
+    """Hands each batch's new designs to `record` before the agent sees them."""
+
+    record: Callable[[Sequence[Design]], None]
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
+        known = len(self.designs)
+        try:
+            return super().evaluate(architectures)
+        finally:
+            self.record(self.designs[known:])
+
+
+class _Search:
+    """One start of one run."""
+
+    def __init__(
+        self, folder: RunFolder, setting: Setting, agent: Agent, reward: Reward, observers: Observer
+    ) -> None:
+        self.folder = folder
+        self.config = folder.config
+        self.setting = setting
+        self.agent = agent
+        self.reward = reward
+        self.observers = observers
+        self.problems: dict[str, Problem] = {}
+
+    def run(self) -> SearchResult:
+        """Searches, judges, saves."""
+        try:
+            with self.folder.locked(), Store(self.folder.store_location) as store:
+                return self._search(store)
+        except KeyboardInterrupt:
+            self.folder.update_summary(state="interrupted")
+            done = sum(len(problem.designs) for problem in self.problems.values())
+            raise Interrupted(
+                f"stopped after {done} evaluations; all of them are stored. "
+                f"Go on with: rl-designer resume {self.folder.path}"
+            ) from None
+        finally:
+            self.observers.closed()
+
+    def _search(self, store: Store) -> SearchResult:
+        self.store = store
+        with self.setting.open_evaluator() as evaluator:
+            plan = self._begin(evaluator)
+            designs = self._search_agent(plan)
+            controls = self._search_control(plan)
+            verdict = self._judge(evaluator, plan, designs, controls)
+        if isinstance(self.agent, PolicyAgent):
+            self.folder.save_policy(self.agent.save)
+        store.cut_designs(self.folder.id, {AGENT: len(designs), CONTROL: len(controls)})
+        figures = summary_of(self.config.agent_name, designs, controls, verdict)
+        figures |= {"run": str(self.folder.path), "seconds": round(self.clock(), 3)}
+        self.folder.update_summary(state="finished", **figures)
+        return SearchResult(self.folder, designs, controls, verdict, self.folder.summary)
+
+    def _begin(self, evaluator: Evaluator) -> ControlPlan:
+        """Settles the control once for all starts of the run, and winds the clock."""
+        folder, config = self.folder, self.config
+        key = {"space_key": self.setting.space_key, "evaluator": evaluator.digest}
+        if any(folder.summary.get(name, value) != value for name, value in key.items()):
+            raise ValueError(f"{folder.path} can't go on: its data, space or settings are not what they were")
+        self.store.add_run(
+            StoredRun(folder.id, str(folder.path.absolute()), config.agent_name, *key.values())
+        )
+        if "control_plan" not in folder.summary:
+            stored = self.store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
+            plan = plan_control(config, self.setting.on_table, stored)
+            folder.update_summary(**key, control_plan=plan.to_dict())
+        plan = ControlPlan(**folder.summary["control_plan"])
+        earlier = self.store.designs(folder.id)
+        self.replay = {source: sum(d.source == source for d in earlier) for source in (AGENT, CONTROL)}
+        self.clock = _Clock(len(earlier), max((d.seconds for d in earlier), default=0.0))
+        self.evaluator = StoredEvaluator(self.store, evaluator, folder.id, self.observers.evaluated)
+        self.observers.started(
+            Start(
+                folder.path,
+                self.setting.title,
+                self.setting.space.name,
+                config.agent,
+                config.evaluations,
+                plan.paid or 0,
+                config.time_limit,
+                len(earlier),
+            )
+        )
+        return plan
+
+    def _search_agent(self, plan: ControlPlan) -> list[Design]:
+        evaluations, seconds = self.config.evaluations, self.config.time_limit
+        if plan.paid != 0:
+            evaluations = None if evaluations is None else evaluations - (plan.paid or 0)
+            seconds = None if seconds is None else seconds * (1 - self.config.control_share)
+        if self.replay[CONTROL]:  # an earlier start got as far as the control
+            evaluations, seconds = self.replay[AGENT], None
+        problem = self._problem(AGENT, Budget(evaluations, seconds))
+        self.agent.search(problem)
+        return problem.designs
+
+    def _search_control(self, plan: ControlPlan) -> list[Design]:
+        seconds = self.config.time_limit
+        if seconds is not None:
+            seconds -= self.clock()
+        if plan.paid == 0 or (seconds is not None and seconds <= 0):
+            return []
+        problem = self._problem(CONTROL, Budget(plan.paid, seconds))
+        batch = max(self.config.workers or cores(), CONTROL_BATCH)
+        evaluate_control(problem, plan.known, self.config.seed, batch)
+        return problem.designs
+
+    def _problem(self, source: str, budget: Budget) -> Problem:
+        problem = _RecordedProblem(
+            self.setting.space,
+            self.evaluator,
+            self.reward,
+            budget,
+            failure_reward=self.config.failure_reward,
+            clock=self.clock,
+        )
+        problem.record = partial(self._record, source)
+        self.problems[source] = problem
+        return problem
+
+    def _record(self, source: str, designs: Sequence[Design]) -> None:
+        self.clock.replay(len(designs))
+        seconds, key = self.clock(), self.evaluator.key
+        self.store.add_designs(
+            self.folder.id, source, [(design, key(design.evaluation), seconds) for design in designs]
+        )
+        for design in designs:
+            self.observers.designed(design, source)
+
+    def _judge(
+        self, evaluator: Any, plan: ControlPlan, designs: list[Design], controls: list[Design]
+    ) -> Verdict:
+        agent, rewards = self.config.agent_name, [design.reward for design in designs]
+        if agent == CONTROL_AGENT or self.config.control_share == 0:
+            return no_control(agent, rewards)
+        if self.setting.on_table:
+            return judge_by_table(self._rewards(evaluator.evaluations()), agent, rewards)
+        known = self.store.evaluations([evaluator.digest], plan.known)
+        paid = [design.reward for design in controls]
+        return judge_by_designs(agent, rewards, [*self._rewards(known.values()), *paid], len(paid))
+
+    def _rewards(self, evaluations: Iterable[Evaluation]) -> list[float]:
+        return rewards_of(evaluations, self.reward, self.config.failure_reward)

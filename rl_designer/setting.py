@@ -1,0 +1,157 @@
+"""`Setting`: the space and the evaluator that a config names, with data or a table behind them."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rl_designer.config import SearchConfig
+from rl_designer.envs.evaluators.base import Evaluator
+from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.errors import WrongUsage, usage_errors
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a search happens on.
+
+    Attributes:
+        space: with the config's limits.
+        open_evaluator: makes the evaluator; it may have worker processes, which end with the context.
+        title: of the data or the table, for people.
+        facts: JSON-ready; what `space_of` needs to make the space again without the data.
+        on_table: whether the evaluator is a table's, which knows every design.
+    """
+
+    space: SearchSpace
+    open_evaluator: Callable[[], AbstractContextManager[Evaluator]]
+    title: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    on_table: bool = False
+
+    @property
+    def space_key(self) -> str:
+        """Changes with the space's rules, the input, the classes and the limits."""
+        rules = {name: fact for name, fact in self.facts.items() if name != "table"}
+        text = json.dumps(rules, sort_keys=True)
+        return f"{self.space.name}:{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+
+def make_setting(config: SearchConfig) -> Setting:
+    """Loads what a config names.
+
+    Raises:
+        WrongUsage: for unknown names, limits that leave no design.
+        ValueError: for data or a table that can't be used.
+    """
+    return _table_setting(config) if config.table else _training_setting(config)
+
+
+def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | None) -> SearchSpace:
+    """The space of a run from its setting's facts, with any limits; the data aren't needed.
+
+    Raises:
+        ValueError: where the table is gone, or the limits leave no design.
+    """
+    if "table" in facts:
+        from rl_designer.envs.architecture_table import ArchitectureTable
+        from rl_designer.envs.search_spaces.table import TableSpace
+
+        table = ArchitectureTable.load(facts["table"])
+        return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
+    from rl_designer.envs.search_spaces.definition import SpaceDefinition
+    from rl_designer.envs.search_spaces.layer_space import LayerSpace
+
+    definition = SpaceDefinition.from_dict(facts["space"])
+    return LayerSpace(
+        definition,
+        facts["input_shape"],
+        facts["num_classes"],
+        max_parameters=max_parameters,
+        max_macs=max_macs,
+    )
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _limits(config: SearchConfig) -> dict[str, int | None]:
+    return {"max_parameters": config.max_parameters, "max_macs": config.max_macs}
+
+
+def _table_setting(config: SearchConfig) -> Setting:
+    from rl_designer.envs.architecture_table import ArchitectureTable
+    from rl_designer.envs.evaluators.table import TableEvaluator
+    from rl_designer.envs.search_spaces.table import TableSpace
+
+    table = ArchitectureTable.load(str(config.table))
+    with usage_errors():
+        space = TableSpace(table, **_limits(config))
+        evaluator = TableEvaluator(space, config.task)
+    facts = {"table": str(Path(str(config.table)).absolute()), "name": table.name, **_limits(config)}
+    return Setting(space, lambda: nullcontext(evaluator), table.title, facts, on_table=True)
+
+
+def _training_setting(config: SearchConfig) -> Setting:
+    from rl_designer.envs.datasets.dataset import SPACES as FAMILY_OF_KIND
+    from rl_designer.envs.search_spaces.layer_space import LayerSpace
+    from rl_designer.envs.search_spaces.registry import default_space, space_definition
+
+    kind = None
+    if config.space is not None:
+        with usage_errors():
+            family = space_definition(config.space).family
+        kind = next(kind for kind, name in FAMILY_OF_KIND.items() if name == family)
+    dataset = _load(config, kind)
+    with usage_errors():
+        definition = space_definition(config.space or default_space(dataset.input_shape))
+        space = LayerSpace(definition, dataset.input_shape, dataset.num_classes, **_limits(config))
+    facts = {
+        "space": definition.to_dict(),
+        "input_shape": list(dataset.input_shape),
+        "num_classes": dataset.num_classes,
+        **_limits(config),
+    }
+    return Setting(space, lambda: _training_evaluator(config, dataset), dataset.name, facts)
+
+
+def _load(config: SearchConfig, kind: Any) -> Any:
+    from rl_designer.envs.datasets import DATASETS, load_dataset
+
+    name = str(config.data)
+    # A word that names neither a data set nor a file was mistyped; anything else is about the data.
+    mistyped = (
+        name not in DATASETS and not Path(name).exists() and not Path(name).suffix and os.sep not in name
+    )
+    try:
+        return load_dataset(
+            name,
+            kind=kind,
+            target=config.target,
+            folder=config.data_folder,
+            image_size=config.image_size,
+        )
+    except ValueError as error:
+        if mistyped:
+            raise WrongUsage(str(error)) from error
+        raise
+
+
+def _training_evaluator(config: SearchConfig, dataset: Any) -> AbstractContextManager[Evaluator]:
+    from rl_designer.envs.evaluators.training import TrainingEvaluator
+
+    return TrainingEvaluator(
+        dataset,
+        epochs=config.epochs,
+        workers=config.workers or cores(),
+        device=config.device,
+        time_limit=config.candidate_time_limit,
+    )
