@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.agents.policy import Policy
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.problem import Problem
-from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.seeding import stream
 
 
 class Agent(ABC):
@@ -44,22 +49,30 @@ class Sample:
 
 
 class PolicyAgent(Agent):
-    """A controller that has a policy: it can be saved, loaded and sampled from."""
+    """A controller that has a policy: it can be saved, loaded and sampled from.
 
-    @abstractmethod
+    Attributes:
+        policy: None before any search.
+    """
+
+    policy: Policy | None = None
+
     def save(self, folder: Path) -> None:
         """Writes `policy.json` and `policy.safetensors`. Raises RuntimeError before any search."""
+        self._trained().save(folder)
 
     @classmethod
-    @abstractmethod
     def load(cls, folder: Path, space: SearchSpace) -> Self:
         """Reads what `save` wrote, for the same space with any data and any limits.
 
         Raises:
             ValueError: for a file that is missing, damaged or of another space.
         """
+        agent = cls()
+        agent.policy = Policy.load(folder)
+        agent.policy.check(space)
+        return agent
 
-    @abstractmethod
     def sample(
         self,
         n: int,
@@ -75,3 +88,20 @@ class PolicyAgent(Agent):
             temperature: divides the logits; above 1 more various, below 1 more alike.
             deterministic: the likeliest action at each step.
         """
+        actions, logs = self._trained().sample(
+            space, n, stream(seed, "sample"), temperature=temperature, deterministic=deterministic
+        )
+        predicted = self.predict(actions, space)
+        return [
+            Sample(architecture, float(log), None if predicted is None else float(predicted[row]))
+            for row, (architecture, log) in enumerate(zip(space.architectures(actions), logs, strict=True))
+        ]
+
+    def predict(self, actions: Actions, space: SearchSpace) -> NDArray[np.float64] | None:
+        """The expected rewards of complete designs, float64 [n]; None for a controller without a model."""
+        return None
+
+    def _trained(self) -> Policy:
+        if self.policy is None:
+            raise RuntimeError("there is no policy yet: call search() or load() first")
+        return self.policy

@@ -129,6 +129,22 @@ class SearchSpace(ABC):
         features = self._padded_features[actions].reshape(len(actions), -1)
         return np.concatenate([features, self._step_features[steps]], axis=1)
 
+    def tokens(self, actions: Actions) -> NDArray[np.float32]:
+        """What a reward model sees of each step, float32 [n, max_steps, features]; zeros where padded."""
+        return self._padded_features[actions]
+
+    def summaries(self, actions: Actions) -> NDArray[np.float32]:
+        """What a reward model sees of a complete design as a whole, float32 [n, numbers of order 1]."""
+        return np.zeros((len(actions), 0), dtype=np.float32)
+
+    def final_states(self, actions: Actions) -> States:
+        """The states after all of the actions, int64 [n, state_size]."""
+        states = self.start(len(actions))
+        for column in actions.T:
+            live = column >= 0
+            states[live] = self.advance(states[live], column[live])
+        return states
+
     def pad(self, sequences: Iterable[Sequence[int]]) -> Actions:
         """Action sequences as one int64 array [n, max_steps], padded with -1."""
         sequences = list(sequences)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
-from rl_designer.envs.search_spaces.base import SearchSpace, States
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, check_classes, input_of
 from rl_designer.envs.search_spaces.definition import SpaceDefinition, family_of
 from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, still_a_map, token
@@ -95,6 +95,13 @@ class LayerSpace(SearchSpace):
         masks &= self._most_parameters[shape] >= states[:, _PARAMETERS, None]
         masks &= self._most_macs[shape] >= states[:, _MACS, None]
         return masks
+
+    def summaries(self, actions: Actions) -> NDArray[np.float32]:
+        """Depth as a share of the deepest, decimal logarithms of parameters and multiply-adds."""
+        states = self.final_states(actions)
+        depth = states[:, _LAYERS] / self.max_steps
+        costs = np.log10(np.maximum(states[:, [_PARAMETERS, _MACS]], 1))
+        return np.column_stack([depth, costs]).astype(np.float32)
 
     def layer(self, step: int, action: int) -> Layer | None:
         return self._layers[action]

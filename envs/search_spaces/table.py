@@ -1,5 +1,7 @@
 """`TableSpace`: the rows of an architecture table, one decision a step."""
 
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +61,21 @@ class TableSpace(SearchSpace):
 
     def canonical(self, actions: Actions) -> Actions:
         return self.table.architectures[self._canonical_row[self.rows(actions)]].astype(np.int64)
+
+    def tokens(self, actions: Actions) -> NDArray[np.float32]:
+        """One of all options; decisions with the same list of options share them."""
+        return self._option_features[np.arange(self.max_steps), actions]
+
+    @cached_property
+    def _option_features(self) -> NDArray[np.float32]:
+        """float32 [max_steps, num_actions, options]."""
+        lists = list(dict.fromkeys(options for _, options in self.table.decisions))
+        first = np.cumsum([0, *map(len, lists)])
+        features = np.zeros((self.max_steps, self.num_actions, first[-1]), dtype=np.float32)
+        for step, (_, options) in enumerate(self.table.decisions):
+            start = first[lists.index(options)]
+            features[step, range(len(options)), range(start, start + len(options))] = 1
+        return features
 
     def rows(self, actions: Actions) -> NDArray[np.int64]:
         """The table's row of each complete design, int64 [n]. `actions` is int64 [n, max_steps]."""

@@ -1,0 +1,146 @@
+"""`Controller`: Stable-Baselines3's PPO, masked, trained for a few updates at a time."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sb3_contrib import MaskablePPO
+from stable_baselines3.common.logger import Logger
+
+from rl_designer.agents.policy import Policy
+from rl_designer.envs.design_vec_env import DesignVecEnv, Score
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+
+
+@dataclass(frozen=True)
+class PPOSettings:
+    """What SB3's PPO is set to; an update is one rollout of whole episodes in lock step.
+
+    Attributes:
+        episodes: designs built for one update.
+        epochs: passes over the rollout, each as one batch.
+        entropy: weight of the entropy bonus, in units of the reward.
+        hidden: tanh units of the policy's one hidden layer; the value's has as many.
+    """
+
+    episodes: int = 128
+    epochs: int = 4
+    learning_rate: float = 1e-2
+    clip: float = 0.2
+    entropy: float = 0.2
+    max_gradient_norm: float = 0.5
+    hidden: int = 32
+
+
+class Controller:
+    """A policy under training. Randomness is its own: the global generators are left as they were.
+
+    Args:
+        score: pays for complete designs; may be changed between updates.
+    """
+
+    def __init__(
+        self, space: SearchSpace, score: Score, settings: PPOSettings, seed: int, **env: Any
+    ) -> None:
+        self.space = space
+        self.settings = settings
+        self.env = DesignVecEnv(space, score, settings.episodes, lock_step=True, **env)
+        with own_randomness(seed):
+            self.ppo = MaskablePPO(
+                "MlpPolicy",
+                self.env,
+                n_steps=space.max_steps,
+                batch_size=settings.episodes * space.max_steps,
+                n_epochs=settings.epochs,
+                learning_rate=settings.learning_rate,
+                clip_range=settings.clip,
+                ent_coef=settings.entropy,
+                max_grad_norm=settings.max_gradient_norm,
+                gamma=1.0,
+                gae_lambda=1.0,
+                normalize_advantage=False,
+                policy_kwargs={"net_arch": [settings.hidden], "activation_fn": torch.nn.Tanh},
+                device="cpu",
+            )
+        self.ppo.set_logger(Logger(None, []))
+
+    def update(self, score: Score, updates: int, seed: int) -> None:
+        """Trains for `updates` rollouts paid by `score`."""
+        self.env.score = score
+        steps = updates * self.settings.episodes * self.space.max_steps
+        with own_randomness(seed), one_thread():
+            self.ppo.learn(steps, reset_num_timesteps=False)
+
+    def imitate(self, actions: Actions, steps: int) -> None:
+        """Cross-entropy steps towards complete designs, int64 [n, max_steps] padded with -1."""
+        observations, chosen, masks = (torch.as_tensor(a) for a in _transitions(self.space, actions))
+        if len(chosen) == 0:
+            return
+        policy = self.ppo.policy
+        with one_thread():
+            for _ in range(steps):
+                _, log_probabilities, _ = policy.evaluate_actions(observations, chosen, masks)
+                policy.optimizer.zero_grad()
+                (-log_probabilities.mean()).backward()
+                torch.nn.utils.clip_grad_norm_(policy.parameters(), self.settings.max_gradient_norm)
+                policy.optimizer.step()
+
+    def policy(self, **facts: Any) -> Policy:
+        """The policy as it is now, as plain arrays."""
+        state = self.ppo.policy.state_dict()
+        names = {
+            "hidden.weight": "mlp_extractor.policy_net.0.weight",
+            "hidden.bias": "mlp_extractor.policy_net.0.bias",
+            "output.weight": "action_net.weight",
+            "output.bias": "action_net.bias",
+        }
+        return Policy(
+            {own: state[name].numpy().copy() for own, name in names.items()}, self.space.name, facts
+        )
+
+
+def _transitions(
+    space: SearchSpace, actions: Actions
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
+    """Every step of complete designs: observations, the actions taken, the masks."""
+    taken = np.full_like(actions, -1)
+    states, observations, chosen, masks = space.start(len(actions)), [], [], []
+    for step in range(space.max_steps):
+        live = actions[:, step] >= 0
+        observations.append(space.observations(taken[live]))
+        masks.append(space.masks(states[live]))
+        chosen.append(actions[live, step])
+        states[live] = space.advance(states[live], actions[live, step])
+        taken[live, step] = actions[live, step]
+    return np.concatenate(observations), np.concatenate(chosen), np.concatenate(masks)
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Seeds the global generators that SB3 and torch draw from, and puts them back afterwards."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[]):
+        try:
+            random.seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
+            torch.manual_seed(seed)
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(legacy)  # noqa: NPY002
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small matrices: more threads only make torch slower, and results depend on their number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

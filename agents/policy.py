@@ -1,0 +1,153 @@
+"""`Policy`: a trained policy as plain arrays. It samples designs without torch, and is saved without pickle."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+
+FORMAT = "rl-designer-policy/1"
+_WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
+_MOST_BYTES = 2**28
+
+
+@dataclass(frozen=True)
+class Policy:
+    """One hidden layer of tanh units: observation → logits of the actions.
+
+    Attributes:
+        weights: float32 arrays `hidden.weight` [hidden, observation_size], `hidden.bias` [hidden],
+            `output.weight` [num_actions, hidden], `output.bias` [num_actions].
+        space: name of the search space that the actions belong to.
+        facts: what else is known of it, JSON-ready: the agent, its seed, its settings.
+    """
+
+    weights: dict[str, NDArray[np.float32]]
+    space: str
+    facts: dict[str, Any]
+
+    def log_probabilities(
+        self, observations: NDArray[np.float32], masks: NDArray[np.bool_], temperature: float = 1.0
+    ) -> NDArray[np.float64]:
+        """Natural logarithms over the legal actions, float64 [n, num_actions]; -inf where illegal."""
+        hidden = np.tanh(observations @ self.weights["hidden.weight"].T + self.weights["hidden.bias"])
+        logits = hidden @ self.weights["output.weight"].T + self.weights["output.bias"]
+        scaled = np.where(masks, logits.astype(np.float64) / temperature, -np.inf)
+        scaled -= scaled.max(axis=1, keepdims=True)
+        return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
+
+    def sample(
+        self,
+        space: SearchSpace,
+        n: int,
+        generator: np.random.Generator,
+        *,
+        temperature: float = 1.0,
+        deterministic: bool = False,
+    ) -> tuple[Actions, NDArray[np.float64]]:
+        """`n` complete designs within the limits of `space`: actions int64 [n, max_steps] padded with -1,
+        and the logarithms of their probabilities at this temperature, float64 [n].
+
+        Raises:
+            ValueError: for a temperature that isn't above 0, or a space of another name or size.
+        """
+        if not temperature > 0:
+            raise ValueError(f"the temperature must be above 0, got {temperature}")
+        self.check(space)
+        actions = np.full((n, space.max_steps), -1, dtype=np.int64)
+        total, states, rows = np.zeros(n), space.start(n), np.arange(n)
+        for step in range(space.max_steps):
+            masks = space.masks(states)
+            live = masks.any(axis=1)
+            rows, states, masks = rows[live], states[live], masks[live]
+            if len(rows) == 0:
+                break
+            logs = self.log_probabilities(space.observations(actions[rows]), masks, temperature)
+            # Adding Gumbel noise and taking the largest draws from the distribution.
+            chosen = (logs if deterministic else logs + generator.gumbel(size=logs.shape)).argmax(axis=1)
+            actions[rows, step] = chosen
+            total[rows] += logs[np.arange(len(rows)), chosen]
+            states = space.advance(states, chosen)
+        return actions, total
+
+    def check(self, space: SearchSpace) -> None:
+        """Raises ValueError where the policy's actions or observations are not those of `space`."""
+        size = (space.num_actions, space.observation_size)
+        own = (len(self.weights["output.bias"]), self.weights["hidden.weight"].shape[1])
+        if self.space != space.name or own != size:
+            raise ValueError(
+                f"the policy is for space {self.space!r} with {own[0]} actions and observations of {own[1]}, "
+                f"not for {space.name!r} with {size[0]} and {size[1]}"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Writes `policy.json` and `policy.safetensors`, each beside and renamed."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        facts = {"format": FORMAT, "space": self.space, **self.facts}
+        text = json.dumps(facts, indent=2) + "\n"
+        _replace(folder / "policy.safetensors", lambda beside: save_file(self.weights, beside))
+        _replace(folder / "policy.json", lambda beside: beside.write_text(text))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Reads what `save` wrote. Raises ValueError where it is missing or damaged."""
+        facts = _read_facts(folder / "policy.json")
+        weights = _read_weights(folder / "policy.safetensors")
+        space = facts.pop("space")
+        facts.pop("format")
+        return cls(weights, space, facts)
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    write(beside)
+    beside.replace(path)
+
+
+def _readable(path: Path) -> Path:
+    if not path.is_file():
+        raise ValueError(f"no trained policy: {path} is missing")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{path} has {path.stat().st_size:,} bytes; at most {_MOST_BYTES:,} are read")
+    return path
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(_readable(path).read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if (
+        not isinstance(facts, dict)
+        or facts.get("format") != FORMAT
+        or not isinstance(facts.get("space"), str)
+    ):
+        raise ValueError(f"{path} is no policy file of format {FORMAT!r}")
+    return facts
+
+
+def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        weights = load_file(_readable(path))
+    except (SafetensorError, OSError, KeyError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    ranks = [weights[name].ndim for name in _WEIGHTS if name in weights]
+    if set(weights) != set(_WEIGHTS) or ranks != [2, 1, 2, 1]:
+        raise ValueError(f"{path} must hold {', '.join(_WEIGHTS)}, got {sorted(weights)[:8]}")
+    (hidden, _), (actions, inner) = weights["hidden.weight"].shape, weights["output.weight"].shape
+    if inner != hidden or len(weights["hidden.bias"]) != hidden or len(weights["output.bias"]) != actions:
+        raise ValueError(f"{path} holds arrays whose shapes don't fit together")
+    if not all(w.dtype == np.float32 and np.isfinite(w).all() for w in weights.values()):
+        raise ValueError(f"{path} must hold finite float32 numbers only")
+    return weights

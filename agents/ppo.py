@@ -1,0 +1,125 @@
+"""`ppo`: PPO trained against a learned reward model; real evaluations only for what it then proposes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.agents.base import PolicyAgent
+from rl_designer.agents.controller import Controller, PPOSettings, one_thread
+from rl_designer.agents.policy import Policy
+from rl_designer.agents.reward_model import RewardModel
+from rl_designer.envs.design_vec_env import Score
+from rl_designer.envs.problem import BudgetSpent, Problem
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.seeding import stream
+
+
+class PPO(PolicyAgent):
+    """Rounds of: fit the reward model, train the policy against it, evaluate the best of its samples.
+
+    Args:
+        warm: designs drawn at random at first.
+        batch: designs evaluated a round.
+        bound: the reward is the model's mean and this many standard deviations.
+        updates: PPO updates a round, each of 128 designs, from fresh weights.
+        candidates: designs sampled from the policy, of which the best are evaluated.
+    """
+
+    name = "ppo"
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        warm: int = 8,
+        batch: int = 8,
+        bound: float = 2.0,
+        updates: int = 10,
+        entropy: float = 0.2,
+        candidates: int = 256,
+        final_updates: int = 15,
+        final_entropy: float = 0.1,
+    ) -> None:
+        super().__init__(seed=seed)
+        self.warm = warm
+        self.batch = batch
+        self.bound = bound
+        self.updates = updates
+        self.settings = PPOSettings(entropy=entropy)
+        self.candidates = candidates
+        self.final_updates = final_updates
+        self.final_settings = PPOSettings(entropy=final_entropy)
+        self.model: RewardModel | None = None
+
+    def search(self, problem: Problem) -> None:
+        draws = stream(self.seed, self.name)
+        space = problem.space
+        with one_thread():
+            self.model = RewardModel(space, seed=self.seed)
+            try:
+                problem.evaluate(space.architectures(space.random_actions(self.warm, draws)))
+                while True:
+                    self._learn(problem)
+                    policy = self._train(space, self._hope, self.settings, self.updates, draws)
+                    problem.evaluate(space.architectures(self._proposals(policy, problem, draws)))
+            except BudgetSpent:
+                pass
+            self._learn(problem)
+            self.policy = self._train(space, self._mean, self.final_settings, self.final_updates, draws)
+
+    def _learn(self, problem: Problem) -> None:
+        designs = problem.designs
+        actions = problem.space.pad(problem.space.actions(design.architecture) for design in designs)
+        self._model.fit(actions, np.array([design.reward for design in designs]))
+
+    def _train(
+        self,
+        space: SearchSpace,
+        score: Score,
+        settings: PPOSettings,
+        updates: int,
+        draws: np.random.Generator,
+    ) -> Policy:
+        controller = Controller(space, score, settings, int(draws.integers(2**63)))
+        controller.update(score, updates, int(draws.integers(2**63)))
+        return controller.policy(agent=self.name, seed=self.seed)
+
+    def _proposals(self, policy: Policy, problem: Problem, draws: np.random.Generator) -> Actions:
+        """The most promising of the policy's samples that were not evaluated before."""
+        space, temperature = problem.space, 1.0
+        fresh = np.zeros((0, space.max_steps), dtype=np.int64)
+        for _ in range(30):
+            actions, _ = policy.sample(space, self.candidates, draws, temperature=temperature)
+            fresh = np.unique(np.concatenate([fresh, space.canonical(actions)]), axis=0)
+            fresh = fresh[[not problem.seen(a) for a in space.architectures(fresh)]]
+            if len(fresh) >= self.batch:
+                break
+            temperature *= 1.3
+        mean, deviation = self._model.predict(fresh) if len(fresh) else (np.zeros(0), np.zeros(0))
+        return fresh[chosen(mean, deviation, self.bound, self.batch)]
+
+    @property
+    def _model(self) -> RewardModel:
+        assert self.model is not None
+        return self.model
+
+    def _hope(self, actions: Actions) -> NDArray[np.float64]:
+        mean, deviation = self._model.predict(actions)
+        return mean + self.bound * deviation
+
+    def _mean(self, actions: Actions) -> NDArray[np.float64]:
+        return self._model.predict(actions)[0]
+
+    def predict(self, actions: Actions, space: SearchSpace) -> NDArray[np.float64] | None:
+        if self.model is None:
+            return None
+        return self.model.rewards(self.model.predict(actions)[0])
+
+
+def chosen(
+    mean: NDArray[np.float64], deviation: NDArray[np.float64], bound: float, batch: int
+) -> NDArray[np.int64]:
+    """Half of the batch by the upper bound, half by the mean alone, best first."""
+    hopeful = np.argsort(-(mean + bound * deviation), kind="stable")[: (batch + 1) // 2]
+    likely = np.argsort(-mean, kind="stable")
+    likely = likely[~np.isin(likely, hopeful)][: batch - len(hopeful)]
+    return np.concatenate([hopeful, likely])

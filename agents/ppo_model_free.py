@@ -1,0 +1,74 @@
+"""`ppo-model-free`: PPO that learns from real evaluations alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.agents.base import PolicyAgent
+from rl_designer.agents.controller import Controller, PPOSettings
+from rl_designer.envs.design_vec_env import Score
+from rl_designer.envs.problem import BudgetSpent, Problem
+from rl_designer.envs.search_spaces.base import Actions
+from rl_designer.envs.seeding import stream
+
+_LOWEST_SCORE = -3.0  # standard deviations: one failure must not outweigh everything else
+
+
+class ModelFreePPO(PolicyAgent):
+    """Small updates, rewards standardised against all designs so far, and imitation of the best of them.
+
+    SB3's defaults learn nothing in the budgets that matter here: 2,048 steps an update are hundreds of
+    trainings. Advantages are not normalised, because that amplifies noise once the designs are alike.
+
+    Args:
+        episodes: designs an update.
+        imitated: after each update the policy takes `imitation_steps` cross-entropy steps on this many of the
+            best designs so far (self-imitation, Oh et al. 2018).
+    """
+
+    name = "ppo-model-free"
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        episodes: int = 8,
+        learning_rate: float = 1e-2,
+        entropy: float = 0.1,
+        imitated: int = 16,
+        imitation_steps: int = 2,
+    ) -> None:
+        super().__init__(seed=seed)
+        self.settings = PPOSettings(episodes=episodes, learning_rate=learning_rate, entropy=entropy)
+        self.imitated = imitated
+        self.imitation_steps = imitation_steps
+
+    def search(self, problem: Problem) -> None:
+        seeds = stream(self.seed, "ppo-model-free")
+        score = standardised(problem)
+        controller = Controller(problem.space, score, self.settings, int(seeds.integers(2**63)))
+        try:
+            while True:
+                controller.update(score, 1, int(seeds.integers(2**63)))
+                controller.imitate(self._best_actions(problem), self.imitation_steps)
+        except BudgetSpent:
+            pass
+        self.policy = controller.policy(agent=self.name, seed=self.seed, evaluations=len(problem.designs))
+
+    def _best_actions(self, problem: Problem) -> Actions:
+        trained = [design for design in problem.designs if design.evaluation.failure is None]
+        best = sorted(trained, key=lambda design: -design.reward)[: self.imitated]
+        return problem.space.pad(problem.space.actions(design.architecture) for design in best)
+
+
+def standardised(problem: Problem) -> Score:
+    """Rewards of real evaluations, in standard deviations from the mean of all designs so far."""
+
+    def score(actions: Actions) -> NDArray[np.float64]:
+        designs = problem.evaluate(problem.space.architectures(actions))
+        archive = [design.reward for design in problem.designs if design.evaluation.failure is None]
+        mean, spread = (np.mean(archive), np.std(archive)) if archive else (0.0, 0.0)
+        scores = (np.array([design.reward for design in designs]) - mean) / max(spread, 1e-6)
+        failed = np.array([design.evaluation.failure is not None for design in designs])
+        return np.where(failed, _LOWEST_SCORE, np.maximum(scores, _LOWEST_SCORE))
+
+    return score

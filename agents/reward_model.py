@@ -1,0 +1,180 @@
+"""`RewardModel`: what a search believes of designs that it hasn't evaluated, a Gaussian process."""
+
+from dataclasses import dataclass
+
+import gpytorch
+import numpy as np
+import torch
+from gpytorch.constraints import Positive
+from gpytorch.priors import NormalPrior
+from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
+from torch import Tensor, nn
+
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.seeding import stream
+
+
+@dataclass(frozen=True)
+class RewardModelSettings:
+    """How the reward model is fitted.
+
+    Attributes:
+        embedding: numbers that stand for an option or a layer.
+        first_steps: steps of Adam at the first fit; `steps` at each fit after.
+        most_points: designs that a fit looks at; beyond, the better half of them and the latest.
+    """
+
+    embedding: int = 5
+    first_steps: int = 60
+    steps: int = 20
+    learning_rate: float = 0.05
+    most_points: int = 512
+
+
+class RewardModel:
+    """Predicts rewards, in standard deviations of a normal distribution that has the rewards' ranks.
+
+    Ranks make it the same for every monotone rescaling of a reward, and failures simply the worst. The kernel
+    is a Matérn 5/2 over *learned embeddings* of the options, with a weight for each step, so that it finds
+    out which options act alike and which decisions matter. Variable-length designs are also compared by
+    the sum of their layers' embeddings, so that an inserted layer doesn't make all the rest different.
+
+    Args:
+        space: gives the features of a design (`tokens`, `summaries`).
+    """
+
+    def __init__(
+        self, space: SearchSpace, *, seed: int = 0, settings: RewardModelSettings = RewardModelSettings()
+    ) -> None:
+        self.space = space
+        self.settings = settings
+        self._generator = torch.Generator().manual_seed(int(stream(seed, "reward model").integers(2**63)))
+        self._process: _Process | None = None
+
+    def fit(self, actions: Actions, rewards: NDArray[np.float64]) -> None:
+        """Fits to evaluated designs; a later fit carries on from the parameters of the one before.
+
+        Args:
+            actions: int64 [n, max_steps], padded with -1, n at least 2.
+            rewards: float64 [n].
+        """
+        kept = self._kept(rewards)
+        scores = normal_scores(rewards)
+        self._rewards, self._scores = np.sort(rewards), np.sort(scores)
+        features = self._features(actions[kept])
+        targets = torch.as_tensor(scores[kept])
+        settings = self.settings
+        if self._process is None:
+            self._process = _Process(self.space, features, targets, settings.embedding, self._generator)
+            self._process.learn(settings.first_steps, settings.learning_rate)
+        else:
+            self._process.set_train_data(features, targets, strict=False)
+            self._process.learn(settings.steps, settings.learning_rate)
+
+    def predict(self, actions: Actions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of the score of complete designs, float64 [n] each."""
+        assert self._process is not None, "fit() comes first"
+        return self._process.predict(self._features(actions))
+
+    def rewards(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores as rewards: between the evaluated ones that stand left and right of them."""
+        return np.interp(scores, self._scores, self._rewards)
+
+    def _kept(self, rewards: NDArray[np.float64]) -> NDArray[np.int64]:
+        most = self.settings.most_points
+        if len(rewards) <= most:
+            return np.arange(len(rewards))
+        best = np.argsort(-rewards, kind="stable")[: most // 2]
+        others = np.setdiff1d(np.arange(len(rewards)), best)
+        return np.sort(np.concatenate([best, others[-(most - len(best)) :]]))
+
+    def _features(self, actions: Actions) -> Tensor:
+        tokens = self.space.tokens(actions).reshape(len(actions), -1)
+        return torch.as_tensor(np.concatenate([tokens, self.space.summaries(actions)], axis=1)).double()
+
+
+def normal_scores(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rewards' ranks as quantiles of the standard normal distribution, float64 [n]."""
+    return norm.ppf((rankdata(rewards) - 0.5) / len(rewards))
+
+
+class _Embedding(nn.Module):
+    """Features of a design → a point; the distance of two points is what the kernel sees."""
+
+    def __init__(
+        self, steps: int, tokens: int, summaries: int, size: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.steps, self.tokens, self.size = steps, tokens, size
+        draw = torch.randn(tokens, size, generator=generator, dtype=torch.float64)
+        self.options = nn.Parameter(0.5 * draw)
+        self.log_weights = nn.Parameter(torch.zeros(steps, dtype=torch.float64))
+        self.log_summary_weights = nn.Parameter(torch.zeros(summaries + size, dtype=torch.float64))
+        self.varying = summaries > 0
+
+    def forward(self, features: Tensor) -> Tensor:
+        tokens = features[:, : self.steps * self.tokens].reshape(-1, self.steps, self.tokens)
+        embedded = tokens @ self.options
+        point = (embedded * self.log_weights.exp()[:, None]).flatten(1)
+        if not self.varying:
+            return point
+        whole = torch.cat([features[:, self.steps * self.tokens :], embedded.sum(dim=1)], dim=1)
+        return torch.cat([point, whole * self.log_summary_weights.exp()], dim=1)
+
+    def log_prior(self) -> Tensor:
+        weights = torch.cat([self.log_weights, self.log_summary_weights])
+        return -0.5 * ((self.options**2).sum() / 0.5 + (weights**2).sum() / 0.25)
+
+
+class _Process(gpytorch.models.ExactGP):
+    """An exact Gaussian process; parameters by maximum a posteriori."""
+
+    def __init__(
+        self, space: SearchSpace, x: Tensor, y: Tensor, size: int, generator: torch.Generator
+    ) -> None:
+        noise = gpytorch.likelihoods.GaussianLikelihood(
+            noise_prior=gpytorch.priors.LogNormalPrior(-5.0, 0.7),
+            noise_constraint=Positive(torch.exp, torch.log),
+        )
+        super().__init__(x, y, noise)
+        steps = space.max_steps
+        summaries = space.summaries(space.pad([])).shape[1]
+        tokens = (x.shape[1] - summaries) // steps
+        self.embedding = _Embedding(steps, tokens, summaries, size, generator)
+        self.mean_module = gpytorch.means.ZeroMean()
+        self.covar_module = gpytorch.kernels.ScaleKernel(
+            gpytorch.kernels.MaternKernel(nu=2.5), outputscale_constraint=Positive(torch.exp, torch.log)
+        )
+        self.covar_module.base_kernel.raw_lengthscale.requires_grad_(False)
+        self.double()
+        self.likelihood.noise = float(np.exp(-5.0))
+        self.covar_module.outputscale = 1.0
+        self.covar_module.base_kernel.lengthscale = 1.0
+        self.covar_module.register_prior(
+            "log_outputscale", NormalPrior(0.0, 1.0), lambda kernel: kernel.raw_outputscale
+        )
+
+    def forward(self, x: Tensor) -> gpytorch.distributions.MultivariateNormal:
+        point = self.embedding(x)
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(point), self.covar_module(point))
+
+    def learn(self, steps: int, learning_rate: float) -> None:
+        self.train()
+        self.likelihood.train()
+        likelihood = gpytorch.mlls.ExactMarginalLogLikelihood(self.likelihood, self)
+        adam = torch.optim.Adam([p for p in self.parameters() if p.requires_grad], lr=learning_rate)
+        points = len(self.train_targets)
+        for _ in range(steps):
+            adam.zero_grad()
+            loss = -likelihood(self(*self.train_inputs), self.train_targets)
+            (loss - self.embedding.log_prior() / points).backward()
+            adam.step()
+        self.eval()
+        self.likelihood.eval()
+
+    @torch.no_grad()
+    def predict(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        with gpytorch.settings.skip_posterior_variances(False):
+            posterior = self(x)
+        return posterior.mean.numpy(), posterior.variance.clamp_min(1e-12).sqrt().numpy()
