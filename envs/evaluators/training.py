@@ -1,0 +1,270 @@
+"""`TrainingEvaluator`: architectures are trained, here or in worker processes, and scored on validation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.augmentation import check_augmentation
+from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluators.devices import device_name
+from rl_designer.envs.evaluators.training_settings import TrainingSettings
+from rl_designer.envs.evaluators.worker_pool import Lost, WorkerPool
+from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.seeding import seed_of
+
+if TYPE_CHECKING:
+    from rl_designer.envs.evaluators.recipe import TrainingData
+
+__all__ = ["TrainingEvaluator", "TrainingSettings"]
+
+# Part of the digest: raise it with every change of the recipe, or of the networks, that changes results.
+RECIPE_VERSION = 1
+
+_PARTS = ("x_train", "y_train", "x_val", "y_val")
+
+OnResult = Callable[[int, Evaluation], None]
+
+
+class TrainingDataset(Protocol):
+    """What is read of a data set: its training and validation parts, never its test."""
+
+    @property
+    def x_train(self) -> NDArray[np.float32]: ...
+    @property
+    def y_train(self) -> NDArray[np.int64]: ...
+    @property
+    def x_val(self) -> NDArray[np.float32]: ...
+    @property
+    def y_val(self) -> NDArray[np.int64]: ...
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def num_classes(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+
+
+class TrainingEvaluator:
+    """Trains each architecture on a data set's training part and scores it on the validation part.
+
+    Results don't depend on the number of workers, on the order, or on what else is evaluated: on the CPU of
+    one machine they are equal to the bit, times aside. Use it as a context manager, or `close` it.
+
+    Args:
+        dataset: its test part is not read, and workers don't get it.
+        workers: processes, one thread each; 0 trains in this process, where a candidate that hangs or crashes
+            takes this process with it. See `WorkerPool` for what a script must heed.
+        device: `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
+        time_limit: seconds for each training; what takes longer is a failure. None is without limit.
+        repeat: another number gives other weights and batches for the same architectures.
+        on_result: called here with each architecture's index in its batch and its evaluation, as it ends, in
+            any order. Can be set later.
+
+    Attributes:
+        device: `cpu` or `cuda:N`.
+
+    Raises:
+        ValueError: for a number out of range, a device that isn't there, or an augmentation that doesn't fit.
+    """
+
+    def __init__(
+        self,
+        dataset: TrainingDataset,
+        *,
+        settings: TrainingSettings = TrainingSettings(),  # noqa: B008 (frozen)
+        workers: int = 0,
+        device: str = "auto",
+        time_limit: float | None = None,
+        repeat: int = 0,
+        on_result: OnResult | None = None,
+        _build: Callable[..., Any] | None = None,
+    ) -> None:
+        if workers < 0:
+            raise ValueError(f"workers must be 0 (this process) or more, got {workers}")
+        if time_limit is not None and not time_limit > 0:
+            raise ValueError(f"a training's time limit must be more than 0 seconds, got {time_limit}")
+        if settings.augment:
+            check_augmentation(settings.augment, dataset.input_shape)
+        self.device = device_name(device)
+        self.settings = settings
+        self.workers = workers
+        self.time_limit = time_limit
+        self.repeat = repeat
+        self.on_result = on_result
+        self._dataset = dataset
+        self._digest = _digest(dataset, settings, repeat)
+        self._build = _build
+        self._job: _Job | None = None
+        self._pool: WorkerPool | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def digest(self) -> str:
+        """20 hexadecimal characters; changes with the data, the settings, the repeat and the recipe."""
+        return self._digest
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the workers and frees the data. A later `evaluate` starts anew."""
+        if self._pool is not None:
+            self._pool.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._job = self._pool = self._folder = None
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        """Evaluations in the architectures' order. Workers start at the first call, all at once, and stay.
+
+        What can't be trained is an `Evaluation` with a `failure` of one line (`failures` has the kinds).
+
+        Raises:
+            RuntimeError: where worker processes can't be started.
+        """
+        results: dict[int, Evaluation] = {}
+
+        def finished(index: int, evaluation: Evaluation) -> None:
+            results[index] = evaluation
+            if self.on_result is not None:
+                self.on_result(index, evaluation)
+
+        if self.workers and architectures:
+            self._evaluate_in_workers(architectures, finished)
+        else:
+            for index, architecture in enumerate(architectures):
+                finished(index, self._own_job().train(architecture, self._seed(architecture)))
+        return [results[index] for index in range(len(architectures))]
+
+    def _evaluate_in_workers(self, architectures: Sequence[Architecture], finished: OnResult) -> None:
+        # The longest first, so that no worker starts a long one when the others are done.
+        order = sorted(range(len(architectures)), key=lambda index: -self._macs(architectures[index]))
+        tasks = [(architectures[index], self._seed(architectures[index])) for index in order]
+
+        def ended(position: int, outcome: Evaluation | Lost) -> None:
+            index = order[position]
+            if isinstance(outcome, Lost):
+                outcome = self._lost(architectures[index], outcome)
+            finished(index, outcome)
+
+        self._own_pool().run(_train_in_worker, tasks, ended, time_limit=self.time_limit)
+
+    def _seed(self, architecture: Architecture) -> int:
+        return seed_of(architecture.digest, self._digest, self.repeat)
+
+    def _costs(self, architecture: Architecture) -> dict[str, int]:
+        try:
+            return asdict(costs(architecture, self._dataset.input_shape, self._dataset.num_classes))
+        except ValueError:
+            return {}  # training it will say what is wrong
+
+    def _macs(self, architecture: Architecture) -> int:
+        return self._costs(architecture).get("macs", 0)
+
+    def _lost(self, architecture: Architecture, lost: Lost) -> Evaluation:
+        known: dict[str, Any] = self._costs(architecture)
+        seed = self._seed(architecture)
+        return Evaluation(failure=lost.failure, seed=seed, device=self.device, **known)
+
+    def _own_job(self) -> _Job:
+        if self._job is None:
+            parts = [getattr(self._dataset, part) for part in _PARTS]
+            self._job = _Job.of(parts, self._dataset.num_classes, self._plan())
+        return self._job
+
+    def _own_pool(self) -> WorkerPool:
+        if self._pool is None:
+            # Files, since workers that map them share one copy in memory, and one that is replaced reads them
+            # again; the system's shared memory is often too small.
+            self._folder = tempfile.TemporaryDirectory(prefix="rl-designer-", ignore_cleanup_errors=True)
+            for part in _PARTS:
+                path = Path(self._folder.name) / f"{part}.npy"
+                np.save(path, getattr(self._dataset, part), allow_pickle=False)
+            arguments = (self._folder.name, self._dataset.num_classes, self._plan())
+            self._pool = WorkerPool(self.workers, _prepare_worker, arguments)
+        return self._pool
+
+    def _plan(self) -> _Plan:
+        return _Plan(self.settings, self.device, self.time_limit, self._build)
+
+
+def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -> str:
+    # Numbers as floats: an epoch count of 12 and a learning rate of 1 mean the same however they were typed.
+    plain = {
+        name: value if isinstance(value, str | bool) else float(value)
+        for name, value in asdict(settings).items()
+    }
+    parts = {"recipe": RECIPE_VERSION, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How candidates are trained, wherever it is."""
+
+    settings: TrainingSettings
+    device: str
+    time_limit: float | None
+    build: Callable[..., Any] | None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A plan and its data on the device, in the process that trains."""
+
+    data: TrainingData
+    plan: _Plan
+
+    @classmethod
+    def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, plan: _Plan) -> Self:
+        from rl_designer.envs.evaluators.recipe import TrainingData
+
+        return cls(TrainingData.of(parts, num_classes, plan.device), plan)
+
+    def train(self, architecture: Architecture, seed: int) -> Evaluation:
+        from rl_designer.envs.evaluators.recipe import train_candidate
+        from rl_designer.envs.network import build_network
+
+        plan = self.plan
+        return train_candidate(
+            architecture,
+            self.data,
+            plan.settings,
+            seed=seed,
+            time_limit=plan.time_limit,
+            build=plan.build or build_network,
+        )
+
+
+_worker_job: _Job | None = None
+
+
+def _prepare_worker(folder: str, num_classes: int, plan: _Plan) -> None:
+    global _worker_job
+    # Mode c: a write would stay in this process. Torch wants arrays that can be written to.
+    parts = [np.load(Path(folder) / f"{part}.npy", mmap_mode="c", allow_pickle=False) for part in _PARTS]
+    _worker_job = _Job.of(parts, num_classes, plan)
+
+
+def _train_in_worker(architecture: Architecture, seed: int) -> Evaluation:
+    assert _worker_job is not None  # the pool has prepared this process
+    return _worker_job.train(architecture, seed)

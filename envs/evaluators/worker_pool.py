@@ -1,0 +1,178 @@
+"""`WorkerPool`: processes that work on tasks; one that hangs or dies costs its own task only."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from rl_designer.envs.evaluators.failures import WORKER_DIED, failure_of, failure_text, out_of_time
+
+# A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
+_GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
+
+# Loaded once, by the server process that workers are forked from, so that a worker starts in no time. A
+# process's first optimizer imports the compiler.
+_PRELOADED = ["torch", "torch._dynamo", "gymnasium"]
+
+_MOST_FRUITLESS_STARTS = 2
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task without a result. `failure` says why, in one line."""
+
+    failure: str
+
+
+class WorkerPool:
+    """Processes of one torch thread each, started together at the first `run`.
+
+    They are not forks of this process, since a fork of a process that has used torch can hang: on Linux they
+    are forks of a `forkserver`, elsewhere they are `spawn`ed. As always where processes start so, a Python
+    script must keep its work under `if __name__ == "__main__":`, or the workers would do it too.
+
+    Workers ignore Ctrl-C: the caller gets the KeyboardInterrupt, and the pool ends its workers. They also end
+    when the caller's process is killed.
+
+    Args:
+        workers: processes, at least 1.
+        prepare: called once in each worker with `arguments`, before its first task; picklable.
+    """
+
+    def __init__(self, workers: int, prepare: Callable[..., None], arguments: Sequence[Any] = ()) -> None:
+        self._workers = workers
+        self._prepare = prepare
+        self._arguments = tuple(arguments)
+        self._pool: ProcessPool | None = None
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        finished: Callable[[int, Any], None],
+        *,
+        time_limit: float | None = None,
+    ) -> None:
+        """Calls `function(*task)` for each task in the workers, begun in the given order.
+
+        On any exception, KeyboardInterrupt included, the workers are ended.
+
+        Args:
+            function: picklable, as are its results.
+            finished: called here with a task's index and its result, or what was `Lost`, as each ends.
+            time_limit: seconds that a task may take; its worker is killed after that, a quarter of it, and a
+                second.
+
+        Raises:
+            RuntimeError: where workers end before they have done anything, twice in a row.
+        """
+        waiting = dict(enumerate(tasks))
+        fruitless = 0
+        try:
+            while waiting:
+                before = len(waiting)
+                self._round(function, waiting, finished, time_limit)
+                fruitless = 0 if len(waiting) < before else fruitless + 1
+                if fruitless == _MOST_FRUITLESS_STARTS:
+                    raise RuntimeError(
+                        "the worker processes end before their first task, see their error above; a script "
+                        'must keep its work under `if __name__ == "__main__":`'
+                    )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the workers at once. A later `run` starts others."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            pool.join()
+
+    def _round(
+        self,
+        function: Callable[..., Any],
+        waiting: dict[int, tuple[Any, ...]],
+        finished: Callable[[int, Any], None],
+        time_limit: float | None,
+    ) -> None:
+        """Takes out of `waiting` what ends; what is left when the pool breaks stays in."""
+        kill_after = None if time_limit is None else time_limit * (1 + _GRACE_SHARE) + _GRACE_SECONDS
+        futures = _scheduled(self._started(), function, waiting, kill_after)
+        for future in as_completed(futures):
+            outcome = _outcome(future, time_limit)
+            if outcome is not None:
+                index = futures[future]
+                del waiting[index]
+                finished(index, outcome[0])
+
+    def _started(self) -> ProcessPool:
+        if self._pool is not None and not self._pool.active:
+            self.close()
+        if self._pool is None:
+            context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+            if sys.platform == "linux":
+                context.set_forkserver_preload(_PRELOADED)
+            arguments = (self._prepare, self._arguments)
+            self._pool = ProcessPool(self._workers, initializer=_begin, initargs=arguments, context=context)
+        return self._pool
+
+
+def _scheduled(
+    pool: ProcessPool,
+    function: Callable[..., Any],
+    waiting: dict[int, tuple[Any, ...]],
+    kill_after: float | None,
+) -> dict[Future[Any], int]:
+    futures: dict[Future[Any], int] = {}
+    for index, task in waiting.items():
+        try:
+            futures[pool.schedule(function, args=task, timeout=kill_after)] = index
+        except RuntimeError:
+            if pool.active:
+                raise
+            break  # The pool broke just now; the rest stays waiting.
+    return futures
+
+
+def _outcome(future: Future[Any], time_limit: float | None) -> tuple[Any] | None:
+    """The result or what was `Lost`, in a tuple; None where the pool broke and the task has to wait."""
+    error = future.exception()
+    if error is None:
+        return (future.result(),)
+    if isinstance(error, BrokenProcessPool):
+        return None
+    if isinstance(error, TimeoutError):
+        return (Lost(out_of_time(time_limit or 0.0)),)
+    if isinstance(error, ProcessExpired):
+        return (Lost(failure_text(WORKER_DIED, _ending(error.exitcode))),)
+    return (Lost(failure_of(error)),)
+
+
+def _ending(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"exit status {exit_code}"
+    name = signal.Signals(-exit_code).name
+    return f"{name}, perhaps for lack of memory" if name == "SIGKILL" else name
+
+
+def _begin(prepare: Callable[..., None], arguments: Iterable[Any]) -> None:
+    """In the worker, before its first task."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    prepare(*arguments)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
