@@ -68,7 +68,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return COULD_NOT
     except (KeyboardInterrupt, click.Abort) as stop:
-        return _fail(str(stop) or "interrupted", INTERRUPTED, "Interrupted")
+        # Click makes an Abort of a KeyboardInterrupt, whose text says how to go on.
+        return _fail(str(stop.__cause__ or stop) or "nothing was lost", INTERRUPTED, "Interrupted")
     except (click.UsageError, WrongUsage) as error:
         return _fail(_message(error), WRONG_USAGE)
     except (click.ClickException, ValueError, OSError, ImportError) as error:

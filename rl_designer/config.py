@@ -1,5 +1,6 @@
 """`SearchConfig`: everything that says what a search is, from options and from a TOML file, and back."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
 from rl_designer.errors import WrongUsage
@@ -15,9 +17,12 @@ from rl_designer.quantities import parse_count, parse_seconds
 DEFAULT_DATA = "mnist1d"
 DEFAULT_EVALUATIONS = 64
 DEFAULT_CONTROL_SHARE = 0.25
-DEFAULT_EPOCHS = 15
+DEFAULT_EPOCHS = TrainingSettings().epochs
 MOST_CONTROL_SHARE = 0.9
 LARGEST_SEED = 2**32 - 1
+
+HIDDEN = "***"
+_URL_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
 Count = Annotated[int, BeforeValidator(parse_count)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
@@ -31,6 +36,7 @@ _TRAINING_ONLY = (
     "image_size",
     "space",
     "epochs",
+    "augment",
     "workers",
     "device",
     "candidate_time_limit",
@@ -52,6 +58,7 @@ class SearchConfig(BaseModel):
         time_limit: seconds for the whole search.
         candidate_time_limit: seconds for the training of one architecture.
         epochs: of each training.
+        augment: name of an augmentation of the training data; None for none.
         workers: processes that train at the same time; None for one a core. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` …
         control_share: part of the budget that is spent on random designs, 0–0.9; 0 for no control.
@@ -76,6 +83,7 @@ class SearchConfig(BaseModel):
     max_parameters: Count | None = None
     max_macs: Count | None = None
     epochs: Count | None = None
+    augment: Name | None = None
     workers: Count | None = None
     device: Name | None = None
     candidate_time_limit: Seconds | None = None
@@ -110,17 +118,20 @@ class SearchConfig(BaseModel):
 
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
-    def with_absolute_paths(self) -> Self:
-        """The same with paths that hold in every working directory: what a run folder keeps."""
-        reward_file, colon, function = self.reward.rpartition(":")
+    def to_keep(self) -> Self:
+        """What a run folder keeps: paths that hold in every working directory, no password of the store."""
+        from rl_designer.envs.datasets import DATASETS
+        from rl_designer.envs.search_spaces.registry import SPACES
+
+        reward_file, colon, function = self.reward.partition(".py:")
         paths: dict[str, str | None] = {
             "data_folder": _absolute(self.data_folder),
             "table": _absolute(self.table),
-            "data": _absolute_if_there(self.data),
-            "space": _absolute_if_there(self.space),
-            "store": self.store if self.store is None or "://" in self.store else _absolute(self.store),
+            "data": self.data if self.data in DATASETS else _absolute_if_there(self.data),
+            "space": self.space if self.space in SPACES else _absolute_if_there(self.space),
+            "store": _kept_location(self.store),
         }
-        if reward_file.endswith(".py"):
+        if colon:
             paths["reward"] = f"{_absolute(reward_file)}{colon}{function}"
         return self.model_copy(update=paths)
 
@@ -184,6 +195,10 @@ def _one_line(error: ValidationError, options: Mapping[str, Any], name: str) -> 
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
+
+
+def _kept_location(store: str | None) -> str | None:
+    return _URL_PASSWORD.sub(HIDDEN, store) if store is not None and "://" in store else _absolute(store)
 
 
 def _absolute(path: str | None) -> str | None:

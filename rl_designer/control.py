@@ -24,6 +24,7 @@ from rl_designer.statistics import (
 
 CONTROL_AGENT = "random"
 MOST_STORED = 100_000  # digests that are asked of the store
+_WANT = "{}: not compared with random search, for want of designs."
 _MOST_MISSES = 20_000
 _WALKS = 64  # drawn at a time
 
@@ -138,6 +139,8 @@ def judge_by_table(values: Sequence[float], agent: str, rewards: Sequence[float]
         values: the reward of every distinct legal design.
         rewards: of the agent's designs.
     """
+    if not rewards:
+        return Verdict(None, _WANT.format(agent))
     draws, best = min(len(rewards), len(values)), max(rewards)
     array = np.asarray(values)
     chance = chance_of_reaching(array, draws, best)
@@ -164,7 +167,7 @@ def judge_by_designs(agent: str, rewards: Sequence[float], controls: Sequence[fl
         controls: of the random ones, of which this run paid for `paid`.
     """
     if not rewards or not controls:
-        return Verdict(None, f"{agent}: not compared with random search, for want of designs.")
+        return Verdict(None, _WANT.format(agent))
     bar = max(controls)
     better_ones = sum(reward > bar for reward in rewards)
     chance = precedence_p_value(len(rewards), len(controls), better_ones)
@@ -180,7 +183,7 @@ def judge_by_designs(agent: str, rewards: Sequence[float], controls: Sequence[fl
         opening = "better than random search" if better else "too little is known"
         sentence = (
             f"{agent}: {opening}. Of its {_designs(len(rewards))} {better_ones:,} beat the best of "
-            f"{compared}: {best}. Were it no better, so many would with a chance of {_percent(chance)}."
+            f"{compared}: {best}. Were it no better, as many would with a chance of {_percent(chance)}."
         )
     return Verdict(better, sentence, Control(len(controls), bar, paid), chance)
 

@@ -37,8 +37,10 @@ class Observer:
     def started(self, start: Start) -> None:
         """Once, before the first evaluation."""
 
-    def evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
-        """As soon as an evaluation is known; `stored`: by the store, from before."""
+    def evaluated(
+        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+    ) -> None:
+        """As soon as an evaluation is known, in any order; `stored`: by the store, from before."""
 
     def designed(self, design: Design, source: str) -> None:
         """With each new design once it is paid, in order; `source` is `agent` or `control`."""
@@ -56,8 +58,10 @@ class Observers(Observer):
     def started(self, start: Start) -> None:
         self._tell("started", start)
 
-    def evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
-        self._tell("evaluated", architecture, evaluation, stored)
+    def evaluated(
+        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+    ) -> None:
+        self._tell("evaluated", architecture, evaluation, reward, stored)
 
     def designed(self, design: Design, source: str) -> None:
         self._tell("designed", design, source)

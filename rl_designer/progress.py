@@ -11,13 +11,13 @@ from rich.text import Text
 from rl_designer.control import CONTROL_AGENT
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
-from rl_designer.envs.problem import Design
 from rl_designer.observers import Observer, Start
 from rl_designer.quantities import show_seconds
 from rl_designer.text import printable, short_design, shortened
 
 _LINES = 10  # plain lines over a whole search, besides the first
 _SECONDS_BETWEEN = 60.0
+_FEWEST = 4  # trainings that a guess of the time left is made from
 
 
 def progress_display() -> Observer:
@@ -39,15 +39,15 @@ class _Counts(Observer):
     def started(self, start: Start) -> None:
         self.start = start
 
-    def evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
+    def evaluated(
+        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+    ) -> None:
         self.done += 1
         self.answered += stored
         self.failures += evaluation.failure is not None
         self.current = short_design(architecture)
-
-    def designed(self, design: Design, source: str) -> None:
-        if source != "control" and design.evaluation.failure is None:
-            self.best = design.reward if self.best is None else max(self.best, design.reward)
+        if evaluation.failure is None:
+            self.best = reward if self.best is None else max(self.best, reward)
 
     def opening(self) -> str:
         """What is about to happen, in one line."""
@@ -90,8 +90,10 @@ class PlainProgress(_Counts):
         self._next = self._step = max((start.evaluations or 100) // _LINES, 1)
         self._write(self.opening())
 
-    def evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
-        super().evaluated(architecture, evaluation, stored)
+    def evaluated(
+        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+    ) -> None:
+        super().evaluated(architecture, evaluation, reward, stored)
         now = self._clock()
         if self.done < self._next and now - self._last < _SECONDS_BETWEEN:
             return
@@ -101,7 +103,7 @@ class PlainProgress(_Counts):
 
     def _time_left(self, now: float) -> str:
         trained = self.done - self.answered
-        if self.start.evaluations is None or trained < 1 or self.done >= self.start.evaluations:
+        if self.start.evaluations is None or trained < _FEWEST or self.done >= self.start.evaluations:
             return ""
         seconds = (now - self._began) / trained * (self.start.evaluations - self.done)
         return f", about {show_seconds(seconds)} left" if seconds >= 1 else ""
@@ -132,12 +134,10 @@ class LiveProgress(_Counts):
         )
         self._progress.start()
 
-    def evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
-        super().evaluated(architecture, evaluation, stored)
-        self._show()
-
-    def designed(self, design: Design, source: str) -> None:
-        super().designed(design, source)
+    def evaluated(
+        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+    ) -> None:
+        super().evaluated(architecture, evaluation, reward, stored)
         self._show()
 
     def closed(self) -> None:

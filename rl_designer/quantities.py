@@ -5,9 +5,10 @@ from decimal import Decimal
 
 _COUNT = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_PART = r"([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)\s*([a-zA-Z]*)"
-_NUMBER = re.compile(_PART)
-_SUM = re.compile(rf"{_PART}(\s*{_PART})*")
+_DIGITS = r"([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)"
+_NUMBER = re.compile(rf"{_DIGITS}\s*([a-zA-Z]*)")
+_TERM = re.compile(rf"{_DIGITS}\s*([a-zA-Z]+)")
+_SUM = re.compile(rf"(?:{_TERM.pattern}\s*)+|{_NUMBER.pattern}")
 _MOST = 10**15
 
 

@@ -35,6 +35,11 @@ class RunReport:
         ranked = sorted(trained, key=lambda d: -d.design.reward)
         return list({d.design.architecture.digest: d for d in reversed(ranked)}.values())[::-1]
 
+    def position(self, design: StoredDesign) -> int:
+        """Which evaluation of the run it was, from 1; the control's come after the agent's."""
+        agents = sum(d.source == "agent" for d in self.designs)
+        return design.design.index + 1 + (0 if design.source == "agent" else agents)
+
     def found_by(self, design: StoredDesign) -> str:
         """The agent's name, or the control's."""
         return self.folder.config.agent_name if design.source == "agent" else CONTROL_AGENT
@@ -71,7 +76,7 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
 
 def public_summary(folder: RunFolder) -> dict[str, Any]:
     """A run's summary without what only a resumed run needs."""
-    inside = ("control_plan", "space_key", "evaluator")
+    inside = ("control_plan", "space_key", "evaluator", "setting")
     return {name: value for name, value in folder.summary.items() if name not in inside} | {
         "run": str(folder.path)
     }
@@ -133,7 +138,7 @@ def _winners_table(report: RunReport, width: int) -> Table:
         "val. accuracy": ["–" if e.val_accuracy is None else f"{e.val_accuracy:.4f}" for e in evaluations],
         "parameters": [show_count(e.parameters) for e in evaluations],
         "multiply-adds": [show_count(e.macs) for e in evaluations],
-        "found at": [str(winner.design.index + 1) for winner in winners],
+        "found at": [str(report.position(winner)) for winner in winners],
         "by": [report.found_by(winner) for winner in winners],
     }
     columns = {name: cells for name, cells in columns.items() if set(cells) != {"–"}}

@@ -51,7 +51,7 @@ class RunFolder:
             OSError: where it can't be written.
         """
         summary = {"id": uuid.uuid4().hex, "state": "running", **facts}
-        folder = cls(path or free_path(config), config.with_absolute_paths(), summary)
+        folder = cls(path or free_path(config), config, summary)
         if path is not None:
             check_free(path)
         while not folder._claim():
@@ -111,7 +111,7 @@ class RunFolder:
         if fcntl is None:
             yield
             return
-        with (self.path / ".lock").open("w") as file:
+        with (self.path / CONFIG).open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -130,7 +130,7 @@ class RunFolder:
         beside = self.path.with_name(f".{self.path.name}.{self.id[:8]}")
         beside.mkdir()
         with uninterrupted():
-            write_text(beside / CONFIG, self.config.to_toml())
+            write_text(beside / CONFIG, self.config.to_keep().to_toml())
             write_json(beside / SUMMARY, self.summary)
             try:
                 beside.rename(self.path)  # fails where a folder with something in it is there

@@ -74,9 +74,14 @@ def run_search(
     return _Search(run, setting, agent, reward, Observers(observers)).run()
 
 
-def resume_search(folder: Path, observers: Sequence[Observer] = ()) -> SearchResult | None:
+def resume_search(
+    folder: Path, observers: Sequence[Observer] = (), store: str | None = None
+) -> SearchResult | None:
     """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
     with the same designs and the same policy as if it never had. None where it was finished.
+
+    Args:
+        store: where its store is now; None for where it was.
 
     Raises:
         ValueError, OSError: as `run_search`, and for a folder that is no run, or data that changed since.
@@ -84,6 +89,8 @@ def resume_search(folder: Path, observers: Sequence[Observer] = ()) -> SearchRes
     run = RunFolder.open(folder)
     if run.summary.get("state") == "finished":
         return None
+    if store is not None:
+        run.config = run.config.model_copy(update={"store": store})
     agent, reward = _agent(run.config), _reward(run.config)
     return _Search(run, make_setting(run.config), agent, reward, Observers(observers)).run()
 
@@ -156,7 +163,7 @@ class _Search:
         self.agent = agent
         self.reward = reward
         self.observers = observers
-        self.problems: dict[str, Problem] = {}
+        self.heard = 0  # evaluations known in this start
 
     def run(self) -> SearchResult:
         """Searches, judges, saves."""
@@ -165,9 +172,8 @@ class _Search:
                 return self._search(store)
         except KeyboardInterrupt:
             self.folder.update_summary(state="interrupted")
-            done = sum(len(problem.designs) for problem in self.problems.values())
             raise Interrupted(
-                f"stopped after {done} evaluations; all of them are stored. "
+                f"stopped after {self.heard:,} evaluations; all of them are stored. "
                 f"Go on with: rl-designer resume {self.folder.path}"
             ) from None
         finally:
@@ -184,7 +190,7 @@ class _Search:
             self.folder.save_policy(self.agent.save)
         store.cut_designs(self.folder.id, {AGENT: len(designs), CONTROL: len(controls)})
         figures = summary_of(self.config.agent_name, designs, controls, verdict)
-        figures |= {"run": str(self.folder.path), "seconds": round(self.clock(), 3)}
+        figures |= {"space": self.setting.space.name, "seconds": round(self.clock(), 3)}
         self.folder.update_summary(state="finished", **figures)
         return SearchResult(self.folder, designs, controls, verdict, self.folder.summary)
 
@@ -197,15 +203,16 @@ class _Search:
         self.store.add_run(
             StoredRun(folder.id, str(folder.path.absolute()), config.agent_name, *key.values())
         )
-        if "control_plan" not in folder.summary:
+        if "control_plan" in folder.summary:
+            plan = ControlPlan(**folder.summary["control_plan"])
+        else:
             stored = self.store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
             plan = plan_control(config, self.setting.on_table, stored)
-            folder.update_summary(**key, control_plan=plan.to_dict())
-        plan = ControlPlan(**folder.summary["control_plan"])
+        folder.update_summary(**key, state="running", control_plan=plan.to_dict())
         earlier = self.store.designs(folder.id)
         self.replay = {source: sum(d.source == source for d in earlier) for source in (AGENT, CONTROL)}
         self.clock = _Clock(len(earlier), max((d.seconds for d in earlier), default=0.0))
-        self.evaluator = StoredEvaluator(self.store, evaluator, folder.id, self.observers.evaluated)
+        self.evaluator = StoredEvaluator(self.store, evaluator, folder.id, self._hear)
         self.observers.started(
             Start(
                 folder.path,
@@ -252,8 +259,12 @@ class _Search:
             clock=self.clock,
         )
         problem.record = partial(self._record, source)
-        self.problems[source] = problem
         return problem
+
+    def _hear(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
+        self.heard += 1
+        reward = self._rewards([evaluation])[0]
+        self.observers.evaluated(architecture, evaluation, reward, stored)
 
     def _record(self, source: str, designs: Sequence[Design]) -> None:
         self.clock.replay(len(designs))

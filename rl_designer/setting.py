@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rl_designer.config import SearchConfig
+from rl_designer.config import DEFAULT_EPOCHS, SearchConfig
 from rl_designer.envs.evaluators.base import Evaluator
+from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import WrongUsage, usage_errors
 
@@ -21,7 +22,7 @@ class Setting:
 
     Attributes:
         space: with the config's limits.
-        open_evaluator: makes the evaluator; it may have worker processes, which end with the context.
+        open_evaluator: the evaluator; it may have worker processes, which end with the context.
         title: of the data or the table, for people.
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
@@ -120,7 +121,9 @@ def _training_setting(config: SearchConfig) -> Setting:
         "num_classes": dataset.num_classes,
         **_limits(config),
     }
-    return Setting(space, lambda: _training_evaluator(config, dataset), dataset.name, facts)
+    with usage_errors():
+        evaluator = _training_evaluator(config, dataset)
+    return Setting(space, lambda: evaluator, dataset.name, facts)
 
 
 def _load(config: SearchConfig, kind: Any) -> Any:
@@ -150,8 +153,8 @@ def _training_evaluator(config: SearchConfig, dataset: Any) -> AbstractContextMa
 
     return TrainingEvaluator(
         dataset,
-        epochs=config.epochs,
+        settings=TrainingSettings(epochs=config.epochs or DEFAULT_EPOCHS, augment=config.augment or False),
         workers=config.workers or cores(),
-        device=config.device,
+        device=config.device or "auto",
         time_limit=config.candidate_time_limit,
     )

@@ -15,6 +15,7 @@ from typing import Any, Self
 import sqlalchemy as sql
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from rl_designer.config import HIDDEN
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import Design
@@ -256,6 +257,8 @@ class Store:
                 url = sql.URL.create("sqlite", database=self.location)
             else:
                 url = sql.make_url(self.location)
+            if url.password == HIDDEN:
+                raise StoreError("a run keeps no password; give the store's whole URL with --store")
             is_sqlite = url.get_backend_name() == "sqlite"
             engine = sql.create_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
         except (SQLAlchemyError, OSError, ImportError) as error:

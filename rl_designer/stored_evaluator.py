@@ -1,10 +1,10 @@
 """`StoredEvaluator`: what the store knows is not measured again; what is measured is stored at once."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.evaluators.failures import is_transient
 from rl_designer.store import Store
 
 Heard = Callable[[Architecture, Evaluation, bool], None]
@@ -13,8 +13,8 @@ Heard = Callable[[Architecture, Evaluation, bool], None]
 class StoredEvaluator:
     """An evaluator that asks the store first.
 
-    A failure that another try might not have (`transient`) is kept for this run alone, so that a resumed run
-    sees what it saw, and other runs try again.
+    A failure that another try might not have (`is_transient`) is kept for this run alone, so that a resumed
+    run sees what it saw, and other runs try again.
 
     Args:
         run: id of the run.
@@ -32,6 +32,7 @@ class StoredEvaluator:
         self._evaluator = evaluator
         self._own = f"{evaluator.digest}@{run}"
         self._hear = hear
+        self._batch: list[Architecture] = []
         self._early: set[str] = set()
         self.answered = 0
         self.measured = 0
@@ -59,6 +60,7 @@ class StoredEvaluator:
         return [known[architecture.digest] for architecture in architectures]
 
     def _measure(self, fresh: list[Architecture]) -> dict[str, Evaluation]:
+        self._batch = fresh
         self._early.clear()
         results = self._evaluator.evaluate(fresh)
         measured = dict(zip((a.digest for a in fresh), results, strict=True))
@@ -71,13 +73,9 @@ class StoredEvaluator:
         self.measured += len(fresh)
         return measured
 
-    def _finished(self, architecture: Architecture, evaluation: Evaluation, *more: Any) -> None:
+    def _finished(self, index: int, evaluation: Evaluation) -> None:
+        architecture = self._batch[index]
         # Stored one by one as they finish, so that an interruption loses only what was still training.
         self._store.add_evaluations({(architecture.digest, self.key(evaluation)): evaluation})
         self._early.add(architecture.digest)
         self._hear(architecture, evaluation, False)
-
-
-def is_transient(evaluation: Evaluation) -> bool:
-    """Whether a failure depends on the moment: the machine was busy, short of memory, or a worker died."""
-    return bool(getattr(evaluation, "transient", False))

@@ -46,7 +46,12 @@ if TYPE_CHECKING:
 )
 @click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M.")
 @click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example.")
-@click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 15]")
+@click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 12]")
+@click.option(
+    "--augment",
+    metavar="NAME",
+    help="Vary the training data: shift, or flip-shift for images.  [default: no]",
+)
 @click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda …  [default: auto]")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
@@ -92,23 +97,24 @@ def train(
         check_free(folder)
     with _observers(quiet, config.tensorboard) as observers:
         result = run_search(config, folder, observers)
-    _show(result.folder, as_json, quiet)
+    _show(result.folder, config.store, as_json, quiet)
 
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=FOLDER)
+@click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
 @output_options
-def resume(folder: Path, as_json: bool, quiet: bool) -> None:
+def resume(folder: Path, store: str | None, as_json: bool, quiet: bool) -> None:
     """Go on with a run after any stop, as if it had never stopped."""
     from rl_designer.runs import RunFolder
     from rl_designer.search import resume_search
 
     run = RunFolder.open(folder)
     with _observers(quiet, run.config.tensorboard) as observers:
-        result = resume_search(folder, observers)
+        result = resume_search(folder, observers, store)
     if result is None:
         note(f"{folder} is finished already; nothing was left to do", quiet)
-    _show(run if result is None else result.folder, as_json, quiet)
+    _show(run if result is None else result.folder, store, as_json, quiet)
 
 
 @contextmanager
@@ -119,10 +125,10 @@ def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
     yield [progress_display()] * (not quiet) + [TensorBoardLog()] * tensorboard
 
 
-def _show(folder: "RunFolder", as_json: bool, quiet: bool) -> None:
+def _show(folder: "RunFolder", store: str | None, as_json: bool, quiet: bool) -> None:
     from rl_designer.report import print_report, public_summary, read_run, terminal
 
     if not quiet:
-        print_report(terminal(stderr=True), read_run(folder.path))
+        print_report(terminal(stderr=True), read_run(folder.path, store))
     if as_json:
         print_json(public_summary(folder))
