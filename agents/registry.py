@@ -3,19 +3,34 @@
 from importlib import import_module
 
 from rl_designer.agents.base import Agent
+from rl_designer.agents.options import with_options
 from rl_designer.envs.names import unknown_name
 
 # name: (module:class, what it is in one line)
 AGENTS = {
     "ppo": ("ppo:PPO", "PPO trained against a learned reward model; leaves a policy"),
     "ppo-model-free": ("ppo_model_free:ModelFreePPO", "PPO on real evaluations alone; leaves a policy"),
+    "regularized-evolution": (
+        "regularized_evolution:RegularizedEvolution",
+        "the best of a sample gets a mutated child, the oldest dies",
+    ),
+    "local-search": ("local_search:LocalSearch", "to the first better neighbour, with restarts"),
+    "reinforce": ("reinforce:Reinforce", "a table of logits and a moving baseline, as in NATS-Bench"),
+    "optuna-tpe": ("optuna_sampler:OptunaTPE", "Optuna's multivariate TPE (needs the extra `optuna`)"),
+    "optuna": ("optuna_sampler:OptunaSampler", "any of Optuna's samplers: optuna:GPSampler, …"),
     "random": ("random_search:RandomSearch", "uniform among the legal actions"),
 }
 
 
-def agent_class(name: str) -> type[Agent]:
-    """The class of an agent. Raises ValueError for a name that isn't in `AGENTS`."""
+def agent_class(text: str) -> type[Agent]:
+    """The class of an agent by `name`, or with options set, as in `name:population=20,sample=5`.
+
+    Raises:
+        ValueError: for a name that isn't in `AGENTS`, or an option that the agent doesn't have.
+    """
+    name, colon, _ = text.partition(":")
     if name not in AGENTS:
         raise ValueError(unknown_name("agent", name, AGENTS))
     module, _, attribute = AGENTS[name][0].partition(":")
-    return getattr(import_module(f"rl_designer.agents.{module}"), attribute)
+    found: type[Agent] = getattr(import_module(f"rl_designer.agents.{module}"), attribute)
+    return with_options(found, text) if colon else found
