@@ -19,7 +19,7 @@ def faster_signal_network(network: nn.Module) -> nn.Module:
     modules = network.modules()
     if not all(type(module) in _AS_IMAGE for module in modules if type(module).__name__.endswith("1d")):
         return network
-    image_network = nn.Sequential(_HeightOne(), _converted(network))
+    image_network = nn.Sequential(_HeightOne(), _converted(network)).train(network.training)
     return image_network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -30,7 +30,7 @@ class _HeightOne(nn.Module):
 
 def _converted(network: nn.Module) -> nn.Module:
     if type(network) in _AS_IMAGE:
-        return _AS_IMAGE[type(network)](network)
+        return _AS_IMAGE[type(network)](network).train(network.training)
     for name, child in network.named_children():
         setattr(network, name, _converted(child))
     return network
@@ -60,10 +60,9 @@ def _conv(conv: Any) -> nn.Module:
     return image
 
 
-def _batch_norm(norm: Any) -> nn.Module:
-    image = _BatchNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
-    image.load_state_dict(norm.state_dict())
-    return image
+def _batch_norm(norm: Any) -> Any:
+    norm.__class__ = _BatchNorm
+    return norm
 
 
 def _max_pool(pool: Any) -> nn.Module:

@@ -10,6 +10,7 @@ from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -23,7 +24,13 @@ _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
 # process's first optimizer imports the compiler.
 _PRELOADED = ["torch", "torch._dynamo", "gymnasium"]
 
+_START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+
 _MOST_FRUITLESS_STARTS = 2
+
+
+# Why this worker could not be prepared; None in one that was.
+_unprepared: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,32 @@ class Lost:
     """A task without a result. `failure` says why, in one line."""
 
     failure: str
+
+
+@dataclass(frozen=True)
+class _Unprepared:
+    failure: str
+
+
+class _Processes:
+    """A multiprocessing context that knows the processes that it has made."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._made: list[BaseProcess] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def Process(self, *arguments: Any, **options: Any) -> BaseProcess:
+        process: BaseProcess = self._context.Process(*arguments, **options)
+        self._made = [made for made in self._made if made.pid is None or made.is_alive()] + [process]
+        return process
+
+    def kill(self) -> None:
+        for process in self._made:
+            if process.pid is not None and process.is_alive():
+                process.kill()
 
 
 class WorkerPool:
@@ -53,6 +86,7 @@ class WorkerPool:
         self._prepare = prepare
         self._arguments = tuple(arguments)
         self._pool: ProcessPool | None = None
+        self._processes = _Processes(multiprocessing.get_context(_START_METHOD))
 
     def run(
         self,
@@ -73,7 +107,7 @@ class WorkerPool:
                 second.
 
         Raises:
-            RuntimeError: where workers end before they have done anything, twice in a row.
+            RuntimeError: where workers can't be prepared, or end before they have done anything.
         """
         waiting = dict(enumerate(tasks))
         fruitless = 0
@@ -84,8 +118,8 @@ class WorkerPool:
                 fruitless = 0 if len(waiting) < before else fruitless + 1
                 if fruitless == _MOST_FRUITLESS_STARTS:
                     raise RuntimeError(
-                        "the worker processes end before their first task, see their error above; a script "
-                        'must keep its work under `if __name__ == "__main__":`'
+                        "the worker processes end before their first task; a script must keep its work under "
+                        '`if __name__ == "__main__":`'
                     )
         except BaseException:
             self.close()
@@ -96,6 +130,8 @@ class WorkerPool:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
+            # One that is still starting when the pool is gone would complain on stderr.
+            self._processes.kill()
             pool.join()
 
     def _round(
@@ -110,20 +146,26 @@ class WorkerPool:
         futures = _scheduled(self._started(), function, waiting, kill_after)
         for future in as_completed(futures):
             outcome = _outcome(future, time_limit)
-            if outcome is not None:
-                index = futures[future]
-                del waiting[index]
-                finished(index, outcome[0])
+            if outcome is None:
+                continue
+            if isinstance(outcome[0], _Unprepared):
+                raise RuntimeError(f"a worker process can't be prepared: {outcome[0].failure}")
+            index = futures[future]
+            del waiting[index]
+            finished(index, outcome[0])
 
     def _started(self) -> ProcessPool:
         if self._pool is not None and not self._pool.active:
             self.close()
         if self._pool is None:
-            context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-            if sys.platform == "linux":
-                context.set_forkserver_preload(_PRELOADED)
-            arguments = (self._prepare, self._arguments)
-            self._pool = ProcessPool(self._workers, initializer=_begin, initargs=arguments, context=context)
+            if _START_METHOD == "forkserver":
+                self._processes.set_forkserver_preload(_PRELOADED)
+            self._pool = ProcessPool(
+                self._workers,
+                initializer=_begin,
+                initargs=(self._prepare, self._arguments),
+                context=self._processes,
+            )
         return self._pool
 
 
@@ -136,7 +178,7 @@ def _scheduled(
     futures: dict[Future[Any], int] = {}
     for index, task in waiting.items():
         try:
-            futures[pool.schedule(function, args=task, timeout=kill_after)] = index
+            futures[pool.schedule(_call, args=(function, task), timeout=kill_after)] = index
         except RuntimeError:
             if pool.active:
                 raise
@@ -167,8 +209,17 @@ def _ending(exit_code: int) -> str:
 
 def _begin(prepare: Callable[..., None], arguments: Iterable[Any]) -> None:
     """In the worker, before its first task."""
+    global _unprepared
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    prepare(*arguments)
+    try:
+        prepare(*arguments)
+    except Exception as error:
+        _unprepared = failure_of(error)
+
+
+def _call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    """In the worker, for each task."""
+    return function(*task) if _unprepared is None else _Unprepared(_unprepared)
 
 
 def _end_with_parent() -> None:
