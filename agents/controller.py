@@ -128,7 +128,7 @@ def own_randomness(seed: int) -> Iterator[None]:
         try:
             random.seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed accelerators too
             yield
         finally:
             random.setstate(python)

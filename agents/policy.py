@@ -1,4 +1,4 @@
-"""`Policy`: a trained policy as plain arrays. It samples designs without torch, and is saved without pickle."""
+"""`Policy`: a trained policy as plain arrays, sampled from without torch, saved without pickle."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 FORMAT = "rl-designer-policy/1"
 _WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 _MOST_BYTES = 2**28
+_LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ class Policy:
         """Natural logarithms over the legal actions, float64 [n, num_actions]; -inf where illegal."""
         hidden = np.tanh(observations @ self.weights["hidden.weight"].T + self.weights["hidden.bias"])
         logits = hidden @ self.weights["output.weight"].T + self.weights["output.bias"]
-        scaled = np.where(masks, logits.astype(np.float64) / temperature, -np.inf)
+        scaled = np.where(masks, logits.astype(np.float64), -np.inf)
         scaled -= scaled.max(axis=1, keepdims=True)
+        with np.errstate(over="ignore"):  # at a temperature near 0 the less likely ones become impossible
+            scaled /= temperature
         return scaled - np.log(np.exp(scaled).sum(axis=1, keepdims=True))
 
     def sample(
@@ -55,10 +58,10 @@ class Policy:
         and the logarithms of their probabilities at this temperature, float64 [n].
 
         Raises:
-            ValueError: for a temperature that isn't above 0, or a space of another name or size.
+            ValueError: for a temperature that isn't above 0 and finite, or a space of another name or size.
         """
-        if not temperature > 0:
-            raise ValueError(f"the temperature must be above 0, got {temperature}")
+        if not 0 < temperature < np.inf:
+            raise ValueError(f"the temperature must be above 0 and finite, got {temperature}")
         self.check(space)
         actions = np.full((n, space.max_steps), -1, dtype=np.int64)
         total, states, rows = np.zeros(n), space.start(n), np.arange(n)
@@ -121,9 +124,10 @@ def _readable(path: Path) -> Path:
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
+    path = _readable(path)
     try:
-        facts = json.loads(_readable(path).read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        facts = json.loads(path.read_text())
+    except (ValueError, OSError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if (
         not isinstance(facts, dict)
@@ -138,8 +142,9 @@ def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
+    path = _readable(path)
     try:
-        weights = load_file(_readable(path))
+        weights = load_file(path)
     except (SafetensorError, OSError, KeyError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     ranks = [weights[name].ndim for name in _WEIGHTS if name in weights]
@@ -148,6 +153,8 @@ def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     (hidden, _), (actions, inner) = weights["hidden.weight"].shape, weights["output.weight"].shape
     if inner != hidden or len(weights["hidden.bias"]) != hidden or len(weights["output.bias"]) != actions:
         raise ValueError(f"{path} holds arrays whose shapes don't fit together")
-    if not all(w.dtype == np.float32 and np.isfinite(w).all() for w in weights.values()):
-        raise ValueError(f"{path} must hold finite float32 numbers only")
+    if not all(w.dtype == np.float32 and (np.abs(w) <= _LARGEST_WEIGHT).all() for w in weights.values()):
+        raise ValueError(
+            f"{path} must hold float32 numbers from -{_LARGEST_WEIGHT:,} to {_LARGEST_WEIGHT:,} only"
+        )
     return weights

@@ -47,7 +47,7 @@ class Layer:
         for name, value in data.items():
             if not isinstance(name, str) or not isinstance(value, bool | int | float | str):
                 raise ValueError(f"a layer's option must be a number, a text or a truth value, got {name!r}")
-        return cls.of(data["kind"], **{name: value for name, value in data.items() if name != "kind"})
+        return cls(data["kind"], tuple(sorted((name, data[name]) for name in data if name != "kind")))
 
 
 @dataclass(frozen=True)

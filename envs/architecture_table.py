@@ -53,19 +53,19 @@ class ArchitectureTable:
         _check_metrics(self)
         if len(self.canonical) == 0:
             object.__setattr__(self, "canonical", np.arange(len(self.architectures), dtype=np.int32))
-        if self.canonical.shape != (len(self.architectures),):
+        if self.canonical.dtype != np.int32 or self.canonical.shape != (len(self.architectures),):
             raise ValueError(
-                f"`canonical` must have a value for each of {len(self.architectures)} rows, "
-                f"got {list(self.canonical.shape)}"
+                f"`canonical` must be int32 [{len(self.architectures)}], "
+                f"got {self.canonical.dtype} {list(self.canonical.shape)}"
             )
 
     def task(self, name: str | None) -> Task:
         """A task by name; None is allowed where there is only one. Raises ValueError otherwise."""
-        if name is None and len(self.tasks) == 1:
+        if name is None:
+            if len(self.tasks) > 1:
+                raise ValueError(f"table {self.name!r} has several tasks; choose one of {sorted(self.tasks)}")
             return next(iter(self.tasks.values()))
         if name not in self.tasks:
-            if name is None:
-                raise ValueError(f"table {self.name!r} has several tasks; choose one of {sorted(self.tasks)}")
             raise ValueError(unknown_name(f"task of table {self.name!r}", name, self.tasks))
         return self.tasks[name]
 
@@ -107,12 +107,9 @@ class ArchitectureTable:
         if not path.is_file():
             raise ValueError(f"no such architecture table: {path}")
         try:
-            arrays = _read_arrays(path)
-            return cls(**_fields(arrays))
-        except (KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} is no architecture table ({FORMAT}): {error!r}") from error
-        except ValueError as error:
-            raise ValueError(f"{path} is no sound architecture table: {error}") from error
+            return cls(**_fields(_read_arrays(path)))
+        except Exception as error:  # A damaged archive may raise anything, zlib.error or MemoryError too.
+            raise ValueError(f"{path} is no sound architecture table ({FORMAT}): {_reason(error)}") from error
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -122,6 +119,14 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise ValueError(f"it unpacks to {size:,} bytes; at most {_MOST_BYTES:,} are read")
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
+
+
+def _reason(error: Exception) -> str:
+    """In one line, what is wrong with a file."""
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
 
 
 def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -134,20 +139,27 @@ def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "source": str(meta.get("source", "")),
         "decisions": tuple((str(d["name"]), tuple(map(str, d["options"]))) for d in meta["decisions"]),
         "architectures": arrays["architectures"],
-        "metrics": {
-            name: np.asarray(arrays[f"metric/{name}"], np.float32).reshape(len(arrays["architectures"]), -1)
-            for name in meta["metrics"]
-        },
+        "metrics": {name: _numbers(name, arrays[f"metric/{name}"]) for name in meta["metrics"]},
         "metric_facts": meta["metrics"],
         "tasks": {str(name): Task(t["search"], t["report"]) for name, t in meta["tasks"].items()},
     }
     if "canonical" in arrays:
-        fields["canonical"] = arrays["canonical"].astype(np.int32)
+        fields["canonical"] = arrays["canonical"]
     return fields
+
+
+def _numbers(metric: str, values: NDArray[Any]) -> NDArray[np.float32]:
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"metric {metric!r} must be float32, got {values.dtype}")
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        numbers = values.astype(np.float32)
+    return numbers[:, None] if numbers.ndim == 1 else numbers
 
 
 def _check_rows(table: ArchitectureTable) -> None:
     rows, decisions = table.architectures, table.decisions
+    if not decisions:
+        raise ValueError("a table must have at least one decision")
     if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != len(decisions) or len(rows) == 0:
         raise ValueError(
             f"`architectures` must be uint8 [N, {len(decisions)}] with N ≥ 1, "
@@ -172,5 +184,9 @@ def _check_metrics(table: ArchitectureTable) -> None:
             if metric not in table.metrics:
                 raise ValueError(unknown_name(f"metric in task {name!r}:", metric, table.metrics))
     for name, values in table.metrics.items():
-        if values.ndim != 2 or len(values) != len(table.architectures):
+        if values.ndim != 2 or len(values) != len(table.architectures) or values.shape[1] == 0:
             raise ValueError(f"metric {name!r} must be [N] or [N, repeats], got {list(values.shape)}")
+        if np.isinf(values).any():
+            raise ValueError(f"metric {name!r} must be finite, or NaN where a value is missing")
+        if not isinstance(table.metric_facts.get(name), Mapping):
+            raise ValueError(f"metric {name!r} must have an object of facts (unit, split, …)")

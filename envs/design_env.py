@@ -20,8 +20,8 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     `info` at the end of an episode has `design` (a `Design`), or `failure` (text) after an illegal action.
 
-    `step` raises `BudgetSpent` when the problem's budget doesn't allow the design's evaluation, and
-    RuntimeError after the end of an episode.
+    `step` raises `BudgetSpent` when the problem's budget doesn't allow the design's evaluation, RuntimeError
+    after the end of an episode, and ValueError for a number that is no action.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
@@ -51,6 +51,8 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         if self._over:
             raise RuntimeError("the episode is over: call reset() before step()")
         space, chosen = self.problem.space, int(action)
+        if not 0 <= chosen < space.num_actions:
+            raise ValueError(f"an action must be from 0 to {space.num_actions - 1}, got {chosen}")
         if not self.action_masks()[chosen]:
             self._over = True
             failure = f"illegal action {chosen} after {self._architecture}"

@@ -28,6 +28,8 @@ def score_by(problem: Problem) -> Score:
 class DesignVecEnv(VecEnv):
     """The transitions of `num_envs` `DesignEnv`s, a NumPy operation for all of them at a time.
 
+    `step` raises ValueError for a number that is no action, and whatever `score` raises.
+
     Args:
         score: pays for complete designs: `score_by(problem)` for real, or a reward model.
         failure_reward: paid for an illegal action, which ends the episode.
@@ -66,6 +68,9 @@ class DesignVecEnv(VecEnv):
 
     def step_async(self, actions: NDArray[np.int64]) -> None:
         self._chosen = np.asarray(actions, dtype=np.int64)
+        last = self.space.num_actions - 1
+        if self._chosen.min() < 0 or self._chosen.max() > last:
+            raise ValueError(f"an action must be from 0 to {last}, got {self._chosen.tolist()}")
 
     def step_wait(
         self,

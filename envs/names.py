@@ -9,4 +9,4 @@ def unknown_name(what: str, name: str, legal: Iterable[str]) -> str:
     legal = sorted(legal)
     near = get_close_matches(name, legal, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {name!r}.{hint} Legal: {', '.join(legal)}."
+    return f"unknown {what} {name!r}.{hint} Legal: {', '.join(legal) or '(none)'}."

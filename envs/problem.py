@@ -102,9 +102,12 @@ class Problem:
 
         Raises:
             BudgetSpent: when new ones don't fit into the budget; those that still fit have been evaluated
-                and are in `designs`.
+                and are in `designs`. And when the agent has nothing new any more: no architecture at all,
+                or 20,000 known ones in a row.
             ValueError: for an architecture that is not complete.
         """
+        if not architectures:
+            raise BudgetSpent("nothing more was proposed")
         fresh = self._fresh(architectures)
         affordable = self._affordable(fresh)
         if affordable:
@@ -135,11 +138,14 @@ class Problem:
         return fresh if self.remaining is None else fresh[: self.remaining]
 
     def _paid(self, evaluation: Evaluation) -> float:
-        reward = float(self.reward(evaluation))
-        if not math.isfinite(reward):
-            name = getattr(self.reward, "__name__", repr(self.reward))
-            raise ValueError(f"a reward must be a finite number, got {reward} from {name} for {evaluation}")
-        return reward
+        reward = self.reward(evaluation)
+        try:
+            if math.isfinite(reward):
+                return float(reward)
+        except TypeError:
+            pass  # a user's function that forgot its `return`, for example
+        name = getattr(self.reward, "__name__", repr(self.reward))
+        raise ValueError(f"a reward must be a finite number, got {reward} from {name} for {evaluation}")
 
     def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:
         reward = self.failure_reward if evaluation.failure is not None else self._paid(evaluation)

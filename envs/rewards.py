@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 import math
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,9 @@ def negative_loss(evaluation: Evaluation) -> float:
 
 def mnasnet(evaluation: Evaluation, *, target: float = 10_000, w: float = -0.07) -> float:
     """accuracy · (parameters / target) ** w (Tan et al. 2019, MnasNet, equation 2, soft)."""
-    return accuracy(evaluation) * (_known(evaluation.parameters, "parameters") / target) ** w
+    if not target > 0:
+        raise ValueError(f"the target must be above 0 parameters, got {target:g}")
+    return accuracy(evaluation) * (max(_known(evaluation.parameters, "parameters"), 1) / target) ** w
 
 
 def parameter_penalty(evaluation: Evaluation, *, weight: float = 0.02) -> float:
@@ -73,7 +76,7 @@ def _parameters(name: str, reward: Reward, text: str) -> dict[str, float]:
     for item in text.split(","):
         key, _, value = item.partition("=")
         if key not in legal:
-            raise ValueError(unknown_name(f"parameter of reward {name!r}", key, legal or ["(none)"]))
+            raise ValueError(unknown_name(f"parameter of reward {name!r}", key, legal))
         try:
             parameters[key] = float(value)
         except ValueError:
@@ -89,13 +92,14 @@ def _from_file(path: Path, function: str) -> Reward:
     if not function:
         raise ValueError(f"name the function in the reward file: {path}:function")
     spec = importlib.util.spec_from_file_location(f"rl_designer_user_reward_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{path} can't be read as Python")
+    assert spec is not None and spec.loader is not None  # the name ends in .py
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as an import would: a dataclass in the file looks itself up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ValueError(f"the reward file {path} failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"the reward file {path} failed: {type(error).__name__}: {reason}") from error
     reward = getattr(module, function, None)
     if not callable(reward):
         functions = [n for n, v in vars(module).items() if inspect.isfunction(v)]

@@ -57,7 +57,7 @@ class TableEvaluator:
 
     def _cost(self, name: str, row: int) -> int | None:
         values = self._costs[name]
-        return None if values is None else int(values[row])
+        return None if values is None or np.isnan(values[row]) else int(values[row])
 
     def evaluations(self) -> list[Evaluation]:
         """The evaluation of every distinct legal design, for exact comparisons."""

@@ -54,7 +54,9 @@ class TableSpace(SearchSpace):
     def action_of(self, step: int, layer: Layer | None) -> int:
         if layer is None or step >= self.max_steps or layer.kind != self.table.decisions[step][0]:
             raise ValueError(f"step {step} of space {self.name!r} has no decision {layer}")
-        option = str(layer["option"])
+        option = dict(layer.options).get("option")
+        if len(layer.options) != 1 or not isinstance(option, str):
+            raise ValueError(f"decision {layer.kind!r} must have one `option`, a text, got {layer}")
         if option not in self._option_index[step]:
             raise ValueError(unknown_name(f"option of {layer.kind!r}", option, self._option_index[step]))
         return self._option_index[step][option]
@@ -68,10 +70,10 @@ class TableSpace(SearchSpace):
 
     @cached_property
     def _option_features(self) -> NDArray[np.float32]:
-        """float32 [max_steps, num_actions, options]."""
+        """float32 [max_steps, num_actions + 1, options]; the last row is what index -1 reads, zeros."""
         lists = list(dict.fromkeys(options for _, options in self.table.decisions))
         first = np.cumsum([0, *map(len, lists)])
-        features = np.zeros((self.max_steps, self.num_actions, first[-1]), dtype=np.float32)
+        features = np.zeros((self.max_steps, self.num_actions + 1, first[-1]), dtype=np.float32)
         for step, (_, options) in enumerate(self.table.decisions):
             start = first[lists.index(options)]
             features[step, range(len(options)), range(start, start + len(options))] = 1
