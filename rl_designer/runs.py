@@ -86,7 +86,7 @@ class RunFolder:
     @property
     def store_location(self) -> str:
         """Path or URL of the run's store."""
-        return self.config.store or str(self.path.absolute().parent / DEFAULT_STORE)
+        return store_location(self.config, self.path)
 
     def update_summary(self, **facts: Any) -> None:
         """Adds to the summary, and writes it."""
@@ -118,12 +118,6 @@ class RunFolder:
                 raise ValueError(f"another process is searching in {self.path}; wait for its end") from None
             yield
 
-    def clear_tensorboard(self) -> Path:
-        """The folder for scalars, empty: a resumed run writes all of them again."""
-        folder = self.path / TENSORBOARD
-        shutil.rmtree(folder, ignore_errors=True)
-        return folder
-
     def _claim(self) -> bool:
         """Writes the folder beside and renames it; whether it got the place."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,12 +138,10 @@ class RunFolder:
 
 def default_name(config: SearchConfig) -> str:
     """`<data>-<agent>-<seed>`; of a path, its stem."""
-    source = (
-        f"{Path(config.table).stem}-{config.task or ''}" if config.table else Path(config.data or "").stem
-    )
-    return "-".join(
-        re.sub(r"[^\w.]+", "-", part).strip("-.") for part in (source, config.agent_name, str(config.seed))
-    )
+    source = Path(config.table or config.data or "").absolute().stem
+    parts = (source, config.task or "", config.agent_name, str(config.seed))
+    cleaned = (re.sub(r"[^\w.]+", "-", part).strip("-.") for part in parts)
+    return "-".join(part for part in cleaned if part)
 
 
 def free_path(config: SearchConfig) -> Path:
@@ -160,6 +152,12 @@ def free_path(config: SearchConfig) -> Path:
         number += 1
         path = DEFAULT_PARENT / f"{name}-{number}"
     return path
+
+
+def store_location(config: SearchConfig, path: Path | None) -> str:
+    """Path or URL of a run's store: by default it lies beside the run folder `path`."""
+    parent = DEFAULT_PARENT if path is None else path.absolute().parent
+    return config.store or str(parent / DEFAULT_STORE)
 
 
 def check_free(path: Path) -> None:

@@ -28,7 +28,7 @@ from rl_designer.envs.problem import Budget, Design, Problem, Reward
 from rl_designer.envs.rewards import load_reward
 from rl_designer.errors import usage_errors
 from rl_designer.observers import Observer, Observers, Start
-from rl_designer.runs import RunFolder
+from rl_designer.runs import RunFolder, store_location
 from rl_designer.setting import Setting, cores, make_setting
 from rl_designer.store import Store, StoredRun
 from rl_designer.stored_evaluator import StoredEvaluator
@@ -70,8 +70,10 @@ def run_search(
     with usage_errors():
         agent, reward = _agent(config), _reward(config)
     setting = make_setting(config)
-    run = RunFolder.create(folder, config, {"setting": setting.facts, "title": setting.title})
-    return _Search(run, setting, agent, reward, Observers(observers)).run()
+    # Whatever can be wrong is found before the folder is made.
+    with Store(store_location(config, folder)) as store:
+        run = RunFolder.create(folder, config, {"setting": setting.facts, "title": setting.title})
+        return _Search(run, setting, store, agent, reward, Observers(observers)).run()
 
 
 def resume_search(
@@ -92,7 +94,9 @@ def resume_search(
     if store is not None:
         run.config = run.config.model_copy(update={"store": store})
     agent, reward = _agent(run.config), _reward(run.config)
-    return _Search(run, make_setting(run.config), agent, reward, Observers(observers)).run()
+    setting = make_setting(run.config)
+    with Store(run.store_location, create=False) as opened:
+        return _Search(run, setting, opened, agent, reward, Observers(observers)).run()
 
 
 def _agent(config: SearchConfig) -> Agent:
@@ -155,11 +159,18 @@ class _Search:
     """One start of one run."""
 
     def __init__(
-        self, folder: RunFolder, setting: Setting, agent: Agent, reward: Reward, observers: Observer
+        self,
+        folder: RunFolder,
+        setting: Setting,
+        store: Store,
+        agent: Agent,
+        reward: Reward,
+        observers: Observer,
     ) -> None:
         self.folder = folder
         self.config = folder.config
         self.setting = setting
+        self.store = store
         self.agent = agent
         self.reward = reward
         self.observers = observers
@@ -168,8 +179,8 @@ class _Search:
     def run(self) -> SearchResult:
         """Searches, judges, saves."""
         try:
-            with self.folder.locked(), Store(self.folder.store_location) as store:
-                return self._search(store)
+            with self.folder.locked():
+                return self._search()
         except KeyboardInterrupt:
             self.folder.update_summary(state="interrupted")
             raise Interrupted(
@@ -179,8 +190,7 @@ class _Search:
         finally:
             self.observers.closed()
 
-    def _search(self, store: Store) -> SearchResult:
-        self.store = store
+    def _search(self) -> SearchResult:
         with self.setting.open_evaluator() as evaluator:
             plan = self._begin(evaluator)
             designs = self._search_agent(plan)
@@ -188,7 +198,7 @@ class _Search:
             verdict = self._judge(evaluator, plan, designs, controls)
         if isinstance(self.agent, PolicyAgent):
             self.folder.save_policy(self.agent.save)
-        store.cut_designs(self.folder.id, {AGENT: len(designs), CONTROL: len(controls)})
+        self.store.cut_designs(self.folder.id, {AGENT: len(designs), CONTROL: len(controls)})
         figures = summary_of(self.config.agent_name, designs, controls, verdict)
         figures |= {"space": self.setting.space.name, "seconds": round(self.clock(), 3)}
         self.folder.update_summary(state="finished", **figures)

@@ -1,5 +1,6 @@
 """TensorBoard's scalars of a search, under the tags that users of Stable-Baselines3 know."""
 
+import shutil
 import time
 from collections import deque
 from typing import Any
@@ -29,7 +30,9 @@ class TensorBoardLog(Observer):
     def started(self, start: Start) -> None:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type: ignore[import-untyped]
 
-        self._writer = EventFileWriter(str(start.folder / TENSORBOARD))
+        folder = start.folder / TENSORBOARD
+        shutil.rmtree(folder, ignore_errors=True)  # a resumed run writes all of them again
+        self._writer = EventFileWriter(str(folder))
 
     def designed(self, design: Design, source: str) -> None:
         if source == "control":

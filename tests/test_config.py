@@ -182,7 +182,7 @@ def test_settings_that_do_nothing_together_are_refused(settings: dict[str, objec
 
 def test_a_config_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        make_config({}).seed = 1  # type: ignore[misc]
+        make_config({}).seed = 1
 
 
 def test_a_run_keeps_paths_that_hold_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -197,7 +197,7 @@ class Interrupting(Counting):
     on_result = None
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
-        results = []
+        results: list[Evaluation] = []
         for candidate in architectures:
             if len(results) == 2:
                 raise KeyboardInterrupt
