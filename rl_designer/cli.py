@@ -74,6 +74,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(_message(error), WRONG_USAGE)
     except (click.ClickException, ValueError, OSError, ImportError) as error:
         return _fail(_message(error), COULD_NOT)
+    except (RuntimeError, MemoryError) as error:
+        # Of the machine, or a mistake of ours: who can tell wants to see where.
+        return _fail(f"{_message(error)} ({DEBUG}=1 shows where)", COULD_NOT)
     return DONE
 
 

@@ -32,8 +32,10 @@ class RunReport:
     def winners(self) -> list[StoredDesign]:
         """Distinct designs that didn't fail, the highest reward first, the earliest of equals."""
         trained = [d for d in self.designs if d.design.evaluation.failure is None]
-        ranked = sorted(trained, key=lambda d: -d.design.reward)
-        return list({d.design.architecture.digest: d for d in reversed(ranked)}.values())[::-1]
+        best: dict[str, StoredDesign] = {}
+        for found in sorted(trained, key=lambda d: -d.design.reward):
+            best.setdefault(found.design.architecture.digest, found)
+        return list(best.values())
 
     def position(self, design: StoredDesign) -> int:
         """Which evaluation of the run it was, from 1; the control's come after the agent's."""
@@ -42,7 +44,7 @@ class RunReport:
 
     def found_by(self, design: StoredDesign) -> str:
         """The agent's name, or the control's."""
-        return self.folder.config.agent_name if design.source == "agent" else CONTROL_AGENT
+        return printable(self.folder.config.agent_name) if design.source == "agent" else CONTROL_AGENT
 
 
 def read_run(path: Path, store: str | None = None) -> RunReport:
@@ -111,7 +113,7 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
             f"{last:.4f} in the last."
         )
     if "verdict" in report.folder.summary:
-        yield Text(str(report.folder.summary["verdict"]))
+        yield Text(printable(report.folder.summary["verdict"]))
 
 
 def _headline(report: RunReport) -> str:
@@ -120,8 +122,8 @@ def _headline(report: RunReport) -> str:
     state = str(summary.get("state", "running"))
     time = f" in {show_seconds(summary['seconds'])}" if "seconds" in summary else ""
     failures = f", {failed:,} failed" if failed else ""
-    what = f"{report.folder.config.agent} on {printable(summary.get('title', ''))}"
-    return f"{printable(report.folder.path)}: {what}, {state}, {len(designs):,} evaluations{time}{failures}"
+    what = f"{report.folder.config.agent} on {summary.get('title', '')}"
+    return printable(f"{report.folder.path}: {what}, {state}, {len(designs):,} evaluations{time}{failures}")
 
 
 def _all_failed(report: RunReport) -> str:

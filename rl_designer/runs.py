@@ -9,7 +9,9 @@ import tomllib
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
@@ -26,6 +28,25 @@ POLICY = "policy"
 TENSORBOARD = "tensorboard"
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"
+
+
+class _Plan(BaseModel):
+    known: list[str]
+    paid: int | None
+
+
+class _Summary(BaseModel):
+    """What other code relies on in a summary, where it is there."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    id: str
+    state: Literal["running", "interrupted", "finished"]
+    title: str = ""
+    seconds: float = 0.0
+    verdict: str = ""
+    setting: dict[str, Any] = {}
+    control_plan: _Plan | None = None
 
 
 class RunFolder:
@@ -71,10 +92,13 @@ class RunFolder:
             summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ValueError(f"the run {path} is damaged: {error}") from error
-        if not isinstance(summary, dict) or not isinstance(summary.get("id"), str):
-            raise ValueError(f"the run {path} is damaged: {SUMMARY} has no `id`")
         try:
+            _Summary.model_validate(summary)
             return cls(path, make_config({}, settings, CONFIG), summary)
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"])) or "all of it"
+            reason = f"{SUMMARY}: {where}: {error.errors()[0]['msg']}"
+            raise ValueError(f"the run {path} is damaged: {reason}") from error
         except WrongUsage as error:
             raise ValueError(f"the run {path} is damaged: {error}") from error
 

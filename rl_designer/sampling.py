@@ -67,11 +67,8 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
     if not (folder.path / POLICY).is_dir():
         raise ValueError(f"{folder.path} has no policy yet; finish it with: rl-designer resume {folder.path}")
     config = folder.config
-    space = space_of(
-        folder.summary["setting"],
-        draw.max_parameters or config.max_parameters,
-        draw.max_macs or config.max_macs,
-    )
+    limits = (draw.max_parameters or config.max_parameters, draw.max_macs or config.max_macs)
+    space = space_of(folder.summary.get("setting", {}), *limits)
     policy = agent.load(folder.path / POLICY, space)
     draws = samples = _draw(policy, space, draw, 0)
     if draw.unique:

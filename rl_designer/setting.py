@@ -56,25 +56,26 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
     """The space of a run from its setting's facts, with any limits; the data aren't needed.
 
     Raises:
-        ValueError: where the table is gone, or the limits leave no design.
+        WrongUsage: where the limits leave no design.
+        ValueError: where the table is gone, or the facts are damaged.
     """
     if "table" in facts:
         from rl_designer.envs.architecture_table import ArchitectureTable
         from rl_designer.envs.search_spaces.table import TableSpace
 
-        table = ArchitectureTable.load(facts["table"])
-        return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
+        table = ArchitectureTable.load(str(facts["table"]))
+        with usage_errors():
+            return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
     from rl_designer.envs.search_spaces.definition import SpaceDefinition
     from rl_designer.envs.search_spaces.layer_space import LayerSpace
 
-    definition = SpaceDefinition.from_dict(facts["space"])
-    return LayerSpace(
-        definition,
-        facts["input_shape"],
-        facts["num_classes"],
-        max_parameters=max_parameters,
-        max_macs=max_macs,
-    )
+    try:
+        definition = SpaceDefinition.from_dict(facts["space"])
+        shape, classes = tuple(map(int, facts["input_shape"])), int(facts["num_classes"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the run's summary doesn't say on which space it was: {error!r}") from error
+    with usage_errors():
+        return LayerSpace(definition, shape, classes, max_parameters=max_parameters, max_macs=max_macs)
 
 
 def cores() -> int:

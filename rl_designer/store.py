@@ -136,7 +136,7 @@ class Store:
         texts = {
             digest: text for evaluator in reversed(evaluators) for digest, text in found[evaluator].items()
         }
-        return {digest: Evaluation.from_dict(json.loads(text)) for digest, text in texts.items()}
+        return {digest: _evaluation(text) for digest, text in texts.items()}
 
     def add_evaluations(self, evaluations: Mapping[tuple[str, str], Evaluation]) -> None:
         """Evaluations by (architecture digest, evaluator) in one transaction; known ones stay as they are."""
@@ -308,11 +308,21 @@ def _begin_sqlite(connection: sql.Connection) -> None:
 
 
 def _stored_design(row: Mapping[str, Any]) -> StoredDesign:
-    architecture = Architecture.from_dict(json.loads(row["architecture"]))
-    evaluation = Evaluation.from_dict(json.loads(row["evaluation"]))
+    try:
+        architecture = Architecture.from_dict(json.loads(row["architecture"]))
+    except ValueError as error:
+        raise StoreError(f"the store holds a damaged design, {row['digest']}: {error}") from error
+    evaluation = _evaluation(row["evaluation"])
     return StoredDesign(
         Design(architecture, evaluation, row["reward"], row["index"]), row["source"], row["seconds"]
     )
+
+
+def _evaluation(text: str) -> Evaluation:
+    try:
+        return Evaluation.from_dict(json.loads(text))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(f"the store holds a damaged evaluation: {text[:60]!r}") from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,6 +1,8 @@
 """`sample`, `report` and `list`."""
 
+import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,7 +138,7 @@ def test_a_run_without_its_store_can_be_sampled(command: Command) -> None:
             "--deterministic and --temperature exclude each other",
         ),
         (["ppo", "--seed", "-1"], 2, "Invalid value for '--seed'"),
-        (["ppo", "--max-parameters", "1"], 1, "max_parameters=1 leaves no design"),
+        (["ppo", "--max-parameters", "1"], 2, "max_parameters=1 leaves no design"),
     ],
 )
 def test_what_can_not_be_sampled_gets_one_line(
@@ -233,6 +235,27 @@ def test_what_can_not_be_reported_gets_one_line(
     ended = command("report", *arguments)
     assert (ended.status, ended.out) == (status, "")
     assert ended.err.startswith(f"Error: {message}") and ended.err.count("\n") == 1
+
+
+def test_a_store_with_damaged_contents_is_refused(command: Command) -> None:
+    for column, table in (("evaluation", "evaluations"), ("architecture", "designs")):
+        for content in ("{", "[]", '{"layers": 3}', "3"):
+            shutil.copy("store.sqlite", "copy.sqlite")
+            with sqlite3.connect("copy.sqlite") as connection:
+                connection.execute(f"UPDATE {table} SET {column} = ?", (content,))
+            ended = command("report", "ppo", "--store", "copy.sqlite")
+            if ended.status == 0:  # an evaluation without any known field is one of which nothing is known
+                assert (column, content) == ("evaluation", '{"layers": 3}')
+            else:
+                assert ended.status == 1 and ended.err.startswith("Error: the store holds a damaged ")
+
+
+def test_a_summary_that_does_not_name_the_space_is_refused(command: Command) -> None:
+    summary = json.loads(Path("ppo/summary.json").read_text())
+    for setting in ({}, {"space": 3}, {"space": {"name": "x"}}):
+        Path("ppo/summary.json").write_text(json.dumps({**summary, "setting": setting}))
+        ended = command("sample", "ppo")
+        assert ended.status == 1 and ended.err.startswith("Error: ") and ended.err.count("\n") == 1
 
 
 # -- list ------------------------------------------------------------------------------------------

@@ -203,6 +203,26 @@ def test_a_traceback_is_shown_where_it_is_asked_for(
     assert ended.status == 2 and "Traceback" in ended.err
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (RuntimeError("no workers"), "no workers (RL_DESIGNER_DEBUG=1 shows where)"),
+        (MemoryError(), "MemoryError (RL_DESIGNER_DEBUG=1 shows where)"),
+        (ImportError("the extra `optuna` is missing"), "the extra `optuna` is missing"),
+        (PermissionError(13, "Permission denied", "a/b"), "Permission denied: a/b"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+    ],
+)
+def test_what_the_machine_can_not_do_gets_one_line(
+    command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr("rl_designer.search.run_search", fails)
+    assert command(*on_table()) == Ended(1, "", f"Error: {message}\n")
+
+
 # -- resume ----------------------------------------------------------------------------------------
 
 

@@ -162,6 +162,10 @@ def test_what_holds_no_run_is_refused(config: SearchConfig) -> None:
         ("summary.json", "[]"),
         ("summary.json", "{}"),
         ("summary.json", '{"id": 3}'),
+        ("summary.json", '{"id": "a", "state": "odd"}'),
+        ("summary.json", '{"id": "a", "state": "running", "seconds": "many"}'),
+        ("summary.json", '{"id": "a", "state": "running", "setting": []}'),
+        ("summary.json", '{"id": "a", "state": "running", "control_plan": {"known": 3, "paid": null}}'),
         ("summary.json", None),
     ],
 )

@@ -50,4 +50,6 @@ def print_json(data: dict[str, Any]) -> None:
 def note(text: str, quiet: bool = False) -> None:
     """A line for people, on stderr."""
     if not quiet:
-        click.echo(text, err=True)
+        from rl_designer.text import printable
+
+        click.echo(printable(text), err=True)
