@@ -25,9 +25,9 @@ class RewardModelSettings:
         most_points: designs that a fit looks at; beyond, the better half of them and the latest.
     """
 
-    embedding: int = 5
-    first_steps: int = 60
-    steps: int = 20
+    embedding: int = 3
+    first_steps: int = 50
+    steps: int = 8
     learning_rate: float = 0.05
     most_points: int = 512
 
@@ -36,8 +36,8 @@ class RewardModel:
     """Predicts rewards, in standard deviations of a normal distribution that has the rewards' ranks.
 
     Ranks make it the same for every monotone rescaling of a reward, and failures simply the worst. The kernel
-    is a Matérn 5/2 over *learned embeddings* of the options, with a weight for each step, so that it finds
-    out which options act alike and which decisions matter. Variable-length designs are also compared by
+    is a squared exponential over *learned embeddings* of the options, with a weight for each step, so that it
+    finds out which options act alike and which decisions matter. Variable-length designs are also compared by
     the sum of their layers' embeddings, so that an inserted layer doesn't make all the rest different.
 
     Args:
@@ -77,6 +77,11 @@ class RewardModel:
         assert self._process is not None, "fit() comes first"
         return self._process.predict(self._features(actions))
 
+    def joint(self, actions: Actions) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Mean [n] and covariance [n, n] of the scores of complete designs, and the variance of the noise."""
+        assert self._process is not None, "fit() comes first"
+        return self._process.joint(self._features(actions))
+
     def rewards(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores as rewards: between the evaluated ones that stand left and right of them."""
         return np.interp(scores, self._scores, self._rewards)
@@ -106,12 +111,14 @@ class _Embedding(nn.Module):
         self, steps: int, tokens: int, summaries: int, size: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.steps, self.tokens, self.size = steps, tokens, size
+        self.steps, self.tokens, self.varying = steps, tokens, summaries > 0
         draw = torch.randn(tokens, size, generator=generator, dtype=torch.float64)
-        self.options = nn.Parameter(0.5 * draw)
-        self.log_weights = nn.Parameter(torch.zeros(steps, dtype=torch.float64))
-        self.log_summary_weights = nn.Parameter(torch.zeros(summaries + size, dtype=torch.float64))
-        self.varying = summaries > 0
+        self.options = nn.Parameter(0.7 * torch.eye(tokens, size, dtype=torch.float64) + 0.3 * draw)
+        # Designs that differ everywhere are about one length scale apart, however many steps there are.
+        width = summaries + size if self.varying else 0
+        self.log_weights = nn.Parameter(torch.full((steps,), -np.log(steps) / 2, dtype=torch.float64))
+        self.log_whole = nn.Parameter(torch.full((width,), -np.log(max(width, 1)) / 2, dtype=torch.float64))
+        self.prior = [parameter.detach().clone() for parameter in self.parameters()]
 
     def forward(self, features: Tensor) -> Tensor:
         tokens = features[:, : self.steps * self.tokens].reshape(-1, self.steps, self.tokens)
@@ -120,11 +127,15 @@ class _Embedding(nn.Module):
         if not self.varying:
             return point
         whole = torch.cat([features[:, self.steps * self.tokens :], embedded.sum(dim=1)], dim=1)
-        return torch.cat([point, whole * self.log_summary_weights.exp()], dim=1)
+        return torch.cat([point, whole * self.log_whole.exp()], dim=1)
 
     def log_prior(self) -> Tensor:
-        weights = torch.cat([self.log_weights, self.log_summary_weights])
-        return -0.5 * ((self.options**2).sum() / 0.5 + (weights**2).sum() / 0.25)
+        """Independent normal distributions around the starting values."""
+        spreads = (0.5**0.5, 0.5, 0.5)
+        pairs = zip(self.parameters(), self.prior, spreads, strict=True)
+        return sum(
+            (-0.5 * (((now - start) / spread) ** 2).sum() for now, start, spread in pairs), torch.zeros(())
+        )
 
 
 class _Process(gpytorch.models.ExactGP):
@@ -134,7 +145,7 @@ class _Process(gpytorch.models.ExactGP):
         self, space: SearchSpace, x: Tensor, y: Tensor, size: int, generator: torch.Generator
     ) -> None:
         noise = gpytorch.likelihoods.GaussianLikelihood(
-            noise_prior=gpytorch.priors.LogNormalPrior(-5.0, 0.7),
+            noise_prior=gpytorch.priors.LogNormalPrior(-4.0, 1.0),
             noise_constraint=Positive(torch.exp, torch.log),
         )
         super().__init__(x, y, noise)
@@ -144,13 +155,13 @@ class _Process(gpytorch.models.ExactGP):
         self.embedding = _Embedding(steps, tokens, summaries, size, generator)
         self.mean_module = gpytorch.means.ZeroMean()
         self.covar_module = gpytorch.kernels.ScaleKernel(
-            gpytorch.kernels.MaternKernel(nu=2.5), outputscale_constraint=Positive(torch.exp, torch.log)
+            gpytorch.kernels.RBFKernel(), outputscale_constraint=Positive(torch.exp, torch.log)
         )
         self.covar_module.base_kernel.raw_lengthscale.requires_grad_(False)
         self.double()
-        self.likelihood.noise = float(np.exp(-5.0))
+        self.likelihood.noise = float(np.exp(-4.0))
         self.covar_module.outputscale = 1.0
-        self.covar_module.base_kernel.lengthscale = 1.0
+        self.covar_module.base_kernel.lengthscale = 0.5**0.5
         self.covar_module.register_prior(
             "log_outputscale", NormalPrior(0.0, 1.0), lambda kernel: kernel.raw_outputscale
         )
@@ -175,6 +186,10 @@ class _Process(gpytorch.models.ExactGP):
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        with gpytorch.settings.skip_posterior_variances(False):
-            posterior = self(x)
+        posterior = self(x)
         return posterior.mean.numpy(), posterior.variance.clamp_min(1e-12).sqrt().numpy()
+
+    @torch.no_grad()
+    def joint(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        posterior = self(x)
+        return posterior.mean.numpy(), posterior.covariance_matrix.numpy(), float(self.likelihood.noise)

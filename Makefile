@@ -1,0 +1,39 @@
+# `make demo` and `make test` do everything on a machine with Python (3.11 or later) and make.
+PYTHON ?= python3
+BIN := .venv/bin
+SOURCES := $(shell find rl_designer envs agents -name '*.py' -o -name '*.npz' -o -name '*.toml' -o -name '*.md')
+DEMO ?= demo
+
+.PHONY: install demo test lint types tests clean
+
+install: .venv/installed
+
+.venv/dependencies: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt ".[test]"
+	rm -rf build && touch $@
+
+# An installed copy, not an editable one, so that mypy and the tests of the command see what users get.
+.venv/installed: .venv/dependencies $(SOURCES)
+	$(BIN)/python -m pip install --quiet --no-deps .
+	rm -rf build && touch $@
+
+demo: install
+	$(BIN)/rl-designer train --data mnist1d --max-parameters 20k --evaluations 64 --run $(DEMO)/run --store $(DEMO)/store.sqlite
+	$(BIN)/rl-designer report $(DEMO)/run
+	$(BIN)/rl-designer sample $(DEMO)/run -n 5
+
+test: lint types tests
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	cd .venv && bin/mypy --config-file ../pyproject.toml -p rl_designer
+
+tests: install
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+clean:
+	rm -rf .venv build demo runs
