@@ -96,7 +96,9 @@ class Policy:
         folder.mkdir(parents=True, exist_ok=True)
         facts = {"format": FORMAT, "space": self.space, **self.facts}
         text = json.dumps(facts, indent=2) + "\n"
-        _replace(folder / "policy.safetensors", lambda beside: save_file(self.weights, beside))
+        # safetensors writes an array as it lies in memory and reads it row by row.
+        weights = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
+        _replace(folder / "policy.safetensors", lambda beside: save_file(weights, beside))
         _replace(folder / "policy.json", lambda beside: beside.write_text(text))
 
     @classmethod
@@ -139,13 +141,12 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 
 def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     path = _readable(path)
     try:
         weights = load_file(path)
-    except (SafetensorError, OSError, KeyError) as error:
+    except Exception as error:  # SafetensorError, but NumPy's errors too, on odd dtypes and shapes
         raise ValueError(f"{path} is damaged: {error}") from error
     ranks = [weights[name].ndim for name in _WEIGHTS if name in weights]
     if set(weights) != set(_WEIGHTS) or ranks != [2, 1, 2, 1]:
