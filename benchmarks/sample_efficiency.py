@@ -109,8 +109,8 @@ def efficiency_table(results: Results, evaluations: int) -> str:
     first = next(iter(results.values()))
     lines = [
         f"Distinct evaluations until the table's best is found: mean ± standard error over {first['seeds']}",
-        f"seeds (the share that found it, where not all; misses count as the cap of {evaluations:,}), and",
-        f"the 95 % interval of the difference to {next(iter(first['agents']))}, paired by seed.",
+        f"seeds; in brackets the share that found it, where not all did: misses count as the cap, {evaluations:,}.",
+        f"Behind the mean: 95 % interval of the difference to {next(iter(first['agents']))}, paired by seed.",
         "",
         "| agent | " + " | ".join(results) + " | own ms an evaluation |",
         "|---|" + "---|" * (len(results) + 1),
