@@ -50,7 +50,7 @@ class Controller:
         self.space = space
         self.settings = settings
         self.env = DesignVecEnv(space, score, settings.episodes, lock_step=True, **env)
-        with own_randomness(seed):
+        with own_randomness(seed), one_thread():
             self.ppo = MaskablePPO(
                 "MlpPolicy",
                 self.env,

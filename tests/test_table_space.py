@@ -306,3 +306,7 @@ def test_decisions_with_other_options_do_not_and_padding_is_zero() -> None:
 
 def test_a_table_space_sums_nothing_up() -> None:
     assert SPACE.summaries(walks(SPACE, 3)).shape == (3, 0)
+
+
+def test_no_designs_have_no_observations() -> None:
+    assert SPACE.observations(SPACE.pad([])).shape == (0, SPACE.observation_size)

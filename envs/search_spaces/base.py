@@ -126,7 +126,8 @@ class SearchSpace(ABC):
         as one of `max_steps + 1`. `actions` is int64 [n, max_steps], padded with -1.
         """
         steps = (actions >= 0).sum(axis=1)
-        features = self._padded_features[actions].reshape(len(actions), -1)
+        size = self.max_steps * self.action_features.shape[1]
+        features = self._padded_features[actions].reshape(len(actions), size)
         return np.concatenate([features, self._step_features[steps]], axis=1)
 
     def tokens(self, actions: Actions) -> NDArray[np.float32]:
