@@ -249,10 +249,10 @@ def test_a_worker_that_hangs_or_dies_costs_its_own_candidate_only() -> None:
     builder = build_or({1: candidates.hang, 2: candidates.leave_at_once, 3: candidates.raise_two_lines})
     batch = [dense(1), dense(4), dense(2), dense(5), dense(3), dense(6)]
     # The limit is far above what a good candidate takes, on a busy machine too.
-    with TrainingEvaluator(blobs(), settings=QUICK, workers=2, time_limit=4, _build=builder) as evaluator:
+    with TrainingEvaluator(blobs(), settings=QUICK, workers=2, time_limit=6, _build=builder) as evaluator:
         evaluations = evaluator.evaluate(batch)
         assert [evaluation.failure for evaluation in evaluations] == [
-            "time limit: not done after 4 s",
+            "time limit: not done after 6 s",
             None,
             "worker process died: exit status 3",
             None,
