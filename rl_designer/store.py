@@ -20,45 +20,21 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.interruption import uninterrupted
+from rl_designer.store_tables import (
+    DESIGNS,
+    EVALUATIONS,
+    METADATA,
+    READS,
+    RUNS,
+    SCHEMA,
+    SCHEMA_VERSION,
+    begin_sqlite,
+    prepare_sqlite,
+)
 
-SCHEMA_VERSION = 1
 BUSY_SECONDS = 60
 _CHUNK = 500  # keys in one statement; SQLite allows 32,766 parameters
 _ATTEMPTS = 5
-_READS = "rl_designer_reads"
-
-_metadata = sql.MetaData()
-_schema = sql.Table("schema_version", _metadata, sql.Column("version", sql.Integer, primary_key=True))
-_runs = sql.Table(
-    "runs",
-    _metadata,
-    sql.Column("id", sql.String(32), primary_key=True),
-    sql.Column("folder", sql.Text, nullable=False),
-    sql.Column("agent", sql.String(100), nullable=False),
-    sql.Column("space", sql.String(200), nullable=False),
-    sql.Column("evaluator", sql.String(200), nullable=False),
-    sql.Column("created", sql.Float, nullable=False),  # seconds since 1970
-)
-_evaluations = sql.Table(
-    "evaluations",
-    _metadata,
-    sql.Column("architecture", sql.String(40), primary_key=True),
-    sql.Column("evaluator", sql.String(200), primary_key=True),
-    sql.Column("evaluation", sql.Text, nullable=False),  # JSON
-    sql.Column("created", sql.Float, nullable=False),
-)
-_designs = sql.Table(
-    "designs",
-    _metadata,
-    sql.Column("run", sql.String(32), sql.ForeignKey("runs.id"), primary_key=True),
-    sql.Column("source", sql.String(20), primary_key=True),  # `agent` or `control`
-    sql.Column("index", sql.Integer, primary_key=True),
-    sql.Column("digest", sql.String(40), nullable=False),
-    sql.Column("architecture", sql.Text, nullable=False),  # JSON
-    sql.Column("evaluator", sql.String(200), nullable=False),
-    sql.Column("reward", sql.Float, nullable=False),
-    sql.Column("seconds", sql.Float, nullable=False),  # since the run's start
-)
 
 
 class StoreError(ValueError):
@@ -106,7 +82,7 @@ class Store:
         if not create and "://" not in self.location and not Path(self.location).is_file():
             raise StoreError(f"no such store: {self.location}; name the right one with --store")
         self._engine = self._open()
-        self._reader = self._engine.execution_options(**{_READS: True})
+        self._reader = self._engine.execution_options(**{READS: True})
         self._check_schema()
 
     def close(self) -> None:
@@ -123,13 +99,13 @@ class Store:
     def evaluations(self, evaluators: Sequence[str], digests: Iterable[str]) -> dict[str, Evaluation]:
         """What is known of architectures, by digest; of several evaluators, the first that knows one."""
         wanted = list(dict.fromkeys(digests))
-        columns = (_evaluations.c.architecture, _evaluations.c.evaluator, _evaluations.c.evaluation)
+        columns = (EVALUATIONS.c.architecture, EVALUATIONS.c.evaluator, EVALUATIONS.c.evaluation)
         found: dict[str, dict[str, str]] = {evaluator: {} for evaluator in evaluators}
         with self._transaction(reads=True) as connection:
             for start in range(0, len(wanted), _CHUNK):
                 chunk = wanted[start : start + _CHUNK]
                 query = sql.select(*columns).where(
-                    _evaluations.c.architecture.in_(chunk), _evaluations.c.evaluator.in_(evaluators)
+                    EVALUATIONS.c.architecture.in_(chunk), EVALUATIONS.c.evaluator.in_(evaluators)
                 )
                 for digest, evaluator, text in connection.execute(query):
                     found[evaluator][digest] = text
@@ -147,7 +123,7 @@ class Store:
             {"architecture": a, "evaluator": e, "evaluation": json.dumps(value.to_dict()), "created": now}
             for (a, e), value in evaluations.items()
         ]
-        keys = _evaluations.c.architecture, _evaluations.c.evaluator
+        keys = EVALUATIONS.c.architecture, EVALUATIONS.c.evaluator
         known = sql.select(*keys).where(
             keys[0].in_({a for a, _ in evaluations}), keys[1].in_({e for _, e in evaluations})
         )
@@ -157,7 +133,7 @@ class Store:
                     present = {tuple(row) for row in connection.execute(known)}
                     missing = [row for row in rows if (row["architecture"], row["evaluator"]) not in present]
                     if missing:
-                        connection.execute(sql.insert(_evaluations), missing)
+                        connection.execute(sql.insert(EVALUATIONS), missing)
                 return
             except IntegrityError:  # another process stored the same at the same moment
                 if attempt == _ATTEMPTS - 1:
@@ -168,8 +144,8 @@ class Store:
     def add_run(self, run: StoredRun) -> None:
         """Makes a run known; a second time changes nothing."""
         with self._transaction() as connection:
-            if connection.execute(sql.select(_runs.c.id).where(_runs.c.id == run.id)).first() is None:
-                connection.execute(sql.insert(_runs).values(**vars(run), created=time.time()))
+            if connection.execute(sql.select(RUNS.c.id).where(RUNS.c.id == run.id)).first() is None:
+                connection.execute(sql.insert(RUNS).values(**vars(run), created=time.time()))
 
     def add_designs(self, run: str, source: str, designs: Sequence[tuple[Design, str, float]]) -> None:
         """Designs of a run, each with the evaluator that its evaluation is stored under and its seconds into
@@ -192,24 +168,24 @@ class Store:
         ]
         with self._transaction() as connection:
             connection.execute(
-                sql.delete(_designs).where(
-                    _designs.c.run == run,
-                    _designs.c.source == source,
-                    _designs.c.index.in_([row["index"] for row in rows]),
+                sql.delete(DESIGNS).where(
+                    DESIGNS.c.run == run,
+                    DESIGNS.c.source == source,
+                    DESIGNS.c.index.in_([row["index"] for row in rows]),
                 )
             )
-            connection.execute(sql.insert(_designs), rows)
+            connection.execute(sql.insert(DESIGNS), rows)
 
     def designs(self, run: str) -> list[StoredDesign]:
         """A run's designs, the agent's first, each in order."""
         query = (
-            sql.select(_designs, _evaluations.c.evaluation)
+            sql.select(DESIGNS, EVALUATIONS.c.evaluation)
             .where(
-                _designs.c.run == run,
-                _evaluations.c.architecture == _designs.c.digest,
-                _evaluations.c.evaluator == _designs.c.evaluator,
+                DESIGNS.c.run == run,
+                EVALUATIONS.c.architecture == DESIGNS.c.digest,
+                EVALUATIONS.c.evaluator == DESIGNS.c.evaluator,
             )
-            .order_by(_designs.c.source, _designs.c.index)
+            .order_by(DESIGNS.c.source, DESIGNS.c.index)
         )
         with self._transaction(reads=True) as connection:
             return [_stored_design(dict(row._mapping)) for row in connection.execute(query)]
@@ -219,8 +195,8 @@ class Store:
         with self._transaction() as connection:
             for source, count in counts.items():
                 connection.execute(
-                    sql.delete(_designs).where(
-                        _designs.c.run == run, _designs.c.source == source, _designs.c.index >= count
+                    sql.delete(DESIGNS).where(
+                        DESIGNS.c.run == run, DESIGNS.c.source == source, DESIGNS.c.index >= count
                     )
                 )
 
@@ -230,16 +206,16 @@ class Store:
         whose failure was of the moment are left out.
         """
         query = (
-            sql.select(_designs.c.digest)
+            sql.select(DESIGNS.c.digest)
             .where(
-                _designs.c.run == _runs.c.id,
-                _runs.c.id != besides,
-                _runs.c.space == space,
-                _runs.c.evaluator == evaluator,
-                _designs.c.evaluator == evaluator,
-                sql.or_(_designs.c.source == "control", _runs.c.agent == "random"),
+                DESIGNS.c.run == RUNS.c.id,
+                RUNS.c.id != besides,
+                RUNS.c.space == space,
+                RUNS.c.evaluator == evaluator,
+                DESIGNS.c.evaluator == evaluator,
+                sql.or_(DESIGNS.c.source == "control", RUNS.c.agent == "random"),
             )
-            .order_by(_runs.c.created, _runs.c.id, _designs.c.index)
+            .order_by(RUNS.c.created, RUNS.c.id, DESIGNS.c.index)
         )
         with self._transaction(reads=True) as connection:
             return list(dict.fromkeys(connection.execute(query).scalars()))[:most]
@@ -264,16 +240,16 @@ class Store:
         except (SQLAlchemyError, OSError, ImportError) as error:
             raise StoreError(f"the store {self.location!r} can't be opened: {_first_line(error)}") from error
         if is_sqlite:
-            sql.event.listen(engine, "connect", _prepare_sqlite)
-            sql.event.listen(engine, "begin", _begin_sqlite)
+            sql.event.listen(engine, "connect", prepare_sqlite)
+            sql.event.listen(engine, "begin", begin_sqlite)
         return engine
 
     def _check_schema(self) -> None:
         with self._transaction() as connection:
-            _metadata.create_all(connection)
-            version = connection.execute(sql.select(sql.func.max(_schema.c.version))).scalar()
+            METADATA.create_all(connection)
+            version = connection.execute(sql.select(sql.func.max(SCHEMA.c.version))).scalar()
             if version is None:
-                connection.execute(sql.insert(_schema).values(version=SCHEMA_VERSION))
+                connection.execute(sql.insert(SCHEMA).values(version=SCHEMA_VERSION))
         if version not in (None, SCHEMA_VERSION):
             raise StoreError(
                 f"the store {self._shown} has schema {version}, this version of rl-designer reads "
@@ -290,21 +266,6 @@ class Store:
             raise
         except SQLAlchemyError as error:
             raise StoreError(f"the store {self._shown} failed: {_first_line(error)}") from error
-
-
-def _prepare_sqlite(connection: Any, record: object) -> None:
-    connection.isolation_level = None  # SQLAlchemy begins transactions itself, below
-    cursor = connection.cursor()
-    # In WAL mode, NORMAL loses no committed transaction to a killed process, only to a power cut.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: sql.Connection) -> None:
-    # A read that turns into a write can't wait its turn in SQLite; one that begins as a write can.
-    reads = connection.get_execution_options().get(_READS, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 def _stored_design(row: Mapping[str, Any]) -> StoredDesign:
