@@ -95,7 +95,8 @@ class PlainProgress(_Counts):
     ) -> None:
         super().evaluated(architecture, evaluation, reward, stored)
         now = self._clock()
-        if self.done < self._next and now - self._last < _SECONDS_BETWEEN:
+        early = self.done < self._next and now - self._last < _SECONDS_BETWEEN
+        if early and self.done != self.start.evaluations:
             return
         self._last, self._next = now, self.done + self._step
         total = "" if self.start.evaluations is None else f"/{self.start.evaluations:,}"

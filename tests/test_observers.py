@@ -44,6 +44,12 @@ def test_elsewhere_than_on_a_terminal_about_ten_lines_are_written() -> None:
     assert lines[-1] == "50/50 evaluations, best 0.4900, 3 failed, 5 from the store"
 
 
+def test_the_last_evaluation_is_always_told() -> None:
+    lines: list[str] = []
+    search(PlainProgress(lines.append, clock=lambda: 0.0), count=47, start_with=start(evaluations=47))
+    assert [line.split()[0] for line in lines[-2:]] == ["44/47", "47/47"]
+
+
 def test_a_slow_search_says_something_each_minute_and_how_long_it_will_take() -> None:
     lines: list[str] = []
     seconds = iter(range(0, 100_000, 61))
