@@ -109,7 +109,7 @@ def efficiency_table(results: Results, evaluations: int) -> str:
     first = next(iter(results.values()))
     lines = [
         f"Distinct evaluations until the table's best is found: mean ± standard error over {first['seeds']}",
-        f"seeds; in brackets the share that found it, where not all did: misses count as the cap, {evaluations:,}.",
+        f"seeds; in brackets the share that found it, where not all did (misses count as {evaluations:,}).",
         f"Behind the mean: 95 % interval of the difference to {next(iter(first['agents']))}, paired by seed.",
         "",
         "| agent | " + " | ".join(results) + " | own ms an evaluation |",
