@@ -113,7 +113,7 @@ class _Embedding(nn.Module):
         super().__init__()
         self.steps, self.tokens, self.varying = steps, tokens, summaries > 0
         draw = torch.randn(tokens, size, generator=generator, dtype=torch.float64)
-        self.options = nn.Parameter(0.7 * torch.eye(tokens, size, dtype=torch.float64) + 0.3 * draw)
+        self.options = nn.Parameter(0.6 * draw)
         # Designs that differ everywhere are about one length scale apart, however many steps there are.
         width = summaries + size if self.varying else 0
         self.log_weights = nn.Parameter(torch.full((steps,), -np.log(steps) / 2, dtype=torch.float64))
@@ -131,7 +131,7 @@ class _Embedding(nn.Module):
 
     def log_prior(self) -> Tensor:
         """Independent normal distributions around the starting values."""
-        spreads = (0.5**0.5, 0.5, 0.5)
+        spreads = (0.7, 0.9, 0.9)
         pairs = zip(self.parameters(), self.prior, spreads, strict=True)
         return sum(
             (-0.5 * (((now - start) / spread) ** 2).sum() for now, start, spread in pairs), torch.zeros(())
@@ -145,7 +145,7 @@ class _Process(gpytorch.models.ExactGP):
         self, space: SearchSpace, x: Tensor, y: Tensor, size: int, generator: torch.Generator
     ) -> None:
         noise = gpytorch.likelihoods.GaussianLikelihood(
-            noise_prior=gpytorch.priors.LogNormalPrior(-4.0, 1.0),
+            noise_prior=gpytorch.priors.LogNormalPrior(-3.0, 1.0),
             noise_constraint=Positive(torch.exp, torch.log),
         )
         super().__init__(x, y, noise)
@@ -159,7 +159,7 @@ class _Process(gpytorch.models.ExactGP):
         )
         self.covar_module.base_kernel.raw_lengthscale.requires_grad_(False)
         self.double()
-        self.likelihood.noise = float(np.exp(-4.0))
+        self.likelihood.noise = float(np.exp(-3.0))
         self.covar_module.outputscale = 1.0
         self.covar_module.base_kernel.lengthscale = 0.5**0.5
         self.covar_module.register_prior(
