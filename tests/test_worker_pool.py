@@ -142,7 +142,7 @@ SCRIPT = """
 
     if __name__ == {guard}:
         note = Path(sys.argv[1])
-        pool = WorkerPool(1, tasks.prepare)
+        pool = WorkerPool(1, tasks.prepare_folder, (note.parent / "data",), abandon=tasks.remove_folder)
         pool.run(tasks.write_process_and_hang, [(note,)], print)
 """
 
@@ -176,12 +176,14 @@ def test_ctrl_c_ends_a_script_and_its_workers(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(worker))
 
 
-def test_workers_end_when_their_script_is_killed(tmp_path: Path) -> None:
+def test_workers_clean_up_and_end_when_their_script_is_killed(tmp_path: Path) -> None:
     process, note = started_script(tmp_path)
     worker = worker_of(note)
+    assert (tmp_path / "data").exists()
     process.kill()
     process.communicate(timeout=30)
     wait_until(lambda: not is_alive(worker))
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:

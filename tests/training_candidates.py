@@ -110,6 +110,14 @@ def prepare(*arguments: Any) -> None:
     prepared_with = arguments
 
 
+def prepare_folder(folder: Path) -> None:
+    folder.mkdir()
+
+
+def remove_folder(folder: Path) -> None:
+    folder.rmdir()
+
+
 def fail_to_prepare() -> None:
     raise OSError("no such data")
 

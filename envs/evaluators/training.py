@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -200,7 +201,7 @@ class TrainingEvaluator:
                 path = Path(self._folder.name) / f"{part}.npy"
                 np.save(path, getattr(self._dataset, part), allow_pickle=False)
             arguments = (self._folder.name, self._dataset.num_classes, self._plan())
-            self._pool = WorkerPool(self.workers, _prepare_worker, arguments)
+            self._pool = WorkerPool(self.workers, _prepare_worker, arguments, abandon=_remove_files)
         return self._pool
 
     def _plan(self) -> _Plan:
@@ -263,6 +264,10 @@ def _prepare_worker(folder: str, num_classes: int, plan: _Plan) -> None:
     # Mode c: a write would stay in this process. Torch wants arrays that can be written to.
     parts = [np.load(Path(folder) / f"{part}.npy", mmap_mode="c", allow_pickle=False) for part in _PARTS]
     _worker_job = _Job.of(parts, num_classes, plan)
+
+
+def _remove_files(folder: str, num_classes: int, plan: _Plan) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _train_in_worker(architecture: Architecture, seed: int) -> Evaluation:

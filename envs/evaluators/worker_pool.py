@@ -79,11 +79,21 @@ class WorkerPool:
     Args:
         workers: processes, at least 1.
         prepare: called once in each worker with `arguments`, before its first task; picklable.
+        abandon: called in each worker with `arguments` when the caller's process was killed and can't clean
+            up; picklable.
     """
 
-    def __init__(self, workers: int, prepare: Callable[..., None], arguments: Sequence[Any] = ()) -> None:
+    def __init__(
+        self,
+        workers: int,
+        prepare: Callable[..., None],
+        arguments: Sequence[Any] = (),
+        *,
+        abandon: Callable[..., None] | None = None,
+    ) -> None:
         self._workers = workers
         self._prepare = prepare
+        self._abandon = abandon
         self._arguments = tuple(arguments)
         self._pool: ProcessPool | None = None
         self._processes = _Processes(multiprocessing.get_context(_START_METHOD))
@@ -163,7 +173,7 @@ class WorkerPool:
             self._pool = ProcessPool(
                 self._workers,
                 initializer=_begin,
-                initargs=(self._prepare, self._arguments),
+                initargs=(self._prepare, self._abandon, self._arguments),
                 context=self._processes,
             )
         return self._pool
@@ -207,10 +217,12 @@ def _ending(exit_code: int) -> str:
     return f"{name}, perhaps for lack of memory" if name == "SIGKILL" else name
 
 
-def _begin(prepare: Callable[..., None], arguments: Iterable[Any]) -> None:
+def _begin(
+    prepare: Callable[..., None], abandon: Callable[..., None] | None, arguments: Iterable[Any]
+) -> None:
     """In the worker, before its first task."""
     global _unprepared
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(abandon, arguments), daemon=True).start()
     try:
         prepare(*arguments)
     except Exception as error:
@@ -222,8 +234,12 @@ def _call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     return function(*task) if _unprepared is None else _Unprepared(_unprepared)
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(abandon: Callable[..., None] | None, arguments: Iterable[Any]) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])
-        os._exit(1)
+        try:
+            if abandon is not None:
+                abandon(*arguments)
+        finally:
+            os._exit(1)
