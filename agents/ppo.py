@@ -5,12 +5,15 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.controller import Controller, PPOSettings, one_thread
+from rl_designer.agents.options import at_least_one
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.reward_model import RewardModel
 from rl_designer.envs.design_vec_env import Score
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
+
+_ORDINARY_DESIGNS = 4_000
 
 
 class PPO(PolicyAgent):
@@ -22,6 +25,8 @@ class PPO(PolicyAgent):
         bound: the reward is the model's mean and this many standard deviations.
         updates: PPO updates a round, each of 128 designs, from fresh weights.
         candidates: designs sampled from the policy, of which the best are evaluated.
+        final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
+            of random designs; lower for more variety.
     """
 
     name = "ppo"
@@ -36,10 +41,12 @@ class PPO(PolicyAgent):
         updates: int = 10,
         entropy: float = 0.2,
         candidates: int = 256,
-        final_updates: int = 15,
+        final_updates: int = 30,
         final_entropy: float = 0.1,
+        final_quantile: float = 0.999,
     ) -> None:
         super().__init__(seed=seed)
+        at_least_one(warm=warm, batch=batch, updates=updates, candidates=candidates)
         self.warm = warm
         self.batch = batch
         self.bound = bound
@@ -48,6 +55,7 @@ class PPO(PolicyAgent):
         self.candidates = candidates
         self.final_updates = final_updates
         self.final_settings = PPOSettings(entropy=final_entropy)
+        self.final_quantile = final_quantile
         self.model: RewardModel | None = None
 
     def search(self, problem: Problem) -> None:
@@ -60,11 +68,30 @@ class PPO(PolicyAgent):
                 while True:
                     self._learn(problem)
                     policy = self._train(space, self._hope, self.settings, self.updates, draws)
-                    problem.evaluate(space.architectures(self._proposals(policy, problem, draws)))
+                    proposals = self._proposals(policy, problem, draws)
+                    if len(proposals) == 0:
+                        break  # the space is exhausted
+                    problem.evaluate(space.architectures(proposals))
             except BudgetSpent:
                 pass
-            self._learn(problem)
-            self.policy = self._train(space, self._mean, self.final_settings, self.final_updates, draws)
+            self.policy = self._handed_out(problem, draws)
+
+    def _handed_out(self, problem: Problem, draws: np.random.Generator) -> Policy:
+        """A policy for sampling: towards the model's mean, but all very good designs are worth the same, so
+        that it learns many of them and not one.
+        """
+        if not problem.designs:
+            return Controller(problem.space, self._mean, self.final_settings, self.seed).policy(
+                agent=self.name
+            )
+        self._learn(problem)
+        ordinary = self._mean(problem.space.random_actions(_ORDINARY_DESIGNS, draws))
+        enough = np.quantile(ordinary, self.final_quantile)
+
+        def score(actions: Actions) -> NDArray[np.float64]:
+            return np.minimum(self._mean(actions), enough)
+
+        return self._train(problem.space, score, self.final_settings, self.final_updates, draws)
 
     def _learn(self, problem: Problem) -> None:
         designs = problem.designs
@@ -124,7 +151,8 @@ def promising(
     That shrinks the deviations of designs like them, so that a batch isn't eight times the same idea
     (GP-BUCB, Desautels et al. 2014, section 4).
     """
-    covariance, picked = covariance.copy(), []
+    covariance = covariance.copy()
+    picked: list[int] = []
     for _ in range(batch):
         upper = mean + bound * np.sqrt(np.maximum(covariance.diagonal(), 0))
         upper[picked] = -np.inf

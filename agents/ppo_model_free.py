@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.controller import Controller, PPOSettings
+from rl_designer.agents.options import at_least_one
 from rl_designer.envs.design_vec_env import Score
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions
@@ -38,6 +39,7 @@ class ModelFreePPO(PolicyAgent):
         imitation_steps: int = 2,
     ) -> None:
         super().__init__(seed=seed)
+        at_least_one(episodes=episodes, imitated=imitated)
         self.settings = PPOSettings(episodes=episodes, learning_rate=learning_rate, entropy=entropy)
         self.imitated = imitated
         self.imitation_steps = imitation_steps

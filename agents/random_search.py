@@ -1,6 +1,7 @@
 """Random search: the control that every controller must beat."""
 
 from rl_designer.agents.base import Agent
+from rl_designer.agents.options import at_least_one
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.seeding import stream
 
@@ -16,6 +17,7 @@ class RandomSearch(Agent):
 
     def __init__(self, *, seed: int = 0, batch: int = 8) -> None:
         super().__init__(seed=seed)
+        at_least_one(batch=batch)
         self.batch = batch
 
     def search(self, problem: Problem) -> None:

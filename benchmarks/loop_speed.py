@@ -51,14 +51,12 @@ def steps_a_second(env: VecEnv, steps: int) -> float:
 
 def environments(problem: Callable[[], Problem], steps: int) -> dict[str, object]:
     """Both environments in turn, a pair at a time; each has its own problem, cold at first."""
-    rivals = [DummyVecEnv([lambda p=p: DesignEnv(p) for _ in range(EPISODES)]) for p in [problem()]]
-    own_problem = problem()
+    rival_problem, own_problem = problem(), problem()
+    rival = DummyVecEnv([lambda: DesignEnv(rival_problem) for _ in range(EPISODES)])
     own = DesignVecEnv(own_problem.space, score_by(own_problem), EPISODES)
-    pairs = []
-    for env in (rivals[0], own):
+    for env in (rival, own):
         env.reset()
-    for _ in range(REPEATS):
-        pairs.append((steps_a_second(rivals[0], steps), steps_a_second(own, steps)))
+    pairs = [(steps_a_second(rival, steps), steps_a_second(own, steps)) for _ in range(REPEATS)]
     ratios = sorted(own / rival for rival, own in pairs)
     return {
         "dummy_vec_env_steps_a_second": round(median(rival for rival, _ in pairs)),

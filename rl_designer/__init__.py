@@ -24,7 +24,7 @@ _PUBLIC = {
     "SearchSpace": "rl_designer.envs.search_spaces.base",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_PUBLIC)]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from rl_designer.commands.benchmark import benchmark
 from rl_designer.commands.listing import listing
 from rl_designer.commands.report import report
 from rl_designer.commands.sample import sample
@@ -40,7 +41,7 @@ def cli() -> None:
     """
 
 
-for _command in (train, resume, sample, report, listing):
+for _command in (train, resume, sample, report, benchmark, listing):
     cli.add_command(_command)
 
 
