@@ -128,12 +128,13 @@ def test_an_illegal_action_ends_the_episode_with_the_failure_reward() -> None:
 
 
 def test_a_step_before_the_first_reset_or_after_the_end_is_an_error() -> None:
-    env = DesignEnv(table_problem(3))
+    env = DesignEnv(table_problem(2, 3))
     with pytest.raises(RuntimeError, match=r"the episode is over: call reset\(\) before step\(\)"):
         env.step(np.int64(0))
-    for action in (0, 2):  # complete, then illegal
+    for actions in ([0, 0], [2]):  # complete, and illegal
         env.reset()
-        env.step(np.int64(action))
+        for action in actions:
+            env.step(np.int64(action))
         with pytest.raises(RuntimeError, match="the episode is over"):
             env.step(np.int64(0))
 

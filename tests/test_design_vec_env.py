@@ -32,7 +32,9 @@ FAILURE_REWARD = -0.5
 TABLE_SPACE = TableSpace(synthetic_table((3, 4, 2), forbidden=0.3, duplicates=True))
 SIGNALS = [make_space("convnet1d", (1, 40), 10, max_parameters=limit) for limit in (None, 3_000, 700)]
 
-spaces = limited_tables().map(lambda limited: limited[0]) | st.sampled_from(SIGNALS)
+SPELLINGS = TableSpace(synthetic_table((3, 3, 2), duplicates=True))
+
+spaces = st.sampled_from([SPELLINGS, *SIGNALS]) | limited_tables().map(lambda limited: limited[0])
 
 
 def problem_of(space: SearchSpace, failing: float = 0.2, budget: Budget | None = None) -> Problem:
@@ -161,6 +163,7 @@ def test_in_lock_step_an_episode_that_is_over_waits_and_all_end_together(
     for rollout in range(2):
         over = np.zeros(6, dtype=bool)
         lengths = np.zeros(6, dtype=int)
+        before = np.zeros((6, space.observation_size))
         for step in range(space.max_steps):
             masks = env.action_masks()
             for row in np.flatnonzero(over):
@@ -169,6 +172,11 @@ def test_in_lock_step_an_episode_that_is_over_waits_and_all_end_together(
             lengths += ~over
             actions = np.array([any_action(mask, 0.1, generator) for mask in masks])
             observations, rewards, dones, infos = env.step(actions)
+            last = np.stack(
+                [info.get("terminal_observation", o) for info, o in zip(infos, observations, strict=True)]
+            )
+            np.testing.assert_array_equal(last[over], before[over])
+            before = last
             over |= ~masks[np.arange(6), actions]  # an illegal action; waiting rows are over anyway
             over |= ~space.masks(env._states).any(axis=1)
             assert dones.tolist() == [step == space.max_steps - 1] * 6
