@@ -1,8 +1,6 @@
 """`Policy`: a trained policy as plain arrays, sampled from without torch, saved without pickle."""
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,11 +8,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.agents.array_files import read_arrays, readable, replace, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FORMAT = "rl-designer-policy/1"
 _WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
-_MOST_BYTES = 2**28
 _LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
 
 
@@ -91,15 +89,11 @@ class Policy:
 
     def save(self, folder: Path) -> None:
         """Writes `policy.json` and `policy.safetensors`, each beside and renamed."""
-        from safetensors.numpy import save_file
-
         folder.mkdir(parents=True, exist_ok=True)
         facts = {"format": FORMAT, "space": self.space, **self.facts}
         text = json.dumps(facts, indent=2) + "\n"
-        # safetensors writes an array as it lies in memory and reads it row by row.
-        weights = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
-        _replace(folder / "policy.safetensors", lambda beside: save_file(weights, beside))
-        _replace(folder / "policy.json", lambda beside: beside.write_text(text))
+        write_arrays(folder / "policy.safetensors", self.weights)
+        replace(folder / "policy.json", lambda beside: beside.write_text(text))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -111,22 +105,8 @@ class Policy:
         return cls(weights, space, facts)
 
 
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    write(beside)
-    beside.replace(path)
-
-
-def _readable(path: Path) -> Path:
-    if not path.is_file():
-        raise ValueError(f"no trained policy: {path} is missing")
-    if path.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"{path} has {path.stat().st_size:,} bytes; at most {_MOST_BYTES:,} are read")
-    return path
-
-
 def _read_facts(path: Path) -> dict[str, Any]:
-    path = _readable(path)
+    path = readable(path, "trained policy")
     try:
         facts = json.loads(path.read_text())
     except (ValueError, OSError, RecursionError) as error:
@@ -141,13 +121,7 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 
 def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    from safetensors.numpy import load_file
-
-    path = _readable(path)
-    try:
-        weights = load_file(path)
-    except Exception as error:  # SafetensorError, but NumPy's errors too, on odd dtypes and shapes
-        raise ValueError(f"{path} is damaged: {error}") from error
+    weights = read_arrays(path, "trained policy")
     ranks = [weights[name].ndim for name in _WEIGHTS if name in weights]
     if set(weights) != set(_WEIGHTS) or ranks != [2, 1, 2, 1]:
         raise ValueError(f"{path} must hold {', '.join(_WEIGHTS)}, got {sorted(weights)[:8]}")

@@ -1,17 +1,22 @@
 """`ppo`: PPO trained against a learned reward model; real evaluations only for what it then proposes."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent
-from rl_designer.agents.controller import Controller, PPOSettings, one_thread
+from rl_designer.agents.belief import Belief
 from rl_designer.agents.options import at_least_one
 from rl_designer.agents.policy import Policy
-from rl_designer.agents.reward_model import RewardModel
-from rl_designer.envs.design_vec_env import Score
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
+
+if TYPE_CHECKING:
+    from rl_designer.agents.reward_model import RewardModel
+    from rl_designer.envs.design_vec_env import Score
 
 _ORDINARY_DESIGNS = 4_000
 
@@ -51,66 +56,69 @@ class PPO(PolicyAgent):
         self.batch = batch
         self.bound = bound
         self.updates = updates
-        self.settings = PPOSettings(entropy=entropy)
+        self.entropy = entropy
         self.candidates = candidates
         self.final_updates = final_updates
-        self.final_settings = PPOSettings(entropy=final_entropy)
+        self.final_entropy = final_entropy
         self.final_quantile = final_quantile
-        self.model: RewardModel | None = None
+        self.belief: Belief | None = None
 
     def search(self, problem: Problem) -> None:
+        # Imported here, because sampling from a policy needs neither torch nor GPyTorch.
+        from rl_designer.agents.controller import one_thread
+        from rl_designer.agents.reward_model import RewardModel
+
         draws = stream(self.seed, self.name)
         space = problem.space
         with one_thread():
-            self.model = RewardModel(space, seed=self.seed)
+            model = RewardModel(space, seed=self.seed)
             try:
                 problem.evaluate(space.architectures(space.random_actions(self.warm, draws)))
                 while True:
-                    self._learn(problem)
-                    policy = self._train(space, self._hope, self.settings, self.updates, draws)
-                    proposals = self._proposals(policy, problem, draws)
+                    self.belief = learned(model, problem)
+                    policy = self._train(space, self._hope(space), self.entropy, self.updates, draws)
+                    proposals = self._proposals(self.belief, policy, problem, draws)
                     if len(proposals) == 0:
                         break  # the space is exhausted
                     problem.evaluate(space.architectures(proposals))
             except BudgetSpent:
                 pass
-            self.policy = self._handed_out(problem, draws)
+            if problem.designs:
+                self.belief = learned(model, problem)
+                score = self._enough(space, draws)
+                self.policy = self._train(space, score, self.final_entropy, self.final_updates, draws)
 
-    def _handed_out(self, problem: Problem, draws: np.random.Generator) -> Policy:
-        """A policy for sampling: towards the model's mean, but all very good designs are worth the same, so
-        that it learns many of them and not one.
+    def _hope(self, space: SearchSpace) -> "Score":
+        def score(actions: Actions) -> NDArray[np.float64]:
+            mean, deviation = self._believed.predict(space, actions)
+            return mean + self.bound * deviation
+
+        return score
+
+    def _enough(self, space: SearchSpace, draws: np.random.Generator) -> "Score":
+        """The expected score, but all very good designs are worth the same, so that the policy that is
+        handed out learns many of them and not one.
         """
-        if not problem.designs:
-            return Controller(problem.space, self._mean, self.final_settings, self.seed).policy(
-                agent=self.name
-            )
-        self._learn(problem)
-        ordinary = self._mean(problem.space.random_actions(_ORDINARY_DESIGNS, draws))
+        ordinary, _ = self._believed.predict(space, space.random_actions(_ORDINARY_DESIGNS, draws))
         enough = np.quantile(ordinary, self.final_quantile)
 
         def score(actions: Actions) -> NDArray[np.float64]:
-            return np.minimum(self._mean(actions), enough)
+            return np.minimum(self._believed.predict(space, actions)[0], enough)
 
-        return self._train(problem.space, score, self.final_settings, self.final_updates, draws)
-
-    def _learn(self, problem: Problem) -> None:
-        designs = problem.designs
-        actions = problem.space.pad(problem.space.actions(design.architecture) for design in designs)
-        self._model.fit(actions, np.array([design.reward for design in designs]))
+        return score
 
     def _train(
-        self,
-        space: SearchSpace,
-        score: Score,
-        settings: PPOSettings,
-        updates: int,
-        draws: np.random.Generator,
+        self, space: SearchSpace, score: "Score", entropy: float, updates: int, draws: np.random.Generator
     ) -> Policy:
-        controller = Controller(space, score, settings, int(draws.integers(2**63)))
+        from rl_designer.agents.controller import Controller, PPOSettings
+
+        controller = Controller(space, score, PPOSettings(entropy=entropy), int(draws.integers(2**63)))
         controller.update(score, updates, int(draws.integers(2**63)))
         return controller.policy(agent=self.name, seed=self.seed)
 
-    def _proposals(self, policy: Policy, problem: Problem, draws: np.random.Generator) -> Actions:
+    def _proposals(
+        self, belief: Belief, policy: Policy, problem: Problem, draws: np.random.Generator
+    ) -> Actions:
         """The most promising of the policy's samples that were not evaluated before."""
         space, temperature = problem.space, 1.0
         fresh = np.zeros((0, space.max_steps), dtype=np.int64)
@@ -123,24 +131,34 @@ class PPO(PolicyAgent):
             temperature *= 1.3
         if len(fresh) <= self.batch:
             return fresh
-        return fresh[promising(*self._model.joint(fresh), self.bound, self.batch)]
+        mean, covariance = belief.joint(space, fresh)
+        return fresh[promising(mean, covariance, belief.noise, self.bound, self.batch)]
 
     @property
-    def _model(self) -> RewardModel:
-        assert self.model is not None
-        return self.model
+    def _believed(self) -> Belief:
+        assert self.belief is not None, "a search comes first"
+        return self.belief
 
-    def _hope(self, actions: Actions) -> NDArray[np.float64]:
-        mean, deviation = self._model.predict(actions)
-        return mean + self.bound * deviation
+    def save(self, folder: Path) -> None:
+        super().save(folder)
+        if self.belief is not None:
+            self.belief.save(folder)
 
-    def _mean(self, actions: Actions) -> NDArray[np.float64]:
-        return self._model.predict(actions)[0]
+    @classmethod
+    def load(cls, folder: Path, space: SearchSpace) -> Self:
+        agent = super().load(folder, space)
+        agent.belief = Belief.load(folder, space)
+        return agent
 
     def predict(self, actions: Actions, space: SearchSpace) -> NDArray[np.float64] | None:
-        if self.model is None:
-            return None
-        return self.model.rewards(self.model.predict(actions)[0])
+        return None if self.belief is None else self.belief.expected_rewards(space, actions)
+
+
+def learned(model: "RewardModel", problem: Problem) -> Belief:
+    """The belief after all designs of a problem."""
+    designs = problem.designs
+    actions = problem.space.pad(problem.space.actions(design.architecture) for design in designs)
+    return model.fit(actions, np.array([design.reward for design in designs]))
 
 
 def promising(

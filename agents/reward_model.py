@@ -1,5 +1,6 @@
-"""`RewardModel`: what a search believes of designs that it hasn't evaluated, a Gaussian process."""
+"""`RewardModel`: fits to evaluated designs what a search believes of all others, a Gaussian process."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import gpytorch
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 from torch import Tensor, nn
 
+from rl_designer.agents.belief import Belief
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
 
@@ -52,16 +54,15 @@ class RewardModel:
         self._generator = torch.Generator().manual_seed(int(stream(seed, "reward model").integers(2**63)))
         self._process: _Process | None = None
 
-    def fit(self, actions: Actions, rewards: NDArray[np.float64]) -> None:
-        """Fits to evaluated designs; a later fit carries on from the parameters of the one before.
+    def fit(self, actions: Actions, rewards: NDArray[np.float64]) -> Belief:
+        """What to believe after evaluated designs; a later fit carries on from the one before.
 
         Args:
-            actions: int64 [n, max_steps], padded with -1, n at least 2.
+            actions: int64 [n, max_steps], padded with -1, n at least 1.
             rewards: float64 [n].
         """
         kept = self._kept(rewards)
         scores = normal_scores(rewards)
-        self._rewards, self._scores = np.sort(rewards), np.sort(scores)
         features = self._features(actions[kept])
         targets = torch.as_tensor(scores[kept])
         settings = self.settings
@@ -71,20 +72,22 @@ class RewardModel:
         else:
             self._process.set_train_data(features, targets, strict=False)
             self._process.learn(settings.steps, settings.learning_rate)
+        return self._belief(actions[kept], scores, rewards, kept)
 
-    def predict(self, actions: Actions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation of the score of complete designs, float64 [n] each."""
-        assert self._process is not None, "fit() comes first"
-        return self._process.predict(self._features(actions))
-
-    def joint(self, actions: Actions) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """Mean [n] and covariance [n, n] of the scores of complete designs, and the variance of the noise."""
-        assert self._process is not None, "fit() comes first"
-        return self._process.joint(self._features(actions))
-
-    def rewards(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores as rewards: between the evaluated ones that stand left and right of them."""
-        return np.interp(scores, self._scores, self._rewards)
+    def _belief(
+        self,
+        actions: Actions,
+        scores: NDArray[np.float64],
+        rewards: NDArray[np.float64],
+        kept: NDArray[np.int64],
+    ) -> Belief:
+        assert self._process is not None
+        parameters = self._process.parameters_as_arrays()
+        empty = np.zeros((0, 0))
+        belief = Belief(
+            **parameters, points=empty, targets=scores[kept], scores=np.sort(scores), rewards=np.sort(rewards)
+        )
+        return dataclasses.replace(belief, points=belief.embed(self.space, actions))
 
     def _kept(self, rewards: NDArray[np.float64]) -> NDArray[np.int64]:
         most = self.settings.most_points
@@ -184,12 +187,13 @@ class _Process(gpytorch.models.ExactGP):
         self.eval()
         self.likelihood.eval()
 
-    @torch.no_grad()
-    def predict(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        posterior = self(x)
-        return posterior.mean.numpy(), posterior.variance.clamp_min(1e-12).sqrt().numpy()
-
-    @torch.no_grad()
-    def joint(self, x: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        posterior = self(x)
-        return posterior.mean.numpy(), posterior.covariance_matrix.numpy(), float(self.likelihood.noise)
+    def parameters_as_arrays(self) -> dict[str, NDArray[np.float64]]:
+        """What `Belief` needs of it."""
+        embedding = self.embedding
+        facts = [self.covar_module.outputscale.item(), self.likelihood.noise.item()]
+        return {
+            "options": embedding.options.detach().numpy().copy(),
+            "step_weights": embedding.log_weights.detach().exp().numpy(),
+            "whole_weights": embedding.log_whole.detach().exp().numpy(),
+            "facts": np.array(facts),
+        }
