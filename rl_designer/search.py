@@ -196,7 +196,7 @@ class _Search:
             designs = self._search_agent(plan)
             controls = self._search_control(plan)
             verdict = self._judge(evaluator, plan, designs, controls)
-        if isinstance(self.agent, PolicyAgent):
+        if isinstance(self.agent, PolicyAgent) and self.agent.policy is not None:
             self.folder.save_policy(self.agent.save)
         self.store.cut_designs(self.folder.id, {AGENT: len(designs), CONTROL: len(controls)})
         figures = summary_of(self.config.agent_name, designs, controls, verdict)
