@@ -15,6 +15,7 @@ from stable_baselines3.common.logger import Logger
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.design_vec_env import DesignVecEnv, Score
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.torch_threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -133,14 +134,3 @@ def own_randomness(seed: int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(legacy)  # noqa: NPY002
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Small matrices: more threads only make torch slower, and results depend on their number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -65,8 +65,8 @@ class PPO(PolicyAgent):
 
     def search(self, problem: Problem) -> None:
         # Imported here, because sampling from a policy needs neither torch nor GPyTorch.
-        from rl_designer.agents.controller import one_thread
         from rl_designer.agents.reward_model import RewardModel
+        from rl_designer.envs.torch_threads import one_thread
 
         draws = stream(self.seed, self.name)
         space = problem.space

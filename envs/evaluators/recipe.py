@@ -23,6 +23,7 @@ from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.network import build_network
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
+from rl_designer.envs.torch_threads import one_thread
 
 __all__ = ["TrainingData", "TrainingSettings", "train_candidate"]
 
@@ -109,7 +110,7 @@ def train_candidate(
     known: dict[str, Any] = {"seed": seed, "device": str(data.device)}
     scores: list[tuple[float, float]] = []
     try:
-        with _one_thread(), _own_randomness(seed, data.device):
+        with one_thread(), _own_randomness(seed, data.device):
             known |= asdict(costs(architecture, data.input_shape, data.num_classes))
             weights = torch.Generator().manual_seed(seed)
             network = build(architecture, data.input_shape, data.num_classes, generator=weights)
@@ -130,17 +131,6 @@ def train_candidate(
     if "failure" in known and data.device.type == "cuda":
         torch.cuda.empty_cache()
     return Evaluation(learning_curve=tuple(accuracy for accuracy, _ in scores), epochs=len(scores), **known)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # More threads would give other bits, and the cores are better used by more candidates at once.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @contextmanager
