@@ -14,8 +14,11 @@ _MOST_BYTES = 2**28
 def replace(path: Path, write: Callable[[Path], Any]) -> None:
     """Has `write` write a file beside `path`, then renames it, so that a stop leaves no half of one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    write(beside)
-    beside.replace(path)
+    try:
+        write(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def readable(path: Path, what: str) -> Path:

@@ -13,6 +13,7 @@ from rl_designer.agents.array_files import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FILE = "reward_model.safetensors"
+_MOST_POINTS = 4_096  # read from a file: the kernel's memory grows with their square
 
 Values = NDArray[np.float64]
 
@@ -63,7 +64,9 @@ class Belief:
     def embed(self, space: SearchSpace, actions: Actions) -> Values:
         """The points of complete designs, float64 [n, …]."""
         embedded = space.tokens(actions).astype(np.float64) @ self.options
-        points = (embedded * self.step_weights[:, None]).reshape(len(actions), -1)
+        # Not -1 for the width: it may not be left open where there are no designs.
+        width = embedded.shape[1] * embedded.shape[2]
+        points = (embedded * self.step_weights[:, None]).reshape(len(actions), width)
         if len(self.whole_weights) == 0:
             return points
         whole = np.concatenate([space.summaries(actions), embedded.sum(axis=1)], axis=1)
@@ -98,10 +101,40 @@ class Belief:
             raise ValueError(f"{path} must hold finite float64 numbers only")
         belief = cls(**arrays)
         try:
+            belief._check(space)
             belief.predict(space, space.random_actions(1, np.random.default_rng(0)))
-        except (ValueError, IndexError, np.linalg.LinAlgError) as error:
+        except (ValueError, np.linalg.LinAlgError) as error:
             raise ValueError(f"{path} is damaged or not for space {space.name!r}: {error}") from error
         return belief
+
+    def _check(self, space: SearchSpace) -> None:
+        """Raises ValueError where the arrays don't fit each other or the space."""
+        nothing = space.pad([])
+        steps, features = space.tokens(nothing).shape[1:]
+        summaries = space.summaries(nothing).shape[1]
+        size = self.options.shape[-1] if self.options.ndim else 0
+        points, all_ = self.targets.size, self.scores.size
+        whole = summaries + size if summaries else 0
+        shapes = {
+            "options": (features, size),
+            "step_weights": (steps,),
+            "whole_weights": (whole,),
+            "points": (points, steps * size + whole),
+            "targets": (points,),
+            "scores": (all_,),
+            "rewards": (all_,),
+            "facts": (2,),
+        }
+        for name, shape in shapes.items():
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name!r} must have the shape {shape}, got {getattr(self, name).shape}")
+        if not 1 <= points <= min(all_, _MOST_POINTS):
+            most = min(all_, _MOST_POINTS)
+            raise ValueError(f"from 1 to {most:,} designs must have been fitted, got {points:,}")
+        if (np.diff(self.scores) < 0).any() or (np.diff(self.rewards) < 0).any():
+            raise ValueError("'scores' and 'rewards' must be in ascending order")
+        if not (self.facts > 0).all():
+            raise ValueError(f"'facts' must be above 0, got {self.facts.tolist()}")
 
     @cached_property
     def _root(self) -> Values:

@@ -51,7 +51,11 @@ class PPO(PolicyAgent):
         final_quantile: float = 0.999,
     ) -> None:
         super().__init__(seed=seed)
-        at_least_one(warm=warm, batch=batch, updates=updates, candidates=candidates)
+        at_least_one(
+            warm=warm, batch=batch, updates=updates, candidates=candidates, final_updates=final_updates
+        )
+        if not 0 <= final_quantile <= 1:
+            raise ValueError(f"'final_quantile' must be from 0 to 1, got {final_quantile}")
         self.warm = warm
         self.batch = batch
         self.bound = bound

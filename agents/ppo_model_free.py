@@ -12,10 +12,15 @@ from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.seeding import stream
 
 _LOWEST_SCORE = -3.0  # standard deviations: one failure must not outweigh everything else
+_PATIENCE = 20  # updates in a row that may bring nothing new
+_GROWN_UP = 50  # updates after which a policy that started anew is as good as any
 
 
 class ModelFreePPO(PolicyAgent):
     """Small updates, rewards standardised against all designs so far, and imitation of the best of them.
+
+    A policy that proposes nothing new in 20 updates in a row has collapsed: the search goes on with fresh
+    weights, whose first update is without imitation, so that they don't collapse onto the same designs.
 
     SB3's defaults learn nothing in the budgets that matter here: 2,048 steps an update are hundreds of
     trainings. Advantages are not normalised, because that amplifies noise once the designs are alike.
@@ -47,13 +52,25 @@ class ModelFreePPO(PolicyAgent):
     def search(self, problem: Problem) -> None:
         seeds = stream(self.seed, "ppo-model-free")
         score = standardised(problem)
-        controller = Controller(problem.space, score, self.settings, int(seeds.integers(2**63)))
+
+        def fresh() -> Controller:
+            return Controller(problem.space, score, self.settings, int(seeds.integers(2**63)))
+
+        controller, restarted, updates, idle = fresh(), False, 0, 0
         try:
             while True:
+                known = len(problem.designs)
                 controller.update(score, 1, int(seeds.integers(2**63)))
-                controller.imitate(self._best_actions(problem), self.imitation_steps)
+                updates, idle = updates + 1, idle + 1 if len(problem.designs) == known else 0
+                if idle == _PATIENCE:
+                    controller, restarted, updates, idle = fresh(), True, 0, 0
+                elif updates > 1 or not restarted:
+                    controller.imitate(self._best_actions(problem), self.imitation_steps)
         except BudgetSpent:
             pass
+        if restarted:  # what is handed out must not be worse than what was given up
+            missed = max(_GROWN_UP - updates, 0)
+            controller.imitate(self._best_actions(problem), missed * self.imitation_steps)
         self.policy = controller.policy(agent=self.name, seed=self.seed, evaluations=len(problem.designs))
 
     def _best_actions(self, problem: Problem) -> Actions:
@@ -69,7 +86,9 @@ def standardised(problem: Problem) -> Score:
         designs = problem.evaluate(problem.space.architectures(actions))
         archive = [design.reward for design in problem.designs if design.evaluation.failure is None]
         mean, spread = (np.mean(archive), np.std(archive)) if archive else (0.0, 0.0)
-        scores = (np.array([design.reward for design in designs]) - mean) / max(spread, 1e-6)
+        # Rewards may have any scale, but the mean of equal ones is not always exactly they.
+        spread = max(spread, 1e-9 * np.abs(archive or [0.0]).max(), 1e-300)
+        scores = (np.array([design.reward for design in designs]) - mean) / spread
         failed = np.array([design.evaluation.failure is not None for design in designs])
         return np.where(failed, _LOWEST_SCORE, np.maximum(scores, _LOWEST_SCORE))
 
