@@ -33,7 +33,7 @@ types: install
 	cd .venv && bin/mypy --config-file ../pyproject.toml -p rl_designer
 
 tests: install
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 clean:
 	rm -rf .venv build demo runs
