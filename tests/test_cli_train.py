@@ -74,7 +74,7 @@ def test_quiet_is_quiet(command: Command) -> None:
 def test_the_run_folder_has_what_a_person_takes_away(command: Command) -> None:
     assert command(*on_table("--agent", QUICK_PPO, "--quiet", "--run", "a")).status == 0
     assert names("a") == ["config.toml", "policy", "summary.json", "tensorboard"]
-    assert names("a/policy") == ["policy.json", "policy.safetensors"]
+    assert names("a/policy") == ["policy.json", "policy.safetensors", "reward_model.safetensors"]
     assert [name for name in names(".") if "sqlite" in name] == ["store.sqlite"]
 
 
