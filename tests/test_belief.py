@@ -37,7 +37,7 @@ def fitted(space: SearchSpace, n: int = 20, seed: int = 0) -> tuple[RewardModel,
 BELIEFS = {space.name: fitted(space)[1] for space in (TABLE, SIGNALS)}
 
 
-# -- the posterior -----------------------------------------------------------------------------------
+# -- the posterior ----------------------------------------------------------------------------------
 
 
 @SPACES
@@ -88,7 +88,7 @@ def test_expected_rewards_lie_among_the_evaluated_ones_in_the_order_of_the_score
     assert (np.diff(rewards[belief.predict(space, designs)[0].argsort()]) >= 0).all()
 
 
-# -- files -------------------------------------------------------------------------------------------
+# -- files ------------------------------------------------------------------------------------------
 
 
 @SPACES
@@ -238,7 +238,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         assert "is damaged" in refusal(tmp_path)
 
 
-# -- files of arrays -----------------------------------------------------------------------------------
+# -- files of arrays --------------------------------------------------------------------------------
 
 
 def test_a_file_that_is_too_large_to_be_one_of_ours_is_not_read(

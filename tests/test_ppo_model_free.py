@@ -52,7 +52,7 @@ def scores_of(*accuracies: float | None) -> NDArray[np.float64]:
     return standardised(problem)(ROWS[: len(accuracies)])
 
 
-# -- scores --------------------------------------------------------------------------------------------
+# -- scores -----------------------------------------------------------------------------------------
 
 
 def test_scores_are_rewards_in_standard_deviations_from_their_mean() -> None:
@@ -93,7 +93,7 @@ def test_no_score_is_below_that_of_a_failure() -> None:
     assert scores[-1] == -3 and scores[:-1].min() > 0
 
 
-# -- it learns -----------------------------------------------------------------------------------------
+# -- it learns --------------------------------------------------------------------------------------
 
 
 def searched(agent: ModelFreePPO, evaluations: int | None, evaluator: Any = TABLE) -> Problem:
@@ -147,7 +147,7 @@ def test_the_policy_knows_where_it_comes_from_and_samples_have_no_predicted_rewa
     assert {sample.predicted_reward for sample in samples} == {None}
 
 
-# -- nothing new -----------------------------------------------------------------------------------------
+# -- nothing new ------------------------------------------------------------------------------------
 
 
 class Trace:
@@ -241,7 +241,7 @@ def test_a_search_that_ends_just_after_a_fresh_start_hands_out_a_policy_that_has
     assert (found >= np.quantile(SMALL.search_values(), 0.9)).mean() > 0.5
 
 
-# -- randomness ------------------------------------------------------------------------------------------
+# -- randomness -------------------------------------------------------------------------------------
 
 
 def fingerprint(seed: int) -> str:

@@ -51,7 +51,7 @@ def rank_correlation(first: Rewards, second: Rewards) -> float:
     return float(spearmanr(first, second).statistic)
 
 
-# -- what it learns ----------------------------------------------------------------------------------
+# -- what it learns ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -109,7 +109,7 @@ def test_each_evaluation_makes_it_surer() -> None:
     assert correlations[0] < correlations[1]
 
 
-# -- rewards of every kind -----------------------------------------------------------------------------
+# -- rewards of every kind --------------------------------------------------------------------------
 
 RESCALINGS: dict[str, Callable[[Rewards], Rewards]] = {
     "larger": lambda rewards: 1e6 * rewards,
@@ -161,7 +161,7 @@ def test_failures_are_simply_the_worst() -> None:
     np.testing.assert_array_equal(worse.predict(SPACE, DESIGNS[40:])[0], mean)
 
 
-# -- scores --------------------------------------------------------------------------------------------
+# -- scores -----------------------------------------------------------------------------------------
 
 some_rewards = st.lists(st.floats(-1e9, 1e9) | st.sampled_from([-1.0, 0.5]), min_size=1, max_size=40)
 
@@ -186,7 +186,7 @@ def test_scores_are_quantiles_of_the_standard_normal_distribution() -> None:
     assert abs(many.mean()) < 1e-9 and many.std() == pytest.approx(1, abs=0.01)
 
 
-# -- many designs, many fits -----------------------------------------------------------------------------
+# -- many designs, many fits ------------------------------------------------------------------------
 
 
 def test_beyond_most_points_the_better_half_and_the_latest_are_kept() -> None:
@@ -227,7 +227,7 @@ def test_a_later_fit_carries_on_from_the_one_before() -> None:
     assert fingerprint(first) == before  # a belief that was handed out doesn't change
 
 
-# -- randomness --------------------------------------------------------------------------------------------
+# -- randomness -------------------------------------------------------------------------------------
 
 
 def fingerprints() -> str:
