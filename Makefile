@@ -20,7 +20,6 @@ install: .venv/installed
 
 demo: install
 	$(BIN)/rl-designer train --data mnist1d --max-parameters 20k --evaluations 64 --run $(DEMO)/run --store $(DEMO)/store.sqlite
-	$(BIN)/rl-designer report $(DEMO)/run
 	$(BIN)/rl-designer sample $(DEMO)/run -n 5
 
 test: lint types tests
