@@ -10,6 +10,7 @@ from rl_designer.envs.names import unknown_name
 AGENTS = {
     "ppo": ("ppo:PPO", "PPO trained against a learned reward model; leaves a policy"),
     "ppo-model-free": ("ppo_model_free:ModelFreePPO", "PPO on real evaluations alone; leaves a policy"),
+    "bananas": ("bananas:Bananas", "mutations of the best, ranked by ppo's reward model"),
     "regularized-evolution": (
         "regularized_evolution:RegularizedEvolution",
         "the best of a sample gets a mutated child, the oldest dies",

@@ -27,7 +27,9 @@ def mean_rank_of_the_best(name: str) -> float:
     return float(np.mean(ranks))
 
 
-@pytest.mark.parametrize("name", ["regularized-evolution", "local-search", "reinforce", "optuna-tpe"])
+@pytest.mark.parametrize(
+    "name", ["bananas", "regularized-evolution", "local-search", "reinforce", "optuna-tpe"]
+)
 def test_it_finds_designs_that_chance_would_not(name: str) -> None:
     if name.startswith("optuna"):
         pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
