@@ -31,6 +31,7 @@ TASKS = {
 }
 AGENTS = (
     "ppo",
+    "bananas",
     "ppo-model-free",
     "local-search",
     "regularized-evolution",
