@@ -155,7 +155,7 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "one array too many": (lambda arrays: arrays.update(extra=np.zeros(1)), "must hold options"),
     **{
         f"{name} of float32": (
-            changed(name, lambda array: array.astype(np.float32)),  # type: ignore[arg-type, return-value]
+            changed(name, lambda array: array.astype(np.float32)),
             "finite float64 numbers only",
         )
         for name in NAMES

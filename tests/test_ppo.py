@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def searched(agent: PolicyAgent, evaluator: TableEvaluator, evaluations: int | N
 @pytest.fixture(scope="module")
 def trained() -> PPO:
     """After 40 evaluations of 4,096 designs."""
-    agent = PPO(seed=1)
+    agent = PPO(seed=2)
     searched(agent, TABLE, 40)
     return agent
 
@@ -156,8 +157,11 @@ def test_one_evaluation_is_enough_for_a_policy() -> None:
     assert len(agent.sample(5, SMALL.space)) == 5
 
 
-def test_it_learns_from_all_designs_up_to_the_last_one(trained: PPO) -> None:
-    assert trained.belief is not None and len(trained.belief.rewards) == 40
+def test_it_learns_from_all_designs_up_to_the_last_one() -> None:
+    agent = PPO(updates=1, final_updates=1)
+    problem = searched(agent, SMALL, 21)  # the last batch is cut short
+    assert agent.belief is not None
+    np.testing.assert_array_equal(agent.belief.rewards, sorted(design.reward for design in problem.designs))
 
 
 @pytest.mark.parametrize(
@@ -213,26 +217,26 @@ def test_its_samples_are_far_better_than_those_of_an_untrained_policy_and_variou
 def test_a_lower_final_quantile_makes_its_samples_more_various() -> None:
     found = []
     for quantile in (1.0, 0.9):
-        agent = PPO(seed=1, final_quantile=quantile)
+        agent = PPO(seed=2, final_quantile=quantile)
         searched(agent, TABLE, 32)
         found.append(quality(agent.sample(200, TABLE.space), TABLE))
     assert found[1].distinct > 1.5 * found[0].distinct
-    assert found[1].mean_rank < 0.2
+    assert found[0].mean_rank < found[1].mean_rank < 0.3  # by chance 0.5
 
 
 @pytest.mark.parametrize("task", ["cifar10", "cifar100"])
 def test_on_a_published_table_100_evaluations_teach_a_policy_that_is_good_and_various(task: str) -> None:
-    """NAS-Bench-201, 15,625 designs, three seeds; by chance the mean rank would be 0.5."""
+    """NAS-Bench-201, 15,625 designs, two seeds; by chance the mean rank would be 0.5."""
     path = SHARED / "nas-bench-201.npz"
     if not path.is_file():
         pytest.skip(f"no {path}; RL_DESIGNER_TABLES names the folder of published tables")
     evaluator = TableEvaluator(TableSpace(ArchitectureTable.load(path)), task)
     assert 0.35 < untrained(evaluator).mean_rank < 0.65
-    for seed in range(3):
+    for seed in range(2):
         agent = PPO(seed=seed)
         searched(agent, evaluator, 100)
         learned = quality(agent.sample(200, evaluator.space), evaluator)
-        assert learned.mean_rank < 0.02 and learned.distinct >= 8
+        assert learned.mean_rank < 0.03 and learned.distinct >= 20
 
 
 def test_what_it_predicts_of_its_samples_has_the_order_of_what_is_measured(trained: PPO) -> None:
@@ -265,7 +269,7 @@ def test_samples_are_the_policys_own(trained: PPO) -> None:
     actions = TABLE.space.pad(TABLE.space.actions(sample.architecture) for sample in samples)
     predicted = trained.predict(actions, TABLE.space)
     assert predicted is not None
-    np.testing.assert_allclose(predicted, [s.predicted_reward for s in samples], rtol=1e-12)
+    assert predicted.tolist() == pytest.approx([s.predicted_reward for s in samples], rel=1e-12)
     assert trained.sample(0, TABLE.space) == []
 
 
@@ -317,7 +321,7 @@ def test_before_any_search_there_is_no_policy(
 
 # -- randomness -------------------------------------------------------------------------------------
 
-_QUICK = {"updates": 2, "final_updates": 2, "candidates": 64}
+_QUICK: dict[str, Any] = {"updates": 2, "final_updates": 2, "candidates": 64}
 
 
 def fingerprint(seed: int) -> str:
@@ -325,7 +329,7 @@ def fingerprint(seed: int) -> str:
     signals = make_space("convnet1d", (1, 40), 10, max_parameters=3_000)
     parts = []
     for space, evaluator in ((SMALL.space, Watched(SMALL, failing=0.2)), (signals, LayerEvaluator())):
-        agent = PPO(seed=seed, **_QUICK)  # type: ignore[arg-type]
+        agent = PPO(seed=seed, **_QUICK)
         problem = Problem(space, evaluator, accuracy, Budget(24))
         agent.search(problem)
         assert agent.policy is not None and agent.belief is not None
@@ -348,5 +352,5 @@ def test_a_fresh_process_gives_the_same_designs_weights_and_reward_model() -> No
 
 
 def test_the_budget_does_not_change_what_comes_before_its_end() -> None:
-    short, long = (searched(PPO(seed=2, **_QUICK), SMALL, n).designs for n in (20, 32))  # type: ignore[arg-type]
+    short, long = (searched(PPO(seed=2, **_QUICK), SMALL, n).designs for n in (20, 32))
     assert [d.architecture for d in short] == [d.architecture for d in long[:20]]

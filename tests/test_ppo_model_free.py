@@ -98,6 +98,7 @@ def test_no_score_is_below_that_of_a_failure() -> None:
 
 def searched(agent: ModelFreePPO, evaluations: int | None, evaluator: Any = TABLE) -> Problem:
     inner = evaluator.evaluator if isinstance(evaluator, Watched) else evaluator
+    assert isinstance(inner, TableEvaluator)
     problem = Problem(inner.space, evaluator, accuracy, Budget(evaluations))
     agent.search(problem)
     return problem
@@ -245,9 +246,9 @@ def test_a_search_that_ends_just_after_a_fresh_start_hands_out_a_policy_that_has
 
 
 def fingerprint(seed: int) -> str:
-    """Of the designs and of the policy; with fresh starts on the way."""
-    agent = ModelFreePPO(seed=seed, entropy=0.0, learning_rate=0.05, imitation_steps=10, imitated=1)
-    digests = [design.architecture.digest for design in searched(agent, 40, SMALL).designs]
+    """Of the designs and of the policy."""
+    agent = ModelFreePPO(seed=seed)
+    digests = [design.architecture.digest for design in searched(agent, 60).designs]
     assert agent.policy is not None
     weights = [agent.policy.weights[name].tobytes() for name in sorted(agent.policy.weights)]
     return hashlib.sha256("".join(digests).encode() + b"".join(weights)).hexdigest()

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from rl_designer.agents.belief import Belief, vars_of
-from rl_designer.agents.controller import one_thread
 from rl_designer.agents.reward_model import RewardModel, RewardModelSettings, normal_scores
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.torch_threads import one_thread
 from tests.evaluators import LayerEvaluator
 from tests.strategies import many_examples, walks
 from tests.tables import synthetic_table
@@ -260,6 +260,6 @@ def test_a_fresh_process_believes_the_same() -> None:
 
 
 def test_it_draws_nothing_from_the_global_generators() -> None:
-    before = [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index, union-attr]  # noqa: NPY002
+    before = [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index]  # noqa: NPY002
     fitted(DESIGNS[:20], additive(DESIGNS[:20]))
-    assert before == [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index, union-attr]  # noqa: NPY002
+    assert before == [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index]  # noqa: NPY002
