@@ -37,7 +37,7 @@ RESAMPLES = 10_000
 def main(agents: tuple[str, ...], seeds: int, output: Path, **settings: Any) -> None:
     """Runs AGENTs (default: all) and prints what they reached, as JSON."""
     os.chdir(_made(output))
-    started, agents = time.time(), agents or AGENTS
+    started, commit, agents = time.time(), _commit(), agents or AGENTS
     runs: dict[str, list[dict[str, Any]]] = {agent: [] for agent in agents}
     for seed in range(seeds):
         for agent in agents:
@@ -48,13 +48,16 @@ def main(agents: tuple[str, ...], seeds: int, output: Path, **settings: Any) -> 
         "seeds": seeds,
         "seconds": round(time.time() - started),
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-        "commit": subprocess.run(
-            ["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-        ).stdout.strip(),
+        "commit": commit,
     }
     result = facts | {"agents": _compared(runs)}
     Path("results.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _made(folder: Path) -> Path:
