@@ -322,7 +322,12 @@ def test_a_layer_that_the_space_lacks_is_refused(layer: Layer) -> None:
 @any_space
 @given(definitions() | st.sampled_from([space_definition(name) for name, _ in BUILT_IN]))
 def test_action_features_are_finite_and_no_two_rows_are_equal(definition: SpaceDefinition) -> None:
-    space = LayerSpace(definition, (2,) + (64,) * definition.rank, 2)
+    try:
+        space = LayerSpace(definition, (2,) + (64,) * definition.rank, 2)
+    except ValueError as error:
+        # Such as kernel 1 with stride 2 as the only choice, which no data fits.
+        assert "smaller than their strides" in str(error)
+        return
     features = space.action_features
     assert features.dtype == np.float32
     assert np.isfinite(features).all()

@@ -150,7 +150,7 @@ class LayerSpace(SearchSpace):
         first = self._most_layers[self.start(1)[0, _CONTEXT]] >= 0
         first &= tables.fits[0]
         if not first.any():
-            why = "its kernels are larger than the data"
+            why = "its kernels are larger than the data or smaller than their strides"
             return f"no first layer of space {self.name!r} fits the shape {self.input_shape}: {why}"
         limits = [
             f"{name}={limit}"
