@@ -4,7 +4,6 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -15,11 +14,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.augmentation import augment
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.failures import DIVERGED, failure_of, failure_text, out_of_time
-from rl_designer.envs.evaluators.signals import faster_signal_network
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
+from rl_designer.envs.evaluators.training_steps import adamw, laid_out, own_randomness, placed, train_epoch
 from rl_designer.envs.network import build_network
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
@@ -110,11 +108,11 @@ def train_candidate(
     known: dict[str, Any] = {"seed": seed, "device": str(data.device)}
     scores: list[tuple[float, float]] = []
     try:
-        with one_thread(), _own_randomness(seed, data.device):
+        with one_thread(), own_randomness(seed, data.device):
             known |= asdict(costs(architecture, data.input_shape, data.num_classes))
             weights = torch.Generator().manual_seed(seed)
             network = build(architecture, data.input_shape, data.num_classes, generator=weights)
-            network = _placed(network, data)
+            network = placed(network, data.x_train)
             # What came before an exception stays in the list.
             scores.extend(_epochs(network, data, settings, seed, clock))
             known["training_seconds"] = clock.seconds
@@ -133,72 +131,26 @@ def train_candidate(
     return Evaluation(learning_curve=tuple(accuracy for accuracy, _ in scores), epochs=len(scores), **known)
 
 
-@contextmanager
-def _own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    # Dropout reads torch's global generators; they are seeded for this candidate and put back after it.
-    cuda = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda):
-        torch.default_generator.manual_seed(seed)
-        for name in cuda:
-            with torch.cuda.device(name):
-                torch.cuda.manual_seed(seed)
-        yield
-
-
-def _placed(network: nn.Module, data: TrainingData) -> nn.Module:
-    """The network on the data's device, in the form that is fastest."""
-    if data.x_train.ndim == 3:
-        network = faster_signal_network(network)
-    elif data.x_train.ndim == 4:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.to(data.device)
-
-
-def _batch(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
-
-
-def _optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    # Decay pulls matrices and kernels towards zero; biases and norms have no reason to be there.
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
-
-
 def _epochs(
     network: nn.Module, data: TrainingData, settings: TrainingSettings, seed: int, clock: _Clock
 ) -> Iterator[tuple[float, float]]:
     """Validation accuracy and loss after each epoch."""
-    examples = len(data.x_train)
-    size = settings.batch_for(examples)
-    steps = max(1, examples // size)
-    optimizer = _optimizer(network, settings)
+    optimizer = adamw(network, settings)
     shuffle = torch.Generator().manual_seed(seed_of(seed, "batches"))
     change = torch.Generator().manual_seed(seed_of(seed, "augmentation"))
     for epoch in range(settings.epochs):
-        network.train()
-        # An incomplete batch is left out, others in each epoch: a batch norm can't take a batch of one.
-        order = torch.randperm(examples, generator=shuffle)[: steps * size].to(data.device)
-        total = torch.zeros((), device=data.device)
-        for step, chosen in enumerate(order.split(size), start=epoch * steps):
-            clock.check()
-            x = data.x_train[chosen]
-            if settings.augment:
-                x = augment(settings.augment, x, change)
-            for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate_at(step, settings.epochs * steps)
-            optimizer.zero_grad()
-            loss = cross_entropy(
-                network(_batch(x)), data.y_train[chosen], label_smoothing=settings.label_smoothing
-            )
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
-        _check_finite(float(total), "training loss", epoch)
+        total = train_epoch(
+            network,
+            optimizer,
+            data.x_train,
+            data.y_train,
+            settings,
+            epoch=epoch,
+            shuffle=shuffle,
+            change=change,
+            before_step=clock.check,
+        )
+        _check_finite(total, "training loss", epoch)
         accuracy, val_loss = _score(network, data)
         _check_finite(val_loss, "validation loss", epoch)
         yield accuracy, val_loss
@@ -216,7 +168,7 @@ def _score(network: nn.Module, data: TrainingData) -> tuple[float, float]:
     correct = torch.zeros((), dtype=torch.int64, device=data.device)
     loss = torch.zeros((), dtype=torch.float64, device=data.device)
     for x, y in zip(data.x_val.split(_SCORING_BATCH), data.y_val.split(_SCORING_BATCH), strict=True):
-        logits = network(_batch(x))
+        logits = network(laid_out(x))
         correct += (logits.argmax(dim=1) == y).sum()
         loss += cross_entropy(logits, y, reduction="sum").double()
     return int(correct) / len(data.y_val), float(loss) / len(data.y_val)
@@ -226,7 +178,7 @@ def _score(network: nn.Module, data: TrainingData) -> tuple[float, float]:
 def _latency(network: nn.Module, data: TrainingData) -> float:
     """Seconds of one forward pass of one example, the median of some; the first ones only warm up."""
     network.eval()
-    example, seconds = _batch(data.x_val[:1]), []
+    example, seconds = laid_out(data.x_val[:1]), []
     for _ in range(_LATENCY_RUNS + 2):
         started = time.perf_counter()
         network(example)

@@ -1,0 +1,102 @@
+"""What a candidate's short training and a winner's full one share: randomness, layout, optimiser, steps."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from rl_designer.envs.evaluators.augmentation import augment
+from rl_designer.envs.evaluators.signals import faster_signal_network
+from rl_designer.envs.evaluators.training_settings import TrainingSettings
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's global generators, which dropout reads, are seeded inside and put back afterwards."""
+    cuda = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        for name in cuda:
+            with torch.cuda.device(name):
+                torch.cuda.manual_seed(seed)
+        yield
+
+
+def placed(network: nn.Module, x: Tensor) -> nn.Module:
+    """The network on the device of inputs `x`, float32 [n, *input_shape], in the form that is fastest."""
+    if x.ndim == 3:
+        network = faster_signal_network(network)
+    elif x.ndim == 4:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network.to(x.device)
+
+
+def laid_out(x: Tensor) -> Tensor:
+    """A batch in the memory format of a `placed` network."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+
+def adamw(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Decay pulls matrices and kernels towards zero; biases and norms have no reason to be there."""
+    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+
+
+def steps_an_epoch(examples: int, settings: TrainingSettings) -> int:
+    """An incomplete batch is left out, others in each epoch: a batch norm can't take a batch of one."""
+    return max(1, examples // settings.batch_for(examples))
+
+
+def train_epoch(
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    settings: TrainingSettings,
+    *,
+    epoch: int,
+    shuffle: torch.Generator,
+    change: torch.Generator,
+    before_step: Callable[[], None] = _nothing,
+    after_step: Callable[[], None] = _nothing,
+    forward_context: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> float:
+    """One pass over the examples; the sum of the batches' losses, in nats.
+
+    Args:
+        x, y: float32 [n, *input_shape] and int64 [n], on one device.
+        epoch: from 0; says where in the cycle the learning rate is.
+        shuffle, change: of the order, and of the augmentation; on the CPU.
+        forward_context: around each forward pass and its loss, such as autocast.
+    """
+    size, steps = settings.batch_for(len(x)), steps_an_epoch(len(x), settings)
+    network.train()
+    order = torch.randperm(len(x), generator=shuffle)[: steps * size].to(x.device)
+    total = torch.zeros((), device=x.device)
+    for step, chosen in enumerate(order.split(size), start=epoch * steps):
+        before_step()
+        batch = x[chosen]
+        if settings.augment:
+            batch = augment(settings.augment, batch, change)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate_at(step, settings.epochs * steps)
+        optimizer.zero_grad()
+        with forward_context():
+            logits = network(laid_out(batch))
+            loss = cross_entropy(logits, y[chosen], label_smoothing=settings.label_smoothing)
+        loss.backward()
+        optimizer.step()
+        after_step()
+        total += loss.detach()
+    return float(total)
