@@ -10,6 +10,7 @@ from rl_designer.commands.benchmark import benchmark
 from rl_designer.commands.listing import listing
 from rl_designer.commands.report import report
 from rl_designer.commands.sample import sample
+from rl_designer.commands.table import table
 from rl_designer.commands.train import resume, train
 from rl_designer.errors import WrongUsage
 from rl_designer.interruption import INTERRUPTED, clean_interruption
@@ -41,7 +42,7 @@ def cli() -> None:
     """
 
 
-for _command in (train, resume, sample, report, benchmark, listing):
+for _command in (train, resume, sample, report, benchmark, table, listing):
     cli.add_command(_command)
 
 

@@ -7,13 +7,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rl_designer.config import DEFAULT_EPOCHS, SearchConfig
 from rl_designer.envs.evaluators.base import Evaluator
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import WrongUsage, usage_errors
+
+if TYPE_CHECKING:
+    from rl_designer.envs.datasets import Dataset
+    from rl_designer.envs.search_spaces.layer_space import LayerSpace
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,13 @@ def _table_setting(config: SearchConfig) -> Setting:
     return Setting(space, lambda: nullcontext(evaluator), table.title, facts, on_table=True)
 
 
-def _training_setting(config: SearchConfig) -> Setting:
+def training_data(config: SearchConfig) -> "tuple[Dataset, LayerSpace]":
+    """The data that a config names, and the space for them with its limits.
+
+    Raises:
+        WrongUsage: for unknown names, limits that leave no design.
+        ValueError: for data that can't be used.
+    """
     from rl_designer.envs.datasets.dataset import SPACES as FAMILY_OF_KIND
     from rl_designer.envs.search_spaces.layer_space import LayerSpace
     from rl_designer.envs.search_spaces.registry import default_space, space_definition
@@ -116,8 +126,13 @@ def _training_setting(config: SearchConfig) -> Setting:
     with usage_errors():
         definition = space_definition(config.space or default_space(dataset.input_shape))
         space = LayerSpace(definition, dataset.input_shape, dataset.num_classes, **_limits(config))
+    return dataset, space
+
+
+def _training_setting(config: SearchConfig) -> Setting:
+    dataset, space = training_data(config)
     facts = {
-        "space": definition.to_dict(),
+        "space": space.definition.to_dict(),
         "input_shape": list(dataset.input_shape),
         "num_classes": dataset.num_classes,
         **_limits(config),

@@ -1,0 +1,109 @@
+"""`table` and its parts."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rl_designer.commands.common import COUNT, SECONDS, note, output_options, print_json
+from rl_designer.envs.evaluators.training_settings import TrainingSettings
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+_DEFAULTS = TrainingSettings()
+
+
+class _Share(click.ParamType):
+    """`10%`, or a fraction such as 0.1."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            text = str(value).strip()
+            return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            raise click.UsageError(
+                f"--share must be a share such as 10% or a fraction such as 0.1, got {value!r}"
+            ) from None
+
+
+@click.group()
+def table() -> None:
+    """Make, show and convert architecture tables."""
+
+
+@table.command()
+@click.option("--data", metavar="NAME|PATH", help="Data set to train on.  [default: mnist1d]")
+@click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet.")
+@click.option("--data-folder", metavar="FOLDER", help="Where the original files of a data set lie.")
+@click.option("--image-size", type=COUNT, help="Side that a folder of images is scaled to.")
+@click.option("--space", metavar="NAME|FILE.toml", help="Search space.  [default: by the data's shape]")
+@click.option("--max-parameters", type=COUNT, help="Leave out designs with more, such as 20k.")
+@click.option("--max-macs", type=COUNT, help="Leave out designs with more multiply-adds of one example.")
+@click.option("--designs", type=COUNT, help="Train so many random designs only.")
+@click.option("--share", type=_Share(), help="The same as a share of all, such as 10%.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random designs."
+)
+@click.option(
+    "--seeds",
+    type=COUNT,
+    default=2,
+    show_default=True,
+    help="Trainings of each design; the first is searched.",
+)
+@click.option("--epochs", type=COUNT, default=_DEFAULTS.epochs, show_default=True, help="Of each training.")
+@click.option(
+    "--batch-size", type=COUNT, default=_DEFAULTS.batch_size, show_default=True, help="Examples a step."
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_DEFAULTS.learning_rate,
+    show_default=True,
+    help="Its peak.",
+)
+@click.option("--augment", metavar="NAME", help="Augmentation of the training data.")
+@click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
+@click.option("--workers", type=COUNT, help="Designs in training at the same time.  [default: one a core]")
+@click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
+@click.option("--output", type=FILE, required=True, help="The table, a .npz file.")
+@click.option("--store", metavar="FILE|URL", help="Where trainings are kept.  [default: runs/store.sqlite]")
+@click.option("--name", help="The table's name.  [default: the output's, without .npz]")
+@click.option("--title", help="One line for people.  [default: says the data, the space and the training]")
+@output_options
+def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Train every design of a finite space, or a random share, and write a table of them.
+
+    The same command again goes on where it was stopped, even by kill -9.
+    """
+    from rl_designer.table_building import build_table
+    from rl_designer.table_info import info_lines, table_info
+    from rl_designer.table_progress import BuildProgress
+
+    plan = _plan(options)
+    with BuildProgress(quiet) as progress:
+        made = build_table(plan, output, options["name"], options["title"], progress)
+    note(f"written: {output}", quiet)
+    info = {"output": str(output), **table_info(made)}
+    if as_json:
+        print_json(info)
+    else:
+        click.echo(info_lines(info))
+
+
+def _plan(options: dict[str, Any]) -> Any:
+    from rl_designer.config import make_config
+    from rl_designer.errors import usage_errors
+    from rl_designer.table_training import TablePlan
+
+    own = ("seeds", "designs", "share", "batch_size", "learning_rate", "name", "title")
+    config = make_config({name: value for name, value in options.items() if name not in own})
+    with usage_errors():
+        settings = TrainingSettings(
+            epochs=options["epochs"],
+            batch_size=options["batch_size"],
+            learning_rate=options["learning_rate"],
+            augment=options["augment"] or False,
+        )
+        return TablePlan(config, settings, options["seeds"], options["designs"], options["share"])
