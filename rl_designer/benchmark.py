@@ -1,22 +1,15 @@
 """Agents side by side: every agent with every seed, in parallel processes, resumable."""
 
 import hashlib
-import importlib
 import json
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rl_designer.agents.registry import agent_class
-from rl_designer.benchmark_log import BenchmarkLog
+from rl_designer.benchmark_log import BenchmarkLog, code_digest, finished_runs, how_to_go_on
+from rl_designer.benchmark_processes import run_all
 from rl_designer.benchmark_runs import Arena, RunPlan, RunRecord, arena_of, run_once
 from rl_designer.benchmark_statistics import Summary
 from rl_designer.config import SearchConfig
@@ -108,26 +101,24 @@ def run_benchmark(
     check_benchmark(benchmark)
     arena = arena_of(benchmark.config)
     plans, key = benchmark.plans(), _key(benchmark, arena)
-    done = _known(log, key)
+    done = {(run.agent, run.seed): run for run in finished_runs(log, key, RunRecord.from_dict)}
     records = {(p.agent, p.seed): done[p.agent, p.seed] for p in plans if (p.agent, p.seed) in done}
     heard(len(records), len(plans), None)
     missing = [plan for plan in plans if (plan.agent, plan.seed) not in records]
     try:
-        for record in _run_all(missing, workers or cores()):
+        for record in run_all(run_once, missing, workers or cores(), _title):
             records[record.agent, record.seed] = record
             if log is not None:
                 log.append({**record.to_dict(), "key": key})
             heard(len(records), len(plans), record)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_how_to_go_on(len(records), len(plans), log)) from None
+        raise KeyboardInterrupt(how_to_go_on(len(records), len(plans), log)) from None
     runs = {a: [records[a, seed] for seed in range(benchmark.seeds)] for a in benchmark.agents}
     return _result(benchmark, arena, runs)
 
 
-def _how_to_go_on(done: int, total: int, log: BenchmarkLog | None) -> str:
-    if log is None:
-        return f"{done:,} of {total:,} runs were finished; name a folder for the output to keep them"
-    return f"{done:,} of {total:,} runs are finished and kept; the same command goes on with the rest"
+def _title(plan: RunPlan) -> str:
+    return f"{plan.agent} with seed {plan.seed}"
 
 
 def _result(benchmark: Benchmark, arena: Arena, runs: dict[str, list[RunRecord]]) -> BenchmarkResult:
@@ -158,21 +149,6 @@ def task_name(config: SearchConfig, arena: Arena) -> str:
 # -- what was run before -----------------------------------------------------------------------------
 
 
-def _known(log: BenchmarkLog | None, key: str) -> dict[tuple[str, int], RunRecord]:
-    if log is None:
-        return {}
-    known = {}
-    for data in log.read():
-        if data.get("key") != key:
-            continue
-        try:
-            record = RunRecord.from_dict(data)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{log.path} holds a run that isn't one: {error!r}") from error
-        known[record.agent, record.seed] = record
-    return known
-
-
 def _key(benchmark: Benchmark, arena: Arena) -> str:
     """Changes with everything that a run's figures depend on besides its agent and seed."""
     config = benchmark.config
@@ -181,92 +157,5 @@ def _key(benchmark: Benchmark, arena: Arena) -> str:
     reward_file = config.reward.partition(".py:")[0] + ".py"
     if Path(reward_file).is_file():
         what.append(hashlib.sha256(Path(reward_file).read_bytes()).hexdigest())
-    what += [config.evaluations, benchmark.samples, benchmark.sample_after, _code()]
+    what += [config.evaluations, benchmark.samples, benchmark.sample_after, code_digest()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]
-
-
-def _code() -> str:
-    """Digest of the source of agents and problem: figures of another version are other figures."""
-    content = hashlib.sha256()
-    for building in ("agents", "envs"):
-        package = importlib.import_module(f"rl_designer.{building}")
-        for folder in package.__path__:
-            for path in sorted(Path(folder).rglob("*.py")):
-                content.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return content.hexdigest()[:20]
-
-
-# -- processes ---------------------------------------------------------------------------------------
-
-
-def _run_all(plans: Sequence[RunPlan], workers: int) -> Iterator[RunRecord]:
-    """Runs in worker processes, each record as it comes."""
-    if not plans:
-        return
-    with _workers(min(workers, len(plans))) as executor:
-        futures = {executor.submit(run_once, plan): plan for plan in plans}
-        for future in as_completed(futures):
-            yield _record_of(future, futures[future])
-
-
-def _record_of(future: Future[RunRecord], plan: RunPlan) -> RunRecord:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise ValueError("a worker process died, perhaps for want of memory; fewer workers may do") from error
-    except Exception as error:
-        raise ValueError(
-            f"{plan.agent} with seed {plan.seed} failed: {type(error).__name__}: {error}"
-        ) from error
-
-
-@contextmanager
-def _workers(n: int) -> Iterator[ProcessPoolExecutor]:
-    """Spawned processes of one thread each; on any error or interruption they are ended at once."""
-    before = set(multiprocessing.active_children())
-    with _environment(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1"):
-        executor = ProcessPoolExecutor(
-            n, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
-        )
-        try:
-            yield executor
-        except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            for child in set(multiprocessing.active_children()) - before:
-                child.terminate()
-            raise
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
-
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Sets variables that processes started within inherit; libraries read them as they are loaded."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _prepare_worker() -> None:
-    """Ctrl-C is the parent's to handle; SIGTERM unwinds what is open; no worker outlives the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: _leave())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _leave() -> None:
-    raise SystemExit(1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -1,12 +1,16 @@
 """The finished runs of a benchmark in an append-only file: one JSON object a line."""
 
+import hashlib
+import importlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rl_designer.interruption import uninterrupted
+
+Record = TypeVar("Record")
 
 
 class BenchmarkLog:
@@ -49,3 +53,35 @@ class BenchmarkLog:
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
+
+
+def finished_runs(
+    log: BenchmarkLog | None, key: str, read: Callable[[dict[str, Any]], Record]
+) -> Iterator[Record]:
+    """The log's runs of one key. Raises ValueError for a line of that key that `read` can't read."""
+    for data in () if log is None else log.read():
+        if data.get("key") != key:
+            continue
+        try:
+            yield read(data)
+        except (KeyError, TypeError, ValueError) as error:
+            assert log is not None
+            raise ValueError(f"{log.path} holds a run that isn't one: {error!r}") from error
+
+
+def how_to_go_on(done: int, total: int, log: BenchmarkLog | None) -> str:
+    """What a person is told whose benchmark was interrupted."""
+    if log is None:
+        return f"{done:,} of {total:,} runs were finished; name a folder for the output to keep them"
+    return f"{done:,} of {total:,} runs are finished and kept; the same command goes on with the rest"
+
+
+def code_digest() -> str:
+    """Digest of the source of agents and problem: figures of another version are other figures."""
+    content = hashlib.sha256()
+    for building in ("agents", "envs"):
+        package = importlib.import_module(f"rl_designer.{building}")
+        for folder in package.__path__:
+            for path in sorted(Path(folder).rglob("*.py")):
+                content.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return content.hexdigest()[:20]
