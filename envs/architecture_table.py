@@ -36,6 +36,7 @@ class ArchitectureTable:
         metric_facts: name → unit, split, dataset, epochs, maximize, as the file states them.
         tasks: what can be searched for.
         canonical: int32 [N]; rows of one value are the same network.
+        made: how it was made, as the file states it; JSON-ready, empty where it doesn't say.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ArchitectureTable:
     metric_facts: Mapping[str, Mapping[str, Any]]
     tasks: Mapping[str, Task]
     canonical: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_rows(self)
@@ -89,6 +91,8 @@ class ArchitectureTable:
             "metrics": {name: dict(facts) for name, facts in self.metric_facts.items()},
             "tasks": {name: {"search": t.search, "report": t.report} for name, t in self.tasks.items()},
         }
+        if self.made:
+            meta["made"] = dict(self.made)
         arrays: dict[str, Any] = {f"metric/{name}": values for name, values in self.metrics.items()}
         beside = path.with_name(f".{path.name}.{os.getpid()}.npz")
         np.savez_compressed(
@@ -142,6 +146,7 @@ def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "metrics": {name: _numbers(name, arrays[f"metric/{name}"]) for name in meta["metrics"]},
         "metric_facts": meta["metrics"],
         "tasks": {str(name): Task(t["search"], t["report"]) for name, t in meta["tasks"].items()},
+        "made": dict(meta.get("made", {})),
     }
     if "canonical" in arrays:
         fields["canonical"] = arrays["canonical"]
