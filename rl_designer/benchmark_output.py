@@ -29,8 +29,8 @@ def write_files(result: BenchmarkResult, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", result.data)
     rows = [_agent_row(name, figures) for name, figures in result.data["agents"].items()]
-    write_text(folder / "agents.csv", _csv(rows))
-    write_text(folder / "curves.csv", _csv(result.summary.curves()))
+    write_text(folder / "agents.csv", csv_text(rows))
+    write_text(folder / "curves.csv", csv_text(result.summary.curves()))
     return [folder / name for name in ("summary.json", "agents.csv", "curves.csv")]
 
 
@@ -48,7 +48,8 @@ def _agent_row(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV with a header: every column that some row has."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -148,14 +149,20 @@ class BenchmarkProgress:
         console: for stderr.
         quiet: shows nothing.
         clock: seconds, rising.
+        line: what is said of a finished run.
     """
 
     def __init__(
-        self, console: Console, quiet: bool = False, clock: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        quiet: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        line: Callable[[Any], str] | None = None,
     ) -> None:
         self._console = console
         self._quiet = quiet
         self._clock = clock
+        self._line = line or _line
         self._bar = Progress(
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
@@ -175,10 +182,10 @@ class BenchmarkProgress:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
-    def __call__(self, done: int, total: int, record: RunRecord | None) -> None:
+    def __call__(self, done: int, total: int, record: Any) -> None:
         if self._quiet:
             return
-        last = "" if record is None else _line(record)
+        last = "" if record is None else self._line(record)
         if self._console.is_terminal:
             self._bar.update(self._task, completed=done, total=total, last=last)
         elif done >= self._next or done == total or self._clock() - self._last > _SECONDS_BETWEEN:

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, SECONDS, note, output_options, print_json
+from rl_designer.commands.benchmark_setting import (
+    benchmark_config,
+    check_plots_wanted,
+    run_options,
+    setting_options,
+)
+from rl_designer.commands.common import COUNT, note, output_options, print_json
 
 DEFAULT_AGENTS = ("ppo", "regularized-evolution", "local-search", "random")
 DEFAULT_EVALUATIONS = 100
@@ -18,17 +24,7 @@ def benchmark() -> None:
 
 @benchmark.command()
 @click.argument("agents", metavar="[AGENT]...", nargs=-1)
-@click.option("--table", metavar="FILE", help="Architecture table to search on.")
-@click.option("--task", metavar="NAME", help="Task on the table; may be left out where there is one.")
-@click.option("--data", metavar="NAME|PATH", help="Train for real on a data set instead.")
-@click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet.")
-@click.option("--data-folder", metavar="FOLDER", help="Where the original files of a data set lie.")
-@click.option("--space", metavar="NAME|FILE.toml", help="Search space.  [default: by the data's shape]")
-@click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 12]")
-@click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
-@click.option(
-    "--store", metavar="FILE|URL", help="Where trainings are kept.  [default: in the output folder]"
-)
+@setting_options
 @click.option("--seeds", type=COUNT, default=10, show_default=True, help="Runs of each agent.")
 @click.option(
     "--evaluations",
@@ -38,8 +34,6 @@ def benchmark() -> None:
     help="Distinct designs that a run may evaluate. A run that has found the table's best ends there.",
 )
 @click.option("--reward", metavar="NAME|FILE.py:FUNCTION", help="What is searched for.  [default: accuracy]")
-@click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M.")
-@click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example.")
 @click.option(
     "--samples", type=click.IntRange(min=0), default=100, show_default=True, help="From each policy."
 )
@@ -50,12 +44,7 @@ def benchmark() -> None:
     show_default=True,
     help="Evaluations that an agent with a policy spends at least, the best found or not.",
 )
-@click.option("--workers", type=COUNT, help="Runs at the same time.  [default: one a core]")
-@click.option(
-    "--output",
-    type=FOLDER,
-    help="Folder for runs, JSON and CSV; the same folder again goes on with the rest.",
-)
+@run_options
 @click.option("--plots", is_flag=True, help="Write curves.html too (needs the extra `plots`, and --output).")
 @output_options
 def agents(
@@ -81,8 +70,10 @@ def agents(
     from rl_designer.report import terminal
 
     if plots:
-        _check_plots(output)
-    compared = Benchmark(_config(options, output), agents or DEFAULT_AGENTS, seeds, samples, sample_after)
+        check_plots_wanted(output)
+    compared = Benchmark(
+        benchmark_config(options, output), agents or DEFAULT_AGENTS, seeds, samples, sample_after
+    )
     log = None if output is None else BenchmarkLog(output / RUNS)
     with BenchmarkProgress(terminal(stderr=True), quiet) as progress:
         result = run_benchmark(compared, log=log, workers=workers, heard=progress)
@@ -93,27 +84,6 @@ def agents(
         print_json(result.data)
     else:
         terminal().print(figures_table(result.data))
-
-
-def _config(options: dict[str, Any], output: Path | None) -> Any:
-    """The config of all runs. Real trainings run one a process, and are kept so that none is done twice."""
-    from rl_designer.config import make_config
-
-    if options["table"] is None and options["data"] is None:
-        raise click.UsageError("name what to search on: --table FILE or --data NAME")
-    if options["table"] is None:
-        options |= {"workers": 1}
-        if options["store"] is None and output is not None:
-            options["store"] = str(output / "store.sqlite")
-    return make_config(options)
-
-
-def _check_plots(output: Path | None) -> None:
-    from rl_designer.benchmark_plots import check_plots
-
-    if output is None:
-        raise click.UsageError("--plots needs --output, the folder to write them to")
-    check_plots()
 
 
 def _write_plots(result: Any, output: Path) -> list[Path]:

@@ -1,0 +1,73 @@
+"""What all benchmarks share: the options that say on what runs are compared, and the config they make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from rl_designer.commands.common import COUNT, FOLDER, SECONDS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--table", metavar="FILE", help="Architecture table to search on."),
+    click.option("--task", metavar="NAME", help="Task on the table; may be left out where there is one."),
+    click.option("--data", metavar="NAME|PATH", help="Train for real on a data set instead."),
+    click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet."),
+    click.option("--data-folder", metavar="FOLDER", help="Where the original files of a data set lie."),
+    click.option("--space", metavar="NAME|FILE.toml", help="Search space.  [default: by the data's shape]"),
+    click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 12]"),
+    click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design."),
+    click.option(
+        "--store", metavar="FILE|URL", help="Where trainings are kept.  [default: in the output folder]"
+    ),
+    click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M."),
+    click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example."),
+)
+_RUN_OPTIONS = (
+    click.option("--workers", type=COUNT, help="Runs at the same time.  [default: one a core]"),
+    click.option(
+        "--output",
+        type=FOLDER,
+        help="Folder for runs, JSON and CSV; the same folder again goes on with the rest.",
+    ),
+)
+
+
+def setting_options(command: Command) -> Command:
+    """`--table`, `--data` and what goes with them, and the limits."""
+    return _with(_OPTIONS, command)
+
+
+def run_options(command: Command) -> Command:
+    """`--workers` and `--output`."""
+    return _with(_RUN_OPTIONS, command)
+
+
+def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
+    """The config of all runs. Real trainings run one a process, and are kept so that none is done twice."""
+    from rl_designer.config import make_config
+
+    if options["table"] is None and options["data"] is None:
+        raise click.UsageError("name what to search on: --table FILE or --data NAME")
+    if options["table"] is None:
+        options |= {"workers": 1}
+        if options["store"] is None and output is not None:
+            options["store"] = str(output / "store.sqlite")
+    return make_config(options)
+
+
+def check_plots_wanted(output: Path | None) -> None:
+    """Raises where `--plots` can't be: without a folder, or without Plotly."""
+    from rl_designer.benchmark_plots import check_plots
+
+    if output is None:
+        raise click.UsageError("--plots needs --output, the folder to write them to")
+    check_plots()
+
+
+def _with(options: tuple[Callable[[Any], Any], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
