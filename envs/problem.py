@@ -1,15 +1,14 @@
 """`Problem`: what an agent is given to solve, and the one door from an agent to an evaluation."""
 
-import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.rewards.history import History
+from rl_designer.envs.rewards.reward import RewardError, RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import SearchSpace
-
-Reward = Callable[[Evaluation], float]
 
 DEFAULT_FAILURE_REWARD = -1.0
 _MOST_REPEATS = 20_000
@@ -48,10 +47,24 @@ class Design:
     index: int
 
 
+def best_of(designs: Iterable[Design], *, by_reward: bool = True) -> Design | None:
+    """The best design that didn't fail, the earliest of equals; None where all failed.
+
+    Args:
+        by_reward: the highest reward; else the highest validation accuracy, for rewards that see the history,
+            which pay for what was new at its time.
+    """
+    trained = [design for design in designs if design.evaluation.failure is None]
+    if by_reward:
+        return max(trained, key=lambda design: design.reward, default=None)
+    return max(trained, key=lambda design: design.evaluation.val_accuracy or 0.0, default=None)
+
+
 class Problem:
     """A space, an evaluator, a reward and a budget.
 
     Args:
+        reward: a function of the evaluation, or of the evaluation and the history; see `Reward`.
         failure_reward: paid for a design that failed, and for an illegal action.
         observer: called with each new design, in order, before the agent sees it.
         clock: seconds, rising; for the budget in seconds.
@@ -61,7 +74,7 @@ class Problem:
         self,
         space: SearchSpace,
         evaluator: Evaluator,
-        reward: Reward,
+        reward: RewardFunction,
         budget: Budget = Budget(),
         *,
         failure_reward: float = DEFAULT_FAILURE_REWARD,
@@ -70,10 +83,11 @@ class Problem:
     ) -> None:
         self.space = space
         self.evaluator = evaluator
-        self.reward = reward
+        self.reward = as_reward(reward)
         self.budget = budget
         self.failure_reward = failure_reward
         self.designs: list[Design] = []
+        self.history = History()
         self._observer = observer
         self._clock = clock
         self._started = clock()
@@ -82,9 +96,10 @@ class Problem:
 
     @property
     def best(self) -> Design | None:
-        """The design with the highest reward that didn't fail, the earliest of equals."""
-        trained = [design for design in self.designs if design.evaluation.failure is None]
-        return max(trained, key=lambda design: design.reward, default=None)
+        """The design with the highest reward that didn't fail, the earliest of equals; for a reward that sees
+        the history, the one with the highest validation accuracy.
+        """
+        return best_of(self.designs, by_reward=not self.reward.sees_history)
 
     @property
     def remaining(self) -> int | None:
@@ -105,6 +120,7 @@ class Problem:
                 and are in `designs`. And when the agent has nothing new any more: no architecture at all,
                 or 20,000 known ones in a row.
             ValueError: for an architecture that is not complete.
+            RewardError: where the reward raises or is no finite number.
         """
         if not architectures:
             raise BudgetSpent("nothing more was proposed")
@@ -137,18 +153,18 @@ class Problem:
             return []
         return fresh if self.remaining is None else fresh[: self.remaining]
 
-    def _paid(self, evaluation: Evaluation) -> float:
-        reward = self.reward(evaluation)
+    def _paid(self, architecture: Architecture, evaluation: Evaluation) -> float:
+        if evaluation.failure is not None:
+            return self.failure_reward
         try:
-            if math.isfinite(reward):
-                return float(reward)
-        except TypeError:
-            pass  # a user's function that forgot its `return`, for example
-        name = getattr(self.reward, "__name__", repr(self.reward))
-        raise ValueError(f"a reward must be a finite number, got {reward} from {name} for {evaluation}")
+            reward = self.reward(evaluation, self.history)
+        except RewardError as error:
+            raise RewardError(error.reward, error.reason, architecture) from error
+        self.history.append(evaluation)
+        return reward
 
     def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:
-        reward = self.failure_reward if evaluation.failure is not None else self._paid(evaluation)
+        reward = self._paid(architecture, evaluation)
         design = Design(architecture, evaluation, reward, len(self.designs))
         self._known[architecture.digest] = design
         self.designs.append(design)

@@ -17,8 +17,9 @@ from rl_designer.control import rewards_of
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem, Reward
-from rl_designer.envs.rewards import load_reward
+from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
+from rl_designer.envs.rewards import Reward, RewardContext, load_reward
+from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.setting import Setting, make_setting
 from rl_designer.store import Store
 from rl_designer.stored_evaluator import StoredEvaluator
@@ -121,8 +122,22 @@ class Arena:
 
 @lru_cache(maxsize=1)
 def arena_of(config: SearchConfig) -> Arena:
-    """Loads the table or the data. Raises as `make_setting`, and ValueError for a table without values."""
-    setting, reward = make_setting(config), load_reward(config.reward)
+    """Loads the table or the data.
+
+    Raises:
+        WrongUsage, ValueError: as `make_setting` and `load_reward`; for a table without values, and for a
+            reward that sees the history, by which runs can't be compared.
+    """
+    setting = make_setting(config)
+    with usage_errors():
+        reward = load_reward(
+            config.reward, RewardContext(setting.space, config.max_parameters, config.max_macs)
+        )
+    if reward.sees_history:
+        raise WrongUsage(
+            f"agents can't be compared by the reward {reward.name!r}: it depends on what its own run had "
+            "found before, so there is no optimum, and rewards of two runs can't be compared"
+        )
     if not setting.on_table:
         return Arena(setting, reward, None)
     with setting.open_evaluator() as evaluator:

@@ -11,7 +11,8 @@ import numpy as np
 from rl_designer.config import DEFAULT_EVALUATIONS, SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
-from rl_designer.envs.problem import BudgetSpent, Problem, Reward
+from rl_designer.envs.problem import BudgetSpent, Problem
+from rl_designer.envs.rewards import RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.statistics import (
@@ -79,12 +80,17 @@ class ControlPlan:
         return dict(vars(self))
 
 
-def plan_control(config: SearchConfig, on_table: bool, stored: Sequence[str]) -> ControlPlan:
+def plan_control(
+    config: SearchConfig, on_table: bool, stored: Sequence[str], *, comparable: bool = True
+) -> ControlPlan:
     """Which random designs a run is compared with, given the digests of those that the store has.
 
     On a table, for random search itself and without a share it needs none.
+
+    Args:
+        comparable: whether the rewards of two searches can be compared; else there is no control.
     """
-    if on_table or config.agent_name == CONTROL_AGENT or config.control_share == 0:
+    if on_table or not comparable or config.agent_name == CONTROL_AGENT or config.control_share == 0:
         return ControlPlan([], 0)
     if config.evaluations is None:
         known = list(stored)[:DEFAULT_EVALUATIONS]
@@ -127,8 +133,17 @@ def random_sequence(space: SearchSpace, besides: Iterable[str], seed: int) -> It
                 yield design
 
 
-def rewards_of(evaluations: Iterable[Evaluation], reward: Reward, failure_reward: float) -> list[float]:
-    """What a search is paid for evaluations."""
+def rewards_of(
+    evaluations: Iterable[Evaluation], reward: RewardFunction, failure_reward: float
+) -> list[float]:
+    """What a search is paid for evaluations.
+
+    Raises:
+        ValueError: for a reward that sees the history, which pays nothing for an evaluation by itself.
+    """
+    reward = as_reward(reward)
+    if reward.sees_history:
+        raise ValueError(f"the reward {reward.name!r} sees the run's history; without one it has no value")
     return [failure_reward if e.failure is not None else float(reward(e)) for e in evaluations]
 
 
@@ -194,6 +209,15 @@ def no_control(agent: str, rewards: Sequence[float]) -> Verdict:
         control = Control(len(rewards), max(rewards), len(rewards)) if rewards else None
         return Verdict(None, "Random search is the control itself; compare other agents with it.", control)
     return Verdict(None, f"{agent}: not compared with random search, as was asked for.")
+
+
+def not_comparable(agent: str, reward: str) -> Verdict:
+    """The verdict of a run whose reward sees the history, so that two searches' rewards can't be compared."""
+    return Verdict(
+        None,
+        f"{agent}: not compared with random search. The reward {reward!r} depends on what its own run had "
+        "found before, so those of two searches can't be compared; `benchmark rewards` has a yardstick.",
+    )
 
 
 def _designs(count: int) -> str:

@@ -38,9 +38,11 @@ class Observer:
         """Once, before the first evaluation."""
 
     def evaluated(
-        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+        self, architecture: Architecture, evaluation: Evaluation, reward: float | None, stored: bool
     ) -> None:
-        """As soon as an evaluation is known, in any order; `stored`: by the store, from before."""
+        """As soon as an evaluation is known, in any order; `stored`: by the store, from before. `reward` is
+        None where it isn't known yet, since it depends on the run's history.
+        """
 
     def designed(self, design: Design, source: str) -> None:
         """With each new design once it is paid, in order; `source` is `agent` or `control`."""
@@ -59,7 +61,7 @@ class Observers(Observer):
         self._tell("started", start)
 
     def evaluated(
-        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+        self, architecture: Architecture, evaluation: Evaluation, reward: float | None, stored: bool
     ) -> None:
         self._tell("evaluated", architecture, evaluation, reward, stored)
 

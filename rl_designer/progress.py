@@ -40,13 +40,13 @@ class _Counts(Observer):
         self.start = start
 
     def evaluated(
-        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+        self, architecture: Architecture, evaluation: Evaluation, reward: float | None, stored: bool
     ) -> None:
         self.done += 1
         self.answered += stored
         self.failures += evaluation.failure is not None
         self.current = short_design(architecture)
-        if evaluation.failure is None:
+        if evaluation.failure is None and reward is not None:
             self.best = reward if self.best is None else max(self.best, reward)
 
     def opening(self) -> str:
@@ -91,7 +91,7 @@ class PlainProgress(_Counts):
         self._write(self.opening())
 
     def evaluated(
-        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+        self, architecture: Architecture, evaluation: Evaluation, reward: float | None, stored: bool
     ) -> None:
         super().evaluated(architecture, evaluation, reward, stored)
         now = self._clock()
@@ -136,7 +136,7 @@ class LiveProgress(_Counts):
         self._progress.start()
 
     def evaluated(
-        self, architecture: Architecture, evaluation: Evaluation, reward: float, stored: bool
+        self, architecture: Architecture, evaluation: Evaluation, reward: float | None, stored: bool
     ) -> None:
         super().evaluated(architecture, evaluation, reward, stored)
         self._show()

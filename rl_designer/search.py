@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from rl_designer.control import (
     judge_by_designs,
     judge_by_table,
     no_control,
+    not_comparable,
     plan_control,
     rewards_of,
 )
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
-from rl_designer.envs.problem import Budget, Design, Problem, Reward
-from rl_designer.envs.rewards import load_reward
+from rl_designer.envs.problem import Budget, Design, Problem
+from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.errors import usage_errors
 from rl_designer.observers import Observer, Observers, Start
 from rl_designer.runs import RunFolder, store_location
@@ -68,8 +69,12 @@ def run_search(
         ValueError, OSError: for data, stores and folders that can't be read or written.
     """
     with usage_errors():
-        agent, reward = _agent(config), _reward(config)
+        agent = _agent(config)
     setting = make_setting(config)
+    with usage_errors():
+        reward = _reward(config, setting)
+    # What the setting says of the reward is kept, for people and so that a resumed run has the same.
+    config = config.model_copy(update={"reward": reward.text})
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         run = RunFolder.create(folder, config, {"setting": setting.facts, "title": setting.title})
@@ -93,8 +98,9 @@ def resume_search(
         return None
     if store is not None:
         run.config = run.config.model_copy(update={"store": store})
-    agent, reward = _agent(run.config), _reward(run.config)
+    agent = _agent(run.config)
     setting = make_setting(run.config)
+    reward = _reward(run.config, setting)
     with Store(run.store_location, create=False) as opened:
         return _Search(run, setting, opened, agent, reward, Observers(observers)).run()
 
@@ -103,19 +109,9 @@ def _agent(config: SearchConfig) -> Agent:
     return agent_class(config.agent)(seed=config.seed)
 
 
-def _reward(config: SearchConfig) -> Reward:
-    """The reward; what a user's own one raises becomes a ValueError of one line."""
-    reward = load_reward(config.reward)
-
-    @wraps(reward)
-    def guarded(evaluation: Evaluation) -> float:
-        try:
-            return float(reward(evaluation))
-        except Exception as error:
-            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            raise ValueError(f"the reward {config.reward!r} failed: {reason}") from error
-
-    return guarded
+def _reward(config: SearchConfig, setting: Setting) -> Reward:
+    context = RewardContext(setting.space, config.max_parameters, config.max_macs)
+    return load_reward(config.reward, context)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -199,7 +195,8 @@ class _Search:
         if isinstance(self.agent, PolicyAgent) and self.agent.policy is not None:
             self.folder.save_policy(self.agent.save)
         self.store.cut_designs(self.folder.id, {AGENT: len(designs), CONTROL: len(controls)})
-        figures = summary_of(self.config.agent_name, designs, controls, verdict)
+        by_reward = not self.reward.sees_history
+        figures = summary_of(self.config.agent_name, designs, controls, verdict, by_reward=by_reward)
         figures |= {"space": self.setting.space.name, "seconds": round(self.clock(), 3)}
         self.folder.update_summary(state="finished", **figures)
         return SearchResult(self.folder, designs, controls, verdict, self.folder.summary)
@@ -217,7 +214,8 @@ class _Search:
             plan = ControlPlan(**folder.summary["control_plan"])
         else:
             stored = self.store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
-            plan = plan_control(config, self.setting.on_table, stored)
+            comparable = not self.reward.sees_history
+            plan = plan_control(config, self.setting.on_table, stored, comparable=comparable)
         folder.update_summary(**key, state="running", control_plan=plan.to_dict())
         earlier = self.store.designs(folder.id)
         self.replay = {source: sum(d.source == source for d in earlier) for source in (AGENT, CONTROL)}
@@ -273,8 +271,16 @@ class _Search:
 
     def _hear(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
         self.heard += 1
-        reward = self._rewards([evaluation])[0]
-        self.observers.evaluated(architecture, evaluation, reward, stored)
+        self.observers.evaluated(architecture, evaluation, self._known_reward(evaluation), stored)
+
+    def _known_reward(self, evaluation: Evaluation) -> float | None:
+        """None where only the problem, which pays in order, can tell; an error is told there, once."""
+        if self.reward.sees_history:
+            return None
+        try:
+            return self._rewards([evaluation])[0]
+        except RewardError:
+            return None
 
     def _record(self, source: str, designs: Sequence[Design]) -> None:
         self.clock.replay(len(designs))
@@ -291,6 +297,8 @@ class _Search:
         agent, rewards = self.config.agent_name, [design.reward for design in designs]
         if agent == CONTROL_AGENT or self.config.control_share == 0:
             return no_control(agent, rewards)
+        if self.reward.sees_history:
+            return not_comparable(agent, self.reward.name)
         if self.setting.on_table:
             return judge_by_table(self._rewards(evaluator.evaluations()), agent, rewards)
         known = self.store.evaluations([evaluator.digest], plan.known)

@@ -4,14 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rl_designer.control import CONTROL_AGENT, Verdict
-from rl_designer.envs.problem import Design
+from rl_designer.envs.problem import Design, best_of
 from rl_designer.statistics import quarter_means
-
-
-def best_of(designs: Sequence[Design]) -> Design | None:
-    """The design with the highest reward that didn't fail, the earliest of equals."""
-    trained = [design for design in designs if design.evaluation.failure is None]
-    return max(trained, key=lambda design: design.reward, default=None)
 
 
 def design_to_dict(design: Design, found_by: str) -> dict[str, Any]:
@@ -37,10 +31,19 @@ def improvement(designs: Sequence[Design]) -> dict[str, float] | None:
 
 
 def summary_of(
-    agent: str, designs: Sequence[Design], controls: Sequence[Design], verdict: Verdict
+    agent: str,
+    designs: Sequence[Design],
+    controls: Sequence[Design],
+    verdict: Verdict,
+    *,
+    by_reward: bool = True,
 ) -> dict[str, Any]:
-    """The figures of a finished search. `best` is of all designs, `agent_best` of the agent's."""
-    agent_best, control_best = best_of(designs), best_of(controls)
+    """The figures of a finished search. `best` is of all designs, `agent_best` of the agent's.
+
+    Args:
+        by_reward: how the best is chosen; see `best_of`.
+    """
+    agent_best, control_best = (best_of(found, by_reward=by_reward) for found in (designs, controls))
     best, found_by = agent_best, agent
     if control_best is not None and (agent_best is None or control_best.reward > agent_best.reward):
         best, found_by = control_best, CONTROL_AGENT
@@ -49,6 +52,7 @@ def summary_of(
         "evaluations": len(designs) + len(controls),
         "agent_evaluations": len(designs),
         "failures": sum(d.evaluation.failure is not None for d in [*designs, *controls]),
+        "best_by": "reward" if by_reward else "val_accuracy",
         "best": None if best is None else design_to_dict(best, found_by),
         "agent_best": None if agent_best is None else design_to_dict(agent_best, agent),
         "improvement": improvement(designs),

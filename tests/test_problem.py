@@ -15,7 +15,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
-from rl_designer.envs.rewards import accuracy
+from rl_designer.envs.rewards import RewardError, accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
 from tests.evaluators import Watched
 from tests.strategies import many_examples
@@ -212,17 +212,73 @@ def _gives(value: Any, evaluation: Evaluation) -> Any:
 @pytest.mark.parametrize(
     ("reward", "told"),
     [
-        (partial(_gives, math.nan), "got nan from functools.partial"),
-        (partial(_gives, math.inf), "got inf from"),
-        (partial(_gives, -math.inf), "got -inf from"),
-        (partial(_gives, "0.5"), "got 0.5 from"),
-        (_forgets_to_return, "got None from _forgets_to_return for Evaluation"),
+        (partial(_gives, math.nan), "'partial' .* got nan "),
+        (partial(_gives, math.inf), "'partial' .* got inf "),
+        (partial(_gives, -math.inf), "'partial' .* got -inf "),
+        (partial(_gives, "0.5"), "'partial' .* got '0.5' "),
+        (partial(_gives, 10**400), "'partial' .* got 1000"),
+        (_forgets_to_return, "'_forgets_to_return' .* got None "),
     ],
 )
-def test_a_reward_that_is_no_finite_number_is_refused_with_its_name(reward: Any, told: str) -> None:
-    with pytest.raises(ValueError, match="a reward must be a finite number, " + told) as caught:
-        problem(reward=reward)[0].evaluate(designs(0))
-    assert "\n" not in str(caught.value)
+def test_a_reward_that_is_no_finite_number_is_refused_with_its_name_the_design_and_the_place(
+    reward: Any, told: str
+) -> None:
+    (design,) = designs(0)
+    with pytest.raises(RewardError, match=told) as caught:
+        problem(reward=reward)[0].evaluate([design])
+    message = str(caught.value)
+    assert f"failed on the design {design} ({design.digest}): it must give a finite number" in message
+    assert "\n" not in message and "(test_problem.py, line " in message
+
+
+def test_what_was_paid_before_a_reward_failed_is_kept() -> None:
+    calls = []
+
+    def fails_the_third_time(evaluation: Evaluation) -> float:
+        calls.append(evaluation)
+        return 1.0 if len(calls) < 3 else 1 / 0
+
+    solved, evaluator = problem(reward=fails_the_third_time)
+    with pytest.raises(RewardError, match=r"ZeroDivisionError: division by zero .*: `return 1.0 if"):
+        solved.evaluate(designs(0, 4, 5, 9))
+    assert len(solved.designs) == 2 and len(evaluator.asked) == 4
+
+
+def test_a_reward_that_sees_the_history_gets_all_earlier_designs_that_did_not_fail_in_order() -> None:
+    seen: list[list[Evaluation]] = []
+
+    def novelty(evaluation: Evaluation, history: Sequence[Evaluation]) -> float:
+        seen.append(list(history))
+        return len(history)
+
+    solved, _ = problem(failing=0.5, reward=novelty, failure_reward=-7.0)
+    solved.evaluate(designs(0, 4, 5))
+    solved.evaluate(designs(4, 9, 11, 13, 17))
+    trained = [design for design in solved.designs if design.evaluation.failure is None]
+    assert 1 < len(trained) < len(solved.designs)
+    assert seen == [[design.evaluation for design in trained[:n]] for n in range(len(trained))]
+    assert [design.reward for design in trained] == list(range(len(trained)))
+
+
+def test_for_a_reward_that_sees_the_history_the_best_is_the_most_accurate() -> None:
+    solved, _ = problem(reward=lambda evaluation, history: -(evaluation.val_accuracy or 0) - len(history))
+    assert solved.best is None
+    found = solved.evaluate(designs(*range(18)))
+    assert solved.best is max(found, key=lambda design: design.evaluation.val_accuracy or 0)
+
+
+@pytest.mark.parametrize(
+    ("reward", "told"),
+    [
+        (lambda: 1.0, "got one of 0 positional parameters"),
+        (lambda evaluation, history, more: 1.0, "got one of 3 positional parameters"),
+        (lambda evaluation, *, target: 1.0, "needs `target`"),
+        (min, "must be a function whose signature can be read"),
+    ],
+)
+def test_a_function_that_can_not_be_called_as_a_reward_is_refused_at_once(reward: Any, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        problem(reward=reward)
 
 
 # -- the best ----------------------------------------------------------------------------------------

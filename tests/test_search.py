@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -327,18 +328,102 @@ def test_data_that_can_not_be_used_is_no_wrong_usage(options: dict[str, Any], me
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("def score(e): return 1 / 0", "the reward '.*' failed: ZeroDivisionError: division by zero"),
-        ("def score(e): return 'good'", "the reward '.*' failed: could not convert string to float"),
-        ("def score(e): return None", "the reward '.*' failed: TypeError"),
-        ("def score(e): return float('nan')", "a reward must be a finite number, got nan"),
-        ("def score(): return 1.0", "the reward '.*' failed: TypeError"),
+        ("def score(e): return 1 / 0", r"ZeroDivisionError: division by zero \(mine.py, line 1: `def score"),
+        ("def score(e):\n  raise KeyError('a\\nb')", r"KeyError: 'a\\nb' \(mine.py, line 2: `raise KeyError"),
+        ("def score(e): return 'good'", r"it must give a finite number, got 'good' \(mine.py, line 1\)"),
+        ("def score(e): return None", "it must give a finite number, got None"),
+        ("def score(e): return float('nan')", "it must give a finite number, got nan"),
+        ("def score(e, history): return history[-1].val_accuracy", "IndexError: list index out of range"),
     ],
 )
-def test_a_reward_that_fails_gets_one_line(train: Any, source: str, message: str) -> None:
+def test_a_reward_that_fails_gets_one_line_with_its_name_the_design_and_the_place(
+    train: Any, source: str, message: str
+) -> None:
     Path("mine.py").write_text(source)
-    with pytest.raises(ValueError, match=message) as error:
+    where = r"the reward 'mine.py:score' failed on the design .* → .* \([0-9a-f]{20}\): "
+    with pytest.raises(ValueError, match=where + message) as error:
         train("a", reward="mine.py:score")
     assert "\n" not in str(error.value)
+
+
+def test_when_a_reward_fails_nothing_that_was_evaluated_is_lost(train: Any) -> None:
+    good = "def score(e):\n    return e.val_accuracy\n"
+    Path("mine.py").write_text(f"calls = 0\n{good}    global calls\n")
+    Path("mine.py").write_text(good.replace("return", "assert e.val_accuracy < 0.6\n    return"))
+    stopped = Fake()
+    with pytest.raises(ValueError, match="AssertionError"):
+        train("a", stopped, reward="mine.py:score")
+    assert 0 < stopped.asked < 16
+    Path("mine.py").write_text(good)
+    rest = Fake()
+    result = train("a", rest, reward="mine.py:score", resume=True)
+    assert stopped.asked + rest.asked == 16 == len(result.designs)
+
+
+def test_a_function_that_is_no_reward_is_wrong_usage_before_anything_is_written(train: Any) -> None:
+    Path("mine.py").write_text("def score(): return 1.0")
+    with pytest.raises(WrongUsage, match=r"must be a function of .evaluation. or of .evaluation, history."):
+        train("a", reward="mine.py:score")
+    assert not Path("a").exists()
+
+
+# -- what a reward takes from the setting, and from the history --------------------------------------
+
+
+def test_a_target_that_was_not_given_is_taken_from_the_setting_and_kept(train: Any, table: str) -> None:
+    result = train("a", reward="mnasnet")
+    kept = RunFolder.open(Path("a")).config.reward
+    assert kept == "mnasnet:target=5000" == result.folder.config.reward
+    median = run_search(
+        make_config({"table": table, "agent": "random", "reward": "mnasnet", "evaluations": 4})
+    )
+    assert RunFolder.open(median.folder.path).config.reward == "mnasnet:target=140"
+
+
+def test_a_latency_to_aim_at_must_be_given_where_none_is_known_beforehand(train: Any) -> None:
+    with pytest.raises(WrongUsage, match=r"needs `target`: no typical latency is known beforehand .* give it"):
+        train("a", reward="mnasnet:cost=latency")
+    assert not Path("a").exists()
+
+
+@pytest.mark.parametrize("reward", ["rank", "hypervolume:scale=linear"])
+def test_a_run_with_a_reward_that_sees_the_history_goes_on_as_if_it_had_never_stopped(
+    train: Any, reward: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate = LayerEvaluator.evaluate
+
+    def with_costs(self: LayerEvaluator, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        return [
+            replace(e, parameters=100 * len(a.layers))
+            for a, e in zip(architectures, evaluate(self, architectures), strict=True)
+        ]
+
+    monkeypatch.setattr(LayerEvaluator, "evaluate", with_costs)
+    options = {"agent": "regularized-evolution:population=5,sample=3", "reward": reward, "evaluations": 30}
+    whole = train("whole", store="one.sqlite", **options)
+    with pytest.raises(Interrupted):
+        train("part", Fake(11), store="two.sqlite", **options)
+    result = train("part", resume=True)
+    assert [d.reward for d in result.designs] == [d.reward for d in whole.designs]
+    assert digests(result) == digests(whole) and len(set(digests(whole))) == 30
+
+
+@pytest.mark.parametrize("on_table", [True, False])
+def test_by_a_reward_that_sees_the_history_a_run_is_not_compared_with_random_search(
+    train: Any, table: str, on_table: bool
+) -> None:
+    recorder = Recorder()
+    if on_table:
+        config = make_config({"table": table, "agent": "local-search", "evaluations": 16, "reward": "rank"})
+        result = run_search(config, Path("a"), [recorder])
+    else:
+        result = train("a", agent="local-search", reward="rank")
+    assert len(result.designs) == 16 and result.controls == []
+    assert (result.summary["better_than_control"], result.summary["control"]) == (None, None)
+    assert "not compared with random search. The reward 'rank' depends on" in result.summary["verdict"]
+    best = max(result.designs, key=lambda d: d.evaluation.val_accuracy or 0)
+    assert result.summary["best"]["digest"] == best.architecture.digest
+    assert result.summary["best_by"] == "val_accuracy"
 
 
 def test_a_reward_of_the_users_own_is_what_is_paid(train: Any) -> None:

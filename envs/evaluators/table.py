@@ -25,18 +25,13 @@ class TableEvaluator:
         self.task = table.task(task)
         self._values = table.values(self.task.search)
         self._epochs = table.metric_facts[self.task.search].get("epochs")
-        macs = "macs" if "macs" in table.metrics else "flops"
-        self._costs = {
-            name: table.values(metric) if metric in table.metrics else None
-            for name, metric in (("parameters", "parameters"), ("macs", macs))
-        }
 
     @cached_property
     def digest(self) -> str:
         """Changes with the table's designs, the searched values and the costs."""
         content = hashlib.sha256(self.space.table.architectures.tobytes() + self._values.tobytes())
-        for values in self._costs.values():
-            content.update(b"" if values is None else values.tobytes())
+        for values in self.space.row_costs.values():
+            content.update(values.tobytes())
         return f"table:{self.space.table.name}:{self.task.search}:{content.hexdigest()[:16]}"
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
@@ -49,15 +44,16 @@ class TableEvaluator:
         missing = np.isnan(value)
         return Evaluation(
             val_accuracy=None if missing else value,
-            parameters=self._cost("parameters", row),
-            macs=self._cost("macs", row),
+            parameters=None if (count := self._cost("parameters", row)) is None else int(count),
+            macs=None if (count := self._cost("macs", row)) is None else int(count),
+            latency_seconds=self._cost("latency", row),
             epochs=self._epochs,
             failure="the table has no value" if missing else None,
         )
 
-    def _cost(self, name: str, row: int) -> int | None:
-        values = self._costs[name]
-        return None if values is None or np.isnan(values[row]) else int(values[row])
+    def _cost(self, name: str, row: int) -> float | None:
+        values = self.space.row_costs.get(name)
+        return None if values is None or np.isnan(values[row]) else float(values[row])
 
     def evaluations(self) -> list[Evaluation]:
         """The evaluation of every distinct legal design, for exact comparisons."""

@@ -138,6 +138,12 @@ class SearchSpace(ABC):
         """What a reward model sees of a complete design as a whole, float32 [n, numbers of order 1]."""
         return np.zeros((len(actions), 0), dtype=np.float32)
 
+    def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
+        """Costs of complete designs that the space knows of, float64 [n] each: `parameters`, `macs` and
+        `latency` (s). NaN where a value is missing.
+        """
+        return {}
+
     def final_states(self, actions: Actions) -> States:
         """The states after all of the actions, int64 [n, state_size]."""
         states = self.start(len(actions))

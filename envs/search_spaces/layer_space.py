@@ -103,6 +103,10 @@ class LayerSpace(SearchSpace):
         costs = np.log10(np.maximum(states[:, [_PARAMETERS, _MACS]], 1))
         return np.column_stack([depth, costs]).astype(np.float32)
 
+    def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
+        states = self.final_states(actions).astype(np.float64)
+        return {"parameters": states[:, _PARAMETERS], "macs": states[:, _MACS]}
+
     def layer(self, step: int, action: int) -> Layer | None:
         return self._layers[action]
 

@@ -68,6 +68,23 @@ class TableSpace(SearchSpace):
         """One of all options; decisions with the same list of options share them."""
         return self._option_features[np.arange(self.max_steps), actions]
 
+    def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
+        rows = self.rows(actions)
+        return {cost: values[rows] for cost, values in self.row_costs.items()}
+
+    @cached_property
+    def row_costs(self) -> dict[str, NDArray[np.float64]]:
+        """The costs that the table has, float64 [N] each, the mean over repeats: `parameters`, `macs` and
+        `latency` (s). NaN where a value is missing.
+        """
+        macs = "macs" if "macs" in self.table.metrics else "flops"
+        metrics = {"parameters": "parameters", "macs": macs, "latency": "latency_seconds"}
+        return {
+            cost: self.table.metrics[metric].astype(np.float64).mean(axis=1)
+            for cost, metric in metrics.items()
+            if metric in self.table.metrics
+        }
+
     @cached_property
     def _option_features(self) -> NDArray[np.float32]:
         """float32 [max_steps, num_actions + 1, options]; the last row is what index -1 reads, zeros."""
