@@ -1,0 +1,27 @@
+"""Rewards: what a search is paid for an evaluation."""
+
+from rl_designer.envs.rewards.accuracy_rewards import accuracy
+from rl_designer.envs.rewards.context import RewardContext
+from rl_designer.envs.rewards.history import History
+from rl_designer.envs.rewards.loading import installed_rewards, load_reward
+from rl_designer.envs.rewards.measures import COSTS, Cost, NotMeasured, accuracy_of, cost_of
+from rl_designer.envs.rewards.registry import REWARDS
+from rl_designer.envs.rewards.reward import Reward, RewardError, RewardFunction, as_reward
+
+__all__ = [
+    "COSTS",
+    "REWARDS",
+    "Cost",
+    "History",
+    "NotMeasured",
+    "Reward",
+    "RewardContext",
+    "RewardError",
+    "RewardFunction",
+    "accuracy",
+    "accuracy_of",
+    "as_reward",
+    "cost_of",
+    "installed_rewards",
+    "load_reward",
+]

@@ -1,0 +1,116 @@
+"""`History`: the evaluations of a run so far, for rewards that see them."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar, overload
+
+from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
+
+
+class View(Protocol):
+    """What is worked out of a history, one evaluation after the other."""
+
+    def add(self, evaluation: Evaluation) -> None: ...
+
+
+Kept = TypeVar("Kept", bound=View)
+
+
+class History(Sequence[Evaluation]):
+    """The evaluations of a run that didn't fail, in the run's order. A run appends; a reward reads.
+
+    Args:
+        evaluations: to begin with.
+    """
+
+    def __init__(self, evaluations: Iterable[Evaluation] = ()) -> None:
+        self._evaluations = list(evaluations)
+        self._views: dict[Hashable, tuple[Any, int]] = {}
+
+    @classmethod
+    def of(cls, evaluations: Sequence[Evaluation]) -> "History":
+        """Any sequence as a history; a history is itself."""
+        return evaluations if isinstance(evaluations, History) else cls(evaluations)
+
+    def append(self, evaluation: Evaluation) -> None:
+        """One more design of the run."""
+        self._evaluations.append(evaluation)
+
+    def view(self, make: Callable[[], Kept], key: Hashable) -> Kept:
+        """What `make()` is after all evaluations of this history, each added once and in order. It is kept,
+        and takes in only what came since it was asked for, so that a long run stays cheap.
+
+        Args:
+            key: another view has another key.
+        """
+        view, taken = self._views.get(key) or (make(), 0)
+        for index in range(taken, len(self._evaluations)):
+            view.add(self._evaluations[index])
+        self._views[key] = view, len(self._evaluations)
+        return view  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return len(self._evaluations)
+
+    @overload
+    def __getitem__(self, index: int) -> Evaluation: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Evaluation]: ...
+    def __getitem__(self, index: int | slice) -> Evaluation | list[Evaluation]:
+        return self._evaluations[index]
+
+
+class SortedAccuracies:
+    """The accuracies of a history, ascending."""
+
+    def __init__(self) -> None:
+        self._values: list[float] = []
+
+    def add(self, evaluation: Evaluation) -> None:
+        insort(self._values, accuracy_of(evaluation))
+
+    def share_below(self, accuracy: float) -> float:
+        """Share of the accuracies that are lower, equal ones counted half, 0–1; 0.5 of none."""
+        if not self._values:
+            return 0.5
+        below, not_above = bisect_left(self._values, accuracy), bisect_right(self._values, accuracy)
+        return (below + not_above) / (2 * len(self._values))
+
+
+class Front:
+    """The designs that no other beats in accuracy and in a cost at once: both lists ascend."""
+
+    def __init__(self, cost: Cost) -> None:
+        self.cost: Cost = cost
+        self.costs: list[float] = []
+        self.accuracies: list[float] = []
+
+    def add(self, evaluation: Evaluation) -> None:
+        cost, accuracy = cost_of(evaluation, self.cost), accuracy_of(evaluation)
+        first = bisect_right(self.costs, cost)
+        if first and self.accuracies[first - 1] >= accuracy:
+            return
+        first -= bool(first and self.costs[first - 1] == cost)
+        beaten = bisect_right(self.accuracies, accuracy, lo=first)
+        self.costs[first:beaten] = [cost]
+        self.accuracies[first:beaten] = [accuracy]
+
+    def improvement(self, evaluation: Evaluation, reference: float, scale: Callable[[float], float]) -> float:
+        """By how much the hypervolume would grow with one more design: the area between its accuracy and the
+        best accuracy that was to be had for as little or less, from its cost to the reference, 0 or more.
+
+        Args:
+            reference: a cost; a design that costs as much or more adds nothing. The reference accuracy is 0.
+            scale: of the cost, rising.
+        """
+        cost, accuracy = cost_of(evaluation, self.cost), accuracy_of(evaluation)
+        grown, index = 0.0, bisect_right(self.costs, cost)
+        level = self.accuracies[index - 1] if index else 0.0
+        while cost < reference and level < accuracy:
+            until = min(self.costs[index], reference) if index < len(self.costs) else reference
+            grown += (accuracy - level) * (scale(until) - scale(cost))
+            if until < reference:
+                level = self.accuracies[index]
+            cost, index = until, index + 1
+        return grown

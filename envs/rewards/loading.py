@@ -1,0 +1,172 @@
+"""`load_reward`: a reward by its name, or a user's own, with its parameters."""
+
+import importlib.util
+import inspect
+import re
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.rewards.context import RewardContext
+from rl_designer.envs.rewards.registry import REWARDS
+from rl_designer.envs.rewards.reward import Reward, RewardFunction, Value, as_reward, keyword_parameters
+
+ENTRY_POINTS = "rl_designer.rewards"
+
+# Parameters without a default come from the setting, by name: what says it for a cost.
+_FROM_SETTING = {"target": RewardContext.target, "reference": RewardContext.reference}
+# The first `.py` that ends the text or stands before a colon, so that `C:\folder\file.py:mine` is one file.
+_FILE = re.compile(r"(.+?\.py)(?::([^:]*)(?::(.*))?)?", re.DOTALL)
+
+
+def load_reward(text: str, context: RewardContext | None = None) -> Reward:
+    """A reward by name (`mnasnet`), with parameters where wanted (`mnasnet:cost=macs,w=-0.15`).
+
+    The name is one of `REWARDS`, one that an installed package gives (entry points of the group
+    `rl_designer.rewards`), or a user's own, `file.py:function` or `file.py:function:weight=2`. Files are run.
+
+    Args:
+        context: of the setting, for what the text leaves open; None where it leaves nothing open.
+
+    Raises:
+        ValueError: for an unknown name, parameter or file, a function that can't be called so, or a parameter
+            that must be given; one line.
+    """
+    file = _FILE.fullmatch(text)
+    if file:
+        path, function_name, rest = file[1], file[2] or "", file[3] or ""
+        name, function = f"{path}:{function_name}", _from_file(Path(path), function_name)
+    else:
+        name, _, rest = text.partition(":")
+        function = _by_name(name)
+    parameters = _parameters(name, function, rest)
+    return as_reward(function, name, _completed(name, function, parameters, context))
+
+
+def installed_rewards() -> dict[str, EntryPoint]:
+    """The rewards of installed packages by name; none is loaded. A built-in one's name can't be taken."""
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in REWARDS}
+
+
+def _by_name(name: str) -> RewardFunction:
+    if name in REWARDS:
+        return REWARDS[name]
+    installed = installed_rewards()
+    if name not in installed:
+        raise ValueError(
+            unknown_name("reward", name, [*REWARDS, *installed]) + " Your own: file.py:function."
+        )
+    try:
+        function = installed[name].load()
+    except Exception as error:
+        raise ValueError(
+            f"the installed reward {name!r} ({installed[name].value}) can't be loaded: {_one_line(error)}"
+        ) from error
+    return _called(function, f"the installed reward {name!r} ({installed[name].value})")
+
+
+def _from_file(path: Path, function: str) -> RewardFunction:
+    if not path.is_file():
+        raise ValueError(f"no such reward file: {path}")
+    if not function:
+        raise ValueError(f"name the function in the reward file: {path}:function")
+    spec = importlib.util.spec_from_file_location(f"rl_designer_user_reward_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # the name ends in .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # as an import would: a dataclass in the file looks itself up there
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"the reward file {path} failed: {_one_line(error)}") from error
+    reward = getattr(module, function, None)
+    if not callable(reward):
+        functions = [n for n, v in vars(module).items() if inspect.isfunction(v)]
+        raise ValueError(unknown_name(f"reward function in {path}", function, functions))
+    return reward  # type: ignore[no-any-return]
+
+
+def _called(function: Any, what: str) -> RewardFunction:
+    if not callable(function):
+        raise ValueError(f"{what} must be a function, got {type(function).__name__}")
+    return function  # type: ignore[no-any-return]
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+# -- parameters --------------------------------------------------------------------------------------
+
+
+def _parameters(name: str, function: RewardFunction, text: str) -> dict[str, Value]:
+    legal = keyword_parameters(function)
+    hints = _hints(function)
+    parameters: dict[str, Value] = {}
+    for item in filter(None, text.split(",")):
+        key, _, value = item.partition("=")
+        if key not in legal:
+            raise ValueError(unknown_name(f"parameter of reward {name!r}", key, legal))
+        parameters[key] = _read(f"parameter {key!r} of reward {name!r}", value, hints.get(key), legal[key])
+        if key in _FROM_SETTING and not float(parameters[key]) > 0:
+            raise ValueError(f"parameter {key!r} of reward {name!r} must be above 0, got {value}")
+    return parameters
+
+
+def _hints(function: RewardFunction) -> dict[str, Any]:
+    try:
+        return get_type_hints(function if inspect.isfunction(function) else type(function).__call__)
+    except (NameError, TypeError, AttributeError):
+        return {}  # annotations that can't be resolved say nothing
+
+
+def _read(what: str, text: str, hint: Any, parameter: inspect.Parameter) -> Value:
+    """A value by the parameter's annotation, or by its default where it has none; else a number."""
+    if get_origin(hint) is Literal:
+        if text not in get_args(hint):
+            raise ValueError(unknown_name(f"value of {what}:", text, map(str, get_args(hint))))
+        return text
+    kind = hint if isinstance(hint, type) else type(parameter.default)
+    read, legal = _READERS.get(kind, _READERS[float])
+    try:
+        return read(text)
+    except (ValueError, KeyError):
+        raise ValueError(f"{what} must be {legal}, got {text!r}") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0:
+        raise ValueError
+    return number
+
+
+_READERS: dict[type, tuple[Any, str]] = {
+    bool: ({"true": True, "false": False}.__getitem__, "true or false"),
+    int: (int, "a whole number"),
+    float: (_finite, "a finite number"),
+    str: (str, "a text"),
+}
+
+
+def _completed(
+    name: str, function: RewardFunction, given: dict[str, Value], context: RewardContext | None
+) -> dict[str, Value]:
+    """The given parameters, and those from the setting that have no default and weren't given."""
+    legal = keyword_parameters(function)
+    parameters = dict(given)
+    for key, parameter in legal.items():
+        if key in given or parameter.default is not parameter.empty or key not in _FROM_SETTING:
+            continue
+        cost = given.get("cost", legal["cost"].default if "cost" in legal else "parameters")
+        if context is None:
+            raise ValueError(f"the reward {name!r} needs `{key}`: give it, as in {name}:{key}=10000")
+        try:
+            parameters[key] = _FROM_SETTING[key](context, cost)  # type: ignore[arg-type]
+        except ValueError as error:
+            unit = "0.001 (seconds)" if cost == "latency" else "10000"
+            raise ValueError(
+                f"the reward {name!r} needs `{key}`: {error}; give it, as in {key}={unit}"
+            ) from error
+    return parameters

@@ -1,0 +1,166 @@
+"""`Reward`: a reward function with its parameters, as a search calls it."""
+
+import inspect
+import math
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.rewards.measures import NotMeasured
+
+# `(evaluation) → number`, or `(evaluation, history) → number`; parameters are keyword-only.
+RewardFunction = Callable[..., float]
+Value = bool | int | float | str
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+class RewardError(ValueError):
+    """A reward raised, or gave no finite number; one line.
+
+    Args:
+        design: that it was asked about, where that is known.
+    """
+
+    def __init__(self, reward: str, reason: str, design: Architecture | None = None) -> None:
+        super().__init__(reward, reason, design)  # so that it comes back whole from a worker process
+        self.reward, self.reason, self.design = reward, reason, design
+
+    def __str__(self) -> str:
+        where = "" if self.design is None else f" on the design {self.design} ({self.design.digest})"
+        return f"the reward {self.reward!r} failed{where}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Reward:
+    """What a search is paid for an evaluation that didn't fail.
+
+    There are two kinds of functions, told apart by their positional parameters: one of the evaluation alone,
+    and one that also sees the run's history, a sequence of the evaluations of all earlier designs of the run
+    that didn't fail, in order. Both are pure: the same arguments give the same number.
+
+    Attributes:
+        name: by which it was asked for, such as `mnasnet` or `file.py:mine`.
+        function: called with the evaluation (and the history) and the parameters by name.
+        parameters: name → value of everything that was set, by the user or from the setting.
+        sees_history: whether it is of the second kind. Its figures for designs of different moments, or of
+            different runs, can't be compared.
+    """
+
+    name: str
+    function: RewardFunction
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    sees_history: bool = False
+
+    @property
+    def text(self) -> str:
+        """What `load_reward` reads as this reward, in any setting."""
+        settings = ",".join(f"{name}={_spelled(value)}" for name, value in self.parameters.items())
+        return f"{self.name}:{settings}" if settings else self.name
+
+    def __call__(self, evaluation: Evaluation, history: Sequence[Evaluation] = ()) -> float:
+        """A finite number.
+
+        Raises:
+            RewardError: where the function raised or gave something else, with the line where it did.
+        """
+        try:
+            arguments = (evaluation, history) if self.sees_history else (evaluation,)
+            value = self.function(*arguments, **self.parameters)
+        except NotMeasured as error:
+            raise RewardError(self.name, str(error)) from error
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            where = _line_of(error, self.function)
+            raise RewardError(self.name, f"{type(error).__name__}: {reason}{where}") from error
+        return self._checked(value)
+
+    def _checked(self, value: Any) -> float:
+        try:
+            if math.isfinite(value):
+                return float(value)
+        except (TypeError, ValueError, OverflowError):
+            pass  # a function that forgot its `return`, for example
+        code = _code_of(self.function)
+        where = "" if code is None else f" ({Path(code.co_filename).name}, line {code.co_firstlineno})"
+        given = " ".join(repr(value).split())[:60]
+        raise RewardError(self.name, f"it must give a finite number, got {given}{where}")
+
+
+def as_reward(
+    function: RewardFunction, name: str | None = None, parameters: Mapping[str, Value] | None = None
+) -> Reward:
+    """A function as a reward of the kind that its signature says; a reward is itself.
+
+    Args:
+        name: None for the function's own.
+        parameters: by name, for its keyword-only parameters.
+
+    Raises:
+        ValueError: for a function that can't be called so.
+    """
+    if isinstance(function, Reward):
+        return function
+    name = name or getattr(function, "__name__", type(function).__name__)
+    positional, missing = _shape_of(function, name)
+    missing = [parameter for parameter in missing if parameter not in (parameters or {})]
+    if positional not in (1, 2):
+        raise ValueError(
+            f"the reward {name!r} must be a function of (evaluation) or of (evaluation, history), "
+            f"with further parameters by keyword only; got one of {positional} positional parameters"
+        )
+    if missing:
+        raise ValueError(f"the reward {name!r} needs {' and '.join(f'`{m}`' for m in missing)}")
+    return Reward(name, function, dict(parameters or {}), sees_history=positional == 2)
+
+
+def keyword_parameters(function: RewardFunction) -> dict[str, inspect.Parameter]:
+    """The parameters of a reward function that a user may set, by name."""
+    parameters = inspect.signature(function).parameters
+    return {name: p for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+
+
+def _shape_of(function: RewardFunction, name: str) -> tuple[int, list[str]]:
+    """The number of positional parameters, and the keyword-only ones that have no default."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the reward {name!r} must be a function whose signature can be read") from error
+    required = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
+    return sum(p.kind in _POSITIONAL for p in parameters), required
+
+
+def _spelled(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    # 17 digits give every float back; `:g` keeps whole ones without a point.
+    return (
+        value
+        if isinstance(value, str)
+        else next(t for d in (6, 12, 17) if float(t := f"{value:.{d}g}") == value)
+    )
+
+
+def _code_of(function: Any) -> CodeType | None:
+    """The code that a call of it runs; None where that isn't Python's."""
+    while hasattr(function, "func"):  # of functools.partial
+        function = function.func
+    function = inspect.unwrap(function)
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _line_of(error: BaseException, function: RewardFunction) -> str:
+    """` (file, line 5: `source`)`: the innermost line of the function's own file that the error passed."""
+    code = _code_of(function)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
+    if not own:
+        return ""
+    source = f": `{own[-1].line}`" if own[-1].line else ""
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}{source})"
