@@ -1,6 +1,7 @@
 """The designs of a layer-by-layer space: how many there are, all of them, or a random share of them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -188,7 +189,7 @@ class _Step:
         last = int(sources.max()) if len(sources) else -1
         ends = np.searchsorted(sources, np.arange(last + 2))
         cumulated = np.zeros(len(sources))
-        for source, (first, end) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+        for source, (first, end) in enumerate(pairwise(ends.tolist())):
             weights = [below[target] for target in targets[first:end].tolist()]
             total = sum(weights)
             shares = np.cumsum([weight / total for weight in weights])

@@ -13,12 +13,12 @@ from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.errors import WrongUsage
-from rl_designer.runs import store_location
-from rl_designer.setting import cores, training_data
+from rl_designer.setting import cores
 from rl_designer.table_designs import all_designs, random_designs, share_of
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
+    from rl_designer.store import Store
 
 # Called with each evaluation: the design, what came out, and whether the store knew it before.
 Heard = Callable[[Architecture, Evaluation, bool], None]
@@ -67,34 +67,30 @@ def chosen_designs(plan: TablePlan, space: LayerSpace) -> Actions:
 
 
 def train_designs(
-    plan: TablePlan, dataset: "Dataset", architectures: Sequence[Architecture], heard: Heard
+    plan: TablePlan,
+    dataset: "Dataset",
+    architectures: Sequence[Architecture],
+    store: "Store",
+    heard: Heard,
 ) -> list[list[Evaluation]]:
     """Evaluations by seed, then by design, each as `TrainingEvaluator` gives it with `repeat=seed`.
 
     What the store knows is not trained again, but for failures of the moment (out of time, out of memory),
-    which are tried anew by each call.
+    which each call tries anew.
     """
     from rl_designer.envs.evaluators.training import TrainingEvaluator
-    from rl_designer.store import Store
     from rl_designer.stored_evaluator import StoredEvaluator
 
-    config, results = plan.config, []
-    with Store(store_location(config, None)) as store:
-        for seed in range(plan.seeds):
-            evaluator = TrainingEvaluator(
-                dataset,
-                settings=plan.settings,
-                workers=config.workers or cores(),
-                device=config.device or "auto",
-                time_limit=config.candidate_time_limit,
-                repeat=seed,
-            )
-            with evaluator:
-                stored = StoredEvaluator(store, evaluator, uuid.uuid4().hex, heard)
-                results.append(stored.evaluate(architectures))
+    config, results, this_call = plan.config, [], uuid.uuid4().hex
+    for seed in range(plan.seeds):
+        evaluator = TrainingEvaluator(
+            dataset,
+            settings=plan.settings,
+            workers=config.workers or cores(),
+            device=config.device or "auto",
+            time_limit=config.candidate_time_limit,
+            repeat=seed,
+        )
+        with evaluator:
+            results.append(StoredEvaluator(store, evaluator, this_call, heard).evaluate(architectures))
     return results
-
-
-def plan_space(plan: TablePlan) -> "tuple[Dataset, LayerSpace]":
-    """The data and the space that a plan names. Raises as `training_data`."""
-    return training_data(plan.config)

@@ -78,18 +78,35 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     The same command again goes on where it was stopped, even by kill -9.
     """
     from rl_designer.table_building import build_table
-    from rl_designer.table_info import info_lines, table_info
+    from rl_designer.table_info import table_info
     from rl_designer.table_progress import BuildProgress
 
     plan = _plan(options)
     with BuildProgress(quiet) as progress:
-        made = build_table(plan, output, options["name"], options["title"], progress)
+        made = build_table(plan, output, progress, name=options["name"], title=options["title"])
     note(f"written: {output}", quiet)
-    info = {"output": str(output), **table_info(made)}
+    _show({"output": str(output), **table_info(made)}, as_json)
+
+
+@table.command()
+@click.argument("source", metavar="FILE|NAME")
+@output_options
+def info(source: str, as_json: bool, quiet: bool) -> None:
+    """Show what a table holds: designs, metrics, tasks, how far repeats agree."""
+    from rl_designer.envs.architecture_table import ArchitectureTable
+    from rl_designer.table_info import table_info
+
+    _show(table_info(ArchitectureTable.load(source)), as_json)
+
+
+def _show(info: dict[str, Any], as_json: bool) -> None:
+    from rl_designer.report import terminal
+    from rl_designer.table_info import print_info
+
     if as_json:
         print_json(info)
     else:
-        click.echo(info_lines(info))
+        print_info(info, terminal())
 
 
 def _plan(options: dict[str, Any]) -> Any:
