@@ -8,7 +8,9 @@ import click
 
 from rl_designer.commands.benchmark import benchmark
 from rl_designer.commands.listing import listing
+from rl_designer.commands.references import references
 from rl_designer.commands.report import report
+from rl_designer.commands.retrain import retrain
 from rl_designer.commands.sample import sample
 from rl_designer.commands.table import table
 from rl_designer.commands.train import resume, train
@@ -42,8 +44,9 @@ def cli() -> None:
     """
 
 
-for _command in (train, resume, sample, report, benchmark, table, listing):
+for _command in (train, resume, sample, retrain, report, benchmark, table, listing):
     cli.add_command(_command)
+benchmark.add_command(references)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

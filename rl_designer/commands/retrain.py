@@ -1,0 +1,119 @@
+"""`retrain`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rl_designer.commands.common import COUNT, FOLDER, output_options, print_json
+
+if TYPE_CHECKING:
+    from rl_designer.envs.datasets import Dataset
+    from rl_designer.retrain_jobs import Plan
+
+_SETTINGS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "label_smoothing",
+    "averaging",
+    "augment",
+    "precision",
+)
+
+_DATA_OPTIONS = (
+    click.option("--data", metavar="NAME|PATH", help="Data set; a run brings its own."),
+    click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet."),
+    click.option(
+        "--data-folder", metavar="FOLDER", help="Where the original files of a published data set lie."
+    ),
+    click.option("--image-size", type=COUNT, help="Side in pixels that your own images are brought to."),
+    click.option("--space", metavar="NAME", help="Read the data as this space does, where two readings fit."),
+    click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved."),
+)
+_TRAINING_OPTIONS = (
+    click.option("--epochs", type=COUNT, help="Passes over the data.  [default: by their number]"),
+    click.option("--seeds", type=COUNT, default=3, show_default=True, help="Trainings of each network."),
+    click.option("--batch-size", type=COUNT, help="Examples a step."),
+    click.option("--learning-rate", type=float, help="Peak of the cycle."),
+    click.option("--weight-decay", type=float, help="Of matrices and kernels, decoupled."),
+    click.option("--label-smoothing", type=float, help="Share of the target that all classes get."),
+    click.option(
+        "--averaging", type=float, help="Horizon of the weights' average as a share of all steps; 0: none."
+    ),
+    click.option("--augment", metavar="NAME", help="Vary the data.  [default: by their kind]"),
+    click.option("--no-augment", is_flag=True, help="Don't vary the data."),
+    click.option("--precision", metavar="NAME", help="float32 or bfloat16.  [default: float32]"),
+    click.option(
+        "--on-validation",
+        is_flag=True,
+        help="Train on the training part alone and score on validation; the test stays sealed.",
+    ),
+    click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]"),
+    click.option("--device", metavar="NAME", default="auto", help="auto, cpu, cuda …  [default: auto]"),
+)
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of data and of full trainings, which `plan_of` and `load_data` take."""
+    for option in reversed((*_DATA_OPTIONS, *_TRAINING_OPTIONS)):
+        command = option(command)
+    return command
+
+
+def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
+    """How to train on a data set, by the options."""
+    from rl_designer.errors import usage_errors
+    from rl_designer.retrain_jobs import Plan
+    from rl_designer.retrain_settings import full_settings
+
+    if options["no_augment"] and options["augment"] is not None:
+        raise click.UsageError("--augment and --no-augment exclude each other")
+    given = {name: options[name] for name in _SETTINGS}
+    if options["no_augment"]:
+        given["augment"] = False
+    examples = len(dataset.y_train) + (0 if options["on_validation"] else len(dataset.y_val))
+    with usage_errors():
+        settings = full_settings(dataset.name, examples, dataset.input_shape, given)
+    return Plan(settings, options["seeds"], options["on_validation"], options["workers"], options["device"])
+
+
+@click.command()
+@click.argument("sources", metavar="RUN|ARCHITECTURE.json...", type=FOLDER, nargs=-1, required=True)
+@click.option("--top", type=COUNT, default=1, show_default=True, help="Best designs of each run to train.")
+@click.option(
+    "--output",
+    type=FOLDER,
+    help="Where each network's folder is made.  [default: `retrained` in the run, or here]",
+)
+@training_options
+@output_options
+def retrain(
+    sources: tuple[Path, ...],
+    top: int,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train the winners of runs, or architectures of files, in full, and score them on the sealed test split.
+
+    Give the same command again to go on after any stop.
+    """
+    from rl_designer.report import terminal
+    from rl_designer.retrain import retrain as train
+    from rl_designer.retrain_folder import plain_settings
+    from rl_designer.retrain_output import print_retrained, retrained_to_dict
+    from rl_designer.retrain_progress import training_progress
+    from rl_designer.retrain_sources import find_winners, load_data
+
+    found = find_winners(sources, top=top, output=output, store=options["store"])
+    dataset = load_data(found, options)
+    plan = plan_of(options, dataset)
+    designs = train(found.winners, dataset, plan, None if quiet else training_progress())
+    if as_json:
+        print_json(retrained_to_dict(designs, dataset.name, plain_settings(plan.settings)))
+    else:
+        print_retrained(terminal(), designs, dataset.name)

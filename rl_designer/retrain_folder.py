@@ -1,0 +1,234 @@
+"""The folder of one retrained architecture, and `load_retrained`, which makes a network of it again.
+
+- `architecture.json`: see `architecture_files`.
+- `training.json`: what the weights were trained on, and how.
+- `seed-0.safetensors` …: the weights, under the names of `build_network`'s modules.
+- `results.json`: the figures, once the trainings have ended.
+- `seed-0.checkpoint.safetensors` …: only while a training is on its way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rl_designer.architecture_files import (
+    ARCHITECTURE,
+    ArchitectureFile,
+    read_architecture,
+    write_architecture,
+)
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.errors import WrongUsage
+from rl_designer.retrain_settings import FullSettings
+from rl_designer.runs import write_json
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TRAINING = "training.json"
+RESULTS = "results.json"
+DEFAULT_PARENT = "retrained"
+FORMAT = "retrained/1"
+
+# Raise it with every change of the training that changes weights: no folder goes on with another version.
+VERSION = 1
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    digest: str
+    examples: int
+
+
+class Training(BaseModel):
+    """What weights were trained on, and how; the content of `training.json`.
+
+    Attributes:
+        scored_on: `test` (trained on training and validation part together) or `validation` (trained on the
+            training part alone, the test stays sealed).
+        input_shape: of one example that the network takes.
+        settings: `FullSettings` as plain values.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    format: str = FORMAT
+    version: int = VERSION
+    data: _Data
+    scored_on: str
+    input_shape: list[int]
+    class_names: list[str]
+    settings: dict[str, bool | int | float | str]
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A retrained network, ready to be used.
+
+    Attributes:
+        network: in evaluation mode, on the CPU: float32 [n, *input_shape], standardised with the training
+            part's statistics, to logits [n, classes].
+        input_shape: of one example.
+        class_names: by class number.
+        seed: the number of its training in the folder.
+        results: the content of `results.json`, or None where it isn't there yet.
+    """
+
+    architecture: Architecture
+    network: nn.Module
+    input_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    seed: int
+    results: dict[str, Any] | None
+
+
+def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
+    """Makes a network of a folder that `retrain` wrote. Nothing in it is run.
+
+    Args:
+        seed: which training; choosing one by its test accuracy would make that figure too good.
+
+    Raises:
+        ValueError: where the folder or the weights aren't there, or are damaged; one line.
+    """
+    from rl_designer.envs.network import build_network
+    from rl_designer.retrain_checkpoint import read_weights
+
+    opened = RetrainedFolder(Path(folder))
+    training, architecture = opened.training(), opened.architecture()
+    weights = opened.weights(seed)
+    state, _ = read_weights(weights)
+    shape, classes = training.input_shape, len(training.class_names)
+    # Before memory is taken for what a stranger's file may ask for.
+    if costs(architecture, shape, classes).parameters > sum(tensor.numel() for tensor in state.values()):
+        raise ValueError(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: it has too few weights")
+    network = build_network(architecture, shape, classes)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        text = " ".join(str(error).split())[:200]
+        raise ValueError(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: {text}") from error
+    return Retrained(
+        architecture,
+        network.eval(),
+        tuple(training.input_shape),
+        tuple(training.class_names),
+        seed,
+        opened.results(),
+    )
+
+
+@dataclass(frozen=True)
+class RetrainedFolder:
+    """Reads and writes the files of one."""
+
+    path: Path
+
+    def weights(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}.safetensors"
+
+    def checkpoint(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}.checkpoint.safetensors"
+
+    def architecture(self) -> Architecture:
+        """Raises ValueError where there is none, or a damaged one."""
+        return read_architecture(self.path / ARCHITECTURE).architecture
+
+    def training(self) -> Training:
+        """Raises ValueError where there is none, or a damaged one."""
+        path = self.path / TRAINING
+        if not path.is_file():
+            raise ValueError(f"{self.path} holds no retrained network (no {TRAINING}); `retrain` makes one")
+        try:
+            training = Training.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "all of it"
+            raise ValueError(f"{path} is damaged: {where}: {first['msg']}") from error
+        if training.format != FORMAT:
+            raise ValueError(f"{path} has the format {training.format[:60]!r}, not {FORMAT!r}")
+        return training
+
+    def results(self) -> dict[str, Any] | None:
+        """The figures; None where they aren't there yet. Raises ValueError for a damaged file."""
+        path = self.path / RESULTS
+        if not path.exists():
+            return None
+        try:
+            results = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        if not isinstance(results, dict) or not isinstance(results.get("seeds"), list):
+            raise ValueError(f"{path} is damaged: it has no list `seeds`")
+        return results
+
+    def begin(self, file: ArchitectureFile, training: Training) -> None:
+        """Makes the folder, or goes on with it.
+
+        Raises:
+            WrongUsage: where it holds a training that is another one.
+            ValueError: where it is damaged.
+            OSError: where it can't be written.
+        """
+        if (self.path / TRAINING).exists():
+            _check_same(self.path, _facts(self.training()), _facts(training))
+            if self.architecture().digest != file.architecture.digest:
+                raise ValueError(f"{self.path} is damaged: its architecture is another one")
+            return
+        # An architecture alone is a beginning that was interrupted.
+        if self.path.exists() and {child.name for child in self.path.iterdir()} - {ARCHITECTURE}:
+            raise WrongUsage(f"{self.path} exists and is no training; name another folder with --output")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_architecture(self.path / ARCHITECTURE, file)
+        write_json(self.path / TRAINING, training.model_dump())
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        write_json(self.path / RESULTS, results)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in the same folder. Raises ValueError where one does."""
+        if fcntl is None:
+            yield
+            return
+        with (self.path / TRAINING).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ValueError(f"another process is training in {self.path}; wait for its end") from None
+            yield
+
+
+def plain_settings(settings: FullSettings) -> dict[str, Any]:
+    """JSON-ready; 1 and 1.0 of a number that may have a fraction are the same."""
+    return {
+        name: float(value) if isinstance(getattr(FullSettings(), name), float) else value
+        for name, value in asdict(settings).items()
+    }
+
+
+def _facts(training: Training) -> dict[str, Any]:
+    data = training.model_dump()
+    return {**data.pop("settings"), "data": data.pop("data")["digest"], **data}
+
+
+def _check_same(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for name in wanted:
+        if there.get(name) != wanted[name]:
+            what = f"{name} {there.get(name)}, not {wanted[name]}" if name != "data" else "other data"
+            raise WrongUsage(f"{path} holds a training with {what}; name another folder with --output")

@@ -1,0 +1,106 @@
+"""What full trainings brought, as data and as text for a terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rl_designer.quantities import show_count
+from rl_designer.text import printable
+
+_MOST_CLASSES_SHOWN = 12
+
+
+def retrained_to_dict(
+    designs: Sequence[dict[str, Any]], dataset: str, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """What `retrain --json` prints."""
+    return {"designs": list(designs), "data": dataset, "settings": settings}
+
+
+def print_retrained(console: Console, designs: Sequence[dict[str, Any]], dataset: str) -> None:
+    """A table of the designs, then the weakest classes and the folder of each."""
+    console.print(Text(f"{printable(dataset)}: {_what(designs[0])}", style="bold"), soft_wrap=True)
+    console.print(figures_table([(design_name(design), design) for design in designs]))
+    for design in designs:
+        console.print(Text(f"\n{design_name(design)}: {_weakest(design)}"), soft_wrap=True)
+        if len(design["classes"]) <= _MOST_CLASSES_SHOWN and design["confusion_matrix"]:
+            console.print(confusion_table(design))
+        failed = [line for line in design["seeds"] if line["failure"] is not None]
+        for line in failed:
+            console.print(Text(printable(f"seed {line['seed']} failed: {line['failure']}")), soft_wrap=True)
+        console.print(Text(printable(f"weights, figures: {design['folder']}")), soft_wrap=True)
+
+
+def figures_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:
+    """Accuracy and size, a line a design."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    split = split_of(rows[0][1])
+    for name in (f"{split} accuracy", "± s.d.", "seeds", f"{split} loss", "parameters", "multiply-adds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, design in rows:
+        accuracy, loss = design[f"{split}_accuracy"], design[f"{split}_loss"]
+        known = sum(value is not None for value in accuracy["per_seed"])
+        table.add_row(
+            Text(printable(name)),
+            _number(accuracy["mean"]),
+            _number(accuracy["standard_deviation"]),
+            str(known),
+            _number(loss["mean"]),
+            show_count(design["parameters"]),
+            show_count(design["macs"]),
+        )
+    return table
+
+
+def confusion_table(design: dict[str, Any]) -> Table:
+    """Examples by true class (line) and predicted class (column), all seeds together."""
+    names = [printable(figure["class"]) for figure in design["classes"]]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("true \\ predicted", style="dim")
+    for index in range(len(design["confusion_matrix"])):
+        table.add_column(str(index), justify="right")
+    rows = [row for row in design["confusion_matrix"] if any(row)]
+    for index, (name, row) in enumerate(zip(names, rows, strict=True)):
+        table.add_row(Text(f"{index} {name}" if name != str(index) else name), *map(_count, row))
+    return table
+
+
+def split_of(design: dict[str, Any]) -> str:
+    """`test`, or `val` where the test stayed sealed."""
+    return "test" if "test_accuracy" in design else "val"
+
+
+def design_name(design: dict[str, Any]) -> str:
+    """What people call it: its name, or the beginning of its digest."""
+    return str(design["name"] or design["digest"][:12])
+
+
+def _what(design: dict[str, Any]) -> str:
+    settings = design["settings"]
+    augmented = f", {settings['augment']}" if settings["augment"] else ""
+    parts = "training and validation part" if split_of(design) == "test" else "training part alone"
+    return f"{settings['epochs']} epochs on {design['data']['examples']:,} examples ({parts}){augmented}"
+
+
+def _weakest(design: dict[str, Any]) -> str:
+    if not design["weakest_classes"]:
+        return "no figures by class"
+    return "weakest: " + ", ".join(printable(_weak(figure)) for figure in design["weakest_classes"])
+
+
+def _weak(figure: dict[str, Any]) -> str:
+    taken = figure["mistaken_for"]
+    mistaken = "" if taken is None else f" (for {taken}: {figure['mistaken_share']:.1%})"
+    return f"{figure['class']} {figure['accuracy']:.1%}{mistaken}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _count(count: int) -> str:
+    return str(count) if count else "·"

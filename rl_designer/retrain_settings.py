@@ -1,0 +1,72 @@
+"""`FullSettings`: how a winner is trained in full. No torch here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rl_designer.envs.evaluators.augmentation import check_augmentation
+from rl_designer.envs.evaluators.training_settings import TrainingSettings
+
+PRECISIONS = ("float32", "bfloat16")
+
+# Images of these may be mirrored; a mirrored digit or sign is another one, or none.
+_MIRRORED = ("fashion-mnist", "cifar10")
+_AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
+
+_EXAMPLES_SEEN = 1_500_000
+_FEWEST_EPOCHS, _MOST_EPOCHS = 25, 200
+
+
+@dataclass(frozen=True)
+class FullSettings(TrainingSettings):
+    """How a winner is trained in full: as a candidate, for longer, with averaged weights.
+
+    Attributes:
+        averaging: the horizon of the weights' exponential moving average as a share of all steps, 0 to 1
+            (Polyak & Juditsky 1992; Izmailov et al. 2018, arXiv:1803.05407); 0 keeps the last weights.
+        precision: of the forward pass's products, `float32` or `bfloat16`; weights are float32.
+
+    Raises:
+        ValueError: as `TrainingSettings`, for a share or a precision that can't be.
+    """
+
+    epochs: int = 100
+    averaging: float = 0.02
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.averaging <= 1:
+            raise ValueError(f"averaging is a share of the training, 0 to 1, got {self.averaging}")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+
+    def keep_of_average(self, step: int, steps: int) -> float:
+        """The weight of the average so far as the weights of step `step` of `steps`, from 0, join it."""
+        horizon = self.averaging * steps
+        # Early on the average is young: the first weights soon weigh nothing.
+        return min(horizon / (horizon + 1), (step + 1) / (step + 10))
+
+
+def full_settings(
+    name: str, examples: int, input_shape: Sequence[int], given: Mapping[str, Any]
+) -> FullSettings:
+    """Defaults that suit the data, under what is given.
+
+    Args:
+        name: of the data set.
+        examples: that are trained on.
+        input_shape: of one example.
+        given: `FullSettings`' fields; None where not given.
+
+    Raises:
+        ValueError: for a value out of range, and an augmentation that doesn't fit the data.
+    """
+    defaults: dict[str, Any] = {
+        "epochs": min(max(round(_EXAMPLES_SEEN / examples), _FEWEST_EPOCHS), _MOST_EPOCHS),
+        "augment": "flip-shift" if name in _MIRRORED else _AUGMENTATION_OF_RANK.get(len(input_shape), False),
+    }
+    settings = FullSettings(**defaults | {key: value for key, value in given.items() if value is not None})
+    if settings.augment:
+        check_augmentation(settings.augment, input_shape)
+    return settings
