@@ -27,6 +27,8 @@ class Setting:
     Attributes:
         space: with the config's limits.
         open_evaluator: the evaluator; it may have worker processes, which end with the context.
+        open_judge: the same with other weights and batches, for figures that no search has seen; on a table,
+            which reports a metric of its own, the evaluator itself.
         title: of the data or the table, for people.
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
@@ -34,6 +36,7 @@ class Setting:
 
     space: SearchSpace
     open_evaluator: Callable[[], AbstractContextManager[Evaluator]]
+    open_judge: Callable[[], AbstractContextManager[Evaluator]]
     title: str
     facts: dict[str, Any] = field(default_factory=dict)
     on_table: bool = False
@@ -103,7 +106,8 @@ def _table_setting(config: SearchConfig) -> Setting:
         space = TableSpace(table, **_limits(config))
         evaluator = TableEvaluator(space, config.task)
     facts = {"table": str(Path(str(config.table)).absolute()), "name": table.name, **_limits(config)}
-    return Setting(space, lambda: nullcontext(evaluator), table.title, facts, on_table=True)
+    opened = nullcontext(evaluator)
+    return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
 
 def training_data(config: SearchConfig) -> "tuple[Dataset, LayerSpace]":
@@ -138,8 +142,8 @@ def _training_setting(config: SearchConfig) -> Setting:
         **_limits(config),
     }
     with usage_errors():
-        evaluator = _training_evaluator(config, dataset)
-    return Setting(space, lambda: evaluator, dataset.name, facts)
+        evaluator, judge = (_training_evaluator(config, dataset, repeat) for repeat in (0, 1))
+    return Setting(space, lambda: evaluator, lambda: judge, dataset.name, facts)
 
 
 def _load(config: SearchConfig, kind: Any) -> Any:
@@ -164,7 +168,7 @@ def _load(config: SearchConfig, kind: Any) -> Any:
         raise
 
 
-def _training_evaluator(config: SearchConfig, dataset: Any) -> AbstractContextManager[Evaluator]:
+def _training_evaluator(config: SearchConfig, dataset: Any, repeat: int) -> AbstractContextManager[Evaluator]:
     from rl_designer.envs.evaluators.training import TrainingEvaluator
 
     return TrainingEvaluator(
@@ -173,4 +177,5 @@ def _training_evaluator(config: SearchConfig, dataset: Any) -> AbstractContextMa
         workers=config.workers or cores(),
         device=config.device or "auto",
         time_limit=config.candidate_time_limit,
+        repeat=repeat,
     )

@@ -1,0 +1,1 @@
+"""Rewards side by side, by a yardstick that is none of them."""

@@ -1,0 +1,108 @@
+"""Fronts of accuracy against a cost, and how much of a known one a set of designs covers. Pure functions.
+
+Costs go by their logarithm. Both figures are in units of the known front: its cheapest design has cost 0 and its
+dearest 1, its best accuracy is 0 and its worst 1, so that less is better in both.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# A tenth of the front's range beyond its worst accuracy and its highest cost, so that the ends of the front
+# count too: larger than 1 + 1/(n − 1), which Ishibuchi et al. 2018 find enough, for every front of 11 or more.
+REFERENCE = 1.1
+
+Values = NDArray[np.float64]
+
+
+def front_of(costs: ArrayLike, accuracies: ArrayLike) -> NDArray[np.int64]:
+    """The designs that no other beats: none is as cheap and more accurate, or cheaper and as accurate.
+
+    Args:
+        costs, accuracies: [n]; a design with NaN in one of them is left out.
+
+    Returns:
+        Indices, int64 [front], rising in cost and in accuracy; of equal designs the earliest.
+    """
+    cost, accuracy = np.asarray(costs, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
+    known = np.flatnonzero(np.isfinite(cost) & np.isfinite(accuracy))
+    order = known[np.lexsort((known, -accuracy[known], cost[known]))]
+    if len(order) == 0:
+        return order
+    best_before = np.maximum.accumulate(np.concatenate([[-np.inf], accuracy[order][:-1]]))
+    return order[accuracy[order] > best_before]
+
+
+@dataclass(frozen=True)
+class KnownFront:
+    """The best that there is, as far as it is known.
+
+    Attributes:
+        costs, accuracies: float64 [front], both rising.
+    """
+
+    costs: Values
+    accuracies: Values
+
+    @classmethod
+    def of(cls, costs: ArrayLike, accuracies: ArrayLike) -> "KnownFront":
+        """The front of designs. Raises ValueError where none has both a cost above 0 and an accuracy."""
+        cost, accuracy = np.asarray(costs, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
+        cost = np.where(cost > 0, cost, np.nan)
+        front = front_of(cost, accuracy)
+        if len(front) == 0:
+            raise ValueError("no design has both a cost and an accuracy, so there is no front")
+        return cls(cost[front], accuracy[front])
+
+    def points(self, costs: ArrayLike, accuracies: ArrayLike) -> Values:
+        """Designs in units of this front, float64 [n, 2] (cost, accuracy), less is better."""
+        cost, accuracy = np.asarray(costs, dtype=np.float64), np.asarray(accuracies, dtype=np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = (np.log(cost) - np.log(self.costs[0])) / (_range(np.log(self.costs)))
+        y = (self.accuracies[-1] - accuracy) / _range(self.accuracies)
+        return np.column_stack([x, y])
+
+    def hypervolume(self, costs: ArrayLike, accuracies: ArrayLike) -> float:
+        """The area that designs dominate, up to the reference point (1.1, 1.1), as a share of the area that
+        this front dominates: 0 for nothing, 1 for the whole front (Zitzler & Thiele 1998).
+        """
+        whole = _area(self.points(self.costs, self.accuracies))
+        return _area(self.points(costs, accuracies)) / whole
+
+    def distance(self, costs: ArrayLike, accuracies: ArrayLike) -> float:
+        """IGD+: the mean over this front's designs of the distance to the nearest of the given ones, where
+        only what is worse counts, √(max(Δcost, 0)² + max(Δaccuracy, 0)²). 0 where the whole front is covered;
+        without any design that of the reference point (Ishibuchi et al. 2015).
+        """
+        points = self.points(costs, accuracies)
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points) == 0:
+            points = np.array([[REFERENCE, REFERENCE]])
+        worse = np.maximum(points[None] - self.points(self.costs, self.accuracies)[:, None], 0.0)
+        return float(np.sqrt((worse**2).sum(axis=2)).min(axis=1).mean())
+
+
+def best_within(costs: ArrayLike, accuracies: ArrayLike, levels: ArrayLike) -> Values:
+    """The best accuracy that designs reach for at most so much, float64 [levels]; NaN where none is as cheap."""
+    front = front_of(costs, accuracies)
+    cost, accuracy = (
+        np.asarray(costs, dtype=np.float64)[front],
+        np.asarray(accuracies, dtype=np.float64)[front],
+    )
+    index = np.searchsorted(cost, np.asarray(levels, dtype=np.float64), side="right")
+    return np.concatenate([[np.nan], accuracy])[index]
+
+
+def _range(values: Values) -> float:
+    """What the values range over; 1 where they are one value, whose differences then count as they are."""
+    return float(np.ptp(values)) or 1.0
+
+
+def _area(points: Values) -> float:
+    """The area between points [n, 2] and the reference point, less is better in both."""
+    inside = points[(points < REFERENCE).all(axis=1)]
+    # Nothing beats the ends of the known front; rounding must not make it seem so.
+    front = inside[front_of(inside[:, 0], -inside[:, 1])]
+    widths = np.diff(np.append(front[:, 0], REFERENCE))
+    return float((widths * (REFERENCE - front[:, 1])).sum())
