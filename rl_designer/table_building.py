@@ -10,7 +10,6 @@ import numpy as np
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.architecture_table import ArchitectureTable, Task
 from rl_designer.envs.evaluators.base import Evaluation
-from rl_designer.errors import WrongUsage
 from rl_designer.runs import store_location
 from rl_designer.setting import training_data
 from rl_designer.table_layout import layout
@@ -40,13 +39,11 @@ def build_table(
         title: one line for people; None for the number of designs, the space, the data, epochs and seeds.
 
     Raises:
-        WrongUsage: for a space with too many designs, and for an output that is no `.npz`.
+        WrongUsage: for a space with too many designs, or fewer than are wanted.
         ValueError: for data that can't be used, or where no design could be trained.
     """
     from rl_designer.store import Store
 
-    if output.suffix != ".npz":
-        raise WrongUsage(f"--output must be a .npz file, got {str(output)!r}")
     output.parent.mkdir(parents=True, exist_ok=True)
     dataset, space = training_data(plan.config)
     architectures = space.architectures(chosen_designs(plan, space))

@@ -34,10 +34,10 @@ class Package:
     """What is downloaded at once.
 
     Attributes:
-        file_name: ends in .gz, or .tar.gz.
+        file_name: ends in .tar.gz, in .gz, or is that of the one file itself.
         contents: the files that are wanted from it, by name.
         most_bytes: the longest that a download of it may be.
-        tar_folder: where the files lie in the archive; None for a plain .gz.
+        tar_folder: where the files lie in the archive; None for a single file.
         sha256: of the archive, which is checked before it is opened.
     """
 
@@ -89,7 +89,7 @@ def read_package(path: Path, package: Package) -> dict[str, bytes]:
         if package.tar_folder is not None:
             return _from_tar(path, package, package.tar_folder)
         ((name, content),) = package.contents.items()
-        with gzip.open(path, "rb") as file:
+        with gzip.open(path, "rb") if package.file_name.endswith(".gz") else path.open("rb") as file:
             return {name: _checked(file.read(content.size + 1), content, path)}
     except _DAMAGE as reason:
         raise Unusable(path, f"is damaged: {shortened(str(reason))}") from reason

@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, SECONDS, note, output_options, print_json
+from rl_designer.commands.common import COUNT, SECONDS, note, output_options
+from rl_designer.commands.table_import import fetch, import_table
+from rl_designer.commands.table_output import FILE, check_output, show
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 
-FILE = click.Path(path_type=Path, dir_okay=False)
 _DEFAULTS = TrainingSettings()
 
 
@@ -30,6 +31,10 @@ class _Share(click.ParamType):
 @click.group()
 def table() -> None:
     """Make, show and convert architecture tables."""
+
+
+table.add_command(import_table)
+table.add_command(fetch)
 
 
 @table.command()
@@ -78,14 +83,14 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     The same command again goes on where it was stopped, even by kill -9.
     """
     from rl_designer.table_building import build_table
-    from rl_designer.table_info import table_info
     from rl_designer.table_progress import BuildProgress
 
+    check_output(output)
     plan = _plan(options)
     with BuildProgress(quiet) as progress:
         made = build_table(plan, output, progress, name=options["name"], title=options["title"])
     note(f"written: {output}", quiet)
-    _show({"output": str(output), **table_info(made)}, as_json)
+    show(made, as_json, output)
 
 
 @table.command()
@@ -94,19 +99,8 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 def info(source: str, as_json: bool, quiet: bool) -> None:
     """Show what a table holds: designs, metrics, tasks, how far repeats agree."""
     from rl_designer.envs.architecture_table import ArchitectureTable
-    from rl_designer.table_info import table_info
 
-    _show(table_info(ArchitectureTable.load(source)), as_json)
-
-
-def _show(info: dict[str, Any], as_json: bool) -> None:
-    from rl_designer.report import terminal
-    from rl_designer.table_info import print_info
-
-    if as_json:
-        print_json(info)
-    else:
-        print_info(info, terminal())
+    show(ArchitectureTable.load(source), as_json)
 
 
 def _plan(options: dict[str, Any]) -> Any:
