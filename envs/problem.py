@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
 from rl_designer.envs.rewards.history import History
-from rl_designer.envs.rewards.reward import RewardError, RewardFunction, as_reward
+from rl_designer.envs.rewards.reward import BestBy, RewardError, RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import SearchSpace
 
 DEFAULT_FAILURE_REWARD = -1.0
@@ -47,17 +47,15 @@ class Design:
     index: int
 
 
-def best_of(designs: Iterable[Design], *, by_reward: bool = True) -> Design | None:
-    """The best design that didn't fail, the earliest of equals; None where all failed.
+def merit(design: Design, best_by: BestBy) -> float:
+    """The figure by which a run's designs are ranked, higher is better; see `Reward.best_by`."""
+    return design.reward if best_by == "reward" else design.evaluation.val_accuracy or 0.0
 
-    Args:
-        by_reward: the highest reward; else the highest validation accuracy, for rewards that see the history,
-            which pay for what was new at its time.
-    """
-    trained = [design for design in designs if design.evaluation.failure is None]
-    if by_reward:
-        return max(trained, key=lambda design: design.reward, default=None)
-    return max(trained, key=lambda design: design.evaluation.val_accuracy or 0.0, default=None)
+
+def best_of(designs: Iterable[Design], best_by: BestBy = "reward") -> Design | None:
+    """The best design that didn't fail, the earliest of equals; None where all failed."""
+    trained = (design for design in designs if design.evaluation.failure is None)
+    return max(trained, key=lambda design: merit(design, best_by), default=None)
 
 
 class Problem:
@@ -99,7 +97,7 @@ class Problem:
         """The design with the highest reward that didn't fail, the earliest of equals; for a reward that sees
         the history, the one with the highest validation accuracy.
         """
-        return best_of(self.designs, by_reward=not self.reward.sees_history)
+        return best_of(self.designs, self.reward.best_by)
 
     @property
     def remaining(self) -> int | None:

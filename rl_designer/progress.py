@@ -34,6 +34,7 @@ class _Counts(Observer):
     def __init__(self) -> None:
         self.done = self.answered = self.failures = 0
         self.best: float | None = None
+        self.what = "best"
         self.current = ""
 
     def started(self, start: Start) -> None:
@@ -46,8 +47,11 @@ class _Counts(Observer):
         self.answered += stored
         self.failures += evaluation.failure is not None
         self.current = short_design(architecture)
-        if evaluation.failure is None and reward is not None:
-            self.best = reward if self.best is None else max(self.best, reward)
+        if evaluation.failure is None:
+            # A reward that sees the history is paid later, and is no measure of what is best.
+            merit = (evaluation.val_accuracy or 0.0) if reward is None else reward
+            self.what = "best" if reward is not None else "best accuracy"
+            self.best = merit if self.best is None else max(self.best, merit)
 
     def opening(self) -> str:
         """What is about to happen, in one line."""
@@ -63,10 +67,10 @@ class _Counts(Observer):
 
     def figures(self) -> str:
         """Best so far and failures."""
-        best = "–" if self.best is None else f"{self.best:.4f}"
+        best = f"{self.what} –" if self.best is None else f"{self.what} {self.best:.4f}"
         failed = f", {self.failures:,} failed" if self.failures else ""
         stored = f", {self.answered:,} from the store" if self.answered else ""
-        return f"best {best}{failed}{stored}"
+        return f"{best}{failed}{stored}"
 
 
 class PlainProgress(_Counts):

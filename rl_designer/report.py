@@ -11,6 +11,8 @@ from rich.text import Text
 
 from rl_designer.control import CONTROL_AGENT
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.problem import merit
+from rl_designer.envs.rewards import BestBy
 from rl_designer.quantities import show_count, show_seconds
 from rl_designer.runs import RunFolder
 from rl_designer.store import Store, StoredDesign
@@ -30,12 +32,17 @@ class RunReport:
 
     @property
     def winners(self) -> list[StoredDesign]:
-        """Distinct designs that didn't fail, the highest reward first, the earliest of equals."""
+        """Distinct designs that didn't fail, the best first, the earliest of equals."""
         trained = [d for d in self.designs if d.design.evaluation.failure is None]
         best: dict[str, StoredDesign] = {}
-        for found in sorted(trained, key=lambda d: -d.design.reward):
+        for found in sorted(trained, key=lambda d: -merit(d.design, self.best_by)):
             best.setdefault(found.design.architecture.digest, found)
         return list(best.values())
+
+    @property
+    def best_by(self) -> BestBy:
+        """What the designs are ranked by: reward, or accuracy where the reward saw the history."""
+        return "val_accuracy" if self.folder.summary.get("best_by") == "val_accuracy" else "reward"
 
     def position(self, design: StoredDesign) -> int:
         """Which evaluation of the run it was, from 1; the control's come after the agent's."""
@@ -69,9 +76,11 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
         for d in report.designs
     ]
     trained = [design for design in designs if design["failure"] is None]
+    by_accuracy = any(report.best_by == "val_accuracy" for report in reports)
+    best_by = "val_accuracy" if by_accuracy else "reward"
     return {
         "designs": designs,
-        "best": max(trained, key=lambda design: design["reward"], default=None),
+        "best": max(trained, key=lambda design: design[best_by] or 0.0, default=None),
         "runs": [{"run": str(report.folder.path), **public_summary(report.folder)} for report in reports],
     }
 
@@ -106,7 +115,7 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
     yield Text("")
     better = improvement([d.design for d in report.designs if d.source == "agent"])
-    if better is not None:
+    if better is not None and report.best_by == "reward":
         first, last = better["first_quarter"], better["last_quarter"]
         yield Text(
             f"Mean reward of {report.folder.config.agent_name}'s designs: {first:.4f} in the first quarter, "

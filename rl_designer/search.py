@@ -77,7 +77,8 @@ def run_search(
     config = config.model_copy(update={"reward": reward.text})
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
-        run = RunFolder.create(folder, config, {"setting": setting.facts, "title": setting.title})
+        facts = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
+        run = RunFolder.create(folder, config, facts)
         return _Search(run, setting, store, agent, reward, Observers(observers)).run()
 
 
@@ -195,8 +196,8 @@ class _Search:
         if isinstance(self.agent, PolicyAgent) and self.agent.policy is not None:
             self.folder.save_policy(self.agent.save)
         self.store.cut_designs(self.folder.id, {AGENT: len(designs), CONTROL: len(controls)})
-        by_reward = not self.reward.sees_history
-        figures = summary_of(self.config.agent_name, designs, controls, verdict, by_reward=by_reward)
+        best_by = self.reward.best_by
+        figures = summary_of(self.config.agent_name, designs, controls, verdict, best_by=best_by)
         figures |= {"space": self.setting.space.name, "seconds": round(self.clock(), 3)}
         self.folder.update_summary(state="finished", **figures)
         return SearchResult(self.folder, designs, controls, verdict, self.folder.summary)

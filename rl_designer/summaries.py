@@ -5,6 +5,7 @@ from typing import Any
 
 from rl_designer.control import CONTROL_AGENT, Verdict
 from rl_designer.envs.problem import Design, best_of
+from rl_designer.envs.rewards import BestBy
 from rl_designer.statistics import quarter_means
 
 
@@ -36,14 +37,14 @@ def summary_of(
     controls: Sequence[Design],
     verdict: Verdict,
     *,
-    by_reward: bool = True,
+    best_by: BestBy = "reward",
 ) -> dict[str, Any]:
     """The figures of a finished search. `best` is of all designs, `agent_best` of the agent's.
 
     Args:
-        by_reward: how the best is chosen; see `best_of`.
+        best_by: how the best is chosen; see `best_of`.
     """
-    agent_best, control_best = (best_of(found, by_reward=by_reward) for found in (designs, controls))
+    agent_best, control_best = (best_of(found, best_by) for found in (designs, controls))
     best, found_by = agent_best, agent
     if control_best is not None and (agent_best is None or control_best.reward > agent_best.reward):
         best, found_by = control_best, CONTROL_AGENT
@@ -52,10 +53,9 @@ def summary_of(
         "evaluations": len(designs) + len(controls),
         "agent_evaluations": len(designs),
         "failures": sum(d.evaluation.failure is not None for d in [*designs, *controls]),
-        "best_by": "reward" if by_reward else "val_accuracy",
         "best": None if best is None else design_to_dict(best, found_by),
         "agent_best": None if agent_best is None else design_to_dict(agent_best, agent),
-        "improvement": improvement(designs),
+        "improvement": improvement(designs) if best_by == "reward" else None,
         "control": None if verdict.control is None else verdict.control.to_dict(),
         "better_than_control": verdict.better,
         "p_value": verdict.p_value,

@@ -16,7 +16,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.errors import WrongUsage
 from rl_designer.observers import Observer
-from rl_designer.report import read_run
+from rl_designer.report import read_run, report_to_dict
 from rl_designer.runs import RunFolder
 from rl_designer.search import Interrupted, SearchResult, resume_search, run_search
 from tests.evaluators import LayerEvaluator
@@ -58,7 +58,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
     ) -> SearchResult:
         given = evaluator or Fake()
 
-        def made(config: SearchConfig, dataset: object) -> AbstractContextManager[Fake]:
+        def made(config: SearchConfig, dataset: object, repeat: int = 0) -> AbstractContextManager[Fake]:
             return nullcontext(given)
 
         monkeypatch.setattr(setting, "_training_evaluator", made)
@@ -370,18 +370,20 @@ def test_a_function_that_is_no_reward_is_wrong_usage_before_anything_is_written(
 # -- what a reward takes from the setting, and from the history --------------------------------------
 
 
-def test_a_target_that_was_not_given_is_taken_from_the_setting_and_kept(train: Any, table: str) -> None:
-    result = train("a", reward="mnasnet")
-    kept = RunFolder.open(Path("a")).config.reward
-    assert kept == "mnasnet:target=5000" == result.folder.config.reward
-    median = run_search(
-        make_config({"table": table, "agent": "random", "reward": "mnasnet", "evaluations": 4})
-    )
-    assert RunFolder.open(median.folder.path).config.reward == "mnasnet:target=140"
+@pytest.mark.parametrize(("limit", "target"), [(130, 130), (None, 140)])
+def test_a_target_that_was_not_given_is_taken_from_the_setting_and_kept(
+    table: str, limit: int | None, target: int
+) -> None:
+    options = {"table": table, "agent": "random", "reward": "mnasnet:w=-1", "max_parameters": limit}
+    result = run_search(make_config({**options, "evaluations": 4}))
+    assert RunFolder.open(result.folder.path).config.reward == f"mnasnet:w=-1,target={target}"
+    for design in result.designs:
+        accuracy, parameters = design.evaluation.val_accuracy or 0, design.evaluation.parameters or 0
+        assert design.evaluation.failure or design.reward == pytest.approx(accuracy * target / parameters)
 
 
 def test_a_latency_to_aim_at_must_be_given_where_none_is_known_beforehand(train: Any) -> None:
-    with pytest.raises(WrongUsage, match=r"needs `target`: no typical latency is known beforehand .* give it"):
+    with pytest.raises(WrongUsage, match=r"needs `target`: no typical latency is known beforehand .* give"):
         train("a", reward="mnasnet:cost=latency")
     assert not Path("a").exists()
 
@@ -412,10 +414,9 @@ def test_a_run_with_a_reward_that_sees_the_history_goes_on_as_if_it_had_never_st
 def test_by_a_reward_that_sees_the_history_a_run_is_not_compared_with_random_search(
     train: Any, table: str, on_table: bool
 ) -> None:
-    recorder = Recorder()
     if on_table:
         config = make_config({"table": table, "agent": "local-search", "evaluations": 16, "reward": "rank"})
-        result = run_search(config, Path("a"), [recorder])
+        result = run_search(config, Path("a"))
     else:
         result = train("a", agent="local-search", reward="rank")
     assert len(result.designs) == 16 and result.controls == []
@@ -423,7 +424,10 @@ def test_by_a_reward_that_sees_the_history_a_run_is_not_compared_with_random_sea
     assert "not compared with random search. The reward 'rank' depends on" in result.summary["verdict"]
     best = max(result.designs, key=lambda d: d.evaluation.val_accuracy or 0)
     assert result.summary["best"]["digest"] == best.architecture.digest
-    assert result.summary["best_by"] == "val_accuracy"
+    assert result.summary["best_by"] == "val_accuracy" and result.summary["improvement"] is None
+    report = read_run(Path("a"))
+    assert report.winners[0].design.architecture == best.architecture
+    assert report_to_dict([report])["best"]["digest"] == best.architecture.digest
 
 
 def test_a_reward_of_the_users_own_is_what_is_paid(train: Any) -> None:
@@ -478,7 +482,9 @@ def test_observers_are_closed_after_an_interruption(train: Any, monkeypatch: pyt
     recorder = Recorder()
     with pytest.raises(Interrupted):
         train("part", Fake(2))
-    monkeypatch.setattr(setting, "_training_evaluator", lambda config, dataset: nullcontext(Fake(1)))
+    monkeypatch.setattr(
+        setting, "_training_evaluator", lambda config, dataset, repeat=0: nullcontext(Fake(1))
+    )
     with pytest.raises(Interrupted):
         resume_search(Path("part"), [recorder])
     assert recorder.heard[0] == ("started", (16, 0, 0))

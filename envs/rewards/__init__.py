@@ -6,11 +6,19 @@ from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.loading import installed_rewards, load_reward
 from rl_designer.envs.rewards.measures import COSTS, Cost, NotMeasured, accuracy_of, cost_of
 from rl_designer.envs.rewards.registry import REWARDS
-from rl_designer.envs.rewards.reward import Reward, RewardError, RewardFunction, as_reward
+from rl_designer.envs.rewards.reward import (
+    BestBy,
+    Reward,
+    RewardError,
+    RewardFunction,
+    as_reward,
+    keyword_parameters,
+)
 
 __all__ = [
     "COSTS",
     "REWARDS",
+    "BestBy",
     "Cost",
     "History",
     "NotMeasured",
@@ -23,5 +31,6 @@ __all__ = [
     "as_reward",
     "cost_of",
     "installed_rewards",
+    "keyword_parameters",
     "load_reward",
 ]

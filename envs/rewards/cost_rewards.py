@@ -46,8 +46,8 @@ def tunas_absolute(
     """accuracy + beta · |T / target − 1| (TuNAS, absolute).
 
     Bender et al. 2020, "Can weight sharing outperform random architecture search? An investigation with
-    TuNAS", section 4 on the reward. A network that is cheaper than the target is punished too, so that
-    searches end at the target.
+    TuNAS", the reward that the paper proposes; −0.1 is the default of the authors' code. A network that is
+    cheaper than the target is punished too, so that searches end at the target.
     """
     return accuracy_of(evaluation) + beta * abs(cost_of(evaluation, cost) / target - 1)
 
@@ -55,24 +55,43 @@ def tunas_absolute(
 def tunas_hard(
     evaluation: Evaluation, *, target: float, cost: Cost = "parameters", beta: float = -0.1
 ) -> float:
-    """accuracy · min((T / target)^beta, 1) (TuNAS, hard exponential)."""
+    """accuracy · min((T / target)^beta, 1) (TuNAS, hard exponential).
+
+    Bender et al. 2020, the baseline that they compare with: `mnasnet-hard` with another exponent. −0.1 is the
+    default of the authors' code.
+    """
     return accuracy_of(evaluation) * min((cost_of(evaluation, cost) / target) ** beta, 1.0)
 
 
 def proxylessnas(
     evaluation: Evaluation, *, target: float, cost: Cost = "parameters", w: float = 0.1
 ) -> float:
-    """accuracy · (target / T)^w (ProxylessNAS)."""
+    """accuracy · (target / T)^w (ProxylessNAS).
+
+    Cai et al. 2019, "ProxylessNAS: Direct neural architecture search on target task and hardware", the search
+    with REINFORCE; form and w = 0.1 as in the authors' code, the paper says MnasNet's reward. It is `mnasnet`
+    with w = −0.1.
+    """
     return accuracy_of(evaluation) * (target / cost_of(evaluation, cost)) ** w
 
 
 def monas(evaluation: Evaluation, *, target: float, cost: Cost = "parameters") -> float:
-    """accuracy where T is within the target, else 0 (MONAS, constrained)."""
+    """accuracy where T is within the target, else 0 (MONAS, constrained).
+
+    Hsu et al. 2018, "MONAS: Multi-objective neural architecture search using reinforcement learning", the
+    reward with a constraint. There T is the peak power.
+    """
     return accuracy_of(evaluation) if cost_of(evaluation, cost) <= target else 0.0
 
 
 def blockqnn(evaluation: Evaluation, *, rho: float = 1.0, mu: float = 1.0) -> float:
-    """100 · accuracy − rho · ln(macs / parameters) − mu · ln(macs) (BlockQNN)."""
+    """100 · accuracy − rho · ln(macs / parameters) − mu · ln(macs) (BlockQNN).
+
+    Zhong et al. 2018, "Practical block-wise neural network architecture generation", section 4.3:
+    ACC − μ log(FLOPs) − ρ log(Density), accuracy in percent. Their density is that of the block's graph,
+    edges a node, which an evaluation doesn't have; here it is multiply-adds a parameter. Their weights are
+    tuned to their blocks; here both are 1.
+    """
     macs, parameters = cost_of(evaluation, "macs"), cost_of(evaluation, "parameters")
     return 100 * accuracy_of(evaluation) - rho * math.log(macs / parameters) - mu * math.log(macs)
 

@@ -48,7 +48,7 @@ class History(Sequence[Evaluation]):
         for index in range(taken, len(self._evaluations)):
             view.add(self._evaluations[index])
         self._views[key] = view, len(self._evaluations)
-        return view  # type: ignore[no-any-return]
+        return view
 
     def __len__(self) -> int:
         return len(self._evaluations)

@@ -58,13 +58,14 @@ def _by_name(name: str) -> RewardFunction:
         raise ValueError(
             unknown_name("reward", name, [*REWARDS, *installed]) + " Your own: file.py:function."
         )
+    what = f"the installed reward {name!r} ({installed[name].value})"
     try:
-        function = installed[name].load()
+        function: RewardFunction = installed[name].load()
     except Exception as error:
-        raise ValueError(
-            f"the installed reward {name!r} ({installed[name].value}) can't be loaded: {_one_line(error)}"
-        ) from error
-    return _called(function, f"the installed reward {name!r} ({installed[name].value})")
+        raise ValueError(f"{what} can't be loaded: {_one_line(error)}") from error
+    if not callable(function):
+        raise ValueError(f"{what} must be a function, got {type(function).__name__}")
+    return function
 
 
 def _from_file(path: Path, function: str) -> RewardFunction:
@@ -80,17 +81,11 @@ def _from_file(path: Path, function: str) -> RewardFunction:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise ValueError(f"the reward file {path} failed: {_one_line(error)}") from error
-    reward = getattr(module, function, None)
+    reward: RewardFunction | None = getattr(module, function, None)
     if not callable(reward):
         functions = [n for n, v in vars(module).items() if inspect.isfunction(v)]
         raise ValueError(unknown_name(f"reward function in {path}", function, functions))
-    return reward  # type: ignore[no-any-return]
-
-
-def _called(function: Any, what: str) -> RewardFunction:
-    if not callable(function):
-        raise ValueError(f"{what} must be a function, got {type(function).__name__}")
-    return function  # type: ignore[no-any-return]
+    return reward
 
 
 def _one_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, Literal
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
@@ -16,6 +16,7 @@ from rl_designer.envs.rewards.measures import NotMeasured
 # `(evaluation) → number`, or `(evaluation, history) → number`; parameters are keyword-only.
 RewardFunction = Callable[..., float]
 Value = bool | int | float | str
+BestBy = Literal["reward", "val_accuracy"]
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -48,7 +49,7 @@ class Reward:
         name: by which it was asked for, such as `mnasnet` or `file.py:mine`.
         function: called with the evaluation (and the history) and the parameters by name.
         parameters: name → value of everything that was set, by the user or from the setting.
-        sees_history: whether it is of the second kind. Its figures for designs of different moments, or of
+        sees_history: whether it is of the second kind. What it pays for designs of different moments, or of
             different runs, can't be compared.
     """
 
@@ -62,6 +63,11 @@ class Reward:
         """What `load_reward` reads as this reward, in any setting."""
         settings = ",".join(f"{name}={_spelled(value)}" for name, value in self.parameters.items())
         return f"{self.name}:{settings}" if settings else self.name
+
+    @property
+    def best_by(self) -> BestBy:
+        """What a run's best design has most of: reward, or accuracy where rewards can't be compared."""
+        return "val_accuracy" if self.sees_history else "reward"
 
     def __call__(self, evaluation: Evaluation, history: Sequence[Evaluation] = ()) -> float:
         """A finite number.
@@ -106,7 +112,7 @@ def as_reward(
     """
     if isinstance(function, Reward):
         return function
-    name = name or getattr(function, "__name__", type(function).__name__)
+    name = name or str(getattr(function, "__name__", type(function).__name__))
     positional, missing = _shape_of(function, name)
     missing = [parameter for parameter in missing if parameter not in (parameters or {})]
     if positional not in (1, 2):
@@ -138,7 +144,9 @@ def _shape_of(function: RewardFunction, name: str) -> tuple[int, list[str]]:
 def _spelled(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    # 17 digits give every float back; `:g` keeps whole ones without a point.
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    # 17 digits give every float back.
     return (
         value
         if isinstance(value, str)

@@ -1,6 +1,6 @@
 """`list`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -9,12 +9,26 @@ from rl_designer.commands.common import output_options, print_json
 
 KINDS = ("spaces", "agents", "rewards", "datasets")
 
+_ABOUT_REWARDS = """
+T is a cost: cost=parameters, cost=macs (multiply-adds) or cost=latency (seconds). Set parameters with
+NAME:PARAMETER=VALUE,… Where `target` is not given it is the limit on T (--max-parameters, --max-macs), or
+where there is none the median of the table's designs, or of random designs of the space; a latency is known
+beforehand only from a table. `reference` is a tenth beyond the limit, or beyond the largest of them. A run's
+config.toml says what was taken. rank, hypervolume: what they pay depends on what the run had found before.
+Your own: file.py:function; `list rewards --template` prints a file to begin with."""
+
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.option("--template", is_flag=True, help="With `rewards`: print a Python file to begin your own with.")
 @output_options
-def listing(kind: str | None, as_json: bool, quiet: bool) -> None:
+def listing(kind: str | None, template: bool, as_json: bool, quiet: bool) -> None:
     """List spaces, agents, rewards and data sets, with a line each."""
+    if template:
+        if kind != "rewards" or as_json:
+            raise click.UsageError("--template goes with `list rewards`, and without --json")
+        click.echo(_skeleton(), nl=False)
+        return
     catalogue = {name: lines for name, lines in _catalogue().items() if kind in (None, name)}
     if as_json:
         print_json(catalogue)
@@ -25,21 +39,44 @@ def listing(kind: str | None, as_json: bool, quiet: bool) -> None:
             click.echo(("\n" if number else "") + heading)
         for name, line in lines.items():
             click.echo(f"  {name.ljust(width)}  {line}")
+    if kind == "rewards":
+        click.echo(_ABOUT_REWARDS)
 
 
 def _catalogue() -> dict[str, dict[str, str]]:
     from rl_designer.agents.registry import AGENTS
     from rl_designer.envs.datasets import DATASETS
-    from rl_designer.envs.rewards import REWARDS
     from rl_designer.envs.search_spaces.registry import SPACES
 
     return {
         "spaces": dict(SPACES),
         "agents": {name: line for name, (_, line) in AGENTS.items()},
-        "rewards": _first_lines(REWARDS),
+        "rewards": _rewards(),
         "datasets": dict(DATASETS),
     }
 
 
-def _first_lines(functions: Mapping[str, Any]) -> dict[str, str]:
-    return {name: (function.__doc__ or "").strip().partition("\n")[0] for name, function in functions.items()}
+def _rewards() -> dict[str, str]:
+    from rl_designer.envs.rewards import REWARDS, installed_rewards
+
+    # An installed one is only named: to know more its package would have to be run.
+    others = {name: f"installed: {point.value}" for name, point in installed_rewards().items()}
+    return {name: _line(function) for name, function in REWARDS.items()} | others
+
+
+def _line(function: Callable[..., Any]) -> str:
+    """The first line of its docstring, and its parameters with their defaults."""
+    from rl_designer.envs.rewards import keyword_parameters
+
+    parameters = ", ".join(
+        name if parameter.default is parameter.empty else f"{name}={parameter.default}"
+        for name, parameter in keyword_parameters(function).items()
+    )
+    first = (function.__doc__ or "").strip().partition("\n")[0]
+    return f"{first} [{parameters}]" if parameters else first
+
+
+def _skeleton() -> str:
+    from importlib.resources import files
+
+    return files("rl_designer.envs.rewards").joinpath("skeleton.py").read_text(encoding="utf-8")
