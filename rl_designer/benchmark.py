@@ -14,7 +14,7 @@ from rl_designer.benchmark_runs import Arena, RunPlan, RunRecord, arena_of, run_
 from rl_designer.benchmark_statistics import Summary
 from rl_designer.config import SearchConfig
 from rl_designer.errors import WrongUsage, usage_errors
-from rl_designer.setting import cores
+from rl_designer.setting import Setting, cores
 
 RUNS = "runs.jsonl"
 DEFAULT_SAMPLES = 100
@@ -127,7 +127,7 @@ def _result(benchmark: Benchmark, arena: Arena, runs: dict[str, list[RunRecord]]
     worst = config.failure_reward if arena.rewards is None else min(arena.rewards)
     summary = Summary(runs, config.evaluations, arena.optimum, worst)
     data = {
-        "task": task_name(config, arena),
+        "task": task_name(config, arena.setting),
         "evaluations": config.evaluations,
         "seeds": benchmark.seeds,
         "reward": config.reward,
@@ -138,11 +138,11 @@ def _result(benchmark: Benchmark, arena: Arena, runs: dict[str, list[RunRecord]]
     return BenchmarkResult(runs, data, summary)
 
 
-def task_name(config: SearchConfig, arena: Arena) -> str:
+def task_name(config: SearchConfig, setting: Setting) -> str:
     """`<table>/<task>`, or `<data set>/<space>`."""
-    if not arena.setting.on_table:
-        return f"{arena.setting.title}/{arena.setting.space.name}"
-    table = arena.setting.space.table  # type: ignore[attr-defined]
+    if not setting.on_table:
+        return f"{setting.title}/{setting.space.name}"
+    table = setting.space.table  # type: ignore[attr-defined]
     return f"{table.name}/{config.task or next(iter(table.tasks))}"
 
 

@@ -1,9 +1,9 @@
-"""Statistics over paired seeds: interquartile means, bootstrap intervals, an exact paired test, Holm's correction.
+"""Statistics over paired seeds: interquartile means, bootstrap intervals, an exact test, Holm's correction.
 
 The figures are those of Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
-precipice". Their package, rliable, isn't used: it treats runs of equal seeds as independent, draws from NumPy's
-global generator, and its newest version, 1.2.0, fails with today's arch and pandas. A benchmark has one task, and so
-one stratum: the stratified bootstrap draws seeds with replacement, here the same ones for all rewards.
+precipice". Their package, rliable, isn't used: it takes runs of equal seeds as independent, draws from
+NumPy's global generator, and its newest version, 1.2.0, fails with today's arch and pandas. A benchmark has
+one task and so one stratum: the stratified bootstrap draws seeds, the same ones for all rewards.
 """
 
 import math
@@ -65,8 +65,8 @@ def improvement_interval(values: ArrayLike, first: ArrayLike) -> tuple[float, fl
 
 
 def performance_profile(values: ArrayLike, levels: ArrayLike) -> tuple[Values, Values, Values]:
-    """The share of runs that reach each level (≥), and its 95 % bootstrap band, float64 [levels] each. Without a
-    band (NaN) for fewer than 2 runs.
+    """The share of runs that reach each level (≥), and its 95 % bootstrap band, float64 [levels] each. The
+    band is NaN for fewer than 2 runs.
     """
     array = np.asarray(values, dtype=np.float64)
     reached = (array[:, None] >= np.asarray(levels, dtype=np.float64)).astype(np.float64)
@@ -110,7 +110,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def fewest_seeds(comparisons: int) -> int:
-    """The fewest seeds with which one of so many comparisons can be told at all: 2 · 2^−n · comparisons ≤ 5 %."""
+    """The fewest seeds with which one of so many comparisons can be told: 2 · 2^−n · comparisons ≤ 5 %."""
     return math.ceil(math.log2(2 * comparisons / SIGNIFICANCE))
 
 
@@ -118,8 +118,9 @@ def seeds_to_tell(differences: ArrayLike, comparisons: int) -> int | None:
     """How many paired seeds would tell, in 4 of 5 benchmarks, a mean difference as large as the observed one.
 
     n = ((z(1 − α / 2m) + z(0.8)) · s / |d|)² · π / 3, with the mean d and the standard deviation s of the
-    paired differences, α = 5 % and m comparisons: a normal approximation for the signed-rank test. d and s are
-    estimates, so it is rounded up: to fives from 20 on, to fifties from 100 on.
+    paired differences, α = 5 % and m comparisons: a normal approximation for the signed-rank test. d and s
+    are estimates, so it is rounded up: to fives from 20 on, to fifties from 100 on. At least one more than
+    there are, which didn't tell.
 
     Returns:
         None for fewer than 2 differences, for no difference at all, and beyond 1,000 seeds.
@@ -131,7 +132,8 @@ def seeds_to_tell(differences: ArrayLike, comparisons: int) -> int | None:
         return None
     effect = abs(array.mean()) / max(float(array.std(ddof=1)), 1e-300)
     quantiles = norm.ppf(1 - SIGNIFICANCE / (2 * comparisons)) + norm.ppf(POWER)
-    needed = max((quantiles / min(effect, 1e6)) ** 2 / _EFFICIENCY, fewest_seeds(comparisons))
+    needed = (quantiles / min(effect, 1e6)) ** 2 / _EFFICIENCY
+    needed = max(needed, fewest_seeds(comparisons), len(array) + 1)
     return _rounded_up(needed) if needed <= MOST_SEEDS else None
 
 

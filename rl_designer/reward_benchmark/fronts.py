@@ -1,7 +1,7 @@
 """Fronts of accuracy against a cost, and how much of a known one a set of designs covers. Pure functions.
 
-Costs go by their logarithm. Both figures are in units of the known front: its cheapest design has cost 0 and its
-dearest 1, its best accuracy is 0 and its worst 1, so that less is better in both.
+Costs go by their logarithm. Both figures are in units of the known front: its cheapest design has cost 0 and
+its dearest 1, its best accuracy is 0 and its worst 1, so that less is better in both.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 # A tenth of the front's range beyond its worst accuracy and its highest cost, so that the ends of the front
-# count too: larger than 1 + 1/(n − 1), which Ishibuchi et al. 2018 find enough, for every front of 11 or more.
+# count too; for fronts of 11 designs or more that is at least the 1 + 1/(n − 1) of Ishibuchi et al. 2018.
 REFERENCE = 1.1
 
 Values = NDArray[np.float64]
@@ -84,7 +84,7 @@ class KnownFront:
 
 
 def best_within(costs: ArrayLike, accuracies: ArrayLike, levels: ArrayLike) -> Values:
-    """The best accuracy that designs reach for at most so much, float64 [levels]; NaN where none is as cheap."""
+    """The best accuracy to be had for at most so much, float64 [levels]; NaN where nothing is as cheap."""
     front = front_of(costs, accuracies)
     cost, accuracy = (
         np.asarray(costs, dtype=np.float64)[front],

@@ -25,12 +25,10 @@ class RewardRun:
         by_reward: whether the run chooses by its reward; else, where the reward sees the history and so can't
             compare designs of different moments, by validation accuracy.
         digests: of the evaluated designs, in the run's order.
+        actions: that spell each of them in its space.
         figures: `COLUMNS` of each. `reward` is what the search was paid, `accuracy` what it saw; `reported`,
             the metric of a table's task, it never saw. On real training that is the validation accuracy of
             another training with other seeds, known of the designs that a yardstick may ask for.
-        incumbents: index → a short text, for each design that was the best so far when it was evaluated.
-        chosen: the architecture that the run hands out, as `Architecture.to_dict` gives it; None where every
-            design failed.
         seconds: wall time of the search, the training of the final policy included.
         training_seconds: of all designs, whoever trained them; None on a table.
         energy_kwh: of the process during the search, estimated; None where it wasn't measured.
@@ -40,9 +38,8 @@ class RewardRun:
     seed: int
     by_reward: bool
     digests: tuple[str, ...]
+    actions: tuple[tuple[int, ...], ...]
     figures: tuple[tuple[float | None, ...], ...]
-    incumbents: Mapping[int, str]
-    chosen: dict[str, Any] | None
     seconds: float
     training_seconds: float | None = None
     energy_kwh: float | None = None
@@ -55,10 +52,12 @@ class RewardRun:
         """The inverse of `to_dict`, also after JSON. Raises KeyError, TypeError or ValueError otherwise."""
         fields = {name: data[name] for name in cls.__dataclass_fields__}
         fields["digests"] = tuple(data["digests"])
-        fields["figures"] = tuple(tuple(row) for row in data["figures"])
-        fields["incumbents"] = {int(index): str(text) for index, text in data["incumbents"].items()}
+        for name in ("actions", "figures"):
+            fields[name] = tuple(tuple(row) for row in data[name])
         run = cls(**fields)
-        if run.table.shape != (len(run.digests), len(COLUMNS)):
+        if {len(row) for row in run.figures} - {len(COLUMNS)} or not (
+            len(run.digests) == len(run.actions) == len(run.figures)
+        ):
             raise ValueError(f"a run must have {len(COLUMNS)} figures of each design")
         return run
 
@@ -92,7 +91,7 @@ class RewardRun:
         return trained if cost is None or limit is None else trained & (self.column(cost) <= limit)
 
     def best_so_far(self, eligible: NDArray[np.bool_]) -> list[int]:
-        """The eligible designs that were the best when they were evaluated; the last is what the run chooses."""
+        """The eligible designs that were the best when they were evaluated; the last is the run's choice."""
         return best_so_far(np.where(eligible, self.merits, np.nan))
 
     def choice(self, cost: Cost | None = None, limit: float | None = None) -> int | None:

@@ -22,7 +22,6 @@ from rl_designer.runs import store_location
 from rl_designer.setting import Setting, make_setting
 from rl_designer.store import Store
 from rl_designer.stored_evaluator import StoredEvaluator
-from rl_designer.text import short_design
 
 _WARM_UP = 20
 
@@ -62,7 +61,7 @@ def _ground(config: SearchConfig) -> tuple[Setting, RewardContext]:
 
 @lru_cache(maxsize=64)
 def reward_of(config: SearchConfig) -> Reward:
-    """A config's reward, with what its setting says of it. Raises WrongUsage where there is no such reward."""
+    """A config's reward, with what its setting says of it. Raises WrongUsage where there is none."""
     context = context_of(config)
     with usage_errors():
         return load_reward(config.reward, context)
@@ -121,9 +120,8 @@ def _run(plan: RewardPlan, setting: Setting, evaluator: Evaluator, judge: Evalua
         seed=plan.seed,
         by_reward=not reward.sees_history,
         digests=tuple(design.architecture.digest for design in problem.designs),
+        actions=tuple(setting.space.actions(design.architecture) for design in problem.designs),
         figures=tuple(_figures(design) for design in problem.designs),
-        incumbents={},
-        chosen=None,
         seconds=round(seconds, 4),
         training_seconds=None if judge is None else _training_seconds(problem.designs),
         energy_kwh=None if energy is None else energy.kwh,
@@ -155,14 +153,7 @@ def _judged(run: RewardRun, plan: RewardPlan, designs: Sequence[Design], judge: 
     for index, value in zip(indices, told, strict=True):
         if not run.failed[index]:
             figures[index][at] = value
-    incumbents = {i: short_design(designs[i].architecture) for i in _incumbents(run, plan)}
-    choice = run.choice()
-    return replace(
-        run,
-        figures=tuple(map(tuple, figures)),
-        incumbents=incumbents,
-        chosen=None if choice is None else designs[choice].architecture.to_dict(),
-    )
+    return replace(run, figures=tuple(map(tuple, figures)))
 
 
 def _reported(architectures: Sequence[Architecture], judge: Evaluator) -> list[float | None]:
@@ -172,17 +163,12 @@ def _reported(architectures: Sequence[Architecture], judge: Evaluator) -> list[f
     return [evaluation.val_accuracy for evaluation in judge.evaluate(architectures)]
 
 
-def _incumbents(run: RewardRun, plan: RewardPlan) -> list[int]:
-    """Without a limit and within the yardstick's."""
-    within = run.best_so_far(run.within(plan.cost, plan.limit))
-    return sorted({*run.best_so_far(run.within(None, None)), *within})
-
-
 def _to_judge(run: RewardRun, plan: RewardPlan) -> list[int]:
-    """The designs that were the best so far, and those that no other beats in a cost and in what the run
-    chooses by, or in a cost and in accuracy.
+    """The designs that were the best so far, also within the yardstick's limit, and those that no other beats
+    in a cost and in what the run chooses by, or in a cost and in accuracy.
     """
-    wanted = set(_incumbents(run, plan))
+    wanted = set(run.best_so_far(run.within(None, None)))
+    wanted.update(run.best_so_far(run.within(plan.cost, plan.limit)))
     for cost in COSTS:
         for worth in (run.merits, run.column("accuracy")):
             wanted.update(front_of(run.column(cost), worth).tolist())
