@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.envs.datasets import Dataset
+from rl_designer.errors import usage_errors
 from rl_designer.references import Built, build_reference, references_for
 from rl_designer.retrain import retrain
 from rl_designer.retrain_jobs import Plan, Winner
@@ -32,10 +33,13 @@ def references_within(dataset: Dataset, max_parameters: int | None, names: Seque
     """The references for a data set, as wide as the budget allows; with their own widths where it is None.
 
     Raises:
-        ValueError: for unknown names, and where none fits.
+        WrongUsage: for unknown names.
+        ValueError: where none fits.
     """
     built, left_out = [], []
-    for reference in references_for(dataset.input_shape, names):
+    with usage_errors():
+        references = references_for(dataset.input_shape, names)
+    for reference in references:
         try:
             built.append(build_reference(reference, dataset.input_shape, dataset.num_classes, max_parameters))
         except ValueError as error:
