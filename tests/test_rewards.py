@@ -1,6 +1,8 @@
-"""Rewards: the published ones, their parameters, and a user's own from a file."""
+"""The catalogue of rewards: formulas, and the contract that each one keeps."""
 
-from pathlib import Path
+import inspect
+import math
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -8,13 +10,31 @@ from hypothesis import strategies as st
 
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.names import unknown_name
-from rl_designer.envs.rewards import REWARDS, load_reward
+from rl_designer.envs.rewards import REWARDS, Reward, accuracy, as_reward, load_reward
+from tests.reward_contract import (
+    HISTORIES,
+    check_a_run_gives_what_replay_gives,
+    check_accuracy_never_harms,
+    check_costs_never_help,
+    check_it_is_pure_and_finite,
+)
 from tests.strategies import few_examples
 
-MEASURED = Evaluation(val_accuracy=0.5, val_loss=0.7, parameters=1_000)
+MEASURED = Evaluation(val_accuracy=0.5, val_loss=0.7, parameters=2_000, macs=8_000, latency_seconds=0.004)
 
 
-# -- the published ones ------------------------------------------------------------------------------
+def spelled(name: str) -> str:
+    """A reward with what it would take from a setting."""
+    legal = inspect.signature(REWARDS[name]).parameters
+    given = [f"{p}={value}" for p, value in (("target", 1_000), ("reference", 1_500)) if p in legal]
+    return f"{name}:{','.join(given)}"
+
+
+EVERY = [pytest.param(load_reward(spelled(name)), id=name) for name in REWARDS]
+SEEING_HISTORY = {"rank", "hypervolume"}
+
+
+# -- formulas ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -23,91 +43,210 @@ MEASURED = Evaluation(val_accuracy=0.5, val_loss=0.7, parameters=1_000)
         ("accuracy", 0.5),
         ("accuracy-cubed", 0.125),
         ("negative-loss", -0.7),
-        ("mnasnet", 0.5 * 0.1**-0.07),
-        ("mnasnet:target=500,w=-0.15", 0.5 * 2**-0.15),
-        ("mnasnet:", 0.5 * 0.1**-0.07),
-        ("parameter-penalty", 0.5 - 0.02 * 3),
-        ("parameter-penalty:weight=0.1", 0.5 - 0.1 * 3),
+        # T / target = 2: 2^-0.07 = 0.952638, 2^-0.15 = 0.901250, 2^-0.1 = 0.933033
+        ("mnasnet:target=1000", 0.476319),
+        ("mnasnet:target=4000", 0.524858),
+        ("mnasnet:target=1000,w=-1", 0.25),
+        ("mnasnet-hard:target=1000", 0.25),
+        ("mnasnet-hard:target=4000", 0.5),
+        ("mobilenetv3:target=1000", 0.450625),
+        ("tunas-absolute:target=1000", 0.4),
+        ("tunas-absolute:target=4000", 0.45),
+        ("tunas-absolute:target=2000,beta=-9", 0.5),
+        ("tunas-hard:target=1000", 0.4665165),
+        ("tunas-hard:target=4000", 0.5),
+        ("proxylessnas:target=1000", 0.4665165),
+        ("proxylessnas:target=4000", 0.5358867),
+        ("monas:target=1999", 0.0),
+        ("monas:target=2000", 0.5),
+        # T is what `cost` says
+        ("mnasnet:cost=parameters,target=1000,w=-1", 0.25),
+        ("mnasnet:cost=macs,target=1000,w=-1", 0.0625),
+        ("mnasnet:cost=latency,target=0.001,w=-1", 0.125),
+        ("tunas-absolute:cost=latency,target=0.002", 0.4),
+        ("monas:cost=latency,target=0.004", 0.5),
+        # ln 4 = 1.386294, ln 8000 = 8.987197
+        ("blockqnn", 39.626509),
+        ("blockqnn:rho=2,mu=0", 47.227411),
+        ("parameter-penalty", 0.5 - 0.02 * 3.30103),
+        ("parameter-penalty:weight=0.1", 0.169897),
+        # alone: nothing to be better than; all of the area to the reference
+        ("rank", 0.5),
+        ("hypervolume:reference=20000", 0.5),
+        ("hypervolume:reference=2000", 0.0),
+        ("hypervolume:reference=10000,scale=linear", 4_000.0),
+        ("hypervolume:cost=latency,reference=0.4", 1.0),
     ],
 )
 def test_a_reward_is_what_its_source_says(text: str, expected: float) -> None:
-    assert load_reward(text)(MEASURED) == pytest.approx(expected)
+    assert load_reward(text)(MEASURED) == pytest.approx(expected, abs=5e-7)
 
 
 @pytest.mark.parametrize("name", REWARDS)
-def test_every_reward_says_in_one_line_what_it_is(name: str) -> None:
-    assert len((REWARDS[name].__doc__ or "").splitlines()) == 1
+def test_every_reward_says_what_it_is_in_its_first_line_and_its_source_below(name: str) -> None:
+    first, *rest = (inspect.getdoc(REWARDS[name]) or "").splitlines()
+    assert first.endswith(".") and len(first) <= 110
+    if name != "accuracy":
+        assert rest[0] == "" and ("20" in "".join(rest) or "No published source" in "".join(rest))
+
+
+def test_every_parameter_of_every_reward_is_set_by_name_alone() -> None:
+    for name, function in REWARDS.items():
+        positional = [
+            p for p in inspect.signature(function).parameters.values() if p.kind is not p.KEYWORD_ONLY
+        ]
+        expected = ["evaluation", "history"] if name in SEEING_HISTORY else ["evaluation"]
+        assert [p.name for p in positional] == expected
+
+
+@pytest.mark.parametrize("name", REWARDS)
+def test_the_signature_says_whether_a_reward_sees_the_history(name: str) -> None:
+    reward = load_reward(spelled(name))
+    assert reward.sees_history == (name in SEEING_HISTORY)
+    assert reward.best_by == ("val_accuracy" if name in SEEING_HISTORY else "reward")
+
+
+# -- the contract ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reward", EVERY)
+def test_it_is_pure_and_finite(reward: Reward) -> None:
+    check_it_is_pure_and_finite(reward)
+
+
+@pytest.mark.parametrize("reward", EVERY)
+def test_of_two_designs_that_cost_the_same_the_better_one_is_never_paid_less(reward: Reward) -> None:
+    check_accuracy_never_harms(reward)
+
+
+@pytest.mark.parametrize("reward", [e for e in EVERY if e.id not in ("tunas-absolute", "blockqnn")])
+def test_of_two_designs_that_are_as_good_the_dearer_one_is_never_paid_more(reward: Reward) -> None:
+    check_costs_never_help(reward)
+
+
+def test_tunas_absolute_alone_punishes_what_is_cheaper_than_the_target() -> None:
+    reward = load_reward("tunas-absolute:target=1000")
+    values = [reward(Evaluation(0.5, parameters=n)) for n in (500, 1_000, 1_500)]
+    assert values == pytest.approx([0.45, 0.5, 0.45])
+    with pytest.raises(AssertionError, match="a dearer design is paid more"):
+        check_costs_never_help(reward)
+
+
+def test_blockqnn_alone_pays_for_more_parameters_of_as_many_multiply_adds() -> None:
+    reward = load_reward("blockqnn")
+    assert reward(Evaluation(0.5, parameters=200, macs=900)) > reward(
+        Evaluation(0.5, parameters=100, macs=900)
+    )
+    assert reward(Evaluation(0.5, parameters=200, macs=901)) < reward(
+        Evaluation(0.5, parameters=200, macs=900)
+    )
+
+
+@pytest.mark.parametrize("cost", ["parameters", "macs", "latency"])
+@pytest.mark.parametrize(
+    "name", ["mnasnet", "mnasnet-hard", "mobilenetv3", "tunas-hard", "proxylessnas", "monas"]
+)
+def test_the_contract_holds_for_every_cost(name: str, cost: str) -> None:
+    reward = load_reward(f"{name}:cost={cost},target={0.01 if cost == 'latency' else 10_000}")
+    check_it_is_pure_and_finite(reward)
+    check_accuracy_never_harms(reward)
+    check_costs_never_help(reward)
+
+
+evaluations = st.builds(
+    Evaluation,
+    val_accuracy=st.floats(0, 1),
+    val_loss=st.floats(0, 100),
+    parameters=st.integers(0, 10**12),
+    macs=st.integers(0, 10**12),
+    latency_seconds=st.floats(0, 1_000),
+)
 
 
 @few_examples
-@given(st.floats(0, 1), st.integers(0, 10**9), st.floats(0, 100))
-@pytest.mark.parametrize("name", REWARDS)
-def test_every_reward_is_a_finite_number_whatever_was_measured(
-    name: str, val_accuracy: float, parameters: int, val_loss: float
+@given(st.lists(evaluations, max_size=8))
+@pytest.mark.parametrize("reward", EVERY)
+def test_paid_along_a_run_or_on_replay_it_is_the_same_finite_number(
+    reward: Reward, run: Sequence[Evaluation]
 ) -> None:
-    evaluation = Evaluation(val_accuracy=val_accuracy, val_loss=val_loss, parameters=parameters)
-    assert abs(REWARDS[name](evaluation)) <= 1_000
+    check_a_run_gives_what_replay_gives(reward, run)
 
 
-@pytest.mark.parametrize("name", REWARDS)
-def test_a_better_network_is_paid_more_whatever_the_reward(name: str) -> None:
-    better = Evaluation(val_accuracy=0.6, val_loss=0.6, parameters=1_000)
-    assert REWARDS[name](better) > REWARDS[name](MEASURED)
+class _Counting:
+    """Pays a little more each time."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, evaluation: Evaluation) -> float:
+        self.calls += 1
+        return accuracy(evaluation) + self.calls
 
 
-@pytest.mark.parametrize("name", ["mnasnet", "parameter-penalty"])
-def test_a_smaller_network_is_paid_more_by_a_reward_with_a_cost(name: str) -> None:
-    smaller = Evaluation(val_accuracy=0.5, parameters=100)
-    assert REWARDS[name](smaller) > REWARDS[name](MEASURED)
+_seen: list[Evaluation] = []
+
+
+def _remembers(evaluation: Evaluation, history: Sequence[Evaluation]) -> float:
+    _seen.append(evaluation)
+    return len(_seen)
 
 
 @pytest.mark.parametrize(
-    ("name", "lacking"),
+    ("check", "broken", "told"),
+    [
+        (check_it_is_pure_and_finite, _Counting(), "asked again it pays something else"),
+        (check_it_is_pure_and_finite, lambda e: 1 / (e.val_accuracy - 0.5), "ZeroDivisionError"),
+        (check_it_is_pure_and_finite, lambda e: math.log(e.parameters), "ValueError"),
+        (check_it_is_pure_and_finite, lambda e: 10.0**e.macs, "OverflowError"),
+        (check_it_is_pure_and_finite, lambda e, history: history[0].val_accuracy, "IndexError"),
+        (check_it_is_pure_and_finite, lambda e: math.nan, "must give a finite number, got nan"),
+        (check_accuracy_never_harms, lambda e: -e.val_accuracy, "a better design is paid less"),
+        (check_accuracy_never_harms, lambda e: e.val_accuracy > 0.2 and -1.0, "a better design is paid less"),
+        (check_accuracy_never_harms, lambda e: 1.0, "it doesn't care for accuracy"),
+        (check_costs_never_help, lambda e: e.parameters, "a dearer design is paid more"),
+        (check_costs_never_help, lambda e: e.latency_seconds > 1, "a dearer design is paid more"),
+        (check_costs_never_help, lambda e, history: len(history) * e.macs, "a dearer design is paid more"),
+    ],
+)
+def test_the_contract_finds_broken_rewards(
+    check: Callable[[Reward], None], broken: Callable[..., float], told: str
+) -> None:
+    with pytest.raises((AssertionError, ValueError), match=told):
+        check(as_reward(broken))
+
+
+def test_the_contract_finds_a_reward_that_remembers_what_it_was_asked() -> None:
+    with pytest.raises(AssertionError):
+        check_a_run_gives_what_replay_gives(as_reward(_remembers), HISTORIES[2])
+
+
+# -- what isn't measured -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "lacking"),
     [
         ("accuracy", "val_accuracy"),
         ("accuracy-cubed", "val_accuracy"),
         ("negative-loss", "val_loss"),
-        ("mnasnet", "parameters"),
+        ("mnasnet:target=1", "parameters"),
+        ("mnasnet:target=1,cost=macs", "macs"),
+        ("tunas-absolute:target=1,cost=latency", "latency_seconds"),
+        ("blockqnn", "macs"),
         ("parameter-penalty", "parameters"),
+        ("rank", "val_accuracy"),
+        ("hypervolume:reference=1,cost=macs", "macs"),
     ],
 )
-def test_what_the_evaluator_does_not_measure_is_said(name: str, lacking: str) -> None:
-    known = {"val_accuracy": 0.5, "val_loss": 0.7, "parameters": 1_000, lacking: None}
+def test_what_the_evaluator_does_not_measure_is_said(text: str, lacking: str) -> None:
+    known = {"val_accuracy": 0.5, "val_loss": 0.7, "parameters": 1, "macs": 1, "latency_seconds": 1.0}
+    evaluation = Evaluation(**{**known, lacking: None})  # type: ignore[arg-type]
+    name = text.partition(":")[0]
     with pytest.raises(
-        ValueError, match=f"the reward needs `{lacking}`, which this evaluator doesn't measure"
+        ValueError,
+        match=f"^the reward '{name}' failed: it needs `{lacking}`, which this evaluator doesn't measure$",
     ):
-        REWARDS[name](Evaluation(**known))  # type: ignore[arg-type]
-
-
-# -- names and parameters ----------------------------------------------------------------------------
-
-
-def test_a_reward_keeps_the_name_that_it_was_asked_for_by() -> None:
-    assert load_reward("mnasnet:target=500").__name__ == "mnasnet:target=500"  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("acuracy", r"unknown reward 'acuracy'. Did you mean 'accuracy'\? .* Your own: file.py:function."),
-        ("", "unknown reward ''"),
-        ("mnasnet:tarket=3", r"unknown parameter of reward 'mnasnet' 'tarket'. Did you mean 'target'\?"),
-        ("mnasnet:evaluation=3", "Legal: target, w."),
-        ("accuracy:x=3", r"unknown parameter of reward 'accuracy' 'x'. Legal: \(none\)."),
-        ("mnasnet:target=big", "parameter 'target' of reward 'mnasnet' must be a number, got 'big'"),
-        ("mnasnet:target", "parameter 'target' of reward 'mnasnet' must be a number, got ''"),
-    ],
-)
-def test_a_mistyped_reward_is_refused_in_one_line(text: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason) as caught:
-        load_reward(text)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("target", ["0", "-3", "nan"])
-def test_a_target_that_no_network_can_have_is_refused(target: str) -> None:
-    with pytest.raises(ValueError, match=f"the target must be above 0 parameters, got {target}"):
-        load_reward(f"mnasnet:target={target}")(MEASURED)
+        load_reward(text)(evaluation)
 
 
 def test_an_unknown_name_is_told_with_the_nearest_and_all_the_legal_ones() -> None:
@@ -115,84 +254,3 @@ def test_an_unknown_name_is_told_with_the_nearest_and_all_the_legal_ones() -> No
         "unknown agent 'pppo'. Did you mean 'ppo'? Legal: ppo, random."
     )
     assert unknown_name("agent", "xyz", []) == "unknown agent 'xyz'. Legal: (none)."
-
-
-# -- a user's own ------------------------------------------------------------------------------------
-
-
-def written(folder: Path, text: str) -> Path:
-    path = folder / "own.py"
-    path.write_text(text)
-    return path
-
-
-def test_a_users_function_is_the_reward(tmp_path: Path) -> None:
-    path = written(tmp_path, "def doubled(evaluation):\n    return 2 * evaluation.val_accuracy\n")
-    reward = load_reward(f"{path}:doubled")
-    assert reward(MEASURED) == 1.0
-    assert reward.__name__ == "doubled"  # type: ignore[attr-defined]
-
-
-def test_a_users_file_may_be_any_module(tmp_path: Path) -> None:
-    path = written(
-        tmp_path,
-        "from __future__ import annotations\n"
-        "from dataclasses import dataclass\n"
-        "from rl_designer.envs.evaluators.base import Evaluation\n"
-        "@dataclass\n"
-        "class Weighted:\n"
-        "    weight: float\n"
-        "    def __call__(self, evaluation: Evaluation) -> float:\n"
-        "        return self.weight * evaluation.val_accuracy\n"
-        "own = Weighted(3.0)\n",
-    )
-    assert load_reward(f"{path}:own")(MEASURED) == 1.5
-
-
-def test_two_files_of_one_name_are_two_rewards(tmp_path: Path) -> None:
-    rewards = []
-    for value in (1, 2):
-        folder = tmp_path / str(value)
-        folder.mkdir()
-        rewards.append(
-            load_reward(f"{written(folder, f'value = {value}{chr(10)}def f(e): return value{chr(10)}')}:f")
-        )
-    assert [reward(MEASURED) for reward in rewards] == [1, 2]
-
-
-@pytest.mark.parametrize(
-    ("text", "function", "reason"),
-    [
-        ("def mine(e): return 1", "", r"name the function in the reward file: .*own.py:function"),
-        (
-            "def mine(e): return 1",
-            "mein",
-            r"unknown reward function in .* 'mein'. Did you mean 'mine'\? Legal: mine.",
-        ),
-        ("mine = 3", "mine", r"unknown reward function in .* 'mine'. Legal: \(none\)."),
-        ("def (", "mine", r"the reward file .* failed: SyntaxError: invalid syntax"),
-        ("1 / 0", "mine", "the reward file .* failed: ZeroDivisionError: division by zero"),
-        ("import no_such_module", "mine", "failed: ModuleNotFoundError: No module named 'no_such_module'"),
-        ("raise ValueError('two\\nlines')", "mine", "failed: ValueError: two lines"),
-        ("raise SystemExit(3)", "mine", "failed: SystemExit: 3"),
-        ("\0", "mine", "the reward file .* failed: "),
-    ],
-)
-def test_a_users_file_that_does_not_work_is_refused_in_one_line(
-    tmp_path: Path, text: str, function: str, reason: str
-) -> None:
-    with pytest.raises(ValueError, match=reason) as caught:
-        load_reward(f"{written(tmp_path, text)}:{function}")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_users_file_without_a_function_named_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="name the function in the reward file"):
-        load_reward(str(written(tmp_path, "def mine(e): return 1")))
-
-
-def test_a_users_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"no such reward file: {tmp_path / 'none.py'}"):
-        load_reward(f"{tmp_path / 'none.py'}:mine")
-    with pytest.raises(ValueError, match="no such reward file"):
-        load_reward("mine.py:mine")

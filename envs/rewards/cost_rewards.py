@@ -89,8 +89,9 @@ def blockqnn(evaluation: Evaluation, *, rho: float = 1.0, mu: float = 1.0) -> fl
 
     Zhong et al. 2018, "Practical block-wise neural network architecture generation", section 4.3:
     ACC − μ log(FLOPs) − ρ log(Density), accuracy in percent. Their density is that of the block's graph,
-    edges a node, which an evaluation doesn't have; here it is multiply-adds a parameter. Their weights are
-    tuned to their blocks; here both are 1.
+    edges a node, which an evaluation doesn't have; here it is multiply-adds a parameter, so that of two
+    networks of as many multiply-adds the one with more parameters is paid more. Their weights are tuned to
+    their blocks; here both are 1.
     """
     macs, parameters = cost_of(evaluation, "macs"), cost_of(evaluation, "parameters")
     return 100 * accuracy_of(evaluation) - rho * math.log(macs / parameters) - mu * math.log(macs)

@@ -104,8 +104,9 @@ class LayerSpace(SearchSpace):
         return np.column_stack([depth, costs]).astype(np.float32)
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
-        states = self.final_states(actions).astype(np.float64)
-        return {"parameters": states[:, _PARAMETERS], "macs": states[:, _MACS]}
+        states = self.final_states(actions)
+        counts = states[:, [_PARAMETERS, _MACS]] + self._classifier[states[:, _SHAPE]]
+        return {"parameters": counts[:, 0].astype(np.float64), "macs": counts[:, 1].astype(np.float64)}
 
     def layer(self, step: int, action: int) -> Layer | None:
         return self._layers[action]
@@ -138,6 +139,8 @@ class LayerSpace(SearchSpace):
         """All [shapes, actions]: the shape after an action, its costs, and what a prefix may have cost so far
         so that the action is legal; -1 where the action doesn't fit the shape."""
         self._next_shape, self._parameters, self._macs = tables.after, tables.parameters, tables.macs
+        finished = (tables.parameters_when_finished, tables.macs_when_finished)
+        self._classifier = np.stack([cost[:, -1] for cost in finished], axis=1)  # `stop` itself costs nothing
         most = []
         for name, limit, cost in (
             ("max_parameters", self.max_parameters, tables.parameters_when_finished),
