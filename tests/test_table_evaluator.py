@@ -54,6 +54,15 @@ def test_multiply_adds_may_be_called_flops_and_costs_may_be_missing() -> None:
     assert answer(with_metric("macs", np.nan), [0, 0, 0]).macs is None
 
 
+@pytest.mark.parametrize("facts", [COUNT, {"unit": "seconds", "maximize": False}, {}])
+def test_a_measured_latency_is_seconds_whatever_the_tables_facts_say_of_it(facts: dict[str, Any]) -> None:
+    table = with_metric("latency_seconds", 0.25)
+    table = replace(table, metric_facts={**table.metric_facts, "latency_seconds": facts})
+    assert answer(table, [0, 0, 0]).latency_seconds == 0.25
+    assert answer(TABLE, [0, 0, 0]).latency_seconds is None
+    assert answer(with_metric("latency_seconds", np.nan), [0, 0, 0]).latency_seconds is None
+
+
 def test_the_evaluations_of_all_networks_come_once_each() -> None:
     evaluator = TableEvaluator(TableSpace(synthetic_table((3, 3, 2), duplicates=True, missing=0.2)))
     values = [e.val_accuracy for e in evaluator.evaluations()]
@@ -78,6 +87,7 @@ def test_the_digest_changes_with_all_that_an_evaluation_depends_on_and_with_noth
     same = [TABLE, synthetic_table((3, 4, 2), missing=0.2), raised("report"), replace(TABLE, title="x")]
     others = [
         raised("search"), raised("parameters"), with_metric("macs", 7), replace(TABLE, name="other"),
+        with_metric("latency_seconds", 7),
         synthetic_table((4, 3, 2), missing=0.2),
     ]  # fmt: skip
     assert len({digest(table) for table in same}) == 1
