@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from rl_designer.commands.benchmark import benchmark
+from rl_designer.commands.benchmark_rewards import rewards
 from rl_designer.commands.listing import listing
 from rl_designer.commands.references import references
 from rl_designer.commands.report import report
@@ -47,6 +48,7 @@ def cli() -> None:
 for _command in (train, resume, sample, retrain, report, benchmark, table, listing):
     cli.add_command(_command)
 benchmark.add_command(references)
+benchmark.add_command(rewards)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,6 +17,7 @@ from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import Reward, RewardFunction
 from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.reward_benchmark.conclusions import conclusions
 from rl_designer.reward_benchmark.default_yardstick import default_yardstick
 from rl_designer.reward_benchmark.energy import check_energy
 from rl_designer.reward_benchmark.landscape import Landscape
@@ -218,7 +219,7 @@ def _source_digest(function: RewardFunction) -> str | None:
 def _data(benchmark: RewardBenchmark, summary: RewardSummary, why: str) -> dict[str, Any]:
     config, setting = benchmark.config, setting_of(benchmark.config)
     yardstick = summary.yardstick
-    return {
+    data = {
         "task": task_name(config, setting),
         "agent": config.agent,
         "evaluations": config.evaluations,
@@ -231,3 +232,4 @@ def _data(benchmark: RewardBenchmark, summary: RewardSummary, why: str) -> dict[
         "rewards": summary.to_dict(),
         "best": summary.best,
     }
+    return data | {"conclusions": conclusions(data)}

@@ -84,11 +84,23 @@ def check_hacking(runs: Sequence[RewardRun], cost: Cost | None, limit: float | N
         turning = chance_of_rise(late_reward) <= SIGNIFICANCE and fall <= FALL_SIGNIFICANCE
         hacked = flat or turning
         sentence = _sentence(flat, turning, float(told.mean()), float(late.mean()))
-    means = [float(gain.mean()) if len(gain) else None for gain in (reward, told, late)]
     falls = sorted(
         (found for run in runs for found in _falls(run, cost, limit)), key=lambda found: found.fall
     )
-    return HackingCheck(hacked, sentence, *means, rise, fall, falls[:_MOST_FALLS])
+    return HackingCheck(
+        hacked,
+        sentence,
+        reward_gain=_mean(reward),
+        yardstick_gain=_mean(told),
+        late_yardstick_gain=_mean(late),
+        chance_of_yardstick_rise=rise,
+        chance_of_late_fall=fall,
+        falls=falls[:_MOST_FALLS],
+    )
+
+
+def _mean(gains: Values) -> float | None:
+    return float(gains.mean()) if len(gains) else None
 
 
 def _sentence(flat: bool, turning: bool, gain: float, late_gain: float) -> str:

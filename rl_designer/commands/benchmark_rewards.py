@@ -1,0 +1,93 @@
+"""`benchmark rewards`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rl_designer.commands.benchmark_setting import (
+    benchmark_config,
+    check_plots_wanted,
+    run_options,
+    setting_options,
+)
+from rl_designer.commands.common import COUNT, note, output_options, print_json
+
+DEFAULT_SEEDS = 20
+DEFAULT_EVALUATIONS = 100
+
+
+@click.command("rewards")
+@click.option(
+    "--reward",
+    "rewards",
+    metavar="NAME|FILE.py:FUNCTION",
+    multiple=True,
+    required=True,
+    help="A reward of `list rewards` or your own, with parameters where wanted. Give it once for each; the "
+    "others are compared with the first.",
+)
+@click.option(
+    "--yardstick",
+    metavar="NAME",
+    help="What the rewards are judged by: reported, reported-within-limit:cost=parameters,limit=20k, "
+    "hypervolume:cost=macs or front-regret:cost=latency.  [default: by the rewards]",
+)
+@setting_options
+@click.option(
+    "--seeds", type=COUNT, default=DEFAULT_SEEDS, show_default=True, help="Runs of each reward, paired."
+)
+@click.option(
+    "--evaluations",
+    type=COUNT,
+    default=DEFAULT_EVALUATIONS,
+    show_default=True,
+    help="Distinct designs that a run evaluates.",
+)
+@click.option("--agent", metavar="NAME", help="What searches.  [default: ppo]")
+@click.option("--energy", is_flag=True, help="Estimate the energy of each run (needs the extra `energy`).")
+@run_options
+@click.option("--plots", is_flag=True, help="Write rewards.html too (needs the extra `plots`, and --output).")
+@output_options
+def rewards(
+    rewards: tuple[str, ...],
+    yardstick: str | None,
+    seeds: int,
+    energy: bool,
+    workers: int | None,
+    output: Path | None,
+    plots: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Search with every reward and every seed, and judge the rewards by what none of them has seen.
+
+    On an architecture table, or on real training. Each verdict is against the first reward, paired by seed; a
+    reward that rises while the reported metric doesn't is flagged.
+    """
+    from rl_designer.benchmark_log import BenchmarkLog
+    from rl_designer.benchmark_output import BenchmarkProgress
+    from rl_designer.report import terminal
+    from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
+    from rl_designer.reward_benchmark.output import rewards_table, run_line, write_files
+    from rl_designer.reward_benchmark.plots import write_page
+
+    if plots:
+        check_plots_wanted(output)
+    benchmark = RewardBenchmark(benchmark_config(options, output), rewards, seeds, yardstick, energy)
+    log = None if output is None else BenchmarkLog(output / RUNS)
+    with BenchmarkProgress(terminal(stderr=True), quiet, line=run_line) as progress:
+        result = run_reward_benchmark(
+            benchmark, log=log, workers=workers, heard=progress, told=lambda line: note(line, quiet)
+        )
+    if output is not None:
+        files = write_files(result, output)
+        if plots:
+            files.append(output / "rewards.html")
+            write_page(result.data, result.summary, files[-1])
+        note(f"written: {', '.join(map(str, files))}", quiet)
+    if as_json:
+        print_json(result.data)
+    else:
+        terminal().print(rewards_table(result.data))
