@@ -32,7 +32,7 @@ class Bananas(Agent):
         *,
         seed: int = 0,
         warm: int = 8,
-        batch: int = 8,
+        batch: int = 4,
         parents: int = 10,
         candidates: int = 100,
         bound: float = 2.0,

@@ -28,7 +28,7 @@ class PPO(PolicyAgent):
         warm: designs drawn at random at first.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
-        updates: PPO updates a round, each of 128 designs, from fresh weights.
+        updates: PPO updates a round, each of 128 designs, from fresh weights; 0 leaves the policy untrained.
         candidates: designs sampled from the policy, of which the best are evaluated.
         final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
             of random designs; lower for more variety.
@@ -41,7 +41,7 @@ class PPO(PolicyAgent):
         *,
         seed: int = 0,
         warm: int = 8,
-        batch: int = 8,
+        batch: int = 4,
         bound: float = 2.0,
         updates: int = 10,
         entropy: float = 0.2,
@@ -51,9 +51,9 @@ class PPO(PolicyAgent):
         final_quantile: float = 0.999,
     ) -> None:
         super().__init__(seed=seed)
-        at_least_one(
-            warm=warm, batch=batch, updates=updates, candidates=candidates, final_updates=final_updates
-        )
+        at_least_one(warm=warm, batch=batch, candidates=candidates, final_updates=final_updates)
+        if updates < 0:
+            raise ValueError(f"'updates' must be 0 or more, got {updates}")
         if not 0 <= final_quantile <= 1:
             raise ValueError(f"'final_quantile' must be from 0 to 1, got {final_quantile}")
         self.warm = warm
@@ -170,7 +170,7 @@ def promising(
 ) -> list[int]:
     """The batch with the highest upper bounds, each chosen as if those before it had come out as expected.
 
-    That shrinks the deviations of designs like them, so that a batch isn't eight times the same idea
+    That shrinks the deviations of designs like them, so that a batch isn't the same idea four times
     (GP-BUCB, Desautels et al. 2014, section 4).
     """
     covariance = covariance.copy()

@@ -17,6 +17,8 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
 
 from rl_designer.config import make_config
 from rl_designer.search import SearchResult, run_search
@@ -24,6 +26,7 @@ from rl_designer.search import SearchResult, run_search
 ROOT = Path(__file__).resolve().parents[1]
 AGENTS = ("ppo", "ppo-model-free", "regularized-evolution", "random")
 RESAMPLES = 10_000
+MANY = 256  # random designs whose expected best the other agents are measured by
 
 
 @click.command()
@@ -50,7 +53,7 @@ def main(agents: tuple[str, ...], seeds: int, output: Path, **settings: Any) -> 
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
         "commit": commit,
     }
-    result = facts | {"agents": _compared(runs)}
+    result = facts | {"agents": _compared(runs)} | _against_many(runs)
     Path("results.json").write_text(json.dumps(result, indent=2) + "\n")
     print(json.dumps(result, indent=2))
 
@@ -78,7 +81,7 @@ def _figures(result: SearchResult) -> dict[str, Any]:
     rewards = [design.reward for design in result.designs]
     return {
         "best": max(rewards),
-        "best_so_far": np.maximum.accumulate(rewards).tolist(),
+        "rewards": rewards,
         "last_quarter": float(np.mean(rewards[-len(rewards) // 4 :])),
     }
 
@@ -103,6 +106,36 @@ def _compared(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             "per_seed": values.tolist(),
         }
     return figures
+
+
+def _against_many(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """The expected best of 256 random designs, and the evaluations that each run needed to reach it: None
+    where it didn't. Known as soon as the random runs together hold as many designs.
+    """
+    pool = np.sort([reward for run in runs.get("random", []) for reward in run["rewards"]])
+    if len(pool) < MANY:
+        return {}
+    expected = float(pool @ _chance_of_best(len(pool)))
+    needed = {
+        agent: [_first_at_least(run["rewards"], expected) for run in of_agent]
+        for agent, of_agent in runs.items()
+    }
+    return {"best_of_256_random": {"expected": expected, "designs": len(pool), "evaluations_needed": needed}}
+
+
+def _chance_of_best(designs: int) -> NDArray[np.float64]:
+    """That the design of each rank, ascending, is the best of 256 drawn without replacement."""
+    below = np.arange(designs)
+    return np.exp(_log_choices(below, MANY - 1) - _log_choices(np.array(designs), MANY))
+
+
+def _log_choices(of: NDArray[np.int64], taken: int) -> NDArray[np.float64]:
+    possible = gammaln(of + 1) - gammaln(taken + 1) - gammaln(np.maximum(of - taken, 0) + 1)
+    return np.where(of >= taken, possible, -np.inf)
+
+
+def _first_at_least(rewards: list[float], least: float) -> int | None:
+    return next((index + 1 for index, reward in enumerate(rewards) if reward >= least), None)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,96 @@
+"""The controller's own seconds a round as a search grows: what 5,000 evaluations cost besides the trainings.
+
+    python benchmarks/round_seconds.py
+
+`ppo` with its defaults searches `convnet1d`, the layer-by-layer space, with a made-up accuracy that costs
+nothing, so that all the time is the controller's own. A round fits the reward model, trains a policy and
+proposes a batch.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+
+from rl_designer.agents.ppo import PPO
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.problem import Budget, Design, Problem
+from rl_designer.envs.rewards import accuracy
+from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.seeding import stream
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES = (100, 200, 300, 500, 1_000, 2_000, 5_000)
+AROUND = 20  # rounds before each size whose median is told
+
+
+class MadeUpAccuracy:
+    """Deeper and wider is better, with less and less to gain, and a noise of 0.02 as trainings have."""
+
+    digest = "made-up accuracy"
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        return [Evaluation(val_accuracy=self._accuracy(a), parameters=1) for a in architectures]
+
+    def _accuracy(self, architecture: Architecture) -> float:
+        widths = [float(dict(layer.options).get("width", 0)) for layer in architecture.layers]
+        noise = stream(0, architecture.digest).normal(0, 0.02)
+        return float(np.clip(1 - np.exp(-sum(np.sqrt(widths)) / 10) + noise, 0, 1))
+
+
+class TimedProblem(Problem):
+    """Notes when an agent comes, and when it goes."""
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
+        came, known = time.perf_counter(), len(self.designs)
+        if known:
+            self.rounds.append((known, came - self.left))
+        try:
+            return super().evaluate(architectures)
+        finally:
+            self.left = time.perf_counter()
+
+    left = 0.0
+    rounds: list[tuple[int, float]]
+
+
+@click.command()
+@click.option("--evaluations", default=max(SIZES), show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(evaluations: int, seed: int) -> None:
+    """Prints median, fewest and most seconds of the 20 rounds before each size, as JSON."""
+    problem = TimedProblem(
+        make_space("convnet1d", (1, 40), 10), MadeUpAccuracy(), accuracy, Budget(evaluations)
+    )
+    problem.rounds = []
+    started = time.perf_counter()
+    PPO(seed=seed).search(problem)
+    figures = {}
+    for size in [size for size in SIZES if size <= evaluations]:
+        seconds = [took for known, took in problem.rounds if known <= size][-AROUND:]
+        figures[size] = {
+            "seconds_a_round": round(float(np.median(seconds)), 3),
+            "fewest": round(min(seconds), 3),
+            "most": round(max(seconds), 3),
+            "seconds_so_far": round(sum(took for known, took in problem.rounds if known <= size), 1),
+        }
+    commit = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    facts = {
+        "commit": subprocess.run(commit, capture_output=True, text=True, check=False).stdout.strip(),
+        "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "seed": seed,
+        "seconds": round(time.perf_counter() - started, 1),
+        "designs_a_round": PPO().batch,
+    }
+    print(json.dumps(facts | {"rounds": figures}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
