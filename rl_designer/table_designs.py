@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,12 +148,12 @@ class Walks:
         for step in range(len(edges) - 1, -1, -1):
             sources, _, targets = edges[step]
             finished = ~space.masks(levels[step]).any(axis=1)
-            below, here = counts[0], [int(end) for end in finished]
+            below, here = counts[0], finished.astype(int).tolist()
             for source, target in zip(sources.tolist(), targets.tolist(), strict=True):
                 here[source] += below[target]
             counts.insert(0, here)
         self.total = counts[0][0]
-        self._steps = [_Step.of(*edge, counts[i + 1]) for i, edge in enumerate(edges)]
+        self._steps = [_Step.of(edge, counts[i + 1]) for i, edge in enumerate(edges)]
 
     def draw(self, n: int, generator: np.random.Generator) -> Actions:
         """`n` designs, each with the same chance, int64 [n, max_steps]; one may come twice."""
@@ -167,6 +168,14 @@ class Walks:
         return actions
 
 
+class _Edges(NamedTuple):
+    """All int64 [edges]: from which state of a level, by which action, to which state of the next."""
+
+    sources: NDArray[np.int64]
+    actions: NDArray[np.int64]
+    targets: NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class _Step:
     """The edges between two levels of states, by source. `ends` [sources + 1] says which are whose;
@@ -179,13 +188,9 @@ class _Step:
     cumulated: NDArray[np.float64]
 
     @classmethod
-    def of(
-        cls,
-        sources: NDArray[np.int64],
-        actions: NDArray[np.int64],
-        targets: NDArray[np.int64],
-        below: list[int],
-    ) -> "_Step":
+    def of(cls, edges: _Edges, below: list[int]) -> "_Step":
+        """`below`: how many designs each state of the next level can become."""
+        sources, actions, targets = edges
         last = int(sources.max()) if len(sources) else -1
         ends = np.searchsorted(sources, np.arange(last + 2))
         cumulated = np.zeros(len(sources))
@@ -207,14 +212,15 @@ class _Step:
         return np.clip(edges, self.ends[states], self.ends[states + 1] - 1)
 
 
-def _levels(space: LayerSpace) -> tuple[list[States], list[tuple[NDArray[np.int64], ...]]]:
+def _levels(space: LayerSpace) -> tuple[list[States], list[_Edges]]:
     """The states after 0, 1, … actions, each once, and the edges (source, action, target) between them."""
-    levels, edges = [space.start(1)], []
+    levels: list[States] = [space.start(1)]
+    edges: list[_Edges] = []
     while (masks := space.masks(levels[-1])).any():
         sources, actions = np.nonzero(masks)
         after = space.advance(levels[-1][sources], actions)
         after[:, _FIRST_COST:] = 0
         states, targets = np.unique(after, axis=0, return_inverse=True)
         levels.append(states)
-        edges.append((sources, actions, targets.reshape(-1)))
+        edges.append(_Edges(sources, actions, targets.reshape(-1)))
     return levels, edges

@@ -177,7 +177,7 @@ def csv_table(data: bytes, mapping: Mapped, where: str) -> ArchitectureTable:
     decisions, designs = _designs(columns, mapping.architectures)
     _check_once(columns, designs)
     canonical = mapping.architectures.canonical
-    same = {} if canonical is None else {"canonical": _groups(columns.texts(canonical))}
+    network = np.arange(len(rows)) if canonical is None else _groups(columns.texts(canonical))
     tasks = {name: Task(task.search, task.report or task.search) for name, task in mapping.tasks.items()}
     return ArchitectureTable(
         name=mapping.name,
@@ -191,7 +191,7 @@ def csv_table(data: bytes, mapping: Mapped, where: str) -> ArchitectureTable:
         },
         metric_facts={name: metric.facts() for name, metric in mapping.metrics.items()},
         tasks=tasks,
-        **same,
+        canonical=network.astype(np.int32),
     )
 
 
@@ -244,7 +244,7 @@ def _designs(
     columns: _Columns, where: Architectures
 ) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], NDArray[np.uint8]]:
     if where.column is None:
-        taken = [columns.texts(name) for name in where.columns]
+        taken = [tuple(columns.texts(name)) for name in where.columns]
     else:
         taken = _matched(columns, where.column, where.pattern or "")
     decisions, designs = [], np.zeros((len(columns.rows), len(taken)), dtype=np.uint8)
@@ -277,10 +277,10 @@ def _matched(columns: _Columns, column: str, pattern: str) -> list[tuple[str, ..
     return list(zip(*found, strict=True))
 
 
-def _groups(texts: Sequence[str]) -> NDArray[np.int32]:
+def _groups(texts: Sequence[str]) -> NDArray[np.int64]:
     """The number of the first row with the same text."""
     first: dict[str, int] = {}
-    return np.array([first.setdefault(text, row) for row, text in enumerate(texts)], dtype=np.int32)
+    return np.array([first.setdefault(text, row) for row, text in enumerate(texts)], dtype=np.int64)
 
 
 def _check_once(columns: _Columns, designs: NDArray[np.uint8]) -> None:

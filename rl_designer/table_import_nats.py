@@ -7,6 +7,7 @@ that the file is trusted.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def _open(path: Path) -> Any:
     if not path.exists():
         raise ValueError(f"no such file or folder: {path}")
     try:
-        from nats_bench import create
+        create = import_module("nats_bench").create
     except ImportError:
         raise ValueError(
             "NATS-Bench is read by its own package; install it: pip install nats-bench"

@@ -8,9 +8,6 @@ import click
 from rl_designer.commands.common import COUNT, SECONDS, note, output_options
 from rl_designer.commands.table_import import fetch, import_table
 from rl_designer.commands.table_output import FILE, check_output, show
-from rl_designer.envs.evaluators.training_settings import TrainingSettings
-
-_DEFAULTS = TrainingSettings()
 
 
 class _Share(click.ParamType):
@@ -57,16 +54,10 @@ table.add_command(fetch)
     show_default=True,
     help="Trainings of each design; the first is searched.",
 )
-@click.option("--epochs", type=COUNT, default=_DEFAULTS.epochs, show_default=True, help="Of each training.")
+@click.option("--epochs", type=COUNT, help="Of each training.  [default: 12]")
+@click.option("--batch-size", type=COUNT, help="Examples a step.  [default: 64]")
 @click.option(
-    "--batch-size", type=COUNT, default=_DEFAULTS.batch_size, show_default=True, help="Examples a step."
-)
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(min=0, min_open=True),
-    default=_DEFAULTS.learning_rate,
-    show_default=True,
-    help="Its peak.",
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Its peak.  [default: 0.02]"
 )
 @click.option("--augment", metavar="NAME", help="Augmentation of the training data.")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
@@ -105,16 +96,13 @@ def info(source: str, as_json: bool, quiet: bool) -> None:
 
 def _plan(options: dict[str, Any]) -> Any:
     from rl_designer.config import make_config
+    from rl_designer.envs.evaluators.training_settings import TrainingSettings
     from rl_designer.errors import usage_errors
     from rl_designer.table_training import TablePlan
 
     own = ("seeds", "designs", "share", "batch_size", "learning_rate", "name", "title")
     config = make_config({name: value for name, value in options.items() if name not in own})
+    training = ("epochs", "batch_size", "learning_rate", "augment")
     with usage_errors():
-        settings = TrainingSettings(
-            epochs=options["epochs"],
-            batch_size=options["batch_size"],
-            learning_rate=options["learning_rate"],
-            augment=options["augment"] or False,
-        )
+        settings = TrainingSettings(**{name: options[name] for name in training if options[name] is not None})
         return TablePlan(config, settings, options["seeds"], options["designs"], options["share"])
