@@ -17,7 +17,7 @@ from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
 from rl_designer.envs.search_spaces.definition import family_of
 from rl_designer.envs.search_spaces.layer_kinds import KINDS, MOST_WIDTH, Shape, full_options
-from rl_designer.retrain_workers import shape_for
+from rl_designer.retrain_shapes import shape_for
 
 _STEPS = 128  # widths are multiplied by steps / 128
 _FEWEST_POSITIONS = 3

@@ -22,7 +22,8 @@ from rl_designer.retrain_scores import (
     weakest,
 )
 from rl_designer.retrain_settings import FullSettings
-from rl_designer.retrain_workers import Task, shape_for, takes_features
+from rl_designer.retrain_shapes import shape_for, takes_features
+from rl_designer.retrain_workers import Task
 
 TEST, VALIDATION = "test", "validation"
 _DIGEST_IN_NAME = 12

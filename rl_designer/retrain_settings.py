@@ -14,6 +14,7 @@ _MIRRORED = ("fashion-mnist", "cifar10")
 _AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
 
 _EXAMPLES_SEEN = 1_500_000
+_FIRST_WITH_BFLOAT16 = 8  # compute capability 8.0: Ampere
 _FEWEST_EPOCHS, _MOST_EPOCHS = 25, 200
 
 
@@ -48,8 +49,22 @@ class FullSettings(TrainingSettings):
         return min(horizon / (horizon + 1), (step + 1) / (step + 10))
 
 
+def default_precision(device: str) -> str:
+    """`bfloat16` on a GPU that computes in it, else `float32`, so that results on CPUs agree.
+
+    Args:
+        device: as `device_name` gives it.
+    """
+    if device == "cpu":
+        return "float32"
+    import torch
+
+    # Older GPUs only emulate it.
+    return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= _FIRST_WITH_BFLOAT16 else "float32"
+
+
 def full_settings(
-    name: str, examples: int, input_shape: Sequence[int], given: Mapping[str, Any]
+    name: str, examples: int, input_shape: Sequence[int], given: Mapping[str, Any], device: str = "cpu"
 ) -> FullSettings:
     """Defaults that suit the data, under what is given.
 
@@ -58,11 +73,13 @@ def full_settings(
         examples: that are trained on.
         input_shape: of one example.
         given: `FullSettings`' fields; None where not given.
+        device: that is trained on, as `device_name` gives it.
 
     Raises:
         ValueError: for a value out of range, and an augmentation that doesn't fit the data.
     """
     defaults: dict[str, Any] = {
+        "precision": default_precision(device),
         "epochs": min(max(round(_EXAMPLES_SEEN / examples), _FEWEST_EPOCHS), _MOST_EPOCHS),
         "augment": "flip-shift" if name in _MIRRORED else _AUGMENTATION_OF_RANK.get(len(input_shape), False),
     }

@@ -12,7 +12,7 @@ from rl_designer.errors import WrongUsage
 from rl_designer.report import RunReport, read_run
 from rl_designer.retrain_folder import DEFAULT_PARENT
 from rl_designer.retrain_jobs import Winner
-from rl_designer.retrain_workers import takes_features
+from rl_designer.retrain_shapes import takes_features
 from rl_designer.setting import training_data
 
 if TYPE_CHECKING:

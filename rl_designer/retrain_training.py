@@ -31,6 +31,7 @@ from rl_designer.retrain_checkpoint import (
     write_weights,
 )
 from rl_designer.retrain_settings import FullSettings
+from rl_designer.retrain_shapes import shape_for, takes_features
 
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
 
@@ -93,9 +94,11 @@ def train_fully(
     """
     with one_thread():
         start = torch.Generator().manual_seed(seed)
-        network = build_network(architecture, tuple(x.shape[1:]), num_classes, generator=start)
+        network = build_network(
+            architecture, shape_for(architecture, x.shape[1:]), num_classes, generator=start
+        )
         shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-        training = _Training(placed(network, x), x, y, settings, seed)
+        training = _Training(_ready(network, architecture, x), x, y, settings, seed)
         if checkpoint.exists():
             training.restore(read_checkpoint(checkpoint, seed))
         training.run(checkpoint, heard, seconds_between)
@@ -103,6 +106,13 @@ def train_fully(
         write_weights(weights, training.network.state_dict(), shapes, training.record)
         checkpoint.unlink(missing_ok=True)
     return training.record
+
+
+def _ready(network: nn.Module, architecture: Architecture, x: Tensor) -> nn.Module:
+    """The network on the device of the inputs. One on features flattens them, after they were augmented."""
+    if takes_features(architecture) and x.ndim > 2:
+        return nn.Sequential(nn.Flatten(), network).to(x.device)
+    return placed(network, x)
 
 
 class _Training:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.failures import failure_of
 from rl_designer.envs.evaluators.worker_pool import Lost, WorkerPool
-from rl_designer.envs.search_spaces.layer_kinds import KINDS
 from rl_designer.retrain_settings import FullSettings
 
 _BOARD = "board.npy"
@@ -42,17 +41,6 @@ class Task:
     seed: int
     weights: Path
     checkpoint: Path
-
-
-def takes_features(architecture: Architecture) -> bool:
-    """Whether a network begins with a vector, so that signals and images are flattened for it."""
-    layers = architecture.layers
-    return not layers or (layers[0].kind in KINDS and KINDS[layers[0].kind].role == "dense")
-
-
-def shape_for(architecture: Architecture, input_shape: Sequence[int]) -> tuple[int, ...]:
-    """The shape in which a network gets examples of data of a shape."""
-    return (int(np.prod(input_shape)),) if takes_features(architecture) else tuple(input_shape)
 
 
 def train_all(
@@ -107,11 +95,10 @@ def _train(
 
     from rl_designer.retrain_training import Diverged, train_fully
 
-    inputs = x.reshape(len(x), -1) if takes_features(task.architecture) else x
     try:
         train_fully(
             task.architecture,
-            torch.from_numpy(np.require(inputs, requirements=["C", "W"])).to(device),
+            torch.from_numpy(np.require(x, requirements=["C", "W"])).to(device),
             torch.from_numpy(np.require(y, requirements=["C", "W"])).to(device),
             task.num_classes,
             task.settings,

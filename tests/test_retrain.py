@@ -125,7 +125,7 @@ def test_signals_and_images_are_flattened_for_a_network_on_features(tmp_path: Pa
         (Layer.of("conv", kernel=3, width=4, stride=2), Layer.of("global-pool", operation="max")),
         True,
     )
-    plan = replace(PLAN, seeds=1)
+    plan = replace(PLAN, seeds=1, settings=replace(SETTINGS, augment="flip-shift"))
     results = retrain([linear, Winner(ArchitectureFile(conv), tmp_path, "conv")], few, plan)
     assert [result["input_shape"] for result in results] == [[64], [1, 8, 8]]
     assert results[0]["parameters"] == 65 * 10

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.network import build_network
 from rl_designer.retrain_checkpoint import read_checkpoint, read_weights
-from rl_designer.retrain_settings import FullSettings, full_settings
+from rl_designer.retrain_settings import FullSettings, default_precision, full_settings
 from rl_designer.retrain_training import Diverged, train_fully
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -134,6 +134,22 @@ def test_it_learns(tmp_path: Path) -> None:
     assert record.losses[-1] < record.losses[0]
 
 
+def test_a_network_on_features_flattens_what_was_augmented(tmp_path: Path) -> None:
+    x = torch.randn(36, 1, 1, 7, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(36) % 3
+    found = []
+    for name, inputs, augment in (
+        ("flat", x.flatten(1), False),
+        ("deep", x, False),
+        ("mirrored", x, "flip-shift"),
+    ):
+        path = tmp_path / name
+        settings = replace(QUICK, augment=augment)
+        train_fully(FEATURES, inputs, y, 3, settings, seed=0, weights=path, checkpoint=tmp_path / "c")
+        found.append(load_file(path))
+    assert equal(found[0], found[1]) and not equal(found[0], found[2])
+
+
 def test_another_seed_gives_other_weights_and_global_randomness_is_left_alone(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     architecture, shape = SHAPES["signals"]
@@ -223,6 +239,13 @@ def test_a_checkpoint_of_another_training_or_format_is_refused(tmp_path: Path) -
 def test_settings_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FullSettings(**options)
+
+
+def test_a_gpu_that_computes_in_bfloat16_is_used_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_precision("cpu") == "float32"
+    for capability, precision in (((9, 0), "bfloat16"), ((8, 0), "bfloat16"), ((7, 5), "float32")):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        assert full_settings("mine", 100, (4,), {}, "cuda:0").precision == precision
 
 
 def test_defaults_suit_the_data() -> None:

@@ -45,7 +45,11 @@ _TRAINING_OPTIONS = (
     ),
     click.option("--augment", metavar="NAME", help="Vary the data.  [default: by their kind]"),
     click.option("--no-augment", is_flag=True, help="Don't vary the data."),
-    click.option("--precision", metavar="NAME", help="float32 or bfloat16.  [default: float32]"),
+    click.option(
+        "--precision",
+        metavar="NAME",
+        help="float32, or bfloat16 (faster where the hardware has it).  [default: by the device]",
+    ),
     click.option(
         "--on-validation",
         is_flag=True,
@@ -65,6 +69,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
     """How to train on a data set, by the options."""
+    from rl_designer.envs.evaluators.devices import device_name
     from rl_designer.errors import usage_errors
     from rl_designer.retrain_jobs import Plan
     from rl_designer.retrain_settings import full_settings
@@ -76,8 +81,9 @@ def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
         given["augment"] = False
     examples = len(dataset.y_train) + (0 if options["on_validation"] else len(dataset.y_val))
     with usage_errors():
-        settings = full_settings(dataset.name, examples, dataset.input_shape, given)
-    return Plan(settings, options["seeds"], options["on_validation"], options["workers"], options["device"])
+        device = device_name(options["device"])
+        settings = full_settings(dataset.name, examples, dataset.input_shape, given, device)
+    return Plan(settings, options["seeds"], options["on_validation"], options["workers"], device)
 
 
 @click.command()
