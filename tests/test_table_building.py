@@ -247,6 +247,15 @@ def test_a_latency_that_cannot_be_measured_is_missing():
     assert np.isnan(metrics["latency_seconds"]).all() and not np.isnan(metrics["valid_loss"]).any()
 
 
+def test_an_interrupted_build_says_how_to_go_on(here, command, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rl_designer.table_building.build_table", interrupted)
+    done = command(*BUILD)
+    assert done.status == 130 and "the same command goes on" in done.err
+
+
 # -- killed --------------------------------------------------------------------------------------------
 
 
@@ -262,7 +271,7 @@ def stored(path):
 
 def test_a_build_that_was_killed_goes_on_and_ends_with_the_same_table(here, command):
     words = [*BUILD, "--epochs", "10"]
-    killing = [*words, "--store", "killed.sqlite", "--workers", "2", "--quiet"]
+    killing = [*words, "--store", "killed.sqlite", "--workers", "1", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen([sys.executable, "-m", "rl_designer", *killing], cwd=here, env=environment)
     deadline = time.monotonic() + 120

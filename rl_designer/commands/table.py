@@ -78,8 +78,11 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 
     check_output(output)
     plan = _plan(options)
-    with BuildProgress(quiet) as progress:
-        made = build_table(plan, output, progress, name=options["name"], title=options["title"])
+    try:
+        with BuildProgress(quiet) as progress:
+            made = build_table(plan, output, progress, name=options["name"], title=options["title"])
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("every finished training is kept; the same command goes on") from None
     note(f"written: {output}", quiet)
     show(made, as_json, output)
 
