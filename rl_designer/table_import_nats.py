@@ -20,6 +20,7 @@ _OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool
 _WIDTHS = ("8", "16", "24", "32", "40", "48", "56", "64")
 _EDGES = ("0->1", "0->2", "1->2", "0->3", "1->3", "2->3")
 _MEGA = 1e6
+_LACKING = (KeyError, ValueError, TypeError, AssertionError, OSError)  # what the package raises for it
 # dataset: the package's name of what is searched on, and of what is reported on
 _DATASETS = {
     "cifar10": ("cifar10-valid", "cifar10"),
@@ -136,7 +137,7 @@ def _measured(api: Any, kind: _Kind, index: int) -> Iterator[tuple[str, float]]:
         yield f"{dataset}_test_accuracy_{full}", _accuracy(api, index, reported, full, "test-accuracy")
     try:
         costs = api.get_cost_info(index, "cifar10")
-    except (KeyError, ValueError, TypeError):
+    except _LACKING:
         costs = {}
     yield "parameters", _number(costs.get("params")) * _MEGA
     yield "flops", _number(costs.get("flops")) * _MEGA
@@ -146,12 +147,12 @@ def _measured(api: Any, kind: _Kind, index: int) -> Iterator[tuple[str, float]]:
 def _accuracy(api: Any, index: int, dataset: str, epochs: str, which: str) -> float:
     try:
         return _number(api.get_more_info(index, dataset, hp=epochs, is_random=False).get(which))
-    except (KeyError, ValueError, TypeError):
+    except _LACKING:
         return math.nan
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) and value >= 0 else math.nan
+    return math.nan if value is None else float(value)
 
 
 def _table(kind: _Kind, path: Path, texts: list[str], columns: dict[str, list[float]]) -> ArchitectureTable:
@@ -165,8 +166,13 @@ def _table(kind: _Kind, path: Path, texts: list[str], columns: dict[str, list[fl
         raise ValueError(f"{path} holds a design that NATS-Bench doesn't have: {error}") from None
     facts = _facts(kind)
     known = {name: values for name, values in columns.items() if not all(map(math.isnan, values))}
-    searches = {dataset: f"{dataset}_valid_accuracy_12" for dataset in _DATASETS}
-    reports = {dataset: f"{dataset}_test_accuracy_{kind.full_epochs}" for dataset in _DATASETS}
+    tasks = {}
+    for dataset in _DATASETS:
+        task = Task(f"{dataset}_valid_accuracy_12", f"{dataset}_test_accuracy_{kind.full_epochs}")
+        if task.search in known and task.report in known:
+            tasks[dataset] = task
+    if not tasks:
+        raise ValueError(f"{path} has no accuracies after 12 and {kind.full_epochs} epochs")
     return ArchitectureTable(
         name=f"nats-bench-{kind.space}",
         title=kind.title,
@@ -175,9 +181,5 @@ def _table(kind: _Kind, path: Path, texts: list[str], columns: dict[str, list[fl
         architectures=np.array(rows, dtype=np.uint8),
         metrics={name: np.array(values, dtype=np.float32)[:, None] for name, values in known.items()},
         metric_facts={name: facts[name] for name in known},
-        tasks={
-            dataset: Task(searches[dataset], reports[dataset])
-            for dataset in _DATASETS
-            if searches[dataset] in known and reports[dataset] in known
-        },
+        tasks=tasks,
     )

@@ -387,6 +387,12 @@ def test_what_is_no_nats_bench_is_one_line(nats, command, path, text):
     assert done.status == 1 and text in done.err and len(done.err.splitlines()) == 1
 
 
+def test_an_archive_without_accuracies_is_one_line(nats, command, monkeypatch):
+    monkeypatch.setattr(Api, "get_more_info", lambda *arguments, **options: {})
+    done = command("table", "import", "NATS-tss-v1_0-3ffb9-simple", "--output", "n.npz", "--trust")
+    assert done.status == 1 and "has no accuracies after 12 and 200 epochs" in done.err
+
+
 def test_a_damaged_archive_is_one_line(nats, command, monkeypatch):
     def create(*arguments, **options):
         raise EOFError("ran out\nof input")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import output_options
+from rl_designer.commands.common import note, output_options
 from rl_designer.commands.table_output import FILE, check_output, show, write
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rl_designer.table_import_csv import Mapped
 
 FORMATS = ("csv", "nas-bench-macro", "nats-bench")
+_NOTES = 20  # while a large archive is read
 UNITS = ("fraction", "percent", "count", "seconds")
 
 
@@ -45,7 +46,7 @@ def import_table(source: Path, output: Path, as_json: bool, quiet: bool, **optio
     A CSV needs --mapping, or --decision and --metric, each as often as there are such columns.
     """
     check_output(output)
-    table = _read(source, output, options)
+    table = _read(source, output, {**options, "quiet": quiet})
     write(table, output, quiet)
     show(table, as_json, output)
 
@@ -115,7 +116,11 @@ def _macro(source: Path, output: Path, options: dict[str, Any]) -> "Architecture
 def _nats(source: Path, output: Path, options: dict[str, Any]) -> "ArchitectureTable":
     from rl_designer.table_import_nats import read_nats_table
 
-    return read_nats_table(source, trust=options["trust"])
+    def heard(done: int, total: int) -> None:
+        if done % max(total // _NOTES, 1) == 0:
+            note(f"{done:,}/{total:,} designs read", options["quiet"])
+
+    return read_nats_table(source, trust=options["trust"], heard=heard)
 
 
 _READERS = {"csv": _csv, "nas-bench-macro": _macro, "nats-bench": _nats}
