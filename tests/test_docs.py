@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 SMALLER = ["--epochs", "1"]
-TRAINING = ("train", "benchmark")
+TRAINING = ("train", "retrain", "benchmark")
 
 
 def blocks(page: Path, language: str) -> list[str]:
