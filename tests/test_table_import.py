@@ -383,7 +383,7 @@ def test_without_the_package_the_error_says_how_to_get_it(nats, command, monkeyp
     ],
 )
 def test_what_is_no_nats_bench_is_one_line(nats, command, path, text):
-    done = command("table", "import", path, "--output", "n.npz", "--trust")
+    done = command("table", "import", path, "--output", "n.npz", "--trust", "--quiet")
     assert done.status == 1 and text in done.err and len(done.err.splitlines()) == 1
 
 
