@@ -158,7 +158,7 @@ class Problem:
             reward = self.reward(evaluation, self.history)
         except RewardError as error:
             raise RewardError(error.reward, error.reason, architecture) from error
-        self.history.append(evaluation)
+        self.history.record(evaluation)
         return reward
 
     def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:

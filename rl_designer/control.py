@@ -216,7 +216,7 @@ def not_comparable(agent: str, reward: str) -> Verdict:
     return Verdict(
         None,
         f"{agent}: not compared with random search. The reward {reward!r} depends on what its own run had "
-        "found before, so those of two searches can't be compared; `benchmark rewards` has a yardstick.",
+        "found before, so what two searches were paid can't be compared; `benchmark rewards` has yardsticks.",
     )
 
 

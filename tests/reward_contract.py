@@ -66,5 +66,5 @@ def check_a_run_gives_what_replay_gives(reward: Reward, run: Sequence[Evaluation
     history, paid = History(), []
     for evaluation in run:
         paid.append(reward(evaluation, history))
-        history.append(evaluation)
+        history.record(evaluation)
     assert paid == [reward(evaluation, tuple(run[:index])) for index, evaluation in enumerate(run)]

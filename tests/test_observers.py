@@ -83,6 +83,15 @@ def test_where_stderr_is_no_terminal_lines_are_plain(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err.startswith("ppo on mnist1d")
 
 
+def test_where_the_reward_is_not_known_yet_the_best_accuracy_is_shown() -> None:
+    lines: list[str] = []
+    display = PlainProgress(lines.append, clock=lambda: 0.0)
+    display.started(start(evaluations=2))
+    display.evaluated(architecture(0), Evaluation(0.7), None, False)
+    display.evaluated(architecture(1), Evaluation(0.6), None, False)
+    assert lines[-1] == "2/2 evaluations, best accuracy 0.7000"
+
+
 # -- the live line ---------------------------------------------------------------------------------
 
 

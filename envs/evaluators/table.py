@@ -45,12 +45,16 @@ class TableEvaluator:
         missing = np.isnan(value)
         return Evaluation(
             val_accuracy=None if missing else value,
-            parameters=None if (count := self._cost("parameters", row)) is None else int(count),
-            macs=None if (count := self._cost("macs", row)) is None else int(count),
+            parameters=self._count("parameters", row),
+            macs=self._count("macs", row),
             latency_seconds=self._cost("latency", row),
             epochs=self._epochs,
             failure="the table has no value" if missing else None,
         )
+
+    def _count(self, name: str, row: int) -> int | None:
+        value = self._cost(name, row)
+        return None if value is None else int(value)
 
     def _cost(self, name: str, row: int) -> float | None:
         values = self.space.row_costs.get(name)

@@ -18,7 +18,7 @@ Kept = TypeVar("Kept", bound=View)
 
 
 class History(Sequence[Evaluation]):
-    """The evaluations of a run that didn't fail, in the run's order. A run appends; a reward reads.
+    """The evaluations of a run that didn't fail, in the run's order. The run records; a reward only reads.
 
     Args:
         evaluations: to begin with.
@@ -33,7 +33,7 @@ class History(Sequence[Evaluation]):
         """Any sequence as a history; a history is itself."""
         return evaluations if isinstance(evaluations, History) else cls(evaluations)
 
-    def append(self, evaluation: Evaluation) -> None:
+    def record(self, evaluation: Evaluation) -> None:
         """One more design of the run."""
         self._evaluations.append(evaluation)
 
