@@ -87,7 +87,7 @@ def monas(evaluation: Evaluation, *, target: float, cost: Cost = "parameters") -
 def blockqnn(evaluation: Evaluation, *, rho: float = 1.0, mu: float = 1.0) -> float:
     """100 · accuracy − rho · ln(macs / parameters) − mu · ln(macs) (BlockQNN).
 
-    Zhong et al. 2018, "Practical block-wise neural network architecture generation", section 4.3:
+    Zhong et al. 2018, "Practical block-wise neural network architecture generation", early stopping:
     ACC − μ log(FLOPs) − ρ log(Density), accuracy in percent. Their density is that of the block's graph,
     edges a node, which an evaluation doesn't have; here it is multiply-adds a parameter, so that of two
     networks of as many multiply-adds the one with more parameters is paid more. Their weights are tuned to
