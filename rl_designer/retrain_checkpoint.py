@@ -30,17 +30,21 @@ class Record:
         seed: of everything random.
         losses: mean training loss of each epoch, in nats.
         seconds: wall time, over all starts.
+        device: where its last start was trained.
     """
 
     seed: int
     losses: tuple[float, ...]
     seconds: float
+    device: str
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """The inverse of JSON of `asdict`. Raises ValueError, KeyError or TypeError on anything else."""
         data = json.loads(text)
-        return cls(int(data["seed"]), tuple(map(float, data["losses"])), float(data["seconds"]))
+        return cls(
+            int(data["seed"]), tuple(map(float, data["losses"])), float(data["seconds"]), str(data["device"])
+        )
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ FORMAT = "retrained/1"
 # Raise it with every change of the training that changes weights: no folder goes on with another version.
 VERSION = 1
 
+_OF_A_SEED = {"seed", "failure", "accuracy", "loss"}
+
 
 class _Data(BaseModel):
     model_config = ConfigDict(strict=True)
@@ -175,6 +177,9 @@ class RetrainedFolder:
             raise ValueError(f"{path} is damaged: {error}") from error
         if not isinstance(results, dict) or not isinstance(results.get("seeds"), list):
             raise ValueError(f"{path} is damaged: it has no list `seeds`")
+        for line in results["seeds"]:
+            if not isinstance(line, dict) or not line.keys() >= _OF_A_SEED or type(line["seed"]) is not int:
+                raise ValueError(f"{path} is damaged: {str(line)[:60]!r} is no seed's result")
         return results
 
     def begin(self, file: ArchitectureFile, training: Training) -> None:

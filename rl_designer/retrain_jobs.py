@@ -127,11 +127,10 @@ class Job:
         """Scores what has no score yet, and writes the results."""
         known = {int(line["seed"]): line for line in (self.folder.results() or {"seeds": []})["seeds"]}
         known = {number: line for number, line in known.items() if line["failure"] is None}
-        x, y = self._split() if any(n not in known for n in range(self.plan.seeds)) else (None, None)
-        for number in range(self.plan.seeds):
-            if number in known:
-                continue
-            failure = failures.get((self.folder.path, number))
+        fresh = [number for number in range(self.plan.seeds) if number not in known]
+        failed = {number: failures.get((self.folder.path, number)) for number in fresh}
+        x, y = self._split() if None in failed.values() else (None, None)
+        for number, failure in failed.items():
             known[number] = self._line(number, failure, x, y, device)
         results = self._results([known[number] for number in sorted(known)])
         self.folder.write_results(results)
@@ -160,6 +159,7 @@ class Job:
             "loss": found.loss,
             "training_loss": record.losses[-1],
             "training_seconds": round(record.seconds, 3),
+            "device": record.device,
             "weights": path.name,
             "confusion_matrix": found.confusion.tolist() if small else None,
         }

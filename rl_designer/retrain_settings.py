@@ -13,9 +13,9 @@ PRECISIONS = ("float32", "bfloat16")
 _MIRRORED = ("fashion-mnist", "cifar10")
 _AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
 
-_EXAMPLES_SEEN = 1_500_000
+_EXAMPLES_SEEN = 300_000
 _FIRST_WITH_BFLOAT16 = 8  # compute capability 8.0: Ampere
-_FEWEST_EPOCHS, _MOST_EPOCHS = 25, 200
+_FEWEST_EPOCHS, _MOST_EPOCHS = 30, 100
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ class _Training:
 
     @property
     def record(self) -> Record:
-        return Record(self.seed, tuple(self.losses), time.monotonic() - self._began)
+        return Record(self.seed, tuple(self.losses), time.monotonic() - self._began, str(self.x.device))
 
     def run(self, checkpoint: Path, heard: Heard, seconds_between: float) -> None:
         saved = time.monotonic()

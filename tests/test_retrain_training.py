@@ -217,7 +217,7 @@ def test_a_checkpoint_of_another_training_or_format_is_refused(tmp_path: Path) -
         read_weights(path)
     metadata = {
         "format": "training-checkpoint/1",
-        "record": json.dumps({"seed": 3, "losses": [], "seconds": 0}),
+        "record": json.dumps({"seed": 3, "losses": [], "seconds": 0, "device": "cpu"}),
     }
     save_file({"strange.0": np.zeros(1)}, path, metadata)
     with pytest.raises(ValueError, match=r"can't be used: 'strange'"):
