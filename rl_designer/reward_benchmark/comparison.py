@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rl_designer.envs.seeding import stream
-from rl_designer.statistics import SIGNIFICANCE
 
 CONFIDENCE = 0.95
+# Of a verdict. Half of the usual 5 %, so that the measured share of wrong verdicts too, which scatters around
+# what the test allows, stays below 5 %.
+SIGNIFICANCE = 0.025
 POWER = 0.8
 MOST_SEEDS = 1_000  # beyond, a difference is too small to be worth the search for it
 _RESAMPLES = 10_000
@@ -110,7 +112,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def fewest_seeds(comparisons: int) -> int:
-    """The fewest seeds with which one of so many comparisons can be told: 2 · 2^−n · comparisons ≤ 5 %."""
+    """The fewest seeds with which one of so many comparisons can be told: 2 · 2^−n · comparisons ≤ 2.5 %."""
     return math.ceil(math.log2(2 * comparisons / SIGNIFICANCE))
 
 
@@ -118,7 +120,7 @@ def seeds_to_tell(differences: ArrayLike, comparisons: int) -> int | None:
     """How many paired seeds would tell, in 4 of 5 benchmarks, a mean difference as large as the observed one.
 
     n = ((z(1 − α / 2m) + z(0.8)) · s / |d|)² · π / 3, with the mean d and the standard deviation s of the
-    paired differences, α = 5 % and m comparisons: a normal approximation for the signed-rank test. d and s
+    paired differences, α = 2.5 % and m comparisons: a normal approximation for the signed-rank test. d and s
     are estimates, so it is rounded up: to fives from 20 on, to fifties from 100 on. At least one more than
     there are, which didn't tell.
 

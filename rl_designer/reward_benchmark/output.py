@@ -121,7 +121,7 @@ def _legend(data: Mapping[str, Any]) -> list[str]:
         first = next(iter(data["rewards"]))
         lines.append(f"P(better): chance that a run is better than one with {first}")
         lines.append(
-            "verdict: against the same, paired by seed, exact signed-rank test, 5 % with Holm's correction"
+            "verdict: against the same, paired by seed, exact signed-rank test, 2.5 % with Holm's correction"
         )
     return lines
 

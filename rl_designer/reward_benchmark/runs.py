@@ -76,7 +76,7 @@ def run_once(plan: RewardPlan) -> RewardRun:
     setting = setting_of(plan.config)
     try:
         if setting.on_table:
-            _warm_up(plan.config)
+            _warm_up(plan.config.model_copy(update={"reward": "accuracy"}))
             with setting.open_evaluator() as evaluator:
                 return _run(plan, setting, evaluator, None)
         with Store(store_location(plan.config, None)) as store:
@@ -85,7 +85,7 @@ def run_once(plan: RewardPlan) -> RewardRun:
         raise ValueError(str(error)) from None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1)
 def _warm_up(config: SearchConfig) -> None:
     """A short search, so that what a process loads once isn't counted as the first run's time."""
     setting = setting_of(config)

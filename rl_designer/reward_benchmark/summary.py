@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.reward_benchmark.comparison import (
+    SIGNIFICANCE,
     fewest_seeds,
     holm,
     improvement_interval,
@@ -25,7 +26,6 @@ from rl_designer.reward_benchmark.hacking import HackingCheck, check_hacking
 from rl_designer.reward_benchmark.landscape import Landscape
 from rl_designer.reward_benchmark.records import COLUMNS, RewardRun
 from rl_designer.reward_benchmark.yardsticks import Yardstick
-from rl_designer.statistics import SIGNIFICANCE
 from rl_designer.text import short_design
 
 BETTER, WORSE, INDISTINGUISHABLE = "better", "worse", "indistinguishable"

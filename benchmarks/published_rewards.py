@@ -1,0 +1,120 @@
+"""The published rewards side by side, under a cost limit: the tables of docs/rewards.md.
+
+    python benchmarks/published_rewards.py
+
+Every reward has its published parameters and aims at the default target, the median of the table's
+parameters; the yardstick is the reported accuracy of the design that a run hands out within that target.
+Finished runs are kept in the output folder, so the command can be stopped and given again.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from rl_designer.benchmark_log import BenchmarkLog
+from rl_designer.benchmark_output import BenchmarkProgress
+from rl_designer.config import make_config
+from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
+from rl_designer.reward_benchmark.output import run_line, write_files
+from rl_designer.reward_benchmark.plots import write_page
+from rl_designer.runs import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+REWARDS = (
+    "accuracy",
+    "accuracy-cubed",
+    "mnasnet",
+    "mnasnet-hard",
+    "mobilenetv3",
+    "tunas-absolute",
+    "tunas-hard",
+    "proxylessnas",
+    "monas",
+    "blockqnn",
+    "parameter-penalty",
+    "rank",
+    "hypervolume",
+)
+
+
+@click.command()
+@click.argument("rewards", metavar="[REWARD]...", nargs=-1)
+@click.option("--table", "tables", multiple=True, help="Architecture table; may be given more than once.")
+@click.option("--agent", default="ppo", show_default=True)
+@click.option("--seeds", default=20, show_default=True, help="Runs of each reward.")
+@click.option("--evaluations", default=100, show_default=True, help="Of each run.")
+@click.option("--workers", type=int, help="Runs at the same time.  [default: one a core]")
+@click.option("--output", type=click.Path(path_type=Path), default=ROOT / "runs" / "published-rewards")
+def main(
+    rewards: tuple[str, ...],
+    tables: tuple[str, ...],
+    agent: str,
+    seeds: int,
+    evaluations: int,
+    workers: int | None,
+    output: Path,
+) -> None:
+    """Compare REWARDs with the first of them (default: accuracy) on tables with parameters."""
+    text = ""
+    for table in tables or (str(tables_folder() / "nas-bench-macro.npz"),):
+        if not Path(table).is_file():
+            sys.exit(f"no {table}; RL_DESIGNER_TABLES names the folder of the tables")
+        config = make_config({"table": table, "agent": agent, "evaluations": evaluations})
+        folder = output / Path(table).stem
+        with BenchmarkProgress(Console(stderr=True), line=run_line) as progress:
+            result = run_reward_benchmark(
+                RewardBenchmark(config, rewards or REWARDS, seeds),
+                log=BenchmarkLog(folder / RUNS),
+                workers=workers,
+                heard=progress,
+            )
+        write_files(result, folder)
+        write_page(result.data, result.summary, folder / "rewards.html")
+        text += markdown(result.data) + "\n"
+    write_text(output / "published-rewards.md", text)
+    click.echo(text)
+
+
+def tables_folder() -> Path:
+    """Where the published tables lie."""
+    return Path(os.environ.get("RL_DESIGNER_TABLES", ROOT.parent / "shared" / "tables"))
+
+
+def markdown(data: Mapping[str, Any]) -> str:
+    """A table, a row a reward."""
+    first = next(iter(data["rewards"]))
+    lines = [
+        f"{data['task']}, {data['agent']}, {data['seeds']} paired seeds, {data['evaluations']} evaluations.",
+        f"IQM of the {data['yardstick_title']}",
+        f"(`{data['yardstick']}`), with its 95 % bootstrap interval; median of that design's parameters.",
+        "",
+        f"| reward | IQM | P(better than {first}) | verdict | parameters | hacked |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, figures in data["rewards"].items():
+        low, high = figures["interval"] or (figures["iqm"], figures["iqm"])
+        cells = [f"{figures['iqm']:.4f} [{low:.4f}, {high:.4f}]", _chance(figures), figures["verdict"] or "–"]
+        hacked = {True: "yes", False: "no", None: "–"}[figures["hacked"]]
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {_parameters(figures)} | {hacked} |")
+    return "\n".join(lines) + "\n"
+
+
+def _chance(figures: Mapping[str, Any]) -> str:
+    chance, interval = figures["probability_of_improvement"], figures["probability_of_improvement_interval"]
+    if chance is None or interval is None:
+        return "–"
+    return f"{chance:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def _parameters(figures: Mapping[str, Any]) -> str:
+    counts = sorted(chosen["parameters"] for chosen in figures["chosen"] if chosen is not None)
+    return f"{counts[len(counts) // 2]:,.0f}" if counts else "–"
+
+
+if __name__ == "__main__":
+    main()
