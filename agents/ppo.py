@@ -15,10 +15,15 @@ from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
 
 if TYPE_CHECKING:
+    from rl_designer.agents.controller import Controller
     from rl_designer.agents.reward_model import RewardModel
     from rl_designer.envs.design_vec_env import Score
 
 _ORDINARY_DESIGNS = 4_000
+_FEWEST_IMITATED = 8
+_IMITATION_STEPS = 100
+_POOL = 1_000  # samples at each of the temperatures below, of which the best are imitated
+_POOL_TEMPERATURES = (1.0, 1.5, 2.0)
 
 
 class PPO(PolicyAgent):
@@ -32,6 +37,8 @@ class PPO(PolicyAgent):
         candidates: designs sampled from the policy, of which the best are evaluated.
         final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
             of random designs; lower for more variety.
+        final_share: of the evaluations; so many designs, the best by what is known, the policy that is handed
+            out then learns to sample alike. More for more variety, 0 for none of it.
     """
 
     name = "ppo"
@@ -49,13 +56,15 @@ class PPO(PolicyAgent):
         final_updates: int = 30,
         final_entropy: float = 0.1,
         final_quantile: float = 0.999,
+        final_share: float = 0.4,
     ) -> None:
         super().__init__(seed=seed)
         at_least_one(warm=warm, batch=batch, candidates=candidates, final_updates=final_updates)
         if updates < 0:
             raise ValueError(f"'updates' must be 0 or more, got {updates}")
-        if not 0 <= final_quantile <= 1:
-            raise ValueError(f"'final_quantile' must be from 0 to 1, got {final_quantile}")
+        for option, value in {"final_quantile": final_quantile, "final_share": final_share}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{option!r} must be from 0 to 1, got {value}")
         self.warm = warm
         self.batch = batch
         self.bound = bound
@@ -65,6 +74,7 @@ class PPO(PolicyAgent):
         self.final_updates = final_updates
         self.final_entropy = final_entropy
         self.final_quantile = final_quantile
+        self.final_share = final_share
         self.belief: Belief | None = None
 
     def search(self, problem: Problem) -> None:
@@ -80,8 +90,10 @@ class PPO(PolicyAgent):
                 problem.evaluate(space.architectures(space.random_actions(self.warm, draws)))
                 while True:
                     self.belief = learned(model, problem)
-                    policy = self._train(space, self._hope(space), self.entropy, self.updates, draws)
-                    proposals = self._proposals(self.belief, policy, problem, draws)
+                    controller = self._trained_controller(
+                        space, self._hope(space), self.entropy, self.updates, draws
+                    )
+                    proposals = self._proposals(self.belief, controller.policy(), problem, draws)
                     if len(proposals) == 0:
                         break  # the space is exhausted
                     problem.evaluate(space.architectures(proposals))
@@ -89,8 +101,7 @@ class PPO(PolicyAgent):
                 pass
             if problem.designs:
                 self.belief = learned(model, problem)
-                score = self._enough(space, draws)
-                self.policy = self._train(space, score, self.final_entropy, self.final_updates, draws)
+                self.policy = self._final_policy(problem, draws)
 
     def _hope(self, space: SearchSpace) -> "Score":
         def score(actions: Actions) -> NDArray[np.float64]:
@@ -111,14 +122,44 @@ class PPO(PolicyAgent):
 
         return score
 
-    def _train(
+    def _trained_controller(
         self, space: SearchSpace, score: "Score", entropy: float, updates: int, draws: np.random.Generator
-    ) -> Policy:
+    ) -> "Controller":
         from rl_designer.agents.controller import Controller, PPOSettings
 
         controller = Controller(space, score, PPOSettings(entropy=entropy), int(draws.integers(2**63)))
         controller.update(score, updates, int(draws.integers(2**63)))
+        return controller
+
+    def _final_policy(self, problem: Problem, draws: np.random.Generator) -> Policy:
+        """Trained towards the model's mean, then to sample each of the best designs about as often."""
+        space = problem.space
+        controller = self._trained_controller(
+            space, self._enough(space, draws), self.final_entropy, self.final_updates, draws
+        )
+        if self.final_share > 0:
+            best = self._best_designs(problem, controller.policy(), draws)
+            controller.imitate(best, _IMITATION_STEPS)
         return controller.policy(agent=self.name, seed=self.seed)
+
+    def _best_designs(self, problem: Problem, policy: Policy, draws: np.random.Generator) -> Actions:
+        """Those that are expected to be the best, of all evaluated ones and the policy's samples.
+
+        How much of what the model takes for noise belongs to a design can't be told from one evaluation of
+        each: an evaluated one is expected halfway between the model's mean and its own score.
+        """
+        from rl_designer.agents.reward_model import normal_scores
+
+        space, designs = problem.space, problem.designs
+        pool = [space.pad(space.actions(design.architecture) for design in designs)]
+        pool += [policy.sample(space, _POOL, draws, temperature=t)[0] for t in _POOL_TEMPERATURES]
+        distinct, place = np.unique(space.canonical(np.concatenate(pool)), axis=0, return_inverse=True)
+        expected, _ = self._believed.predict(space, distinct)
+        evaluated = place.reshape(-1)[: len(designs)]
+        own = normal_scores(np.array([design.reward for design in designs]))
+        expected[evaluated] = (expected[evaluated] + own) / 2
+        wanted = max(_FEWEST_IMITATED, round(self.final_share * len(designs)))
+        return distinct[np.argsort(-expected, kind="stable")[:wanted]]
 
     def _proposals(
         self, belief: Belief, policy: Policy, problem: Problem, draws: np.random.Generator
