@@ -10,6 +10,7 @@ from rl_designer.envs.datasets import Dataset
 from rl_designer.errors import usage_errors
 from rl_designer.references import Built, build_reference, references_for
 from rl_designer.retrain import retrain
+from rl_designer.retrain_folder import DEFAULT_PARENT
 from rl_designer.retrain_jobs import Plan, Winner
 from rl_designer.retrain_output import split_of
 from rl_designer.retrain_progress import Progress
@@ -54,17 +55,18 @@ def compare(
     winners: Sequence[Winner],
     dataset: Dataset,
     plan: Plan,
-    parent: Path,
+    output: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Trains all with one recipe. What `benchmark references --json` prints.
 
     Args:
-        parent: where the references' folders are made.
+        output: where the references' folders are made; None for `retrained` here.
 
     Raises:
         As `retrain`.
     """
+    parent = output or Path(DEFAULT_PARENT)
     named = [Winner(built.file, parent, built.reference.name) for built in comparison.references]
     results = retrain([*named, *winners], dataset, plan, progress)
     references, designs = results[: len(named)], results[len(named) :]

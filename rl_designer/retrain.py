@@ -12,7 +12,7 @@ from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.evaluators.devices import device_name
 from rl_designer.errors import usage_errors
 from rl_designer.retrain_jobs import Job, Plan, Winner, folder_of
-from rl_designer.retrain_progress import Progress
+from rl_designer.retrain_progress import Progress, silent_progress
 from rl_designer.retrain_workers import train_all
 from rl_designer.setting import cores
 
@@ -48,7 +48,7 @@ def retrain(
         for job in jobs:
             job.folder.begin(job.file, job.training)
             locks.enter_context(job.folder.locked())
-        failures = _train(jobs, dataset, plan, device, progress)
+        failures = _train(jobs, dataset, plan, device, progress or silent_progress())
         results = {job.folder.path: job.finish(failures, device) for job in jobs}
     if all(figures[_score_name(plan)]["mean"] is None for figures in results.values()):
         raise ValueError(f"every training failed; the first: {next(iter(failures.values()))}")
@@ -65,7 +65,7 @@ def _score_name(plan: Plan) -> str:
 
 
 def _train(
-    jobs: Sequence[Job], dataset: Dataset, plan: Plan, device: str, progress: Progress | None
+    jobs: Sequence[Job], dataset: Dataset, plan: Plan, device: str, progress: Progress
 ) -> dict[tuple[Path, int], str]:
     """Failures by folder and seed's number."""
     wanted = [
@@ -74,43 +74,29 @@ def _train(
         for job in sorted(jobs, key=lambda job: -job.costs.macs)
         for number, task in job.tasks().items()
     ]
-    failures: dict[tuple[Path, int], str] = {}
-    ended = 0
-
-    def end(index: int, failure: str | None) -> None:
-        nonlocal ended
-        ended += 1
-        job, number, _ = wanted[index]
-        if failure is not None:
-            failures[job.folder.path, number] = failure
-        if progress is not None:
-            progress.ended(index, f"{job.winner.name}, seed {number}", failure)
-
     if not wanted:
-        return failures
-    x, y = _training_examples(dataset, plan.on_validation)
+        return {}
+    outcomes: dict[tuple[Path, int], str | None] = {}
+
+    def ended(index: int, failure: str | None) -> None:
+        job, number, _ = wanted[index]
+        outcomes[job.folder.path, number] = failure
+        progress.ended(index, f"{job.winner.name}, seed {number}", failure)
+
+    tasks = [task for _, _, task in wanted]
+    examples = _training_examples(dataset, plan.on_validation)
+    workers = _workers(plan, device, len(wanted))
     try:
-        if progress is not None:
-            done = sum(job.plan.seeds for job in jobs) - len(wanted)
-            progress.started(len(wanted), plan.settings.epochs, done)
-        train_all(
-            [task for _, _, task in wanted],
-            x,
-            y,
-            workers=_workers(plan, device, len(wanted)),
-            device=device,
-            advanced=(lambda *figures: None) if progress is None else progress.advanced,
-            ended=end,
-        )
+        progress.started(len(wanted), plan.settings.epochs, len(jobs) * plan.seeds - len(wanted))
+        train_all(tasks, *examples, workers=workers, device=device, advanced=progress.advanced, ended=ended)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped; {ended:,} of {len(wanted):,} trainings have ended, the others go on from their last "
-            "checkpoint: give the same command again"
+            f"stopped; {len(outcomes):,} of {len(wanted):,} trainings have ended, the others go on from "
+            "their last checkpoint: give the same command again"
         ) from None
     finally:
-        if progress is not None:
-            progress.closed()
-    return failures
+        progress.closed()
+    return {key: failure for key, failure in outcomes.items() if failure is not None}
 
 
 def _workers(plan: Plan, device: str, trainings: int) -> int:

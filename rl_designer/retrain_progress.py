@@ -22,6 +22,11 @@ def training_progress() -> "Progress":
     return LiveTrainings(console) if console.is_terminal else Progress()
 
 
+def silent_progress() -> "Progress":
+    """Shows nothing."""
+    return Progress(write=lambda line: None)
+
+
 class Progress:
     """A line as trainings begin, one as each ends, and one a minute.
 

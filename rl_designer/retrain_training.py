@@ -86,7 +86,6 @@ def train_fully(
 
     Args:
         x, y: float32 [n, *input_shape] and int64 [n], on the device to train on.
-        seed: of weights, batches, augmentation and dropout.
 
     Raises:
         Diverged: where the loss is no number any more.
@@ -94,9 +93,8 @@ def train_fully(
     """
     with one_thread():
         start = torch.Generator().manual_seed(seed)
-        network = build_network(
-            architecture, shape_for(architecture, x.shape[1:]), num_classes, generator=start
-        )
+        shape = shape_for(architecture, x.shape[1:])
+        network = build_network(architecture, shape, num_classes, generator=start)
         shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
         training = _Training(_ready(network, architecture, x), x, y, settings, seed)
         if checkpoint.exists():

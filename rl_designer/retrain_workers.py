@@ -64,10 +64,22 @@ def train_all(
     Raises:
         RuntimeError: where worker processes can't be started.
     """
-    if workers == 0:
-        for index, task in enumerate(tasks):
-            ended(index, _train(task, x, y, device, lambda *done, i=index: advanced(i, *done)))
+    if workers > 0:
+        _train_in_workers(tasks, x, y, workers, device, advanced, ended)
         return
+    for index, task in enumerate(tasks):
+        ended(index, _train(task, x, y, device, lambda *done, i=index: advanced(i, *done)))
+
+
+def _train_in_workers(
+    tasks: Sequence[Task],
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    workers: int,
+    device: str,
+    advanced: Advanced,
+    ended: Ended,
+) -> None:
     # Files, which all workers map into one copy in memory.
     with tempfile.TemporaryDirectory(prefix="rl-designer-", ignore_cleanup_errors=True) as folder:
         np.save(Path(folder) / "x.npy", x, allow_pickle=False)

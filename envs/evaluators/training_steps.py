@@ -72,10 +72,9 @@ def train_epoch(
     after_step: Callable[[], None] = _nothing,
     forward_context: Callable[[], AbstractContextManager[object]] = nullcontext,
 ) -> float:
-    """One pass over the examples; the sum of the batches' losses, in nats.
+    """One pass over examples x, y, float32 [n, *input_shape] and int64 [n]; the sum of the batches' losses.
 
     Args:
-        x, y: float32 [n, *input_shape] and int64 [n], on one device.
         epoch: from 0; says where in the cycle the learning rate is.
         shuffle, change: of the order, and of the augmentation; on the CPU.
         forward_context: around each forward pass and its loss, such as autocast.
@@ -89,14 +88,21 @@ def train_epoch(
         batch = x[chosen]
         if settings.augment:
             batch = augment(settings.augment, batch, change)
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate_at(step, settings.epochs * steps)
+        _set_rate(optimizer, settings.learning_rate_at(step, settings.epochs * steps))
         optimizer.zero_grad()
         with forward_context():
-            logits = network(laid_out(batch))
-            loss = cross_entropy(logits, y[chosen], label_smoothing=settings.label_smoothing)
+            loss = _loss(network, batch, y[chosen], settings)
         loss.backward()
         optimizer.step()
         after_step()
         total += loss.detach()
     return float(total)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+
+
+def _loss(network: nn.Module, x: Tensor, y: Tensor, settings: TrainingSettings) -> Tensor:
+    return cross_entropy(network(laid_out(x)), y, label_smoothing=settings.label_smoothing)

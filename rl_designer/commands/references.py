@@ -43,7 +43,6 @@ def references(
     from rl_designer.references_benchmark import compare, references_within
     from rl_designer.references_output import print_comparison
     from rl_designer.report import terminal
-    from rl_designer.retrain_folder import DEFAULT_PARENT
     from rl_designer.retrain_progress import training_progress
     from rl_designer.retrain_sources import find_winners, load_data
 
@@ -60,8 +59,7 @@ def references(
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)
     progress = None if quiet else training_progress()
-    parent = output or Path(DEFAULT_PARENT)
-    data = compare(comparison, found.winners, dataset, plan, parent, progress)
+    data = compare(comparison, found.winners, dataset, plan, output, progress)
     if as_json:
         print_json({**data, "max_parameters": max_parameters})
     else:
