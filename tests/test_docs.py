@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 SMALLER = ["--epochs", "1"]
 TRAINING = ("train", "retrain", "benchmark")
+ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
+FEWER = {"16": "4", "64": "4", "20": "2"}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -33,8 +35,10 @@ def write_named_snippets(folder: Path) -> None:
 
 
 def smaller(words: list[str]) -> list[str]:
-    words = [re.sub(r"^(16|64)$", "4", word) for word in words]
-    return words if words[0] not in TRAINING or "--epochs" in words else [*words, *SMALLER]
+    words = [FEWER.get(word, word) for word in words]
+    on_table = words[0] == "benchmark" and words[1] in ON_TABLES and "--data" not in words
+    trains = words[0] in TRAINING and not on_table
+    return [*words, *SMALLER] if trains and "--epochs" not in words else words
 
 
 def run(words: list[str], folder: Path) -> None:

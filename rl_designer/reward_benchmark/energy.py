@@ -1,5 +1,6 @@
 """The energy of a search, as codecarbon estimates it, offline."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -42,6 +43,8 @@ def measured_energy() -> Iterator[Energy]:
 def _tracker() -> Any:
     """One a process: it needs two seconds to look at the machine."""
     from codecarbon import OfflineEmissionsTracker
+
+    logging.getLogger("codecarbon").disabled = True  # it speaks before it has read its `log_level`
 
     return OfflineEmissionsTracker(
         country_iso_code="USA",  # must be named; it matters for emissions, which aren't reported
