@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from rl_designer.benchmark_log import BenchmarkLog
+from rl_designer.commands.benchmark_setting import benchmark_config
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
 from rl_designer.reward_benchmark.benchmark import (
@@ -482,6 +483,13 @@ def test_wrong_usage_is_one_line_that_helps(
     ended = command(*arguments(folder, *more))
     assert ended.status == status and message in ended.err
     assert ended.out == "" and len(ended.err.splitlines()) == 1
+
+
+def test_trainings_are_kept_in_the_output_folder_or_where_runs_are() -> None:
+    options = {"table": None, "data": "digits", "store": None}
+    assert benchmark_config(dict(options), None).store == str(Path("runs") / "store.sqlite")
+    assert benchmark_config(dict(options), Path("out")).store == str(Path("out") / "store.sqlite")
+    assert benchmark_config({**options, "store": "mine.sqlite"}, Path("out")).store == "mine.sqlite"
 
 
 def test_without_a_reward_it_says_which_option_is_missing(command: Callable[..., Ended]) -> None:

@@ -20,7 +20,9 @@ _OPTIONS = (
     click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 12]"),
     click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design."),
     click.option(
-        "--store", metavar="FILE|URL", help="Where trainings are kept.  [default: in the output folder]"
+        "--store",
+        metavar="FILE|URL",
+        help="Where trainings are kept.  [default: in the output folder, else runs/store.sqlite]",
     ),
     click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M."),
     click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example."),
@@ -48,13 +50,13 @@ def run_options(command: Command) -> Command:
 def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
     """The config of all runs. Real trainings run one a process, and are kept so that none is done twice."""
     from rl_designer.config import make_config
+    from rl_designer.runs import DEFAULT_PARENT, DEFAULT_STORE
 
     if options["table"] is None and options["data"] is None:
         raise click.UsageError("name what to search on: --table FILE or --data NAME")
     if options["table"] is None:
         options |= {"workers": 1}
-        if options["store"] is None and output is not None:
-            options["store"] = str(output / "store.sqlite")
+        options["store"] = options["store"] or str((output or DEFAULT_PARENT) / DEFAULT_STORE)
     return make_config(options)
 
 

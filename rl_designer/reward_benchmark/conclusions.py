@@ -57,7 +57,8 @@ def _against(name: str, first: str, figures: Mapping[str, Any], data: Mapping[st
     needed = difference["seeds_to_tell"]
     if needed is None:
         return (
-            f"{apart}; {MOST_SEEDS:,} seeds would not tell so small a difference, take them as equally good"
+            f"{apart}; {MOST_SEEDS:,} seeds would not tell so small a difference, and more than "
+            f"{max(abs(low), abs(high)):.4f} either way is unlikely"
         )
     return f"{apart}; about {needed:,} seeds would tell a difference as large as that, if it is there"
 
