@@ -12,7 +12,7 @@ from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
 from rl_designer.errors import WrongUsage
-from rl_designer.quantities import parse_count, parse_seconds
+from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
 DEFAULT_DATA = "mnist1d"
 DEFAULT_EVALUATIONS = 64
@@ -25,6 +25,7 @@ HIDDEN = "***"
 _URL_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
 Count = Annotated[int, BeforeValidator(parse_count)]
+Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Name = Annotated[str, Field(min_length=1)]
 
@@ -40,6 +41,7 @@ _TRAINING_ONLY = (
     "workers",
     "device",
     "candidate_time_limit",
+    "candidate_memory_limit",
 )
 
 
@@ -51,12 +53,13 @@ class SearchConfig(BaseModel):
     Attributes:
         data: name or path of a data set; `mnist1d` where neither it nor `table` is given.
         target, data_folder, image_size: as `load_dataset` takes them.
-        table, task: path of an architecture table, and the task on it.
+        table, task: name of an embedded architecture table or path of one, and the task on it.
         space: name of a search space or path of a TOML file; None takes the one made for the input.
         evaluations: distinct architectures that may be evaluated, the control's included; 64 where there
             is no `time_limit` either.
         time_limit: seconds for the whole search.
         candidate_time_limit: seconds for the training of one architecture.
+        candidate_memory_limit: bytes for the process that trains it; None for half of the machine's memory.
         epochs: of each training.
         augment: name of an augmentation of the training data; None for none.
         workers: processes that train at the same time; None for one a core. Doesn't change any result.
@@ -87,6 +90,7 @@ class SearchConfig(BaseModel):
     workers: Count | None = None
     device: Name | None = None
     candidate_time_limit: Seconds | None = None
+    candidate_memory_limit: Bytes | None = None
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     control_share: float = Field(default=DEFAULT_CONTROL_SHARE, ge=0, le=MOST_CONTROL_SHARE)
     failure_reward: float = Field(default=DEFAULT_FAILURE_REWARD, allow_inf_nan=False)
@@ -122,11 +126,12 @@ class SearchConfig(BaseModel):
         """What a run folder keeps: paths that hold in every working directory, no password of the store."""
         from rl_designer.envs.datasets import DATASETS
         from rl_designer.envs.search_spaces.registry import SPACES
+        from rl_designer.envs.tables import TABLES
 
         reward_file, colon, function = self.reward.partition(".py:")
         paths: dict[str, str | None] = {
             "data_folder": _absolute(self.data_folder),
-            "table": _absolute(self.table),
+            "table": self.table if self.table in TABLES else _absolute(self.table),
             "data": self.data if self.data in DATASETS else _absolute_if_there(self.data),
             "space": self.space if self.space in SPACES else _absolute_if_there(self.space),
             "store": _kept_location(self.store),

@@ -16,6 +16,7 @@ from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import WrongUsage, usage_errors
 
 if TYPE_CHECKING:
+    from rl_designer.envs.architecture_table import ArchitectureTable
     from rl_designer.envs.datasets import Dataset
     from rl_designer.envs.search_spaces.layer_space import LayerSpace
 
@@ -67,10 +68,10 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
         ValueError: where the table is gone, or the facts are damaged.
     """
     if "table" in facts:
-        from rl_designer.envs.architecture_table import ArchitectureTable
         from rl_designer.envs.search_spaces.table import TableSpace
+        from rl_designer.envs.tables import load_table
 
-        table = ArchitectureTable.load(str(facts["table"]))
+        table = load_table(str(facts["table"]))
         with usage_errors():
             return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
     from rl_designer.envs.search_spaces.definition import SpaceDefinition
@@ -85,6 +86,21 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
         return LayerSpace(definition, shape, classes, max_parameters=max_parameters, max_macs=max_macs)
 
 
+def named_table(name: str) -> "ArchitectureTable":
+    """An embedded table by name, or one of a file.
+
+    Raises:
+        WrongUsage: for a word that names neither.
+        ValueError: for a file that is missing or is no sound table.
+    """
+    from rl_designer.envs.tables import UnknownTable, load_table
+
+    try:
+        return load_table(name)
+    except UnknownTable as error:
+        raise WrongUsage(str(error)) from error
+
+
 def cores() -> int:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -97,15 +113,17 @@ def _limits(config: SearchConfig) -> dict[str, int | None]:
 
 
 def _table_setting(config: SearchConfig) -> Setting:
-    from rl_designer.envs.architecture_table import ArchitectureTable
     from rl_designer.envs.evaluators.table import TableEvaluator
     from rl_designer.envs.search_spaces.table import TableSpace
+    from rl_designer.envs.tables import TABLES
 
-    table = ArchitectureTable.load(str(config.table))
+    name = str(config.table)
+    table = named_table(name)
     with usage_errors():
         space = TableSpace(table, **_limits(config))
         evaluator = TableEvaluator(space, config.task)
-    facts = {"table": str(Path(str(config.table)).absolute()), "name": table.name, **_limits(config)}
+    where = name if name in TABLES else str(Path(name).absolute())
+    facts = {"table": where, "name": table.name, **_limits(config)}
     opened = nullcontext(evaluator)
     return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
@@ -169,6 +187,7 @@ def _load(config: SearchConfig, kind: Any) -> Any:
 
 
 def _training_evaluator(config: SearchConfig, dataset: Any, repeat: int) -> AbstractContextManager[Evaluator]:
+    from rl_designer.envs.evaluators.memory import default_memory_limit
     from rl_designer.envs.evaluators.training import TrainingEvaluator
 
     return TrainingEvaluator(
@@ -177,5 +196,6 @@ def _training_evaluator(config: SearchConfig, dataset: Any, repeat: int) -> Abst
         workers=config.workers or cores(),
         device=config.device or "auto",
         time_limit=config.candidate_time_limit,
+        memory_limit=config.candidate_memory_limit or default_memory_limit(),
         repeat=repeat,
     )

@@ -299,7 +299,7 @@ def test_the_command_prints_one_json_object_and_writes_its_files(table: Path, tm
 @pytest.mark.parametrize(
     "arguments, status, message",
     [
-        (("random",), 2, "--table FILE or --data NAME"),
+        (("random", "--epochs", "2"), 2, "--epochs needs --data"),
         (("random", "--table", "{table}", "--plots"), 2, "--plots needs --output"),
         (("randon", "--table", "{table}"), 2, "Did you mean 'random'?"),
         (("random", "--table", "{table}", "--task", "tusk"), 2, "Did you mean 'task'?"),

@@ -6,12 +6,16 @@ from typing import Any, TypeVar
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, SECONDS
+from rl_designer.commands.common import COUNT, FOLDER, SECONDS, candidate_memory_limit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--table", metavar="FILE", help="Architecture table to search on."),
+    click.option(
+        "--table",
+        metavar="NAME|FILE",
+        help="Architecture table to search on.  [default: mnist1d-convnet1d, unless --data is given]",
+    ),
     click.option("--task", metavar="NAME", help="Task on the table; may be left out where there is one."),
     click.option("--data", metavar="NAME|PATH", help="Train for real on a data set instead."),
     click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet."),
@@ -19,6 +23,7 @@ _OPTIONS = (
     click.option("--space", metavar="NAME|FILE.toml", help="Search space.  [default: by the data's shape]"),
     click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 12]"),
     click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design."),
+    candidate_memory_limit,
     click.option(
         "--store",
         metavar="FILE|URL",
@@ -27,6 +32,7 @@ _OPTIONS = (
     click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M."),
     click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example."),
 )
+_TRAINING_ONLY = ("target", "data_folder", "space", "epochs", "candidate_time_limit")
 _RUN_OPTIONS = (
     click.option("--workers", type=COUNT, help="Runs at the same time.  [default: one a core]"),
     click.option(
@@ -50,10 +56,14 @@ def run_options(command: Command) -> Command:
 def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
     """The config of all runs. Real trainings run one a process, and are kept so that none is done twice."""
     from rl_designer.config import make_config
+    from rl_designer.envs.tables import DEFAULT_TABLE
     from rl_designer.runs import DEFAULT_PARENT, DEFAULT_STORE
 
     if options["table"] is None and options["data"] is None:
-        raise click.UsageError("name what to search on: --table FILE or --data NAME")
+        for name in _TRAINING_ONLY:
+            if options[name] is not None:
+                raise click.UsageError(f"--{name.replace('_', '-')} needs --data, what is to be trained on")
+        options |= {"table": DEFAULT_TABLE}
     if options["table"] is None:
         options |= {"workers": 1}
         options["store"] = options["store"] or str((output or DEFAULT_PARENT) / DEFAULT_STORE)

@@ -7,7 +7,7 @@ import click
 
 from rl_designer.commands.common import output_options, print_json
 
-KINDS = ("spaces", "agents", "rewards", "datasets")
+KINDS = ("spaces", "agents", "rewards", "datasets", "tables")
 
 _ABOUT_REWARDS = """
 T is a cost: cost=parameters, cost=macs (multiply-adds) or cost=latency (seconds). Set parameters with
@@ -23,7 +23,7 @@ Your own: file.py:function; `list rewards --template` prints a file to begin wit
 @click.option("--template", is_flag=True, help="With `rewards`: print a Python file to begin your own with.")
 @output_options
 def listing(kind: str | None, template: bool, as_json: bool, quiet: bool) -> None:
-    """List spaces, agents, rewards and data sets, with a line each."""
+    """List spaces, agents, rewards, data sets and tables, with a line each."""
     if template:
         if kind != "rewards" or as_json:
             raise click.UsageError("--template goes with `list rewards`, and without --json")
@@ -53,7 +53,15 @@ def _catalogue() -> dict[str, dict[str, str]]:
         "agents": {name: line for name, (_, line) in AGENTS.items()},
         "rewards": _rewards(),
         "datasets": dict(DATASETS),
+        "tables": _tables(),
     }
+
+
+def _tables() -> dict[str, str]:
+    from rl_designer.envs.tables import TABLES
+    from rl_designer.table_fetch import PUBLISHED
+
+    return dict(TABLES) | {name: f"`table fetch {name}`: {table.line}" for name, table in PUBLISHED.items()}
 
 
 def _rewards() -> dict[str, str]:

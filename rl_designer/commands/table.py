@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, SECONDS, note, output_options
+from rl_designer.commands.common import COUNT, SECONDS, candidate_memory_limit, note, output_options
 from rl_designer.commands.table_import import fetch, import_table
 from rl_designer.commands.table_output import FILE, check_output, show
 
@@ -61,6 +61,7 @@ table.add_command(fetch)
 )
 @click.option("--augment", metavar="NAME", help="Augmentation of the training data.")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
+@candidate_memory_limit
 @click.option("--workers", type=COUNT, help="Designs in training at the same time.  [default: one a core]")
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option("--output", type=FILE, required=True, help="The table, a .npz file.")
@@ -92,9 +93,9 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 @output_options
 def info(source: str, as_json: bool, quiet: bool) -> None:
     """Show what a table holds: designs, metrics, tasks, how far repeats agree."""
-    from rl_designer.envs.architecture_table import ArchitectureTable
+    from rl_designer.setting import named_table
 
-    show(ArchitectureTable.load(source), as_json)
+    show(named_table(source), as_json)
 
 
 def _plan(options: dict[str, Any]) -> Any:

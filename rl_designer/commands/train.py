@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, SECONDS, note, output_options, print_json
+from rl_designer.commands.common import (
+    COUNT,
+    FOLDER,
+    SECONDS,
+    candidate_memory_limit,
+    note,
+    output_options,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from rl_designer.observers import Observer
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet.")
 @click.option("--data-folder", metavar="FOLDER", help="Where the original files of a published data set lie.")
 @click.option("--image-size", type=COUNT, help="Side in pixels that your own images are brought to.")
-@click.option("--table", metavar="FILE", help="Search on an architecture table instead of data.")
+@click.option("--table", metavar="NAME|FILE", help="Search on an architecture table instead of data.")
 @click.option("--task", metavar="NAME", help="Task on the table; may be left out where there is one.")
 @click.option(
     "--space",
@@ -55,6 +63,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]")
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda …  [default: auto]")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
+@candidate_memory_limit
 @click.option(
     "--control-share",
     type=click.FloatRange(0, 0.9),
