@@ -176,7 +176,8 @@ def test_the_digest_changes_with_data_settings_and_repeat_and_is_else_the_same()
         ),
     ]
     assert len({plain, *others}) == len(others) + 1
-    same = TrainingEvaluator(blobs(), workers=2, device="cpu", time_limit=60.0, on_result=lambda *_: None)
+    limits: dict[str, Any] = {"time_limit": 60.0, "memory_limit": 10**10}
+    same = TrainingEvaluator(blobs(), workers=2, device="cpu", on_result=lambda *_: None, **limits)
     assert same.digest == plain
 
 
@@ -267,6 +268,31 @@ def test_a_worker_that_hangs_or_dies_costs_its_own_candidate_only() -> None:
         assert evaluator.evaluate([dense(7)])[0].failure is None
 
 
+def test_a_candidate_that_fills_the_memory_costs_itself_only() -> None:
+    builder = build_or({1: candidates.fill_memory})
+    batch = [dense(2), dense(1), dense(3), dense(4)]
+    evaluations = evaluated(
+        blobs(), *batch, settings=QUICK, workers=2, memory_limit=10**9, _build=builder, device="cpu"
+    )
+    assert [evaluation.failure for evaluation in evaluations] == [
+        None,
+        "out of memory: more than 1 GB",
+        None,
+        None,
+    ]
+    filled = evaluations[1]
+    assert is_transient(filled)
+    assert filled.parameters == costs(dense(1), (4,), 2).parameters
+    plain = evaluated(blobs(), *batch[2:], settings=QUICK, device="cpu")
+    assert without_times(evaluations[2:]) == without_times(plain)
+
+
+def test_a_memory_limit_that_cannot_be_kept_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "peak_memory", lambda: None)
+    with pytest.raises(ValueError, match="can't be kept on this system: leave it out"):
+        TrainingEvaluator(blobs(), workers=1, memory_limit=10**9)
+
+
 # -- results as they come, and closing -------------------------------------------------------------
 
 
@@ -336,6 +362,8 @@ def test_arrays_that_cannot_be_written_to_are_taken_without_a_warning(
         ({"workers": -1}, "workers must be 0 .* got -1"),
         ({"time_limit": 0}, "more than 0 seconds, got 0"),
         ({"time_limit": float("nan")}, "more than 0 seconds, got nan"),
+        ({"memory_limit": 0, "workers": 1}, "at least 1 byte, got 0"),
+        ({"memory_limit": 10**9}, "needs worker processes: set workers to 1 or more, got 0"),
         ({"device": "gpu"}, "unknown device 'gpu'.* Legal: auto, cpu"),
         (
             {"settings": TrainingSettings(augment="shift")},

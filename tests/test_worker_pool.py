@@ -98,6 +98,50 @@ def test_workers_that_were_killed_between_runs_are_replaced(pool: WorkerPool) ->
     assert results_of(pool, tasks.double, 6) == [12]
 
 
+@pytest.fixture(scope="module")
+def small_pool() -> Iterator[WorkerPool]:
+    pool = WorkerPool(2, tasks.prepare, memory_limit=10**9)
+    yield pool
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [
+        ("fill_memory", "out of memory: more than 1 GB"),
+        ("ask_for_a_long_list", "out of memory: MemoryError:"),
+        ("ask_for_a_petabyte", "out of memory: RuntimeError: "),
+        ("leave_at_once", "worker process died: exit status 3"),
+    ],
+)
+def test_a_task_that_takes_too_much_memory_is_lost_and_the_others_go_on(
+    small_pool: WorkerPool, name: str, failure: str
+) -> None:
+    outcomes = results_of(small_pool, tasks.misbehave, "own_process", name, *["take_half_a_gigabyte"] * 3)
+    assert isinstance(outcomes[1], Lost)
+    assert outcomes[1].failure.startswith(failure)
+    assert all(isinstance(outcome, int) for outcome in (outcomes[0], *outcomes[2:]))
+
+
+def test_memory_that_a_task_has_given_back_counts_for_no_other() -> None:
+    pool = WorkerPool(1, tasks.prepare, memory_limit=10**9)
+    processes = results_of(pool, tasks.misbehave, *["take_half_a_gigabyte"] * 4)
+    assert len(set(processes)) == 1
+    pool.close()
+
+
+def test_a_memory_limit_below_what_a_worker_needs_is_an_error_that_says_so() -> None:
+    with pytest.raises(RuntimeError, match=r"memory limit of 0.01 GB must be more than the 0\.\d+ GB that"):
+        results_of(WorkerPool(1, tasks.prepare, memory_limit=10**7), tasks.double, 1)
+
+
+def test_a_worker_makes_room_for_a_fresh_one_after_a_hundred_tasks() -> None:
+    pool = WorkerPool(1, tasks.prepare)
+    processes = results_of(pool, tasks.misbehave, *["own_process"] * 250)
+    assert [processes.count(process) for process in dict.fromkeys(processes)] == [100, 100, 50]
+    pool.close()
+
+
 def test_an_exception_of_the_caller_ends_the_workers_and_a_later_run_starts_others(pool: WorkerPool) -> None:
     [worker] = results_of(pool, tasks.misbehave, "own_process")
 

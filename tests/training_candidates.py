@@ -83,6 +83,23 @@ def ask_for_a_petabyte() -> None:
     torch.empty(2**50, dtype=torch.uint8)
 
 
+def fill_memory() -> None:
+    """Takes 64 MB a time, for ever."""
+    taken = []
+    while True:
+        taken.append(torch.ones(2**24))
+
+
+def take_half_a_gigabyte() -> int:
+    torch.ones(2**27)
+    return os.getpid()
+
+
+def ask_for_a_long_list() -> None:
+    """4 GB in one step of the interpreter, which lets no other thread run meanwhile."""
+    [0] * 2**29
+
+
 def make_one_that_fails_later() -> nn.Module:
     return FailsLater()
 

@@ -19,6 +19,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.augmentation import check_augmentation
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.devices import device_name
+from rl_designer.envs.evaluators.memory import peak_memory
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.evaluators.worker_pool import Lost, WorkerPool
 from rl_designer.envs.search_spaces.costs import costs
@@ -68,6 +69,8 @@ class TrainingEvaluator:
             takes this process with it. See `WorkerPool` for what a script must heed.
         device: `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
         time_limit: seconds for each training; what takes longer is a failure. None is without limit.
+        memory_limit: bytes that a worker process may take as a whole (see `WorkerPool`); a candidate that
+            takes more is a failure. None is without limit.
         repeat: another number gives other weights and batches for the same architectures.
         on_result: called here with each architecture's index in its batch and its evaluation, as it ends, in
             any order. Can be set later.
@@ -76,7 +79,8 @@ class TrainingEvaluator:
         device: `cpu` or `cuda:N`.
 
     Raises:
-        ValueError: for a number out of range, a device that isn't there, or an augmentation that doesn't fit.
+        ValueError: for a number out of range, a device that isn't there, an augmentation that doesn't fit, a
+            memory limit that can't be kept.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class TrainingEvaluator:
         workers: int = 0,
         device: str = "auto",
         time_limit: float | None = None,
+        memory_limit: int | None = None,
         repeat: int = 0,
         on_result: OnResult | None = None,
         _build: Callable[..., Any] | None = None,
@@ -95,12 +100,14 @@ class TrainingEvaluator:
             raise ValueError(f"workers must be 0 (this process) or more, got {workers}")
         if time_limit is not None and not time_limit > 0:
             raise ValueError(f"a training's time limit must be more than 0 seconds, got {time_limit}")
+        _check_memory_limit(memory_limit, workers)
         if settings.augment:
             check_augmentation(settings.augment, dataset.input_shape)
         self.device = device_name(device)
         self.settings = settings
         self.workers = workers
         self.time_limit = time_limit
+        self.memory_limit = memory_limit
         self.repeat = repeat
         self.on_result = on_result
         self._dataset = dataset
@@ -201,11 +208,28 @@ class TrainingEvaluator:
                 path = Path(self._folder.name) / f"{part}.npy"
                 np.save(path, getattr(self._dataset, part), allow_pickle=False)
             arguments = (self._folder.name, self._dataset.num_classes, self._plan())
-            self._pool = WorkerPool(self.workers, _prepare_worker, arguments, abandon=_remove_files)
+            self._pool = WorkerPool(
+                self.workers,
+                _prepare_worker,
+                arguments,
+                abandon=_remove_files,
+                memory_limit=self.memory_limit,
+            )
         return self._pool
 
     def _plan(self) -> _Plan:
         return _Plan(self.settings, self.device, self.time_limit, self._build)
+
+
+def _check_memory_limit(memory_limit: int | None, workers: int) -> None:
+    if memory_limit is None:
+        return
+    if memory_limit < 1:
+        raise ValueError(f"a training's memory limit must be at least 1 byte, got {memory_limit}")
+    if not workers:
+        raise ValueError("a memory limit needs worker processes: set workers to 1 or more, got 0")
+    if peak_memory() is None:
+        raise ValueError("a memory limit can't be kept on this system: leave it out")
 
 
 def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -> str:

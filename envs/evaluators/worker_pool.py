@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -15,7 +16,14 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
-from rl_designer.envs.evaluators.failures import WORKER_DIED, failure_of, failure_text, out_of_time
+from rl_designer.envs.evaluators.failures import (
+    WORKER_DIED,
+    failure_of,
+    failure_text,
+    out_of_memory,
+    out_of_time,
+)
+from rl_designer.envs.evaluators.memory import OVER_LIMIT, MemoryGuard, peak_memory, show_bytes
 
 # A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
 _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
@@ -28,9 +36,14 @@ _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
 _MOST_FRUITLESS_STARTS = 2
 
+# Then a worker makes room for a fresh one, so that what tasks leave behind doesn't pile up.
+_TASKS_A_WORKER = 100
 
 # Why this worker could not be prepared; None in one that was.
 _unprepared: str | None = None
+
+# In a worker, where memory is limited: what each task runs in.
+_guard: MemoryGuard | None = None
 
 
 @dataclass(frozen=True)
@@ -74,13 +87,16 @@ class WorkerPool:
     script must keep its work under `if __name__ == "__main__":`, or the workers would do it too.
 
     Workers ignore Ctrl-C: the caller gets the KeyboardInterrupt, and the pool ends its workers. They also end
-    when the caller's process is killed.
+    when the caller's process is killed. Each gives way to a fresh one after 100 tasks.
 
     Args:
         workers: processes, at least 1.
         prepare: called once in each worker with `arguments`, before its first task; picklable.
         abandon: called in each worker with `arguments` when the caller's process was killed and can't clean
             up; picklable.
+        memory_limit: bytes of memory that a worker may take as a whole, Python, PyTorch and the data
+            included; a task that takes more is lost, and its worker with it. None is without limit; Windows
+            can't keep one.
     """
 
     def __init__(
@@ -90,11 +106,13 @@ class WorkerPool:
         arguments: Sequence[Any] = (),
         *,
         abandon: Callable[..., None] | None = None,
+        memory_limit: int | None = None,
     ) -> None:
         self._workers = workers
         self._prepare = prepare
         self._abandon = abandon
         self._arguments = tuple(arguments)
+        self._memory_limit = memory_limit
         self._pool: ProcessPool | None = None
         self._processes = _Processes(multiprocessing.get_context(_START_METHOD))
 
@@ -155,7 +173,7 @@ class WorkerPool:
         kill_after = None if time_limit is None else time_limit * (1 + _GRACE_SHARE) + _GRACE_SECONDS
         futures = _scheduled(self._started(), function, waiting, kill_after)
         for future in as_completed(futures):
-            outcome = _outcome(future, time_limit)
+            outcome = _outcome(future, time_limit, self._memory_limit)
             if outcome is None:
                 continue
             if isinstance(outcome[0], _Unprepared):
@@ -172,8 +190,9 @@ class WorkerPool:
                 self._processes.set_forkserver_preload(_PRELOADED)
             self._pool = ProcessPool(
                 self._workers,
+                max_tasks=_TASKS_A_WORKER,
                 initializer=_begin,
-                initargs=(self._prepare, self._abandon, self._arguments),
+                initargs=(self._prepare, self._abandon, self._arguments, self._memory_limit),
                 context=self._processes,
             )
         return self._pool
@@ -196,7 +215,7 @@ def _scheduled(
     return futures
 
 
-def _outcome(future: Future[Any], time_limit: float | None) -> tuple[Any] | None:
+def _outcome(future: Future[Any], time_limit: float | None, memory_limit: int | None) -> tuple[Any] | None:
     """The result or what was `Lost`, in a tuple; None where the pool broke and the task has to wait."""
     error = future.exception()
     if error is None:
@@ -206,6 +225,8 @@ def _outcome(future: Future[Any], time_limit: float | None) -> tuple[Any] | None
     if isinstance(error, TimeoutError):
         return (Lost(out_of_time(time_limit or 0.0)),)
     if isinstance(error, ProcessExpired):
+        if memory_limit is not None and error.exitcode == OVER_LIMIT:
+            return (Lost(out_of_memory(memory_limit)),)
         return (Lost(failure_text(WORKER_DIED, _ending(error.exitcode))),)
     return (Lost(failure_of(error)),)
 
@@ -218,20 +239,39 @@ def _ending(exit_code: int) -> str:
 
 
 def _begin(
-    prepare: Callable[..., None], abandon: Callable[..., None] | None, arguments: Iterable[Any]
+    prepare: Callable[..., None],
+    abandon: Callable[..., None] | None,
+    arguments: Iterable[Any],
+    memory_limit: int | None,
 ) -> None:
     """In the worker, before its first task."""
-    global _unprepared
+    global _unprepared, _guard
     threading.Thread(target=_end_with_parent, args=(abandon, arguments), daemon=True).start()
     try:
         prepare(*arguments)
+        if memory_limit is not None:
+            _check_room(memory_limit)
+            _guard = MemoryGuard(memory_limit)
     except Exception as error:
         _unprepared = failure_of(error)
 
 
+def _check_room(memory_limit: int) -> None:
+    taken = peak_memory() or 0
+    if taken > memory_limit:
+        raise ValueError(
+            f"the memory limit of {show_bytes(memory_limit)} must be more than the {show_bytes(taken)} that "
+            "Python, PyTorch and the data take before any design"
+        )
+
+
 def _call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     """In the worker, for each task."""
-    return function(*task) if _unprepared is None else _Unprepared(_unprepared)
+    if _unprepared is not None:
+        return _Unprepared(_unprepared)
+    guarded: AbstractContextManager[None] = nullcontext() if _guard is None else _guard.task()
+    with guarded:
+        return function(*task)
 
 
 def _end_with_parent(abandon: Callable[..., None] | None, arguments: Iterable[Any]) -> None:
