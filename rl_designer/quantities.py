@@ -1,10 +1,16 @@
-"""Counts and durations as people write them: `100k`, `1.5M`, `90s`, `2h`."""
+"""Counts, durations and amounts of memory as people write them: `100k`, `1.5M`, `90s`, `2h`, `2G`."""
 
 import re
 from decimal import Decimal
 
 _COUNT = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_BYTES = {"": 1} | {
+    f"{unit}{ending}": base**power
+    for power, unit in enumerate("kmgt", start=1)
+    for endings, base in ((("", "b"), 1000), (("i", "ib"), 1024))
+    for ending in endings
+}
 _DIGITS = r"([0-9][0-9_]*(?:\.[0-9]+)?|\.[0-9]+)"
 _NUMBER = re.compile(rf"{_DIGITS}\s*([a-zA-Z]*)")
 _TERM = re.compile(rf"{_DIGITS}\s*([a-zA-Z]+)")
@@ -42,6 +48,22 @@ def parse_seconds(value: object) -> float:
     if seconds is None or not 0 < seconds <= _MOST:
         raise ValueError(f"must be a duration of more than 0 seconds, such as 90s, 30m or 2h, got {value!r}")
     return seconds
+
+
+def parse_bytes(value: object) -> int:
+    """`2G`, `1.5GB`, `500M` or an int as bytes ≥ 1; a G is 10^9, a Gi or GiB 2^30.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    number: float | Decimal | None = None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
+        number = _amount(match[1], match[2], _BYTES)
+    if number is None or not 1 <= number <= _MOST:
+        raise ValueError(f"must be an amount of memory, such as 500M, 2G or 1.5GiB, got {value!r}")
+    return round(number)
 
 
 def show_count(count: float | None) -> str:

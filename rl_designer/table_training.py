@@ -78,6 +78,7 @@ def train_designs(
     What the store knows is not trained again, but for failures of the moment (out of time, out of memory),
     which each call tries anew.
     """
+    from rl_designer.envs.evaluators.memory import default_memory_limit
     from rl_designer.envs.evaluators.training import TrainingEvaluator
     from rl_designer.stored_evaluator import StoredEvaluator
 
@@ -89,6 +90,7 @@ def train_designs(
             workers=config.workers or cores(),
             device=config.device or "auto",
             time_limit=config.candidate_time_limit,
+            memory_limit=config.candidate_memory_limit or default_memory_limit(),
             repeat=seed,
         )
         with evaluator:

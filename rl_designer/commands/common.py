@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rl_designer.quantities import parse_count, parse_seconds
+from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -29,8 +29,17 @@ class _Parsed(click.ParamType):
 
 
 COUNT = _Parsed("count", parse_count)
+BYTES = _Parsed("memory", parse_bytes)
 SECONDS = _Parsed("time", parse_seconds)
 FOLDER = click.Path(path_type=Path)
+
+
+# Wherever designs are trained; its name in a config is `candidate_memory_limit`.
+candidate_memory_limit = click.option(
+    "--candidate-memory-limit",
+    type=BYTES,
+    help="Memory for the process that trains one design, such as 2G.  [default: half of the machine's]",
+)
 
 
 def output_options(command: Command) -> Command:
