@@ -1,8 +1,7 @@
-"""`build_table`: trains what a plan names, measures latencies, and writes the architecture table."""
+"""`build_table`: trains what a plan names, measures latencies, and makes the architecture table."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,17 +24,11 @@ if TYPE_CHECKING:
 
 
 def build_table(
-    plan: TablePlan,
-    output: Path,
-    progress: "BuildProgress",
-    *,
-    name: str | None = None,
-    title: str | None = None,
+    plan: TablePlan, name: str, progress: "BuildProgress", *, title: str | None = None
 ) -> ArchitectureTable:
-    """Trains the designs and writes the table. What the store knows is not done again.
+    """Trains the designs and makes the table of them. What the store knows is not done again.
 
     Args:
-        name: None for the output's name.
         title: one line for people; None for the number of designs, the space, the data, epochs and seeds.
 
     Raises:
@@ -44,7 +37,6 @@ def build_table(
     """
     from rl_designer.store import Store
 
-    output.parent.mkdir(parents=True, exist_ok=True)
     dataset, space = training_data(plan.config)
     architectures = space.architectures(chosen_designs(plan, space))
     decisions, rows = layout(architectures, space.definition.enumerate())
@@ -57,8 +49,8 @@ def build_table(
     metrics, facts = measured(results, latencies, plan.settings.epochs, dataset.name)
     if np.isnan(metrics[SEARCHED]).all():
         raise ValueError(f"no design could be trained: {next(e.failure for e in results[0] if e.failure)}")
-    table = ArchitectureTable(
-        name=name or output.stem,
+    return ArchitectureTable(
+        name=name,
         title=title or how,
         source=f"made with rl-designer {__version__}",
         decisions=decisions,
@@ -68,8 +60,6 @@ def build_table(
         tasks={dataset.name: Task(SEARCHED, REPORTED if plan.seeds > 1 else SEARCHED)},
         made=_made(plan, dataset, space, results),
     )
-    table.save(output)
-    return table
 
 
 def _some(number: int, what: str) -> str:

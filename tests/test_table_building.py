@@ -15,7 +15,7 @@ from rl_designer import table_training
 from rl_designer.config import make_config
 from rl_designer.envs.architecture_table import ArchitectureTable
 from rl_designer.envs.datasets import load_dataset
-from rl_designer.envs.evaluators import recipe
+from rl_designer.envs.evaluators import memory, recipe
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
@@ -46,6 +46,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(TINY)
     monkeypatch.setattr(table_training, "cores", lambda: 0)
+    monkeypatch.setattr(memory, "default_memory_limit", lambda: None, raising=False)  # needs processes
     return tmp_path
 
 
@@ -233,11 +234,11 @@ def test_a_plan_on_a_table_is_refused():
         TablePlan(make_config({"table": "t.npz"}))
 
 
-def test_a_build_from_python_takes_the_outputs_name(here):
+def test_a_table_is_built_from_python_too(here):
     plan = TablePlan(
         make_config({"data": "wine", "space": "tiny.toml"}), TrainingSettings(epochs=1), designs=1
     )
-    table = build_table(plan, here / "one.npz", BuildProgress(quiet=True))
+    table = build_table(plan, "one", BuildProgress(quiet=True))
     assert table.name == "one" and table.title == "1 design of space tiny on wine: 1 epoch, 2 seeds"
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, SECONDS, candidate_memory_limit, note, output_options
+from rl_designer.commands.common import COUNT, SECONDS, candidate_memory_limit, output_options
 from rl_designer.commands.table_import import fetch, import_table
-from rl_designer.commands.table_output import FILE, check_output, show
+from rl_designer.commands.table_output import FILE, check_output, show, write
 
 
 class _Share(click.ParamType):
@@ -79,12 +79,13 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 
     check_output(output)
     plan = _plan(options)
+    output.parent.mkdir(parents=True, exist_ok=True)  # before hours of training, not after
     try:
         with BuildProgress(quiet) as progress:
-            made = build_table(plan, output, progress, name=options["name"], title=options["title"])
+            made = build_table(plan, options["name"] or output.stem, progress, title=options["title"])
     except KeyboardInterrupt:
         raise KeyboardInterrupt("every finished training is kept; the same command goes on") from None
-    note(f"written: {output}", quiet)
+    write(made, output, quiet)
     show(made, as_json, output)
 
 
