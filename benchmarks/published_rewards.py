@@ -19,6 +19,7 @@ from rich.console import Console
 from rl_designer.benchmark_log import BenchmarkLog
 from rl_designer.benchmark_output import BenchmarkProgress
 from rl_designer.config import make_config
+from rl_designer.envs.tables import DEFAULT_TABLE, TABLES
 from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
 from rl_designer.reward_benchmark.output import run_line, write_files
 from rl_designer.reward_benchmark.plots import write_page
@@ -44,7 +45,12 @@ REWARDS = (
 
 @click.command()
 @click.argument("rewards", metavar="[REWARD]...", nargs=-1)
-@click.option("--table", "tables", multiple=True, help="Architecture table; may be given more than once.")
+@click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    help="Architecture table; may be given more than once.  [default: the package's own and NAS-Bench-Macro]",
+)
 @click.option("--agent", default="ppo", show_default=True)
 @click.option("--seeds", default=20, show_default=True, help="Runs of each reward.")
 @click.option("--evaluations", default=100, show_default=True, help="Of each run.")
@@ -61,8 +67,8 @@ def main(
 ) -> None:
     """Compare REWARDs with the first of them (default: accuracy) on tables with parameters."""
     text = ""
-    for table in tables or (str(tables_folder() / "nas-bench-macro.npz"),):
-        if not Path(table).is_file():
+    for table in tables or (DEFAULT_TABLE, str(tables_folder() / "nas-bench-macro.npz")):
+        if table not in TABLES and not Path(table).is_file():
             sys.exit(f"no {table}; RL_DESIGNER_TABLES names the folder of the tables")
         config = make_config({"table": table, "agent": agent, "evaluations": evaluations})
         folder = output / Path(table).stem

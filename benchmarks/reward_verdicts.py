@@ -1,6 +1,6 @@
 """Are the verdicts of `benchmark rewards` right where the truth is known?
 
-    python benchmarks/reward_verdicts.py --table TABLE
+    python benchmarks/reward_verdicts.py
 
 *False alarms*: benchmarks of one and the same reward under different seeds, again and again with fresh runs
 of a cheap agent; every verdict other than `indistinguishable` is wrong, so is every `best` and every flag.
@@ -23,6 +23,7 @@ from rl_designer.benchmark_processes import run_all
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.tables import DEFAULT_TABLE
 from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
 from rl_designer.reward_benchmark.landscape import Landscape
 from rl_designer.reward_benchmark.output import run_line
@@ -177,7 +178,7 @@ def wrong(data: Mapping[str, Any]) -> list[str]:
 
 
 @click.command()
-@click.option("--table", required=True, help="Architecture table.")
+@click.option("--table", default=DEFAULT_TABLE, show_default=True, help="Architecture table.")
 @click.option("--task", help="Task on it.")
 @click.option(
     "--repetitions", default=200, show_default=True, help="Benchmarks of one reward against itself."
