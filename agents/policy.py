@@ -77,6 +77,24 @@ class Policy:
             states = space.advance(states, chosen)
         return actions, total
 
+    def log_probability_of(self, space: SearchSpace, actions: Actions) -> NDArray[np.float64]:
+        """Natural logarithms of the probabilities of complete designs, int64 [n, max_steps], as they are
+        spelt; float64 [n], -inf for what is no complete design within the limits of `space`.
+        """
+        total, states = np.zeros(len(actions)), space.start(len(actions))
+        taken = np.full_like(actions, -1)
+        for step, chosen in enumerate(actions.T):
+            masks = space.masks(states)
+            total[masks.any(axis=1) != (chosen >= 0)] = -np.inf  # too short or too long
+            rows = np.flatnonzero((chosen >= 0) & np.isfinite(total))
+            logs = self.log_probabilities(space.observations(taken[rows]), masks[rows])
+            total[rows] += logs[np.arange(len(rows)), chosen[rows]]
+            rows = rows[np.isfinite(total[rows])]  # an illegal action leads nowhere
+            states[rows] = space.advance(states[rows], chosen[rows])
+            taken[rows, step] = chosen[rows]
+        total[space.masks(states).any(axis=1)] = -np.inf
+        return total
+
     def check(self, space: SearchSpace) -> None:
         """Raises ValueError where the policy's actions or observations are not those of `space`."""
         size = (space.num_actions, space.observation_size)

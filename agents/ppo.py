@@ -1,5 +1,6 @@
 """`ppo`: PPO trained against a learned reward model; real evaluations only for what it then proposes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.belief import Belief
+from rl_designer.agents.memory import Memory, Review, Source, Told, ignored
 from rl_designer.agents.options import at_least_one
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.problem import BudgetSpent, Problem
@@ -76,19 +78,33 @@ class PPO(PolicyAgent):
         self.final_quantile = final_quantile
         self.final_share = final_share
         self.belief: Belief | None = None
+        self.memory = Memory(())
+        self._remembered: tuple[Sequence[Source], Told] = ((), ignored)
+
+    def remember(self, sources: Sequence[Source], told: Told = ignored) -> None:
+        """The next searches start with what earlier ones on the same space learned."""
+        self._remembered = (tuple(sources), told)
+
+    @property
+    def reviews(self) -> list[Review]:
+        """How each source stands."""
+        return list(self.memory.reviews)
 
     def search(self, problem: Problem) -> None:
-        # Imported here, because sampling from a policy needs neither torch nor GPyTorch.
-        from rl_designer.agents.reward_model import RewardModel
         from rl_designer.envs.torch_threads import one_thread
 
         draws = stream(self.seed, self.name)
         space = problem.space
+        memory = self.memory = Memory(*self._remembered)
         with one_thread():
-            model = RewardModel(space, seed=self.seed)
+            model = memory.model(space, self.seed)
             try:
-                problem.evaluate(space.architectures(space.random_actions(self.warm, draws)))
+                problem.evaluate(space.architectures(memory.first(space, self.warm, draws)))
                 while True:
+                    if memory.review(problem):
+                        model = memory.model(space, self.seed)
+                        if len(missing := memory.missing(space, self.warm, draws)):
+                            problem.evaluate(space.architectures(missing))
                     self.belief = learned(model, problem)
                     controller = self._trained_controller(
                         space, self._hope(space), self.entropy, self.updates, draws
@@ -164,9 +180,11 @@ class PPO(PolicyAgent):
     def _proposals(
         self, belief: Belief, policy: Policy, problem: Problem, draws: np.random.Generator
     ) -> Actions:
-        """The most promising of the policy's samples that were not evaluated before."""
+        """The most promising of the policy's samples, and of what sources propose, that were not evaluated
+        before.
+        """
         space, temperature = problem.space, 1.0
-        fresh = np.zeros((0, space.max_steps), dtype=np.int64)
+        fresh = self.memory.candidates(space)
         for _ in range(30):
             actions, _ = policy.sample(space, self.candidates, draws, temperature=temperature)
             fresh = np.unique(np.concatenate([fresh, space.canonical(actions)]), axis=0)

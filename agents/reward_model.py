@@ -1,6 +1,7 @@
 """`RewardModel`: fits to evaluated designs what a search believes of all others, a Gaussian process."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gpytorch
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 from torch import Tensor, nn
 
-from rl_designer.agents.belief import Belief
+from rl_designer.agents.belief import Belief, recalled
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
 
@@ -22,9 +23,11 @@ class RewardModelSettings:
     """How the reward model is fitted.
 
     Attributes:
-        embedding: numbers that stand for an option or a layer.
+        embedding: numbers that stand for an option or a layer; 0 for one-hot ones, unlearned.
         first_steps: steps of Adam at the first fit; `steps` at each fit after.
         most_points: designs that a fit looks at; beyond, the better half of them and the latest.
+        scale: the process's variance that a fit starts from and stays near to; with sources, of what they
+            don't explain.
     """
 
     embedding: int = 3
@@ -32,6 +35,7 @@ class RewardModelSettings:
     steps: int = 8
     learning_rate: float = 0.05
     most_points: int = 512
+    scale: float = 1.0
 
 
 class RewardModel:
@@ -44,13 +48,22 @@ class RewardModel:
 
     Args:
         space: gives the features of a design (`tokens`, `summaries`).
+        sources: what earlier searches in the same space believe. Rewards are regressed on what they expect,
+            with an offset and a weight for each, and the process learns the rest; it starts with the
+            embeddings of the first.
     """
 
     def __init__(
-        self, space: SearchSpace, *, seed: int = 0, settings: RewardModelSettings = RewardModelSettings()
+        self,
+        space: SearchSpace,
+        *,
+        seed: int = 0,
+        settings: RewardModelSettings = RewardModelSettings(),
+        sources: Sequence[Belief] = (),
     ) -> None:
         self.space = space
         self.settings = settings
+        self.sources = tuple(sources)
         self._generator = torch.Generator().manual_seed(int(stream(seed, "reward model").integers(2**63)))
         self._process: _Process | None = None
 
@@ -67,7 +80,7 @@ class RewardModel:
         targets = torch.as_tensor(scores[kept])
         settings = self.settings
         if self._process is None:
-            self._process = _Process(self.space, features, targets, settings.embedding, self._generator)
+            self._process = _Process(self.space, features, targets, settings, self._generator, self.sources)
             self._process.learn(settings.first_steps, settings.learning_rate)
         else:
             self._process.set_train_data(features, targets, strict=False)
@@ -85,7 +98,13 @@ class RewardModel:
         parameters = self._process.parameters_as_arrays()
         empty = np.zeros((0, 0))
         belief = Belief(
-            **parameters, points=empty, targets=scores[kept], scores=np.sort(scores), rewards=np.sort(rewards)
+            **parameters,
+            points=empty,
+            targets=scores[kept],
+            scores=np.sort(scores),
+            rewards=np.sort(rewards),
+            actions=actions,
+            sources=self.sources,
         )
         return dataclasses.replace(belief, points=belief.embed(self.space, actions))
 
@@ -99,7 +118,10 @@ class RewardModel:
 
     def _features(self, actions: Actions) -> Tensor:
         tokens = self.space.tokens(actions).reshape(len(actions), -1)
-        return torch.as_tensor(np.concatenate([tokens, self.space.summaries(actions)], axis=1)).double()
+        seen = torch.as_tensor(np.concatenate([tokens, self.space.summaries(actions)], axis=1)).double()
+        if not self.sources:
+            return seen
+        return torch.cat([seen, torch.as_tensor(recalled(self.sources, self.space, actions))], dim=1)
 
 
 def normal_scores(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -116,7 +138,9 @@ class _Embedding(nn.Module):
         super().__init__()
         self.steps, self.tokens, self.varying = steps, tokens, summaries > 0
         draw = torch.randn(tokens, size, generator=generator, dtype=torch.float64)
-        self.options = nn.Parameter(0.6 * draw)
+        options = 0.6 * draw if size else torch.eye(tokens, dtype=torch.float64)
+        self.options = nn.Parameter(options, requires_grad=size > 0)
+        size = options.shape[1]
         # Designs that differ everywhere are about one length scale apart, however many steps there are.
         width = summaries + size if self.varying else 0
         self.log_weights = nn.Parameter(torch.full((steps,), -np.log(steps) / 2, dtype=torch.float64))
@@ -132,6 +156,14 @@ class _Embedding(nn.Module):
         whole = torch.cat([features[:, self.steps * self.tokens :], embedded.sum(dim=1)], dim=1)
         return torch.cat([point, whole * self.log_whole.exp()], dim=1)
 
+    def start_from(self, belief: Belief) -> None:
+        """Takes over what was learned before, as the values to start from and to stay close to."""
+        learned = (belief.options, np.log(belief.step_weights), np.log(belief.whole_weights))
+        for parameter, value in zip(self.parameters(), learned, strict=True):
+            if parameter.shape == value.shape:  # a belief of other settings has other sizes
+                parameter.data = torch.tensor(value)
+        self.prior = [parameter.detach().clone() for parameter in self.parameters()]
+
     def log_prior(self) -> Tensor:
         """Independent normal distributions around the starting values."""
         spreads = (0.7, 0.9, 0.9)
@@ -145,7 +177,13 @@ class _Process(gpytorch.models.ExactGP):
     """An exact Gaussian process; parameters by maximum a posteriori."""
 
     def __init__(
-        self, space: SearchSpace, x: Tensor, y: Tensor, size: int, generator: torch.Generator
+        self,
+        space: SearchSpace,
+        x: Tensor,
+        y: Tensor,
+        settings: RewardModelSettings,
+        generator: torch.Generator,
+        sources: Sequence[Belief],
     ) -> None:
         noise = gpytorch.likelihoods.GaussianLikelihood(
             noise_prior=gpytorch.priors.LogNormalPrior(-3.0, 1.0),
@@ -154,8 +192,13 @@ class _Process(gpytorch.models.ExactGP):
         super().__init__(x, y, noise)
         steps = space.max_steps
         summaries = space.summaries(space.pad([])).shape[1]
-        tokens = (x.shape[1] - summaries) // steps
-        self.embedding = _Embedding(steps, tokens, summaries, size, generator)
+        memories = len(sources) + 1 if sources else 0
+        self.seen = x.shape[1] - memories
+        tokens = (self.seen - summaries) // steps
+        self.embedding = _Embedding(steps, tokens, summaries, settings.embedding, generator)
+        if sources:
+            self.embedding.start_from(sources[0])
+        self.log_memory = nn.Parameter(torch.zeros(memories))
         self.mean_module = gpytorch.means.ZeroMean()
         self.covar_module = gpytorch.kernels.ScaleKernel(
             gpytorch.kernels.RBFKernel(), outputscale_constraint=Positive(torch.exp, torch.log)
@@ -163,15 +206,21 @@ class _Process(gpytorch.models.ExactGP):
         self.covar_module.base_kernel.raw_lengthscale.requires_grad_(False)
         self.double()
         self.likelihood.noise = float(np.exp(-3.0))
-        self.covar_module.outputscale = 1.0
+        self.covar_module.outputscale = settings.scale
         self.covar_module.base_kernel.lengthscale = 0.5**0.5
         self.covar_module.register_prior(
-            "log_outputscale", NormalPrior(0.0, 1.0), lambda kernel: kernel.raw_outputscale
+            "log_outputscale",
+            NormalPrior(float(np.log(settings.scale)), 1.0),
+            lambda kernel: kernel.raw_outputscale,
         )
 
     def forward(self, x: Tensor) -> gpytorch.distributions.MultivariateNormal:
-        point = self.embedding(x)
-        return gpytorch.distributions.MultivariateNormal(self.mean_module(point), self.covar_module(point))
+        point = self.embedding(x[:, : self.seen])
+        covariance = self.covar_module(point)
+        if len(self.log_memory):
+            memory = x[:, self.seen :] * self.log_memory.exp()
+            covariance = covariance.add_low_rank(memory, generate_roots=False)
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(point), covariance)
 
     def learn(self, steps: int, learning_rate: float) -> None:
         self.train()
@@ -182,7 +231,8 @@ class _Process(gpytorch.models.ExactGP):
         for _ in range(steps):
             adam.zero_grad()
             loss = -likelihood(self(*self.train_inputs), self.train_targets)
-            (loss - self.embedding.log_prior() / points).backward()
+            prior = self.embedding.log_prior() - 0.5 * (self.log_memory**2).sum()
+            (loss - prior / points).backward()
             adam.step()
         self.eval()
         self.likelihood.eval()
@@ -196,4 +246,5 @@ class _Process(gpytorch.models.ExactGP):
             "step_weights": embedding.log_weights.detach().exp().numpy(),
             "whole_weights": embedding.log_whole.detach().exp().numpy(),
             "facts": np.array(facts),
+            "memory_weights": self.log_memory.detach().exp().numpy(),
         }

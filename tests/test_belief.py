@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 
 from rl_designer.agents import array_files
 from rl_designer.agents.array_files import read_arrays, write_arrays
-from rl_designer.agents.belief import FILE, Belief, vars_of
+from rl_designer.agents.belief import DEEPEST, FILE, NUMBERS, Belief, vars_of
 from rl_designer.agents.reward_model import RewardModel
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
@@ -127,6 +126,12 @@ def refusal(folder: Path, space: SearchSpace = TABLE) -> str:
     return line
 
 
+def written(belief: Belief, folder: Path) -> Arrays:
+    """The arrays of a belief's file."""
+    belief.save(folder)
+    return read_arrays(folder / FILE, "file")
+
+
 def without(name: str) -> Callable[[Arrays], None]:
     def damage(arrays: Arrays) -> None:
         del arrays[name]
@@ -149,9 +154,10 @@ def with_last(value: float) -> Callable[[NDArray[np.float64]], NDArray[np.float6
     return change
 
 
-NAMES = sorted(Belief.__annotations__)
+NAMES = sorted(NUMBERS)
+OLD = [name for name in NAMES if name != "memory_weights"]  # what format 1 had
 DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
-    **{f"no {name}": (without(name), "must hold options, step_weights") for name in NAMES},
+    **{f"no {name}": (without(name), "must hold options, step_weights") for name in (*NAMES, "actions")},
     "one array too many": (lambda arrays: arrays.update(extra=np.zeros(1)), "must hold options"),
     **{
         f"{name} of float32": (
@@ -180,15 +186,32 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "points of another width": (changed("points", lambda array: array[:, :-1]), "must have the shape"),
     "weights for a whole that isn't": (changed("whole_weights", lambda _: np.ones(3)), "'whole_weights'"),
     "no designs": (
-        lambda arrays: arrays.update(points=arrays["points"][:0], targets=np.zeros(0)),
+        lambda arrays: arrays.update(
+            points=arrays["points"][:0], targets=np.zeros(0), actions=arrays["actions"][:0]
+        ),
         "designs must have been fitted, got 0",
     ),
     "more designs than were evaluated": (
         lambda arrays: arrays.update(scores=np.zeros(3), rewards=np.zeros(3)),
         "from 1 to 3 designs must have been fitted, got 20",
     ),
+    "a weight for a source that isn't": (changed("memory_weights", lambda _: np.ones(2)), "'memory_weights'"),
+    "an action that the space doesn't have": (
+        changed("actions", lambda a: a + 9),
+        "'actions' must be from -1",
+    ),
+    "actions below -1": (changed("actions", lambda a: a - 9), "'actions' must be from -1 to 3"),
+    "actions of other steps": (changed("actions", lambda a: a[:, 1:]), "'actions' must have the shape"),
+    "actions of other designs": (changed("actions", lambda a: a[1:]), "'actions' must have the shape"),
+    "actions that aren't whole": (changed("actions", lambda a: a + 0.5), "actions of int64, got float64"),
+    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [3]"),
+    "a format below 1": (changed("format", lambda f: f * 0), "a format that this version can't read: [0]"),
+    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [2, 2]"),
+    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [2.5]"),
+    "half of a source": (lambda arrays: arrays.update({"source-0.facts": np.ones(2)}), "must hold options"),
     "so many designs that memory would not do": (
         lambda arrays: arrays.update(
+            actions=arrays["actions"][:0],
             points=np.zeros((100_000, arrays["points"].shape[1])),
             targets=np.zeros(100_000),
             scores=np.zeros(100_000),
@@ -208,9 +231,9 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
 @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_a_damaged_file_is_refused_in_one_line_that_names_it(tmp_path: Path, case: str) -> None:
     damage, reason = DAMAGE[case]
-    arrays = dict(vars_of(BELIEFS[TABLE.name]))
+    arrays = written(BELIEFS[TABLE.name], tmp_path)
     damage(arrays)
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, tmp_path / FILE)
+    write_arrays(tmp_path / FILE, arrays)
     assert reason in refusal(tmp_path)
 
 
@@ -228,6 +251,91 @@ def test_a_damaged_file_is_refused_in_one_line_that_names_it(tmp_path: Path, cas
 def test_a_file_of_another_space_is_refused(tmp_path: Path, written: SearchSpace, read: SearchSpace) -> None:
     BELIEFS[written.name].save(tmp_path)
     assert f"is damaged or not for space {read.name!r}" in refusal(tmp_path, read)
+
+
+# -- beliefs that build upon others -----------------------------------------------------------------
+
+
+def remembering(space: SearchSpace, sources: int = 2, n: int = 12) -> tuple[RewardModel, Belief]:
+    """A model, and what it believes after `n` designs; its sources are what others believe after 20."""
+    earlier = [fitted(space, seed=seed)[1] for seed in range(1, sources + 1)]
+    model = RewardModel(space, sources=earlier)
+    rewards = earlier[0].mean(space, walks(space, n)) + 0.1 * np.random.default_rng(0).normal(size=n)
+    return model, model.fit(walks(space, n), rewards)
+
+
+@SPACES
+def test_with_sources_it_expects_what_gpytorch_expects_of_the_same_process(space: SearchSpace) -> None:
+    model, belief = remembering(space)
+    others = walks(space, 50, seed=9)
+    process = model._process
+    assert process is not None
+    with torch.no_grad(), gpytorch.settings.fast_computations(False, False, False):
+        posterior = process(model._features(others))
+    mean, deviation = belief.predict(space, others)
+    np.testing.assert_allclose(mean, posterior.mean.numpy(), atol=1e-3)
+    np.testing.assert_allclose(deviation**2, posterior.variance.numpy(), atol=1e-3)
+    np.testing.assert_allclose(belief.joint(space, others)[1].diagonal(), deviation**2, atol=1e-8)
+    np.testing.assert_allclose(belief.mean(space, others), mean, atol=1e-12)
+
+
+def test_what_agrees_with_a_source_raises_its_slope() -> None:
+    _, belief = remembering(TABLE)
+    assert belief.slopes.shape == (2,)
+    assert belief.slopes[0] > 0.3 > abs(belief.slopes[1])
+
+
+@SPACES
+def test_with_its_sources_it_comes_back_from_its_file_bit_by_bit(space: SearchSpace, tmp_path: Path) -> None:
+    designs = walks(space, 30, seed=9)
+    middle = remembering(space)[1]
+    model = RewardModel(space, sources=[middle])
+    belief = model.fit(designs, np.arange(30.0))
+    belief.save(tmp_path)
+    back = Belief.load(tmp_path, space)
+    assert back is not None and back.depth == belief.depth == 3
+    assert back.actions.tolist() == designs.tolist()
+    assert [len(source.sources) for source in back.sources] == [2]
+    for ours, theirs in zip(belief.predict(space, designs), back.predict(space, designs), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
+def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """It had no format in it, no actions, and nothing of sources."""
+    belief, designs = BELIEFS[TABLE.name], walks(TABLE, 30, seed=9)
+    write_arrays(tmp_path / FILE, {name: vars_of(belief)[name] for name in OLD})
+    back = Belief.load(tmp_path, TABLE)
+    assert back is not None and back.actions.shape == (0, TABLE.max_steps) and back.sources == ()
+    assert back.predict(TABLE, designs)[0].tobytes() == belief.predict(TABLE, designs)[0].tobytes()
+    back.save(tmp_path)  # as the source of a later search is
+    assert Belief.load(tmp_path, TABLE) is not None
+
+
+def test_damage_in_a_source_is_noticed(tmp_path: Path) -> None:
+    arrays = written(remembering(TABLE)[1], tmp_path)
+    for name, value, reason in (
+        ("source-1.facts", np.zeros(2), "'facts' must be above 0"),
+        ("source-0.points", np.zeros((20, 1)), "'points' must have the shape"),
+        ("source-0.targets", np.full(20, np.nan), "finite float64 numbers only"),
+        ("source-3.targets", np.zeros(20), "must hold options"),
+        ("memory_weights", np.ones(2), "'memory_weights' must have the shape"),
+    ):
+        write_arrays(tmp_path / FILE, {**arrays, name: value})
+        assert reason in refusal(tmp_path)
+
+
+def test_sources_in_one_another_have_an_end(tmp_path: Path) -> None:
+    arrays = written(BELIEFS[TABLE.name], tmp_path)
+    for depth in (DEEPEST, 200):
+        inner = {f"{depth * 'source-0.'}{name}": array for name, array in arrays.items() if name != "format"}
+        outer = {
+            f"{level * 'source-0.'}{name}": array
+            for level in range(depth)
+            for name, array in arrays.items()
+            if name != "format"
+        }
+        write_arrays(tmp_path / FILE, {"format": np.array([2]), **outer, **inner})
+        assert f"more than {DEEPEST} sources lie in one another" in refusal(tmp_path)
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
