@@ -1,0 +1,111 @@
+"""`export`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rl_designer.commands.common import COUNT, FOLDER, note, output_options, print_json
+from rl_designer.quantities import parse_count
+
+if TYPE_CHECKING:
+    from rl_designer.export import Exported
+    from rl_designer.export_subject import Subject
+
+_DEFAULT = "exported"
+_DATA = ("data", "target", "data_folder", "image_size", "space")
+
+
+@click.command()
+@click.argument("source", metavar="RUN|ARCHITECTURE.json|RETRAINED", type=FOLDER)
+@click.option(
+    "--output", type=FOLDER, help="Where the files go.  [default: `exported` in the run or folder, or here]"
+)
+@click.option(
+    "--format",
+    "formats",
+    metavar="NAME",
+    multiple=True,
+    help="python, onnx (needs the extra `onnx`), torch-export or card; again for more.  [default: all]",
+)
+@click.option(
+    "--weights-of", metavar="SEED", help="Full training whose weights to take.  [default: the first]"
+)
+@click.option("--licence", metavar="TEXT", help="For the model card.")
+@click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
+@click.option(
+    "--data", metavar="NAME|PATH", help="Data that an architecture is for, where its file has none."
+)
+@click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet.")
+@click.option("--data-folder", metavar="FOLDER", help="Where the original files of a published data set lie.")
+@click.option("--image-size", type=COUNT, help="Side in pixels that your own images are brought to.")
+@click.option("--space", metavar="NAME", help="Read the data as this space does, where two readings fit.")
+@click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
+@output_options
+def export(
+    source: Path,
+    output: Path | None,
+    formats: tuple[str, ...],
+    weights_of: str | None,
+    licence: str | None,
+    overwrite: bool,
+    store: str | None,
+    as_json: bool,
+    quiet: bool,
+    **data: Any,
+) -> None:
+    """Write a network as plain Python, ONNX, a torch.export program, and a model card.
+
+    Of a RUN its best design, with the weights that `retrain` gave it. Each file is read back and must compute
+    what the network does.
+    """
+    from rl_designer.export import export as write
+    from rl_designer.export import left_out, wanted_formats
+    from rl_designer.export_find import find_subject
+
+    wanted = wanted_formats(formats)
+    given = {name: data[name] for name in _DATA if data[name] is not None}
+    subject = find_subject(source, given, seed=_seed(weights_of), store=store)
+    folder = output or (source / _DEFAULT if source.is_dir() else Path(_DEFAULT))
+    files = write(subject, folder, wanted, licence=licence, overwrite=overwrite)
+    if not formats:
+        for name, packages in left_out().items():
+            note(f"no {name}: it needs {', '.join(packages)}: pip install 'rl-designer[onnx]'", quiet)
+    if not subject.trained:
+        note("The weights are not trained; `rl-designer retrain` trains them.", quiet)
+    if as_json:
+        print_json(_to_dict(subject, files))
+    else:
+        _print(subject, files)
+
+
+def _seed(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_count(text) if text != "0" else 0
+    except ValueError as error:
+        raise click.UsageError(f"--weights-of {error}") from None
+
+
+def _to_dict(subject: "Subject", files: Sequence["Exported"]) -> dict[str, Any]:
+    return {
+        "files": [str(file.path) for file in files],
+        "digest": subject.architecture.digest,
+        "parameters": subject.costs.parameters,
+        "macs": subject.costs.macs,
+        "trained": subject.trained,
+        "weights_of": subject.retrained_seed,
+        "checked_on_real_inputs": subject.examples is not None,
+        "largest_difference": {file.format: file.difference for file in files if file.difference is not None},
+    }
+
+
+def _print(subject: "Subject", files: Sequence["Exported"]) -> None:
+    from rl_designer.text import printable
+
+    inputs = "random and real inputs" if subject.examples is not None else "random inputs"
+    for file in files:
+        same = "" if file.difference is None else f"  (checked on {inputs}: within {file.difference:.1e})"
+        click.echo(printable(f"{file.path}{same}"))
