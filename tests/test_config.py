@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from rl_designer.config import LARGEST_SEED, SearchConfig, make_config, read_settings
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.errors import WrongUsage
-from rl_designer.quantities import parse_count, parse_seconds, show_count, show_seconds
+from rl_designer.quantities import parse_bytes, parse_count, parse_seconds, show_count, show_seconds
 from rl_designer.text import printable, short_design, shortened
+from tests.command_line import runner
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,41 @@ def test_durations_are_read_as_people_write_them(text: object, seconds: float) -
 def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
     with pytest.raises(ValueError, match="such as 90s, 30m or 2h, got"):
         parse_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("2G", 2 * 10**9),
+        ("1.5gb", 15 * 10**8),
+        ("500 M", 5 * 10**8),
+        ("2GiB", 2**31),
+        ("64k", 64000),
+        (1000, 1000),
+    ],
+)
+def test_amounts_of_memory_are_read_as_people_write_them(text: object, number: int) -> None:
+    assert parse_bytes(text) == number
+    assert make_config({"candidate_memory_limit": text}).candidate_memory_limit == number
+
+
+@pytest.mark.parametrize("text", ["", "lots", "0", "-1G", "0.5", "2X", True, None, float("nan")])
+def test_what_is_no_amount_of_memory_is_refused_with_an_example(text: object) -> None:
+    with pytest.raises(ValueError, match=r"an amount of memory, such as 500M, 2G or 1.5GiB, got"):
+        parse_bytes(text)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("train",), ("benchmark", "agents"), ("benchmark", "rewards"), ("table", "build")],
+    ids=" ".join,
+)
+def test_every_command_that_trains_designs_takes_a_memory_limit(
+    command: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = runner(capsys)(*command, "--candidate-memory-limit", "lots")
+    assert ended.status == 2
+    assert "--candidate-memory-limit must be an amount of memory, such as 500M" in ended.err
 
 
 def test_numbers_are_shown_as_people_read_them() -> None:
@@ -170,6 +206,10 @@ def test_a_wrong_option_is_named_as_it_is_typed() -> None:
         (
             {"table": "a.npz", "candidate_time_limit": 3},
             "--table and --candidate-time-limit exclude each other",
+        ),
+        (
+            {"table": "a.npz", "candidate_memory_limit": "2G"},
+            "--table and --candidate-memory-limit exclude each other",
         ),
         ({"task": "cifar10"}, "--task needs --table"),
         ({"target": "y"}, "--target needs --data"),

@@ -32,7 +32,14 @@ _OPTIONS = (
     click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M."),
     click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example."),
 )
-_TRAINING_ONLY = ("target", "data_folder", "space", "epochs", "candidate_time_limit")
+_TRAINING_ONLY = (
+    "target",
+    "data_folder",
+    "space",
+    "epochs",
+    "candidate_time_limit",
+    "candidate_memory_limit",
+)
 _RUN_OPTIONS = (
     click.option("--workers", type=COUNT, help="Runs at the same time.  [default: one a core]"),
     click.option(
