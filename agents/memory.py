@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,13 +157,14 @@ class Memory:
         kept = [p[:_CANDIDATES] for s, p in zip(self.sources, self._proposed, strict=False) if s in self.kept]
         return np.concatenate([space.pad([]), *kept])
 
-    def model(self, space: SearchSpace, seed: int) -> "RewardModel":
-        """A reward model that builds upon the sources that are still believed."""
+    def model(self, space: SearchSpace, seed: int, **settings: Any) -> "RewardModel":
+        """A reward model that builds upon the sources that are still believed; `settings` are its own."""
         from rl_designer.agents.reward_model import RewardModel, RewardModelSettings
 
         beliefs = [source.belief for source in self.kept if source.belief is not None]
-        settings = RewardModelSettings(scale=_UNEXPLAINED) if beliefs else RewardModelSettings()
-        return RewardModel(space, seed=seed, settings=settings, sources=beliefs)
+        if beliefs:
+            settings |= {"scale": _UNEXPLAINED}
+        return RewardModel(space, seed=seed, settings=RewardModelSettings(**settings), sources=beliefs)
 
     def review(self, problem: Problem) -> bool:
         """Judges each source by itself by all designs so far; whether one was dropped."""
@@ -215,5 +216,6 @@ def _in_turn(ranked: Sequence[Actions], most: int) -> Actions:
             while queue and queue[0].tobytes() in picked:
                 queue.pop(0)
             if queue and len(picked) < most:
-                picked[queue[0].tobytes()] = queue.pop(0)
+                design = queue.pop(0)
+                picked[design.tobytes()] = design
     return np.array(list(picked.values()))

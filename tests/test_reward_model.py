@@ -74,6 +74,15 @@ def test_it_learns_in_a_space_of_variable_length(seed: int) -> None:
     assert rank_correlation(belief.predict(SIGNALS, designs[60:])[0], rewards[60:]) > 0.4
 
 
+@pytest.mark.parametrize("space", [SPACE, SIGNALS])
+def test_without_an_embedding_options_stay_equally_unlike(space: TableSpace) -> None:
+    model = RewardModel(space, settings=RewardModelSettings(embedding=0))
+    designs = space.canonical(space.random_actions(20, np.random.default_rng(0)))
+    belief = model.fit(designs, np.arange(20.0))
+    assert (belief.options == np.eye(len(belief.options))).all()
+    assert np.ptp(belief.step_weights) > 0  # how much each step matters is learned
+
+
 def test_random_rewards_teach_it_nothing() -> None:
     rewards = np.random.default_rng(2).normal(size=len(DESIGNS))
     mean, _ = fitted(DESIGNS[:40], rewards[:40]).predict(SPACE, DESIGNS[40:])
