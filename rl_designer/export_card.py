@@ -205,7 +205,7 @@ def _limits(subject: Subject) -> Iterator[str]:
     elif subject.results is None:
         yield "- There are no figures of its full training."
     elif "test_accuracy" not in subject.results:
-        yield "- It was scored on validation examples, by which it may have been chosen, not on the test part."
+        yield "- It was scored on validation examples, which may have chosen it, not on the test part."
 
 
 def _licence(licence: str | None) -> str:
