@@ -129,7 +129,7 @@ def main(seeds: int, workers: int, output: Path) -> None:
 def markdown(runs: Sequence[dict[str, Any]]) -> str:
     """A row a task and start."""
     lines = [
-        "| task | starts from | evaluations | fewest … most | against nothing | source kept / dropped / not judged |",
+        "| task | starts from | evaluations | fewest … most | ratio | source kept / dropped / not judged |",
         "|---|---|---|---|---|---|",
     ]
     for task in OTHER:
