@@ -35,3 +35,8 @@ def agent_class(text: str) -> type[Agent]:
     module, _, attribute = AGENTS[name][0].partition(":")
     found: type[Agent] = getattr(import_module(f"rl_designer.agents.{module}"), attribute)
     return with_options(found, text) if colon else found
+
+
+def agents_that_remember() -> list[str]:
+    """Names of the agents that can start with what earlier searches learned."""
+    return [name for name in AGENTS if hasattr(agent_class(name), "remember")]

@@ -15,6 +15,7 @@ from rl_designer.benchmark_statistics import Summary
 from rl_designer.config import SearchConfig
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.setting import Setting, cores
+from rl_designer.sources import agent_and_sources, check_remembers, check_source, digest_of_sources
 
 RUNS = "runs.jsonl"
 DEFAULT_SAMPLES = 100
@@ -30,7 +31,8 @@ class Benchmark:
 
     Attributes:
         config: the table or the data, the reward, the limits, and `evaluations`, the cap of every run.
-        agents: names, with options where wanted; the others are compared with the first.
+        agents: names, with options where wanted; the others are compared with the first. The option `from`
+            of `ppo:from=RUN` names a finished run to start with; `{seed}` in it stands for the seed.
         seeds: how many; every agent has the seeds 0, 1, …
         samples, sample_after: of each policy; see `RunPlan`.
     """
@@ -72,8 +74,11 @@ def check_benchmark(benchmark: Benchmark) -> None:
     for agent in benchmark.agents:
         if benchmark.agents.count(agent) > 1:
             raise WrongUsage(f"agent {agent!r} is named twice")
+        name, sources = agent_and_sources(agent)
         with usage_errors():
-            agent_class(agent)(seed=0)
+            made = agent_class(name)(seed=0)
+        if sources:
+            check_remembers(made, name)
     if benchmark.config.evaluations is None or benchmark.config.time_limit is not None:
         raise WrongUsage("a benchmark counts evaluations: give a number of them, and no time limit")
 
@@ -100,8 +105,13 @@ def run_benchmark(
     """
     check_benchmark(benchmark)
     arena = arena_of(benchmark.config)
-    plans, key = benchmark.plans(), _key(benchmark, arena)
-    done = {(run.agent, run.seed): run for run in finished_runs(log, key, RunRecord.from_dict)}
+    plans, keys = benchmark.plans(), _keys(benchmark, arena)
+    done = {
+        (run.agent, run.seed): run
+        for key in dict.fromkeys(keys.values())
+        for run in finished_runs(log, key, RunRecord.from_dict)
+        if keys.get((run.agent, run.seed)) == key
+    }
     records = {(p.agent, p.seed): done[p.agent, p.seed] for p in plans if (p.agent, p.seed) in done}
     heard(len(records), len(plans), None)
     missing = [plan for plan in plans if (plan.agent, plan.seed) not in records]
@@ -109,7 +119,7 @@ def run_benchmark(
         for record in run_all(run_once, missing, workers or cores(), _title):
             records[record.agent, record.seed] = record
             if log is not None:
-                log.append({**record.to_dict(), "key": key})
+                log.append({**record.to_dict(), "key": keys[record.agent, record.seed]})
             heard(len(records), len(plans), record)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(how_to_go_on(len(records), len(plans), log)) from None
@@ -147,6 +157,17 @@ def task_name(config: SearchConfig, setting: Setting) -> str:
 
 
 # -- what was run before -----------------------------------------------------------------------------
+
+
+def _keys(benchmark: Benchmark, arena: Arena) -> dict[tuple[str, int], str]:
+    """The key of each run. Raises as `check_source`, for every run that is started with."""
+    common, keys = _key(benchmark, arena), {}
+    for plan in benchmark.plans():
+        _, sources = agent_and_sources(plan.agent, plan.seed)
+        for source in sources:
+            check_source(Path(source), arena.setting)
+        keys[plan.agent, plan.seed] = common + digest_of_sources(sources)
+    return keys
 
 
 def _key(benchmark: Benchmark, arena: Arena) -> str:

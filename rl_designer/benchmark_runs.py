@@ -6,11 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from rl_designer.agents.base import Agent, PolicyAgent
+from rl_designer.agents.memory import Remembers
 from rl_designer.agents.registry import agent_class
 from rl_designer.config import SearchConfig
 from rl_designer.control import rewards_of
@@ -21,6 +23,7 @@ from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, load_reward
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.setting import Setting, make_setting
+from rl_designer.sources import agent_and_sources, check_source
 from rl_designer.store import Store
 from rl_designer.stored_evaluator import StoredEvaluator
 
@@ -34,6 +37,7 @@ class RunPlan:
 
     Attributes:
         config: what is searched on, with the cap on evaluations and, on real training, the store.
+        agent: name with options; `from=RUN` among them names a run to start with, `{seed}` in it the seed.
         samples: designs drawn from the policy after the search.
         sample_after: a search that has found the optimum goes on until it has this many evaluations if its
             agent has a policy; the others, whose figures can't change any more, end at once.
@@ -73,6 +77,7 @@ class RunRecord:
         seconds: wall time of the search, the training of the final policy included.
         own_seconds: the same without the evaluations.
         policy: None without a policy, and on real training, where every sample would be a training.
+        sources: of each run that it started with, whether it was kept; None where that wasn't judged.
     """
 
     agent: str
@@ -83,6 +88,7 @@ class RunRecord:
     seconds: float
     own_seconds: float
     policy: PolicySamples | None
+    sources: tuple[bool | None, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -95,10 +101,11 @@ class RunRecord:
             **{
                 name: data[name]
                 for name in cls.__dataclass_fields__
-                if name not in ("improvements", "policy")
+                if name not in ("improvements", "policy", "sources")
             },
             improvements=tuple((int(n), float(reward), told) for n, reward, told in data["improvements"]),
             policy=None if policy is None else PolicySamples(**policy),
+            sources=tuple(data["sources"]),
         )
 
 
@@ -153,7 +160,10 @@ def run_once(plan: RunPlan) -> RunRecord:
     arena = arena_of(plan.config)
     if arena.setting.on_table:
         _warm_up(plan.config, plan.agent)
-    agent = agent_class(plan.agent)(seed=plan.seed)
+    name, sources = agent_and_sources(plan.agent, plan.seed)
+    agent = agent_class(name)(seed=plan.seed)
+    if isinstance(agent, Remembers) and sources:
+        agent.remember([check_source(Path(source), arena.setting) for source in sources])
     _one_thread()
     with arena.setting.open_evaluator() as evaluator:
         if arena.setting.on_table:
@@ -169,7 +179,7 @@ def _warm_up(config: SearchConfig, agent: str) -> None:
     arena = arena_of(config)
     with arena.setting.open_evaluator() as evaluator:
         problem = Problem(arena.setting.space, evaluator, arena.reward, Budget(_WARM_UP))
-        agent_class(agent)().search(problem)
+        agent_class(agent_and_sources(agent)[0])().search(problem)
 
 
 def _one_thread() -> None:
@@ -206,6 +216,7 @@ def _run(plan: RunPlan, arena: Arena, agent: Agent, evaluator: Evaluator) -> Run
         seconds=round(seconds, 4),
         own_seconds=round(seconds - timed.seconds - watch.seconds, 4),
         policy=policy,
+        sources=tuple(review.kept for review in agent.reviews) if isinstance(agent, Remembers) else (),
     )
 
 

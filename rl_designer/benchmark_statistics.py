@@ -138,6 +138,7 @@ class Summary:
             "simple_regret": None,
             **along,
             "policy_samples": policy_samples(runs),
+            "sources": _sources(runs),
             "difference": None if agent == self.first else self._difference(agent),
             "evaluations_per_run": evaluations / len(runs),
             "failures": sum(run.failures for run in runs),
@@ -172,6 +173,15 @@ class Summary:
 
     def _by_step(self, values: Values) -> dict[str, float | None]:
         return {str(step): _plain(value) for step, value in zip(self.steps, values, strict=True)}
+
+
+def _sources(runs: Sequence[RunRecord]) -> list[dict[str, int]] | None:
+    """In how many runs each source was kept, dropped, or not judged; None where there were none."""
+    if not any(run.sources for run in runs):
+        return None
+    names = {True: "kept", False: "dropped", None: "not_judged"}
+    each = zip(*(run.sources for run in runs), strict=True)
+    return [{name: kept.count(value) for value, name in names.items()} for kept in each]
 
 
 def policy_samples(runs: Sequence[RunRecord]) -> dict[str, Any] | None:

@@ -28,6 +28,9 @@ Count = Annotated[int, BeforeValidator(parse_count)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Name = Annotated[str, Field(min_length=1)]
+Names = Annotated[
+    tuple[Name, ...], BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given)
+]
 
 # What a search on an architecture table has no use for, since nothing is loaded and nothing is trained.
 _TRAINING_ONLY = (
@@ -65,6 +68,7 @@ class SearchConfig(BaseModel):
         workers: processes that train at the same time; None for one a core. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` …
         control_share: part of the budget that is spent on random designs, 0–0.9; 0 for no control.
+        sources: run folders, whose policies and reward models the agent starts with (`--from`).
         failure_reward: paid for a design that failed.
         store: path or SQLAlchemy URL of the store; None for `store.sqlite` beside the run folder.
         tensorboard: whether scalars are written.
@@ -80,6 +84,7 @@ class SearchConfig(BaseModel):
     task: Name | None = None
     space: Name | None = None
     agent: Name = "ppo"
+    sources: Names = ()
     evaluations: Count | None = None
     time_limit: Seconds | None = None
     reward: Name = "accuracy"
@@ -120,7 +125,8 @@ class SearchConfig(BaseModel):
         """The config as TOML; `read_settings` and `make_config` read it back to an equal one."""
         import tomli_w
 
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+        settings = self.model_dump(exclude_none=True)
+        return tomli_w.dumps({name: value for name, value in settings.items() if value != ()})
 
     def to_keep(self) -> Self:
         """What a run folder keeps: paths that hold in every working directory, no password of the store."""
@@ -129,7 +135,8 @@ class SearchConfig(BaseModel):
         from rl_designer.envs.tables import TABLES
 
         reward_file, colon, function = self.reward.partition(".py:")
-        paths: dict[str, str | None] = {
+        paths: dict[str, Any] = {
+            "sources": tuple(str(Path(source).absolute()) for source in self.sources),
             "data_folder": _absolute(self.data_folder),
             "table": self.table if self.table in TABLES else _absolute(self.table),
             "data": self.data if self.data in DATASETS else _absolute_if_there(self.data),
@@ -182,6 +189,10 @@ def _check_together(given: Mapping[str, Any]) -> None:
         raise ValueError("--task needs --table, which it is a task of")
     if "target" in given and "data" not in given:
         raise ValueError("--target needs --data, a path of your own file")
+    sources = given.get("sources", ())
+    twice = [source for source in sources if sources.count(source) > 1]
+    if twice:
+        raise ValueError(f"--from names {twice[0]} twice; once is enough")
 
 
 def _one_line(error: ValidationError, options: Mapping[str, Any], name: str) -> str:
@@ -199,7 +210,7 @@ def _one_line(error: ValidationError, options: Mapping[str, Any], name: str) -> 
 
 
 def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    return "--from" if name == "sources" else f"--{name.replace('_', '-')}"
 
 
 def _kept_location(store: str | None) -> str | None:

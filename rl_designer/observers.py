@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rl_designer.agents.memory import Review
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import Design
@@ -19,6 +20,7 @@ class Start:
         paid: how many of them are the control's.
         seconds: limit of the whole search, or None.
         done: designs that an earlier start of this run left behind.
+        sources: earlier runs that it starts with.
     """
 
     folder: Path
@@ -29,6 +31,7 @@ class Start:
     paid: int
     seconds: float | None
     done: int = 0
+    sources: tuple[str, ...] = ()
 
 
 class Observer:
@@ -46,6 +49,9 @@ class Observer:
 
     def designed(self, design: Design, source: str) -> None:
         """With each new design once it is paid, in order; `source` is `agent` or `control`."""
+
+    def reviewed(self, review: Review) -> None:
+        """When an earlier run that this one started with is first judged, and when it is dropped."""
 
     def closed(self) -> None:
         """Once, whatever happened."""
@@ -67,6 +73,9 @@ class Observers(Observer):
 
     def designed(self, design: Design, source: str) -> None:
         self._tell("designed", design, source)
+
+    def reviewed(self, review: Review) -> None:
+        self._tell("reviewed", review)
 
     def closed(self) -> None:
         self._tell("closed")

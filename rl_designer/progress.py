@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from rl_designer.agents.memory import Review
 from rl_designer.control import CONTROL_AGENT
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
@@ -62,7 +63,8 @@ class _Counts(Observer):
         share = f", {start.paid:,} of them for the control ({CONTROL_AGENT})" if start.paid else ""
         again = f", {start.done:,} already done" if start.done else ""
         where = f"{printable(start.title)}, space {printable(start.space)}"
-        what = f"{start.agent} on {where}: at most {' or '.join(limits)}{share}{again}"
+        begin = f", starting from {', '.join(map(printable, start.sources))}" if start.sources else ""
+        what = f"{start.agent} on {where}{begin}: at most {' or '.join(limits)}{share}{again}"
         return f"{what}; run folder {printable(start.folder)}"
 
     def figures(self) -> str:
@@ -106,6 +108,9 @@ class PlainProgress(_Counts):
         total = "" if self.start.evaluations is None else f"/{self.start.evaluations:,}"
         self._write(f"{self.done:,}{total} evaluations, {self.figures()}{self._time_left(now)}")
 
+    def reviewed(self, review: Review) -> None:
+        self._write(printable(review))
+
     def _time_left(self, now: float) -> str:
         trained = self.done - self.answered
         if self.start.evaluations is None or trained < _FEWEST or self.done >= self.start.evaluations:
@@ -144,6 +149,9 @@ class LiveProgress(_Counts):
     ) -> None:
         super().evaluated(architecture, evaluation, reward, stored)
         self._show()
+
+    def reviewed(self, review: Review) -> None:
+        self._console.print(Text(printable(review)))
 
     def closed(self) -> None:
         self._progress.stop()

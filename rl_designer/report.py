@@ -121,6 +121,8 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
             f"Mean reward of {report.folder.config.agent_name}'s designs: {first:.4f} in the first quarter, "
             f"{last:.4f} in the last."
         )
+    for source in report.folder.summary.get("sources", []):
+        yield Text(f"Started from {printable(source['reason'])}.")
     if "verdict" in report.folder.summary:
         yield Text(printable(report.folder.summary["verdict"]))
 

@@ -26,6 +26,7 @@ CONFIG = "config.toml"
 SUMMARY = "summary.json"
 POLICY = "policy"
 TENSORBOARD = "tensorboard"
+SOURCES = "sources"
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"
 
@@ -33,6 +34,12 @@ DEFAULT_STORE = "store.sqlite"
 class _Plan(BaseModel):
     known: list[str]
     paid: int | None
+
+
+class _SourceFacts(BaseModel):
+    run: str
+    kept: bool | None
+    reason: str
 
 
 class _Summary(BaseModel):
@@ -47,11 +54,12 @@ class _Summary(BaseModel):
     verdict: str = ""
     setting: dict[str, Any] = {}
     control_plan: _Plan | None = None
+    sources: list[_SourceFacts] = []
 
 
 class RunFolder:
     """A run's folder: `config.toml` (everything needed to do it again), `summary.json` (its id, how far it
-    is, what came out), `policy/`, `tensorboard/`.
+    is, what came out), `policy/`, `tensorboard/`, and `sources/`, the policies that it started with.
     """
 
     def __init__(self, path: Path, config: SearchConfig, summary: dict[str, Any]) -> None:
@@ -60,12 +68,19 @@ class RunFolder:
         self.summary = summary
 
     @classmethod
-    def create(cls, path: Path | None, config: SearchConfig, facts: dict[str, Any]) -> Self:
+    def create(
+        cls,
+        path: Path | None,
+        config: SearchConfig,
+        facts: dict[str, Any],
+        fill: Callable[[Path], None] = lambda folder: None,
+    ) -> Self:
         """Makes a new one, complete from the first moment that it is there.
 
         Args:
             path: None for `runs/<data>-<agent>-<seed>`, with a number behind it where that is taken.
             facts: the beginning of the summary.
+            fill: puts what else belongs into it.
 
         Raises:
             WrongUsage: where something is at `path` already.
@@ -75,7 +90,7 @@ class RunFolder:
         folder = cls(path or free_path(config), config, summary)
         if path is not None:
             check_free(path)
-        while not folder._claim():
+        while not folder._claim(fill):
             if path is not None:
                 check_free(path)
             folder.path = free_path(config)
@@ -142,14 +157,19 @@ class RunFolder:
                 raise ValueError(f"another process is searching in {self.path}; wait for its end") from None
             yield
 
-    def _claim(self) -> bool:
+    def _claim(self, fill: Callable[[Path], None]) -> bool:
         """Writes the folder beside and renames it; whether it got the place."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f".{self.path.name}.{self.id[:8]}")
         beside.mkdir()
         with uninterrupted():
-            write_text(beside / CONFIG, self.config.to_keep().to_toml())
-            write_json(beside / SUMMARY, self.summary)
+            try:
+                fill(beside)
+                write_text(beside / CONFIG, self.config.to_keep().to_toml())
+                write_json(beside / SUMMARY, self.summary)
+            except BaseException:
+                shutil.rmtree(beside)
+                raise
             try:
                 beside.rename(self.path)  # fails where a folder with something in it is there
             except OSError:

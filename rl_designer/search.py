@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.agents.base import Agent, PolicyAgent
+from rl_designer.agents.memory import Remembers
 from rl_designer.agents.registry import agent_class
 from rl_designer.config import SearchConfig
 from rl_designer.control import (
@@ -31,6 +32,7 @@ from rl_designer.errors import usage_errors
 from rl_designer.observers import Observer, Observers, Start
 from rl_designer.runs import RunFolder, store_location
 from rl_designer.setting import Setting, cores, make_setting
+from rl_designer.sources import check_remembers, check_source, copy_sources, kept_sources, reviews_to_dict
 from rl_designer.store import Store, StoredRun
 from rl_designer.stored_evaluator import StoredEvaluator
 from rl_designer.summaries import summary_of
@@ -71,6 +73,8 @@ def run_search(
     with usage_errors():
         agent = _agent(config)
     setting = make_setting(config)
+    for source in config.sources:
+        check_source(Path(source), setting)
     with usage_errors():
         reward = _reward(config, setting)
     # What the setting says of the reward is kept, for people and so that a resumed run has the same.
@@ -78,7 +82,7 @@ def run_search(
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         facts = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
-        run = RunFolder.create(folder, config, facts)
+        run = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
         return _Search(run, setting, store, agent, reward, Observers(observers)).run()
 
 
@@ -107,7 +111,10 @@ def resume_search(
 
 
 def _agent(config: SearchConfig) -> Agent:
-    return agent_class(config.agent)(seed=config.seed)
+    agent = agent_class(config.agent)(seed=config.seed)
+    if config.sources:
+        check_remembers(agent, config.agent_name)
+    return agent
 
 
 def _reward(config: SearchConfig, setting: Setting) -> Reward:
@@ -199,6 +206,8 @@ class _Search:
         best_by = self.reward.best_by
         figures = summary_of(self.config.agent_name, designs, controls, verdict, best_by=best_by)
         figures |= {"space": self.setting.space.name, "seconds": round(self.clock(), 3)}
+        if isinstance(self.agent, Remembers) and self.config.sources:
+            figures["sources"] = reviews_to_dict(self.agent.reviews)
         self.folder.update_summary(state="finished", **figures)
         return SearchResult(self.folder, designs, controls, verdict, self.folder.summary)
 
@@ -232,6 +241,7 @@ class _Search:
                 plan.paid or 0,
                 config.time_limit,
                 len(earlier),
+                config.sources,
             )
         )
         return plan
@@ -243,6 +253,8 @@ class _Search:
             seconds = None if seconds is None else seconds * (1 - self.config.control_share)
         if self.replay[CONTROL]:  # an earlier start got as far as the control
             evaluations, seconds = self.replay[AGENT], None
+        if isinstance(self.agent, Remembers):
+            self.agent.remember(kept_sources(self.folder, self.setting.space), self.observers.reviewed)
         problem = self._problem(AGENT, Budget(evaluations, seconds))
         self.agent.search(problem)
         return problem.designs

@@ -61,8 +61,9 @@ def agents(
 ) -> None:
     """Run every AGENT with every seed on an architecture table, or on real training.
 
-    An AGENT is a name of `list agents`, with options where wanted: regularized-evolution:population=50. The
-    others are compared with the first. Without any: ppo regularized-evolution local-search random.
+    An AGENT is a name of `list agents`, with options where wanted: regularized-evolution:population=50.
+    ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed. The others are
+    compared with the first. Without any: ppo regularized-evolution local-search random.
     """
     from rl_designer.benchmark import RUNS, Benchmark, run_benchmark
     from rl_designer.benchmark_log import BenchmarkLog

@@ -41,6 +41,14 @@ if TYPE_CHECKING:
 )
 @click.option("--agent", metavar="NAME", help="Who designs (see `list agents`).  [default: ppo]")
 @click.option(
+    "--from",
+    "sources",
+    metavar="RUN",
+    multiple=True,
+    help="Start with what an earlier run learned on the same space with other data; it is dropped where it "
+    "misleads. May be given several times.",
+)
+@click.option(
     "--evaluations",
     type=COUNT,
     help="Distinct designs to evaluate, the control's included.  "
@@ -87,6 +95,7 @@ def train(
     folder: Path | None,
     config_file: Path | None,
     no_control: bool,
+    sources: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -100,6 +109,7 @@ def train(
         raise click.UsageError("--no-control and --control-share exclude each other")
     if no_control:
         options["control_share"] = 0.0
+    options["sources"] = sources or None
     file = {} if config_file is None else read_settings(config_file)
     config = make_config(options, file, str(config_file))
     if folder is not None:
