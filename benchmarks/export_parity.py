@@ -85,7 +85,7 @@ def checked_by_others(files: list[Path]) -> dict[str, str]:
     """What ruff, mypy and a process without this package say of the Python files; empty texts are praise."""
     paths = [str(path) for path in files]
     ruff = [sys.executable, "-m", "ruff"]
-    typed = ["mypy", "--strict", "--config-file", str(CONFIG), "--scripts-are-modules", "--no-incremental"]
+    typed = ["mypy", "--strict", "--config-file", str(CONFIG), "--scripts-are-modules"]
     commands = {
         "ruff check": [*ruff, "check", "--quiet", "--config", str(CONFIG), *paths],
         "ruff format": [*ruff, "format", "--quiet", "--check", "--config", str(CONFIG), *paths],
