@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.names import unknown_name
@@ -28,8 +36,19 @@ Count = Annotated[int, BeforeValidator(parse_count)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Name = Annotated[str, Field(min_length=1)]
+
+
+def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"names {name} twice; once is enough")
+    return names
+
+
 Names = Annotated[
-    tuple[Name, ...], BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given)
+    tuple[Name, ...],
+    BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
+    AfterValidator(_distinct),
 ]
 
 # What a search on an architecture table has no use for, since nothing is loaded and nothing is trained.
@@ -189,10 +208,6 @@ def _check_together(given: Mapping[str, Any]) -> None:
         raise ValueError("--task needs --table, which it is a task of")
     if "target" in given and "data" not in given:
         raise ValueError("--target needs --data, a path of your own file")
-    sources = given.get("sources", ())
-    twice = [source for source in sources if sources.count(source) > 1]
-    if twice:
-        raise ValueError(f"--from names {twice[0]} twice; once is enough")
 
 
 def _one_line(error: ValidationError, options: Mapping[str, Any], name: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 
 from rl_designer.agents.base import Agent
 from rl_designer.agents.memory import Remembers, Review, Source
+from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agents_that_remember
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.runs import POLICY, SOURCES, RunFolder
 from rl_designer.setting import Setting
 
@@ -50,6 +51,9 @@ def check_source(path: Path, setting: Setting) -> Source:
             f"{path} was on {_named(theirs)}, this search is on {_named(ours)}; "
             "a search can start only from runs on the same space"
         )
+    policy = Policy.load(path / POLICY)
+    with usage_errors():
+        policy.check(setting.space)
     return Source.load(path / POLICY, setting.space, str(path))
 
 
