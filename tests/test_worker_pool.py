@@ -214,7 +214,7 @@ def test_ctrl_c_ends_a_script_and_its_workers(tmp_path: Path) -> None:
     process, note = started_script(tmp_path)
     worker = worker_of(note)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode != 0
     assert errors.count("KeyboardInterrupt") == 1  # the script's own, none of a worker
     wait_until(lambda: not is_alive(worker))
