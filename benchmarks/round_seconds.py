@@ -52,6 +52,8 @@ class TimedProblem(Problem):
         came, known = time.process_time(), len(self.designs)
         if known:
             self.rounds.append((known, came - self.left))
+            if known % 100 < 4:
+                click.echo(f"{known} evaluations, {self.rounds[-1][1]:.2f} s the last round", err=True)
         try:
             return super().evaluate(architectures)
         finally:

@@ -113,7 +113,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Record]:
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], name: str, record: Record) -> None:
-    metadata = {"format": name, "record": json.dumps(asdict(record), allow_nan=False)}
+    # One entry alone: safetensors writes several in an order that differs from call to call.
+    metadata = {name: json.dumps(asdict(record), allow_nan=False)}
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with uninterrupted():
@@ -132,10 +133,10 @@ def _read(path: Path, name: str) -> tuple[dict[str, Tensor], Record]:
     try:
         with safe_open(path, framework="pt", device="cpu") as opened:
             metadata: dict[str, Any] = opened.metadata() or {}
-            if metadata.get("format") != name:
-                raise ValueError(f"its format is {str(metadata.get('format'))[:60]!r}, not {name!r}")
+            if name not in metadata:
+                raise ValueError(f"its format is {', '.join(metadata)[:60]!r}, not {name!r}")
             tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 (no mapping)
-        return tensors, Record.from_text(metadata["record"])
+        return tensors, Record.from_text(metadata[name])
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path, error) from error
 
