@@ -1,44 +1,37 @@
 """`Store`: every evaluation and every design of all runs, in one SQLite file or behind any SQLAlchemy URL.
 
 SQLite is used in WAL mode, so that a report can be read while a search writes; a transaction is safe once
-committed even where the process is killed. What is asked for again, by any run, is answered from here.
+committed even where the process is killed. What is asked for again, by any run, is answered from here; what
+another process is measuring just now is claimed by it, so that it is measured once.
 """
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sql
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from rl_designer.config import HIDDEN
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import Design
-from rl_designer.interruption import uninterrupted
+from rl_designer.store_claims import ClaimBoard
+from rl_designer.store_database import Database, StoreError
 from rl_designer.store_tables import (
+    CLAIMS,
     DESIGNS,
     EVALUATIONS,
-    METADATA,
-    READS,
     RUNS,
-    SCHEMA,
     SCHEMA_VERSION,
-    begin_sqlite,
-    prepare_sqlite,
+    bring_up,
+    schema_of,
 )
 
-BUSY_SECONDS = 60
+__all__ = ["Store", "StoreError", "StoredDesign", "StoredRun"]
+
 _CHUNK = 500  # keys in one statement; SQLite allows 32,766 parameters
-_ATTEMPTS = 5
-
-
-class StoreError(ValueError):
-    """The store can't be opened, read or written; in one line."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +66,9 @@ class Store:
         location: path of an SQLite file, or an SQLAlchemy URL.
         create: whether an SQLite file that isn't there is made.
 
+    Attributes:
+        claims: what is being measured just now.
+
     Raises:
         StoreError: where that fails, here and in every method.
     """
@@ -81,12 +77,16 @@ class Store:
         self.location = str(location)
         if not create and "://" not in self.location and not Path(self.location).is_file():
             raise StoreError(f"no such store: {self.location}; name the right one with --store")
-        self._engine = self._open()
-        self._reader = self._engine.execution_options(**{READS: True})
-        self._check_schema()
+        self._database = Database(self.location)
+        self.claims = ClaimBoard(self._database)
+        try:
+            self._check_schema()
+        except StoreError:
+            self.close()
+            raise
 
     def close(self) -> None:
-        self._engine.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -101,7 +101,8 @@ class Store:
         wanted = list(dict.fromkeys(digests))
         columns = (EVALUATIONS.c.architecture, EVALUATIONS.c.evaluator, EVALUATIONS.c.evaluation)
         found: dict[str, dict[str, str]] = {evaluator: {} for evaluator in evaluators}
-        with self._transaction(reads=True) as connection:
+
+        def read(connection: sql.Connection) -> None:
             for start in range(0, len(wanted), _CHUNK):
                 chunk = wanted[start : start + _CHUNK]
                 query = sql.select(*columns).where(
@@ -109,13 +110,18 @@ class Store:
                 )
                 for digest, evaluator, text in connection.execute(query):
                     found[evaluator][digest] = text
+
+        if wanted:
+            self._database.run(read, reads=True)
         texts = {
             digest: text for evaluator in reversed(evaluators) for digest, text in found[evaluator].items()
         }
         return {digest: _evaluation(text) for digest, text in texts.items()}
 
-    def add_evaluations(self, evaluations: Mapping[tuple[str, str], Evaluation]) -> None:
-        """Evaluations by (architecture digest, evaluator) in one transaction; known ones stay as they are."""
+    def add_evaluations(self, evaluations: Mapping[tuple[str, str], Evaluation], owner: str = "") -> None:
+        """Evaluations by (architecture digest, evaluator) in one transaction; known ones stay as they are.
+        What `owner` claims of these architectures it gives up.
+        """
         if not evaluations:
             return
         now = time.time()
@@ -124,28 +130,35 @@ class Store:
             for (a, e), value in evaluations.items()
         ]
         keys = EVALUATIONS.c.architecture, EVALUATIONS.c.evaluator
-        known = sql.select(*keys).where(
-            keys[0].in_({a for a, _ in evaluations}), keys[1].in_({e for _, e in evaluations})
-        )
-        for attempt in range(_ATTEMPTS):
-            try:
-                with self._transaction() as connection:
-                    present = {tuple(row) for row in connection.execute(known)}
-                    missing = [row for row in rows if (row["architecture"], row["evaluator"]) not in present]
-                    if missing:
-                        connection.execute(sql.insert(EVALUATIONS), missing)
-                return
-            except IntegrityError:  # another process stored the same at the same moment
-                if attempt == _ATTEMPTS - 1:
-                    raise StoreError(f"the store {self._shown} refuses evaluations again and again") from None
+        digests = list({a for a, _ in evaluations})
+
+        def write(connection: sql.Connection) -> None:
+            present: set[tuple[str, str]] = set()
+            for start in range(0, len(digests), _CHUNK):
+                chunk = digests[start : start + _CHUNK]
+                known = sql.select(*keys).where(keys[0].in_(chunk), keys[1].in_({e for _, e in evaluations}))
+                present.update((a, e) for a, e in connection.execute(known))
+                if owner:
+                    connection.execute(
+                        sql.delete(CLAIMS).where(CLAIMS.c.owner == owner, CLAIMS.c.architecture.in_(chunk))
+                    )
+            missing = [row for row in rows if (row["architecture"], row["evaluator"]) not in present]
+            if missing:
+                connection.execute(sql.insert(EVALUATIONS), missing)
+
+        self._database.run(write)
 
     # -- runs --------------------------------------------------------------------------------------
 
     def add_run(self, run: StoredRun) -> None:
         """Makes a run known; a second time changes nothing."""
-        with self._transaction() as connection:
+
+        def write(connection: sql.Connection) -> None:
             if connection.execute(sql.select(RUNS.c.id).where(RUNS.c.id == run.id)).first() is None:
-                connection.execute(sql.insert(RUNS).values(**vars(run), created=time.time()))
+                values = {name: _encodable(text) for name, text in vars(run).items()}
+                connection.execute(sql.insert(RUNS).values(**values, created=time.time()))
+
+        self._database.run(write)
 
     def add_designs(self, run: str, source: str, designs: Sequence[tuple[Design, str, float]]) -> None:
         """Designs of a run, each with the evaluator that its evaluation is stored under and its seconds into
@@ -166,15 +179,20 @@ class Store:
             }
             for design, evaluator, seconds in designs
         ]
-        with self._transaction() as connection:
-            connection.execute(
-                sql.delete(DESIGNS).where(
-                    DESIGNS.c.run == run,
-                    DESIGNS.c.source == source,
-                    DESIGNS.c.index.in_([row["index"] for row in rows]),
+        indices = [row["index"] for row in rows]
+
+        def write(connection: sql.Connection) -> None:
+            for start in range(0, len(indices), _CHUNK):
+                connection.execute(
+                    sql.delete(DESIGNS).where(
+                        DESIGNS.c.run == run,
+                        DESIGNS.c.source == source,
+                        DESIGNS.c.index.in_(indices[start : start + _CHUNK]),
+                    )
                 )
-            )
             connection.execute(sql.insert(DESIGNS), rows)
+
+        self._database.run(write)
 
     def designs(self, run: str) -> list[StoredDesign]:
         """A run's designs, the agent's first, each in order."""
@@ -187,18 +205,17 @@ class Store:
             )
             .order_by(DESIGNS.c.source, DESIGNS.c.index)
         )
-        with self._transaction(reads=True) as connection:
-            return [_stored_design(dict(row._mapping)) for row in connection.execute(query)]
+        rows = self._database.run(lambda connection: connection.execute(query).all(), reads=True)
+        return [_stored_design(dict(row._mapping)) for row in rows]
 
     def cut_designs(self, run: str, counts: Mapping[str, int]) -> None:
         """Removes what an earlier start of a run left behind its end: designs of a source from a count up."""
-        with self._transaction() as connection:
-            for source, count in counts.items():
-                connection.execute(
-                    sql.delete(DESIGNS).where(
-                        DESIGNS.c.run == run, DESIGNS.c.source == source, DESIGNS.c.index >= count
-                    )
+        for source, count in counts.items():
+            self._database.execute(
+                sql.delete(DESIGNS).where(
+                    DESIGNS.c.run == run, DESIGNS.c.source == source, DESIGNS.c.index >= count
                 )
+            )
 
     def random_designs(self, space: str, evaluator: str, *, most: int, besides: str = "") -> list[str]:
         """Digests of designs that random search proposed for the same space and evaluator in any run but
@@ -217,55 +234,21 @@ class Store:
             )
             .order_by(RUNS.c.created, RUNS.c.id, DESIGNS.c.index)
         )
-        with self._transaction(reads=True) as connection:
-            return list(dict.fromkeys(connection.execute(query).scalars()))[:most]
+        found = self._database.run(lambda connection: connection.execute(query).scalars().all(), reads=True)
+        return list(dict.fromkeys(found))[:most]
 
     # -- inside ------------------------------------------------------------------------------------
 
-    @property
-    def _shown(self) -> str:
-        return sql.make_url(self.location).render_as_string() if "://" in self.location else self.location
-
-    def _open(self) -> sql.Engine:
-        try:
-            if "://" not in self.location:
-                Path(self.location).parent.mkdir(parents=True, exist_ok=True)
-                url = sql.URL.create("sqlite", database=self.location)
-            else:
-                url = sql.make_url(self.location)
-            if url.password == HIDDEN:
-                raise StoreError("a run keeps no password; give the store's whole URL with --store")
-            is_sqlite = url.get_backend_name() == "sqlite"
-            engine = sql.create_engine(url, connect_args={"timeout": BUSY_SECONDS} if is_sqlite else {})
-        except (SQLAlchemyError, OSError, ImportError) as error:
-            raise StoreError(f"the store {self.location!r} can't be opened: {_first_line(error)}") from error
-        if is_sqlite:
-            sql.event.listen(engine, "connect", prepare_sqlite)
-            sql.event.listen(engine, "begin", begin_sqlite)
-        return engine
-
     def _check_schema(self) -> None:
-        with self._transaction() as connection:
-            METADATA.create_all(connection)
-            version = connection.execute(sql.select(sql.func.max(SCHEMA.c.version))).scalar()
-            if version is None:
-                connection.execute(sql.insert(SCHEMA).values(version=SCHEMA_VERSION))
-        if version not in (None, SCHEMA_VERSION):
+        # Read first: a store that is as it should be is not written to, so that nobody waits for another.
+        version = self._database.run(schema_of, reads=True)
+        if version != SCHEMA_VERSION:
+            version = self._database.run(bring_up)
+        if version != SCHEMA_VERSION:
             raise StoreError(
-                f"the store {self._shown} has schema {version}, this version of rl-designer reads "
-                f"{SCHEMA_VERSION}; name another with --store"
+                f"the store {self._database.shown} has schema {version}, this version of rl-designer reads "
+                f"{SCHEMA_VERSION}; update rl-designer, or name another with --store"
             )
-
-    @contextmanager
-    def _transaction(self, *, reads: bool = False) -> Iterator[sql.Connection]:
-        try:
-            engine = self._reader if reads else self._engine
-            with uninterrupted(), engine.begin() as connection:
-                yield connection
-        except IntegrityError:
-            raise
-        except SQLAlchemyError as error:
-            raise StoreError(f"the store {self._shown} failed: {_first_line(error)}") from error
 
 
 def _stored_design(row: Mapping[str, Any]) -> StoredDesign:
@@ -286,6 +269,6 @@ def _evaluation(text: str) -> Evaluation:
         raise StoreError(f"the store holds a damaged evaluation: {text[:60]!r}") from error
 
 
-def _first_line(error: BaseException) -> str:
-    # SQLAlchemy adds the statement and a link; `orig` is the driver's own word.
-    return str(getattr(error, "orig", None) or error).strip().partition("\n")[0] or type(error).__name__
+def _encodable(text: str) -> str:
+    """A file's name may hold bytes that are no text."""
+    return text.encode(errors="backslashreplace").decode()
