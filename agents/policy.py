@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.array_files import read_arrays, readable, replace, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, json_of
 
 FORMAT = "rl-designer-policy/1"
 _WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
+_MOST_HIDDEN = 8_192
 _LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
 
 
@@ -126,8 +128,8 @@ class Policy:
 def _read_facts(path: Path) -> dict[str, Any]:
     path = readable(path, "trained policy")
     try:
-        facts = json.loads(path.read_text())
-    except (ValueError, OSError, RecursionError) as error:
+        facts = json_of(bounded_bytes(path, MEBIBYTE))
+    except (ValueError, OSError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if (
         not isinstance(facts, dict)
@@ -144,6 +146,8 @@ def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     if set(weights) != set(_WEIGHTS) or ranks != [2, 1, 2, 1]:
         raise ValueError(f"{path} must hold {', '.join(_WEIGHTS)}, got {sorted(weights)[:8]}")
     (hidden, _), (actions, inner) = weights["hidden.weight"].shape, weights["output.weight"].shape
+    if hidden > _MOST_HIDDEN:
+        raise ValueError(f"{path} must have at most {_MOST_HIDDEN:,} hidden units, got {hidden:,}")
     if inner != hidden or len(weights["hidden.bias"]) != hidden or len(weights["output.bias"]) != actions:
         raise ValueError(f"{path} holds arrays whose shapes don't fit together")
     if not all(w.dtype == np.float32 and (np.abs(w) <= _LARGEST_WEIGHT).all() for w in weights.values()):

@@ -2,19 +2,23 @@
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.array_archives import open_archive
 from rl_designer.envs.names import unknown_name
 
+if TYPE_CHECKING:
+    from rl_designer.envs.architecture_table_meta import TableMeta
+
 FORMAT = "architecture-table/1"
-_MOST_BYTES = 2**31
+MOST_OPTIONS = 4_096  # decisions times the most options that one has; spaces take memory by its square
+_MOST_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -117,12 +121,8 @@ class ArchitectureTable:
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    with zipfile.ZipFile(path) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    if size > _MOST_BYTES:
-        raise ValueError(f"it unpacks to {size:,} bytes; at most {_MOST_BYTES:,} are read")
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
+    with open_archive(path) as archive:
+        return archive.read(archive.names, _MOST_BYTES)
 
 
 def _reason(error: Exception) -> str:
@@ -134,23 +134,29 @@ def _reason(error: Exception) -> str:
 
 
 def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    meta = json.loads(str(arrays["meta"]))
-    if meta.get("format") != FORMAT:
-        raise ValueError(f"`format` must be {FORMAT!r}, got {meta.get('format')!r}")
+    meta = _meta(arrays["meta"])
     fields = {
-        "name": str(meta["name"]),
-        "title": str(meta.get("title", meta["name"])),
-        "source": str(meta.get("source", "")),
-        "decisions": tuple((str(d["name"]), tuple(map(str, d["options"]))) for d in meta["decisions"]),
+        "name": meta.name,
+        "title": meta.name if meta.title is None else meta.title,
+        "source": meta.source,
+        "decisions": tuple((decision.name, tuple(decision.options)) for decision in meta.decisions),
         "architectures": arrays["architectures"],
-        "metrics": {name: _numbers(name, arrays[f"metric/{name}"]) for name in meta["metrics"]},
-        "metric_facts": meta["metrics"],
-        "tasks": {str(name): Task(t["search"], t["report"]) for name, t in meta["tasks"].items()},
-        "made": dict(meta.get("made", {})),
+        "metrics": {name: _numbers(name, arrays[f"metric/{name}"]) for name in meta.metrics},
+        "metric_facts": {name: facts.model_dump(exclude_unset=True) for name, facts in meta.metrics.items()},
+        "tasks": {name: Task(task.search, task.report) for name, task in meta.tasks.items()},
+        "made": meta.made,
     }
     if "canonical" in arrays:
         fields["canonical"] = arrays["canonical"]
     return fields
+
+
+def _meta(text: NDArray[Any]) -> "TableMeta":
+    from rl_designer.envs.architecture_table_meta import read_meta
+
+    if text.shape != () or text.dtype.kind != "U":
+        raise ValueError(f"`meta` must be one text, got {text.dtype} {list(text.shape)}")
+    return read_meta(str(text))
 
 
 def _numbers(metric: str, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -177,6 +183,12 @@ def _check_rows(table: ArchitectureTable) -> None:
             raise ValueError(
                 f"decision {name!r} has {len(options)} options, but a row takes option {column.max()}"
             )
+    most = max(len(options) for _, options in decisions)
+    if len(decisions) * most > MOST_OPTIONS:
+        raise ValueError(
+            f"decisions times the most options of one must be at most {MOST_OPTIONS:,}, "
+            f"got {len(decisions):,} times {most:,}"
+        )
     if len(np.unique(rows, axis=0)) < len(rows):
         raise ValueError("`architectures` must not have a row twice")
 

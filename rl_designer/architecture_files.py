@@ -15,7 +15,6 @@ could be signals or images are to be read. Optional: `input_shape` and `num_clas
 `name`, `source`, `note` for people.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rl_designer.envs.architecture import Architecture, Layer, Option
 from rl_designer.envs.search_spaces.costs import check_classes, final_shape
 from rl_designer.envs.search_spaces.layer_kinds import full_options
+from rl_designer.envs.untrusted import bounded_bytes, json_of
 from rl_designer.runs import write_json
 
 FORMAT = "architecture/1"
@@ -107,15 +107,14 @@ def read_architecture(path: Path) -> ArchitectureFile:
         ValueError: for a file that is missing or isn't of the format; one line with the file's name.
     """
     try:
-        with path.open("rb") as opened:
-            content = opened.read(_MOST_BYTES + 1)
+        content = bounded_bytes(path, _MOST_BYTES)
     except OSError as error:
         raise ValueError(f"can't read the architecture file {path}: {error.strerror or error}") from error
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"the architecture file {path} must have at most {_MOST_BYTES:,} bytes")
+    except ValueError as error:
+        raise ValueError(f"can't read the architecture file {path}: {error}") from error
     try:
-        data = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        data = json_of(content)
+    except ValueError as error:
         raise ValueError(f"the architecture file {path} is not JSON: {error}") from error
     return _parsed(data, str(path))
 

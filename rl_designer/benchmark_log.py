@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rl_designer.envs.untrusted import bounded_bytes, json_of
 from rl_designer.interruption import uninterrupted
 
 Record = TypeVar("Record")
+
+_MOST_BYTES = 2**28
 
 
 class BenchmarkLog:
@@ -29,10 +32,13 @@ class BenchmarkLog:
         """The whole lines, in order. Raises ValueError where one of them is damaged."""
         if not self.path.exists():
             return
-        *lines, _unfinished = self.path.read_bytes().split(b"\n")
+        try:
+            *lines, _unfinished = bounded_bytes(self.path, _MOST_BYTES).split(b"\n")
+        except ValueError as error:
+            raise ValueError(f"{self.path} can't be read: {error}") from error
         for number, line in enumerate(lines, start=1):
             try:
-                data = json.loads(line)
+                data = json_of(line)
             except ValueError:
                 data = None
             if not isinstance(data, dict):
@@ -66,7 +72,8 @@ def finished_runs(
             yield read(data)
         except (KeyError, TypeError, ValueError) as error:
             assert log is not None
-            raise ValueError(f"{log.path} holds a run that isn't one: {error!r}") from error
+            reason = " ".join(repr(error).split())[:200]
+            raise ValueError(f"{log.path} holds a run that isn't one: {reason}") from error
 
 
 def how_to_go_on(done: int, total: int, log: BenchmarkLog | None) -> str:

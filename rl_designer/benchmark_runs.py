@@ -95,18 +95,11 @@ class RunRecord:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The inverse of `to_dict`. Raises KeyError or TypeError on anything else."""
-        policy = data["policy"]
-        return cls(
-            **{
-                name: data[name]
-                for name in cls.__dataclass_fields__
-                if name not in ("improvements", "policy", "sources")
-            },
-            improvements=tuple((int(n), float(reward), told) for n, reward, told in data["improvements"]),
-            policy=None if policy is None else PolicySamples(**policy),
-            sources=tuple(data["sources"]),
-        )
+        """The inverse of `to_dict`. Raises KeyError or ValueError on anything else."""
+        from pydantic import TypeAdapter
+
+        fields = {name: data[name] for name in cls.__dataclass_fields__}
+        return TypeAdapter(cls).validate_python(fields)
 
 
 @dataclass(frozen=True)

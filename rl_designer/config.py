@@ -1,7 +1,6 @@
 """`SearchConfig`: everything that says what a search is, from options and from a TOML file, and back."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -19,6 +18,7 @@ from pydantic import (
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
+from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.errors import WrongUsage
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
@@ -35,7 +35,7 @@ _URL_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 Count = Annotated[int, BeforeValidator(parse_count)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Seconds = Annotated[float, BeforeValidator(parse_seconds)]
-Name = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, max_length=4_096)]
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -170,10 +170,10 @@ class SearchConfig(BaseModel):
 def read_settings(path: str | Path) -> dict[str, Any]:
     """What a TOML file sets, not yet checked. Raises WrongUsage where it can't be read or is no TOML."""
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return toml_of(bounded_bytes(Path(path), MEBIBYTE, regular=False))
     except OSError as error:
         raise WrongUsage(f"can't read the config file {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise WrongUsage(f"the config file {path} is no TOML: {error}") from error
 
 

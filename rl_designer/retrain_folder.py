@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from rl_designer.architecture_files import (
 )
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.errors import WrongUsage
 from rl_designer.retrain_settings import FullSettings
 from rl_designer.runs import write_json
@@ -157,7 +157,11 @@ class RetrainedFolder:
         if not path.is_file():
             raise ValueError(f"{self.path} holds no retrained network (no {TRAINING}); `retrain` makes one")
         try:
-            training = Training.model_validate_json(path.read_bytes())
+            content = bounded_bytes(path, 16 * MEBIBYTE)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        try:
+            training = Training.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "all of it"
@@ -172,8 +176,8 @@ class RetrainedFolder:
         if not path.exists():
             return None
         try:
-            results = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
+            results = json_of(bounded_bytes(path, 16 * MEBIBYTE))
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path} is damaged: {error}") from error
         if not isinstance(results, dict) or not isinstance(results.get("seeds"), list):
             raise ValueError(f"{path} is damaged: it has no list `seeds`")

@@ -5,15 +5,15 @@ import json
 import os
 import re
 import shutil
-import tomllib
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, json_of, toml_of
 from rl_designer.errors import WrongUsage
 from rl_designer.interruption import uninterrupted
 
@@ -32,8 +32,20 @@ DEFAULT_STORE = "store.sqlite"
 
 
 class _Plan(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
     known: list[str]
     paid: int | None
+
+
+class _Setting(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    table: str | None = None
+    name: str | None = None
+    space: dict[str, Any] | None = None
+    input_shape: list[int] | None = Field(default=None, min_length=1, max_length=3)
+    num_classes: int | None = None
 
 
 class _SourceFacts(BaseModel):
@@ -50,9 +62,9 @@ class _Summary(BaseModel):
     id: str
     state: Literal["running", "interrupted", "finished"]
     title: str = ""
-    seconds: float = 0.0
+    seconds: float = Field(default=0.0, ge=0)
     verdict: str = ""
-    setting: dict[str, Any] = {}
+    setting: _Setting = _Setting()
     control_plan: _Plan | None = None
     sources: list[_SourceFacts] = []
 
@@ -103,8 +115,8 @@ class RunFolder:
             what = "holds no run (no config.toml)" if path.is_dir() else "is no run folder"
             raise ValueError(f"{path} {what}; `rl-designer train --run {path}` makes one")
         try:
-            settings = tomllib.loads((path / CONFIG).read_text(encoding="utf-8"))
-            summary = json.loads((path / SUMMARY).read_text(encoding="utf-8"))
+            settings = toml_of(bounded_bytes(path / CONFIG, MEBIBYTE))
+            summary = json_of(bounded_bytes(path / SUMMARY, 16 * MEBIBYTE))
         except (OSError, ValueError) as error:
             raise ValueError(f"the run {path} is damaged: {error}") from error
         try:

@@ -30,7 +30,7 @@ import csv
 import gzip
 import io
 import re
-import tomllib
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,8 +41,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rl_designer.envs.architecture_table import ArchitectureTable, Task
 from rl_designer.envs.names import unknown_name
+from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, toml_of
 
 MOST_OPTIONS = 256  # that a uint8 tells apart
+_MOST_BYTES = 2**26
 _MAXIMIZED = ("fraction", "percent")
 
 
@@ -138,10 +140,10 @@ def mapping_of(data: Mapping[str, Any], where: str) -> Mapped:
 def read_mapping(path: Path) -> Mapped:
     """A mapping's file. Raises ValueError, one line, where it can't be read or isn't one."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = toml_of(bounded_bytes(path, MEBIBYTE, regular=False))
     except OSError as error:
         raise ValueError(f"can't read the mapping {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ValueError(f"the mapping {path} is not TOML: {error}") from None
     return mapping_of(data, str(path))
 
@@ -152,14 +154,27 @@ def read_csv_table(path: Path, mapping: Mapped) -> ArchitectureTable:
         return csv_table(unpacked_bytes(path), mapping, str(path))
     except OSError as error:
         raise ValueError(f"can't read {path}: {error.strerror or error}") from None
-    except EOFError:
+    except (EOFError, zlib.error):
         raise ValueError(f"{path} is no whole .gz file") from None
 
 
 def unpacked_bytes(path: Path) -> bytes:
-    """What a file holds, unpacked where it ends in `.gz`. Raises OSError and EOFError."""
-    data = path.read_bytes()
-    return gzip.decompress(data) if path.name.endswith(".gz") else data
+    """What a file holds, at most 64 MB, unpacked where it ends in `.gz`.
+
+    Raises:
+        ValueError: for more than that.
+        OSError, EOFError, zlib.error: where it can't be read, or unpacked.
+    """
+    if not path.name.endswith(".gz"):
+        try:
+            return bounded_bytes(path, _MOST_BYTES)
+        except ValueError as error:
+            raise ValueError(f"can't read {path}: {error}") from None
+    with gzip.open(path) as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"{path} unpacks to more than {_MOST_BYTES:,} bytes")
+    return data
 
 
 def csv_table(data: bytes, mapping: Mapped, where: str) -> ArchitectureTable:

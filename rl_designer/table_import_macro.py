@@ -1,6 +1,5 @@
 """NAS-Bench-Macro's JSON (Su et al., CVPR 2021; github.com/xiusu/NAS-Bench-Macro) as a table."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rl_designer.envs.architecture_table import ArchitectureTable, Task
+from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, json_of
 
 ACCURACY = "cifar10_test_accuracy"
 _BLOCKS = ("identity", "mbconv_k3_e3", "mbconv_k5_e6")
@@ -22,7 +22,7 @@ def read_macro_table(path: Path) -> ArchitectureTable:
         ValueError: for a file that can't be read or isn't that.
     """
     try:
-        return macro_table(json.loads(path.read_bytes()))
+        return macro_table(json_of(bounded_bytes(path, 16 * MEBIBYTE)))
     except OSError as error:
         raise ValueError(f"can't read {path}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

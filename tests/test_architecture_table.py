@@ -191,12 +191,15 @@ BAD_ARRAYS = {
     "canonical of another dtype": ({"canonical": np.full(ROWS, np.nan)}, "`canonical` must be int32 [72]"),
     "canonical of another length": ({"canonical": np.zeros(3, np.int32)}, "got int32 [3]"),
     "meta that is no JSON": ({"meta": np.array("{")}, "Expecting property name"),
-    "meta that is no object": ({"meta": np.array("[]")}, "no attribute 'get'"),
-    "meta nested without end": ({"meta": np.array("[" * 100_000)}, "RecursionError"),
-    "a pickle for meta": ({"meta": np.array({"format": FORMAT}, dtype=object)}, "allow_pickle=False"),
+    "meta that is no object": ({"meta": np.array("[]")}, f"`format` must be '{FORMAT}', got None"),
+    "meta nested without end": ({"meta": np.array("[" * 100_000)}, "nested too deeply"),
+    "a pickle for meta": (
+        {"meta": np.array({"format": FORMAT}, dtype=object)},
+        "which only pickle could read",
+    ),
     "a pickle for architectures": (
         {"architectures": np.array([[print] * 4], dtype=object)},
-        "allow_pickle=False",
+        "which only pickle could read",
     ),
 }
 
@@ -209,7 +212,7 @@ def test_a_file_with_a_bad_array_is_refused(tmp_path: Path, case: str) -> None:
 
 
 def decisions(*options: Any) -> dict[str, Any]:
-    return {"decisions": [{"name": f"d{i}", "options": o} for i, o in enumerate(options)]}
+    return {"decisions": [{"name": f"d{i}", "options": list(o)} for i, o in enumerate(options)]}
 
 
 BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -217,7 +220,7 @@ BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
     "no decisions": ({"decisions": []}, "a table must have at least one decision"),
     "a decision without options": (decisions("abc", "abcd", "ab", ""), "decision 'd3' must have options"),
     "an option twice": (decisions("abb", "abcd", "ab", "abc"), "decision 'd0' must have options, each once"),
-    "decisions that are no list": ({"decisions": 3}, "not iterable"),
+    "decisions that are no list": ({"decisions": 3}, "`decisions`: Input should be a valid list, got '3'"),
     "a decision without a name": ({"decisions": [{"options": ["a"]}] * 4}, "it lacks 'name'"),
     "no tasks": ({"tasks": {}}, "a table must have at least one task"),
     "a task with an unknown metric": (
@@ -226,13 +229,19 @@ BAD_FACTS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a task that reports an unknown metric": ({"tasks": {"t": {"search": "search", "report": "x"}}}, "'x'"),
     "a task that reports nothing": ({"tasks": {"t": {"search": "search"}}}, "it lacks 'report'"),
-    "a task of numbers": ({"tasks": {"t": {"search": 3, "report": 3}}}, "TypeError"),
+    "a task of numbers": (
+        {"tasks": {"t": {"search": 3, "report": 3}}},
+        "`tasks.t.search`: Input should be a valid",
+    ),
     "a metric without values": ({"metrics": {"search": {}, "more": {}}}, "it lacks 'metric/more'"),
     "a metric without facts": (
         {"metrics": {"search": 3, "report": {}}},
-        "metric 'search' must have an object of facts",
+        "`metrics.search`: Input should be a valid dictionary",
     ),
-    "metrics that are no object": ({"metrics": ["search", "report"]}, "AttributeError"),
+    "metrics that are no object": (
+        {"metrics": ["search", "report"]},
+        "`metrics`: Input should be a valid dictionary",
+    ),
 }
 
 

@@ -124,7 +124,7 @@ def test_a_file_of_another_format_is_no_npz(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "data", "said"),
     [
-        ("", b"text", "x of 'own.npz' is not an array"),
+        ("", b"text", "'own.npz' can't be read as an .npz file: array 'x' is no array"),
         (".npy", b"\x93NUMPY\x01\x00\x04\x00abc\n", "'own.npz' can't be read as an .npz file: "),
     ],
 )

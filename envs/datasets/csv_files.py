@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.datasets.dataset import DatasetError
 from rl_designer.envs.datasets.files import named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
-from rl_designer.envs.datasets.tables import bad_cell, label_array, target_position
+from rl_designer.envs.datasets.tables import LONGEST_LABEL, bad_cell, label_array, target_position
 
 _DELIMITERS = ",;\t|"
 _BATCH = 4096  # rows held as text at a time
@@ -79,6 +79,11 @@ def _label(text: str, line: int, column: str, where: str) -> str:
     text = text.strip()
     if not text:
         raise DatasetError(f"target column {column!r} of {where} is empty in line {line}")
+    if len(text) > LONGEST_LABEL:
+        raise DatasetError(
+            f"target column {column!r} of {where} must hold classes of at most {LONGEST_LABEL} characters, "
+            f"got {len(text):,} in line {line}"
+        )
     return text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.array_archives import FREE, MOST_EXPANSION
 from rl_designer.envs.datasets.dataset import DatasetError
 from rl_designer.envs.datasets.files import listed, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
@@ -21,6 +22,7 @@ _DEEP_MODES = ("I", "F")  # and I;16 in its spellings
 _EXIF_ORIENTATION = 0x0112
 _SIDES_SWAPPED = (5, 6, 7, 8)
 _LARGEST = 8 << 30  # bytes of all images as 32-bit floats
+_MOST_PIXELS = 50_000_000  # of one image, which is held some three times while it is decoded
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
         raise DatasetError(
             f"the images of {named(path)} would take {needed / 2**30:.0f} GiB of memory at {height} x "
             f"{width} pixels; make them smaller with --image-size"
+        )
+    size = sum(picture.path.stat().st_size for picture in everything)
+    if image_size is None and needed > FREE and needed > MOST_EXPANSION * size:
+        raise DatasetError(
+            f"the images of {named(path)} have {size:,} bytes and would take {needed:,}, which is beyond "
+            f"belief; if it is meant to be so, say --image-size {height}"
         )
     x = {part: _pixels(part_pictures, channels, height, width) for part, part_pictures in pictures.items()}
     y = {part: np.array([picture.label for picture in found]) for part, found in pictures.items()}
@@ -130,6 +138,8 @@ def _measured(file: Path, label: str) -> _Picture:
             raise DatasetError(f"image {str(file)!r} must have 8 bits a channel, got mode {image.mode}")
         grey = image.mode in _GREY_MODES
         width, height = image.size
+        if width * height > _MOST_PIXELS:
+            raise DatasetError(f"image {str(file)!r} has too many pixels; make it smaller")
         try:
             orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
         except Exception as reason:  # Pillow decodes a PNG to find its EXIF data

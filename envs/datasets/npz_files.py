@@ -1,31 +1,15 @@
 """A user's own arrays: `.npz` files, read without pickle."""
 
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from rl_designer.envs.array_archives import DAMAGE, HoldsObjects, open_archive
 from rl_designer.envs.datasets.dataset import DatasetError
 from rl_designer.envs.datasets.files import listed, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
 
 _PARTS = ("train", "val", "test")
-_DAMAGE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def read_npz(path: Path) -> RawData:
@@ -43,19 +27,24 @@ def read_npz(path: Path) -> RawData:
                 raise DatasetError(
                     f"{named(path)} must be an .npz file as np.savez writes it, got another format"
                 )
-            opened.seek(0)
-            file = np.load(opened, allow_pickle=False)
-            wanted = _wanted(file.files, path)
-            return RawData(
-                path.stem,
-                {part: _array(file, x, path) for part, (x, _) in wanted.items()},
-                {part: _array(file, y, path) for part, (_, y) in wanted.items()},
-                named(path),
-            )
+        with open_archive(path) as archive:
+            wanted = _wanted(archive.names, path)
+            arrays = archive.read(name for pair in wanted.values() for name in pair)
     except DatasetError:
         raise
-    except _DAMAGE as reason:
+    except HoldsObjects as reason:
+        raise DatasetError(
+            f"{reason.name} of {named(path)} holds Python objects, which only pickle could read; "
+            "save numbers, and text as text: y.astype(str)"
+        ) from reason
+    except DAMAGE as reason:
         raise unreadable(path, "an .npz file", reason) from reason
+    return RawData(
+        path.stem,
+        {part: arrays[x] for part, (x, _) in wanted.items()},
+        {part: arrays[y] for part, (_, y) in wanted.items()},
+        named(path),
+    )
 
 
 def _wanted(keys: list[str], path: Path) -> Mapping[str, tuple[str, str]]:
@@ -72,18 +61,3 @@ def _wanted(keys: list[str], path: Path) -> Mapping[str, tuple[str, str]]:
             f"got {listed(keys)}"
         )
     return wanted
-
-
-def _array(file: Any, name: str, path: Path) -> NDArray[Any]:
-    try:
-        array = file[name]
-    except ValueError as reason:
-        if "allow_pickle" not in str(reason):
-            raise
-        raise DatasetError(
-            f"{name} of {named(path)} holds Python objects, which only pickle could read; save numbers, "
-            "and text as text: y.astype(str)"
-        ) from reason
-    if not isinstance(array, np.ndarray):
-        raise DatasetError(f"{name} of {named(path)} is not an array")
-    return array

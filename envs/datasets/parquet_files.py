@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.array_archives import FREE, MOST_EXPANSION
 from rl_designer.envs.datasets.dataset import DatasetError
 from rl_designer.envs.datasets.files import named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
-from rl_designer.envs.datasets.tables import bad_cell, target_position
+from rl_designer.envs.datasets.tables import LONGEST_LABEL, bad_cell, target_position
 
 _PANDAS_INDEX = "__index_level_"
 
@@ -22,19 +23,24 @@ def read_parquet(path: Path, target: str | None = None) -> RawData:
     """
     try:
         import pyarrow
-        from pyarrow import parquet
+        from pyarrow import parquet, types
     except ImportError as reason:
         raise DatasetError(
             f"{named(path)} needs pyarrow to be read: pip install 'rl-designer[parquet]'"
         ) from reason
+    where = named(path)
     try:
         with parquet.ParquetFile(path) as file:
-            table = file.read()
+            names = [name for name in file.schema_arrow.names if not name.startswith(_PANDAS_INDEX)]
+            position = target_position(names, target, where)
+            _check_size(path, file.metadata, where)
+            kind = file.schema_arrow.field(names[position]).type
+        # Each distinct text once, whatever its length: how long they are is looked at before they are spread.
+        texts = [names[position]] if types.is_string(kind) or types.is_large_string(kind) else None
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
+            table = file.read(names)
     except (OSError, MemoryError, pyarrow.ArrowException) as reason:
         raise unreadable(path, "a .parquet file", reason) from reason
-    where = named(path)
-    names = [name for name in table.column_names if not name.startswith(_PANDAS_INDEX)]
-    position = target_position(names, target, where)
     y = _labels(table.column(names.pop(position)), str(target), where)
     x = np.empty((len(y), len(names)))
     for index, name in enumerate(names):
@@ -42,7 +48,21 @@ def read_parquet(path: Path, target: str | None = None) -> RawData:
     return RawData(path.stem, {"train": x}, {"train": y}, where)
 
 
+def _check_size(path: Path, facts: Any, where: str) -> None:
+    """Raises DatasetError where a small file declares far too many cells, before memory is taken for them."""
+    needed, size = 8 * facts.num_rows * facts.num_columns, path.stat().st_size
+    if needed > FREE and needed > MOST_EXPANSION * size:
+        raise DatasetError(
+            f"{where} has {size:,} bytes and declares {facts.num_rows:,} rows of {facts.num_columns:,} "
+            "columns, which is beyond belief; if it is meant to be so, save it as .csv"
+        )
+
+
 def _labels(column: Any, name: str, where: str) -> NDArray[Any]:
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        _check_lengths(column, name, where)
     labels = column.to_pylist()
     if None in labels:
         raise DatasetError(f"target column {name!r} of {where} is empty in row {labels.index(None) + 1}")
@@ -50,6 +70,16 @@ def _labels(column: Any, name: str, where: str) -> NDArray[Any]:
         if all(isinstance(label, kind) for label in labels):
             return np.array(labels, dtype=dtype)
     raise DatasetError(f"target column {name!r} of {where} must hold integers or text, got {column.type}")
+
+
+def _check_lengths(column: Any, name: str, where: str) -> None:
+    for chunk in column.chunks:
+        for label in chunk.dictionary.to_pylist():
+            if isinstance(label, str) and len(label) > LONGEST_LABEL:
+                raise DatasetError(
+                    f"target column {name!r} of {where} must hold classes of at most {LONGEST_LABEL} "
+                    f"characters, got {len(label):,}"
+                )
 
 
 def _feature(column: Any, name: str, where: str) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """What `.csv` and `.parquet` share: the columns, the target, and errors that name a cell."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from rl_designer.envs.datasets.dataset import DatasetError
 from rl_designer.envs.datasets.files import is_number, listed, shortened
 from rl_designer.envs.names import unknown_name
 
+LONGEST_LABEL = 1_000  # characters; NumPy takes four bytes for each of the longest, in every row
 _GAPS = ("", "?", "-", "na", "n/a", "none", "null")  # what people write where nothing is known
 
 
@@ -23,7 +25,7 @@ def target_position(columns: Sequence[str], target: str | None, where: str) -> i
     if target not in columns:
         hint = " The first line must hold the names of the columns." if any(map(is_number, columns)) else ""
         raise DatasetError(f"{where}: {shortened(unknown_name('column', target, columns))}{hint}")
-    repeated = [name for name in columns if columns.count(name) > 1]
+    repeated = [name for name, times in Counter(columns).items() if times > 1]
     if repeated:
         raise DatasetError(f"{where} has two columns called {repeated[0]!r}; each needs its own name")
     if "" in columns:

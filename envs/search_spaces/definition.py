@@ -18,7 +18,6 @@ A user's file:
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -29,6 +28,7 @@ from typing import Any, Self
 from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.layer_kinds import KINDS
+from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, toml_of
 
 BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")
 
@@ -134,10 +134,10 @@ class SpaceDefinition:
         """
         path = Path(path).expanduser()
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = toml_of(bounded_bytes(path, MEBIBYTE))
         except OSError as error:
             raise ValueError(f"can't read the space file {path}: {error.strerror or error}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise ValueError(f"the space file {path} is not TOML: {error}") from None
         try:
             definition = cls.from_dict(data)

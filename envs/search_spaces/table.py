@@ -10,6 +10,8 @@ from rl_designer.envs.architecture_table import ArchitectureTable
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 
+_MOST_ENTRIES = 2**26  # prefixes times options, each with the number of the prefix that it leads to
+
 
 class TableSpace(SearchSpace):
     """The designs of an architecture table. An action is the index of an option.
@@ -22,7 +24,8 @@ class TableSpace(SearchSpace):
         max_macs: the same with `macs`, or `flops` where there is no `macs`.
 
     Raises:
-        ValueError: for a limit on a cost that the table lacks, or that no row keeps.
+        ValueError: for a limit on a cost that the table lacks, or that no row keeps, and for a table with so
+            many prefixes that they would fill the memory.
     """
 
     def __init__(
@@ -114,6 +117,11 @@ class TableSpace(SearchSpace):
         levels, first = [], 0
         for column in designs.T:
             size = nodes.max() + 1
+            if (first + size) * self.num_actions > _MOST_ENTRIES:
+                raise ValueError(
+                    f"table {self.table.name!r} is too large to search: its prefixes times its most options "
+                    f"are more than {_MOST_ENTRIES:,}"
+                )
             edges, inverse = np.unique(nodes * self.num_actions + column, return_inverse=True)
             children = np.full(size * self.num_actions, -1, dtype=np.int64)
             children[edges] = first + size + np.arange(len(edges))

@@ -49,12 +49,11 @@ class RewardRun:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`, also after JSON. Raises KeyError, TypeError or ValueError otherwise."""
+        """The inverse of `to_dict`, also after JSON. Raises KeyError or ValueError otherwise."""
+        from pydantic import TypeAdapter
+
         fields = {name: data[name] for name in cls.__dataclass_fields__}
-        fields["digests"] = tuple(data["digests"])
-        for name in ("actions", "figures"):
-            fields[name] = tuple(tuple(row) for row in data[name])
-        run = cls(**fields)
+        run = TypeAdapter(cls).validate_python(fields)
         if {len(row) for row in run.figures} - {len(COLUMNS)} or not (
             len(run.digests) == len(run.actions) == len(run.figures)
         ):

@@ -1,0 +1,156 @@
+"""`.npz` files that a stranger may have written: no pickle, and nothing larger than the file can account for.
+
+A header may declare any shape, and a few kilobytes may unpack to gigabytes. So before memory is taken every
+array's declared size is compared with what the archive holds of it, and all sizes with the file's own.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+FREE = 2**26  # bytes that any file may unpack to
+MOST_EXPANSION = 50  # times its own size that a file may unpack to beyond that
+# What damaged archives raise: of zipfile, of zlib, and of NumPy as it reads a header.
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    OverflowError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+_MOST_MEMBERS = 4_096
+_CHUNK = 2**20  # bytes
+_SUFFIX = ".npy"
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_KINDS = "biufcUS"
+_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+
+
+class HoldsObjects(ValueError):
+    """An array, called `name`, that only pickle could read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"array {name!r} holds Python objects, which only pickle could read")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array declares to be."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def bytes(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+
+class ArrayArchive:
+    """An opened `.npz`. Its methods raise ValueError, or another of `DAMAGE` for a damaged file."""
+
+    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
+        self._archive = archive
+        self._size = size
+        entries = archive.infolist()
+        if len(entries) > _MOST_MEMBERS:
+            raise ValueError(f"it must have at most {_MOST_MEMBERS:,} arrays, it has {len(entries):,}")
+        self._entries = {entry.filename.removesuffix(_SUFFIX): entry for entry in entries}
+        if len(self._entries) < len(entries):
+            raise ValueError("it holds an array twice")
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._entries)
+
+    def read(self, names: Iterable[str], most: int | None = None) -> dict[str, NDArray[Any]]:
+        """Arrays by name.
+
+        Args:
+            most: bytes that they may have together; None for any that the file's own size accounts for.
+
+        Raises:
+            KeyError: for a name that isn't there.
+            HoldsObjects: for an array that only pickle could read.
+        """
+        names = list(names)
+        declared = sum(self._header(name).bytes for name in names)
+        if declared > FREE and declared > MOST_EXPANSION * self._size:
+            raise ValueError(
+                f"its {self._size:,} bytes unpack to {declared:,}, which is beyond belief; "
+                "if it is meant to be so, save it with np.savez, unpacked"
+            )
+        if most is not None and declared > most:
+            raise ValueError(f"it unpacks to {declared:,} bytes; at most {most:,} are read")
+        return {name: self._array(name) for name in names}
+
+    def _header(self, name: str) -> Header:
+        with self._opened(name) as file:
+            return self._read_header(file, name)
+
+    def _array(self, name: str) -> NDArray[Any]:
+        with self._opened(name) as file:
+            header = self._read_header(file, name)
+            flat = np.empty(prod(header.shape), header.dtype)
+            content = memoryview(flat.view(np.uint8))  # type: ignore[arg-type]
+            filled = 0
+            while chunk := file.read(_CHUNK):  # to the end, where zipfile looks at the checksum
+                content[filled : filled + len(chunk)] = chunk
+                filled += len(chunk)
+        if filled != header.bytes:
+            raise ValueError(f"array {name!r} ends after {filled:,} bytes")
+        array = flat.reshape(header.shape, order="F" if header.fortran else "C")
+        return array.astype(header.dtype.newbyteorder("="), order="C", copy=False)
+
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[IO[bytes]]:
+        entry = self._entries[name]
+        if entry.compress_type not in _COMPRESSIONS:
+            raise ValueError(f"array {name!r} is packed in a way that np.savez doesn't use")
+        with self._archive.open(entry) as file:
+            yield file
+
+    def _read_header(self, file: IO[bytes], name: str) -> Header:
+        try:
+            version = npy.read_magic(file)
+        except ValueError:
+            raise ValueError(f"array {name!r} is no array, or cut off") from None
+        if version not in _READERS:
+            raise ValueError(f"array {name!r} is written in .npy's version {version}, not 1.0 or 2.0")
+        header = Header(*_READERS[version](file))
+        if header.dtype.hasobject:
+            raise HoldsObjects(name)
+        if header.dtype.kind not in _KINDS or header.dtype.itemsize == 0 or min(header.shape, default=0) < 0:
+            raise ValueError(f"array {name!r} must hold numbers or texts, got type {str(header.dtype)[:60]}")
+        held = self._entries[name].file_size - file.tell()
+        if header.bytes != held:
+            raise ValueError(
+                f"array {name!r} declares the shape {str(header.shape)[:60]}, which has {header.bytes:,} "
+                f"bytes, and holds {held:,}"
+            )
+        return header
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[ArrayArchive]:
+    """Raises one of `DAMAGE` for what is no `.npz`, or a damaged one."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        yield ArrayArchive(archive, path.stat().st_size)

@@ -1,0 +1,59 @@
+"""Reading files that a stranger may have written: bounded in size and depth, and never run."""
+
+import json
+import math
+import tomllib
+from pathlib import Path
+from typing import Any, NoReturn
+
+MEBIBYTE = 2**20
+
+
+def bounded_bytes(path: Path, most: int, *, regular: bool = True) -> bytes:
+    """The content of a file of at most `most` bytes; no more than those are ever read.
+
+    Args:
+        regular: whether pipes and devices, which may never end, are refused.
+
+    Raises:
+        ValueError: for a longer file, and for what is no regular file.
+        OSError: where it can't be read.
+    """
+    if regular and path.exists() and not path.is_dir() and not path.is_file():
+        raise ValueError("it is no regular file")
+    with path.open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"it must have at most {most:,} bytes")
+    return content
+
+
+def json_of(content: bytes | str) -> Any:
+    """JSON as RFC 8259 has it: no NaN or infinity, in UTF-8. Raises ValueError, one line."""
+    try:
+        return json.loads(content, parse_constant=_refused, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:  # not UTF-8, no JSON, or an integer of thousands of digits
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def toml_of(content: bytes) -> dict[str, Any]:
+    """TOML in UTF-8. Raises ValueError, one line."""
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")
