@@ -1,7 +1,9 @@
 """A search, from config to run folder: puts space, evaluator, reward, budget and agent together."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,10 +32,11 @@ from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.errors import usage_errors
 from rl_designer.observers import Observer, Observers, Start
-from rl_designer.runs import RunFolder, store_location
+from rl_designer.run_check import BEGAN, began, changed_code, changed_settings
+from rl_designer.runs import CONFIG, RunFolder, store_location
 from rl_designer.setting import Setting, cores, make_setting
 from rl_designer.sources import check_remembers, check_source, copy_sources, kept_sources, reviews_to_dict
-from rl_designer.store import Store, StoredRun
+from rl_designer.store import Store, StoredRun, StoreError
 from rl_designer.stored_evaluator import StoredEvaluator
 from rl_designer.summaries import summary_of
 
@@ -78,10 +81,11 @@ def run_search(
     with usage_errors():
         reward = _reward(config, setting)
     # What the setting says of the reward is kept, for people and so that a resumed run has the same.
-    config = config.model_copy(update={"reward": reward.text})
+    asked, config = config, config.model_copy(update={"reward": reward.text})
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         facts = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
+        facts |= {BEGAN: began(config, asked)}
         run = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
         return _Search(run, setting, store, agent, reward, Observers(observers)).run()
 
@@ -96,11 +100,17 @@ def resume_search(
         store: where its store is now; None for where it was.
 
     Raises:
-        ValueError, OSError: as `run_search`, and for a folder that is no run, or data that changed since.
+        ValueError, OSError: as `run_search`; for a folder that is no run; and where its config, data or
+            reward are not what they were.
     """
     run = RunFolder.open(folder)
     if run.summary.get("state") == "finished":
         return None
+    if changed := changed_settings(run.summary, run.config):
+        raise ValueError(
+            f"{folder} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
+            f"{_begin_anew(folder)}, or put it back"
+        )
     if store is not None:
         run.config = run.config.model_copy(update={"store": store})
     agent = _agent(run.config)
@@ -122,8 +132,25 @@ def _reward(config: SearchConfig, setting: Setting) -> Reward:
     return load_reward(config.reward, context)
 
 
+def _begin_anew(folder: Path) -> str:
+    return (
+        f"begin another run with `rl-designer train --config {folder / CONFIG} --run NEW`, for which what is "
+        "stored is not trained again"
+    )
+
+
 class Interrupted(KeyboardInterrupt):
     """A search was stopped from outside; the text says how to go on."""
+
+
+class Stopped(ValueError):
+    """A search can't write any more; the text says why, and how to go on."""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
 
 
 class _Clock:
@@ -186,13 +213,23 @@ class _Search:
             with self.folder.locked():
                 return self._search()
         except KeyboardInterrupt:
-            self.folder.update_summary(state="interrupted")
+            self._note_interruption()
             raise Interrupted(
                 f"stopped after {self.heard:,} evaluations; all of them are stored. "
                 f"Go on with: rl-designer resume {self.folder.path}"
             ) from None
+        except (StoreError, OSError) as error:
+            self._note_interruption()
+            raise Stopped(
+                f"{_reason(error)} (stopped after {self.heard:,} evaluations; all of them are stored. "
+                f"Then go on with: rl-designer resume {self.folder.path})"
+            ) from error
         finally:
             self.observers.closed()
+
+    def _note_interruption(self) -> None:
+        with suppress(OSError):  # the store alone says how far it was
+            self.folder.update_summary(state="interrupted")
 
     def _search(self) -> SearchResult:
         with self.setting.open_evaluator() as evaluator:
@@ -226,9 +263,14 @@ class _Search:
             stored = self.store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
             comparable = not self.reward.sees_history
             plan = plan_control(config, self.setting.on_table, stored, comparable=comparable)
-        folder.update_summary(**key, state="running", control_plan=plan.to_dict())
+        changed = {"code_changed": changes} if (changes := changed_code(folder.summary)) else {}
+        folder.update_summary(**key, **changed, state="running", control_plan=plan.to_dict())
+        self.store.claims.release_run(folder.id)
         earlier = self.store.designs(folder.id)
         self.replay = {source: sum(d.source == source for d in earlier) for source in (AGENT, CONTROL)}
+        self.before = {
+            (d.source, d.design.index): (d.design.architecture.digest, d.design.reward) for d in earlier
+        }
         self.clock = _Clock(len(earlier), max((d.seconds for d in earlier), default=0.0))
         self.evaluator = StoredEvaluator(self.store, evaluator, folder.id, self._hear)
         self.observers.started(
@@ -296,6 +338,8 @@ class _Search:
             return None
 
     def _record(self, source: str, designs: Sequence[Design]) -> None:
+        for design in designs:
+            self._check_replayed(source, design)
         self.clock.replay(len(designs))
         seconds, key = self.clock(), self.evaluator.key
         self.store.add_designs(
@@ -303,6 +347,19 @@ class _Search:
         )
         for design in designs:
             self.observers.designed(design, source)
+
+    def _check_replayed(self, source: str, design: Design) -> None:
+        """Raises ValueError for one that isn't what it was before the run was stopped."""
+        digest, reward = design.architecture.digest, design.reward
+        was_digest, was_reward = self.before.pop((source, design.index), (digest, reward))
+        if digest != was_digest:
+            what = "is another one than before, since the code, a library or the reward changed"
+        elif not math.isclose(reward, was_reward, rel_tol=1e-9):
+            what = f"is paid {reward:g} and was paid {was_reward:g}, so the reward changed"
+        else:
+            return
+        path = self.folder.path
+        raise ValueError(f"{path} can't go on: its design {design.index} {what}; {_begin_anew(path)}")
 
     def _judge(
         self, evaluator: Any, plan: ControlPlan, designs: list[Design], controls: list[Design]

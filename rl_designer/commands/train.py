@@ -18,6 +18,7 @@ from rl_designer.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from rl_designer.config import SearchConfig
     from rl_designer.observers import Observer
     from rl_designer.runs import RunFolder
 
@@ -102,7 +103,7 @@ def train(
 ) -> None:
     """Search for good networks, and train the policy that designs them."""
     from rl_designer.config import make_config, read_settings
-    from rl_designer.runs import check_free
+    from rl_designer.runs import CONFIG, check_free
     from rl_designer.search import run_search
 
     if no_control and options["control_share"] is not None:
@@ -112,6 +113,10 @@ def train(
     options["sources"] = sources or None
     file = {} if config_file is None else read_settings(config_file)
     config = make_config(options, file, str(config_file))
+    if folder is not None and (folder / CONFIG).is_file():
+        _check_same(folder, config)
+        _resume(folder, config.store, as_json, quiet)
+        return
     if folder is not None:
         check_free(folder)
     with _observers(quiet, config.tensorboard) as observers:
@@ -125,15 +130,40 @@ def train(
 @output_options
 def resume(folder: Path, store: str | None, as_json: bool, quiet: bool) -> None:
     """Go on with a run after any stop, as if it had never stopped."""
+    _resume(folder, store, as_json, quiet)
+
+
+def _resume(folder: Path, store: str | None, as_json: bool, quiet: bool) -> None:
+    from rl_designer.run_check import changed_code
     from rl_designer.runs import RunFolder
     from rl_designer.search import resume_search
 
     run = RunFolder.open(folder)
+    if run.summary["state"] == "finished":
+        note(f"{folder} is finished already; nothing was left to do", quiet)
+    elif changed := changed_code(run.summary):
+        note(
+            f"{folder} began with other code ({'; '.join(changed)}): its designs are compared as they come "
+            "out again, and it stops where one differs; the policy may differ all the same",
+            quiet,
+        )
     with _observers(quiet, run.config.tensorboard) as observers:
         result = resume_search(folder, observers, store)
-    if result is None:
-        note(f"{folder} is finished already; nothing was left to do", quiet)
     _show(run if result is None else result.folder, store, as_json, quiet)
+
+
+def _check_same(folder: Path, config: "SearchConfig") -> None:
+    """Says what becomes of a search that a folder holds. Raises WrongUsage where another is asked for."""
+    from rl_designer.errors import WrongUsage
+    from rl_designer.run_check import other_than_asked
+    from rl_designer.runs import RunFolder
+
+    run = RunFolder.open(folder)
+    if other := other_than_asked(run.summary, config, run.config):
+        raise WrongUsage(
+            f"{folder} holds another run ({'; '.join(other)}); go on with it as it is by "
+            f"`rl-designer resume {folder}`, or name another folder with --run"
+        )
 
 
 @contextmanager
