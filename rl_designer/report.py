@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rl_designer.control import CONTROL_AGENT
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import merit
 from rl_designer.envs.rewards import BestBy
 from rl_designer.quantities import show_count, show_seconds
@@ -25,15 +26,20 @@ _WIDTH_ELSEWHERE = 120  # characters, where stdout is no terminal
 
 @dataclass(frozen=True)
 class RunReport:
-    """A run's folder and its designs, the agent's first."""
+    """A run's folder and its designs, the agent's first.
+
+    Attributes:
+        controls: evaluations of the earlier runs' random designs that it is compared with.
+    """
 
     folder: RunFolder
     designs: list[StoredDesign]
+    controls: Sequence[Evaluation] = ()
 
     @property
     def winners(self) -> list[StoredDesign]:
-        """Distinct designs that didn't fail, the best first, the earliest of equals."""
-        trained = [d for d in self.designs if d.design.evaluation.failure is None]
+        """Distinct designs that were trained in full, the best first, the earliest of equals."""
+        trained = [d for d in self.designs if d.design.evaluation.in_full]
         best: dict[str, StoredDesign] = {}
         for found in sorted(trained, key=lambda d: -merit(d.design, self.best_by)):
             best.setdefault(found.design.architecture.digest, found)
@@ -65,7 +71,10 @@ def read_run(path: Path, store: str | None = None) -> RunReport:
     """
     folder = RunFolder.open(path)
     with Store(store or folder.store_location, create=False) as opened:
-        return RunReport(folder, opened.designs(folder.id))
+        known = (folder.summary.get("control_plan") or {}).get("known", [])
+        evaluator = str(folder.summary.get("evaluator", ""))
+        controls = opened.evaluations([evaluator], known) if known else {}
+        return RunReport(folder, opened.designs(folder.id), list(controls.values()))
 
 
 def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
@@ -75,7 +84,7 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
         for report in reports
         for d in report.designs
     ]
-    trained = [design for design in designs if design["failure"] is None]
+    trained = [design for design in designs if design["failure"] is None and design["stopped_at"] is None]
     by_accuracy = any(report.best_by == "val_accuracy" for report in reports)
     best_by = "val_accuracy" if by_accuracy else "reward"
     return {
@@ -132,7 +141,9 @@ def _headline(report: RunReport) -> str:
     failed = sum(design.evaluation.failure is not None for design in designs)
     state = str(summary.get("state", "running"))
     time = f" in {show_seconds(summary['seconds'])}" if "seconds" in summary else ""
+    stopped = sum(design.evaluation.stopped_at is not None for design in designs)
     failures = f", {failed:,} failed" if failed else ""
+    failures += f", {stopped:,} stopped early" if stopped else ""
     what = f"{report.folder.config.agent} on {summary.get('title', '')}"
     return printable(f"{report.folder.path}: {what}, {state}, {len(designs):,} evaluations{time}{failures}")
 

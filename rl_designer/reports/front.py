@@ -1,0 +1,116 @@
+"""Accuracy against cost, and the front: designs that none beats in both."""
+
+from collections.abc import Sequence
+
+from rl_designer.quantities import show_count
+from rl_designer.report import RunReport
+from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
+from rl_designer.reports.words import told_design
+from rl_designer.store import StoredDesign
+from rl_designer.text import short_design, shortened
+
+_COSTS = {"parameters": "parameters", "macs": "multiply-adds"}
+_MOST_ROWS = 20
+
+
+def front_of(designs: Sequence[StoredDesign], cost: str) -> list[StoredDesign]:
+    """The designs that no other beats in both accuracy and cost, the cheapest first."""
+    kept: list[StoredDesign] = []
+    for found in sorted(designs, key=lambda d: (_cost(d, cost), -_accuracy(d))):
+        if not kept or _accuracy(found) > _accuracy(kept[-1]):
+            kept.append(found)
+    return kept
+
+
+def front_plot(report: RunReport, name: str) -> Plot | None:
+    """Validation accuracy against parameters, or else against multiply-adds; None without both."""
+    for cost, title in _COSTS.items():
+        drawn = [d for d in report.winners if _known(d, cost)]
+        if drawn:
+            return _plot(report, drawn, cost, title, name)
+    return None
+
+
+def overlay_front(reports: Sequence[RunReport], names: Sequence[str]) -> Plot | None:
+    """The fronts of several runs in one; None where fewer than two have one."""
+    cost = "parameters"
+    series, rows = [], []
+    for number, (report, name) in enumerate(zip(reports, names, strict=True)):
+        front = front_of([d for d in report.winners if _known(d, cost)], cost)
+        points = [_point(d, cost, report) for d in front]
+        if points:
+            colour = f"run-{number % 8}"
+            series.append(Series(name, "steps", points, colour, dashed=number >= 8))
+            series.append(Series(name, "points", points, colour, legend=False))
+            rows += [(name, show_count(p.x), f"{p.y:.4f}") for p in points]
+    if len(series) < 4:
+        return None
+    return Plot(
+        "all-front",
+        "Fronts",
+        f"Validation accuracy against parameters: the fronts of {len(series) // 2} runs.",
+        Axis("parameters", logarithmic=True),
+        Axis("validation accuracy"),
+        series,
+        ("run", "parameters", "validation accuracy"),
+        rows,
+    )
+
+
+def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: str, name: str) -> Plot:
+    front = front_of(drawn, cost)
+    by_agent = [d for d in drawn if d.source == "agent"]
+    controls = [d for d in drawn if d.source != "agent"]
+    agent = report.folder.config.agent_name
+    ends = [_point(d, cost, report) for d in front]
+    widest = max(_cost(d, cost) for d in drawn)
+    series = [Series("front", "steps", [*ends, Point(widest, ends[-1].y)], "front")]
+    for found, label, colour, shape in (
+        (controls, "random search", "control", "diamond"),
+        (by_agent, agent, "agent", "circle"),
+    ):
+        points = [_point(d, cost, report) for d in thinned(found)]
+        if points:
+            series.append(Series(label, "points", points, colour, shape))  # type: ignore[arg-type]
+    winner = report.winners[0]
+    if _known(winner, cost):
+        series.append(Series("the best design", "points", [_point(winner, cost, report)], "front", "ring"))
+    rows = [
+        (
+            show_count(_cost(d, cost)),
+            f"{_accuracy(d):.4f}",
+            str(report.position(d)),
+            report.found_by(d),
+            shortened(short_design(d.design.architecture), 200),
+        )
+        for d in thinned(front, _MOST_ROWS)
+    ]
+    return Plot(
+        f"{name}-front",
+        f"Accuracy against {title}",
+        f"{len(drawn):,} designs. The front, which none beats in both, goes from {ends[0].y:.4f} with "
+        f"{show_count(ends[0].x)} {title} to {ends[-1].y:.4f} with {show_count(ends[-1].x)}.",
+        Axis(title, logarithmic=True),
+        Axis("validation accuracy"),
+        series,
+        (title, "validation accuracy", "evaluation", "by", "design"),
+        rows,
+    )
+
+
+def _point(found: StoredDesign, cost: str, report: RunReport) -> Point:
+    text = told_design(found, report)
+    return Point(_cost(found, cost), _accuracy(found), text, found.design.architecture.digest)
+
+
+def _known(found: StoredDesign, cost: str) -> bool:
+    evaluation = found.design.evaluation
+    return evaluation.val_accuracy is not None and bool(getattr(evaluation, cost))
+
+
+def _cost(found: StoredDesign, cost: str) -> float:
+    return float(getattr(found.design.evaluation, cost))
+
+
+def _accuracy(found: StoredDesign) -> float:
+    return found.design.evaluation.val_accuracy or 0.0

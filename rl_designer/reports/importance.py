@@ -1,0 +1,171 @@
+"""What the reward model believes matters: decisions of random designs are made otherwise, one at a time.
+
+The effect of a decision is by how much the expected score (in standard deviations of all designs) changes
+when it alone is made otherwise, as far as that is legal; permutation importance (Breiman 2001, Fisher et al.
+2019) within the rules.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.agents.belief import Belief
+from rl_designer.envs.architecture import Layer
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.seeding import stream
+from rl_designer.reports.policy_steps import legal_rows
+
+_DESIGNS = 400
+_PAIRS = 250  # of design and step, for each decision
+_MOST_OPTIONS = 8  # tried at each
+_FEWEST_TRIED = 5  # times that an option must have been tried to be told of
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A decision and what hangs on it.
+
+    Attributes:
+        kind: `layer option` (such as `kernel`), or `position`.
+        effect: mean absolute change of the expected score, in standard deviations.
+        options: value → by how much it is better than the others in its place, on average.
+    """
+
+    name: str
+    kind: str
+    effect: float
+    options: tuple[tuple[str, float], ...] = ()
+
+
+def importance(belief: Belief, space: SearchSpace, seed: int = 0) -> list[Decision]:
+    """All decisions, the most important first within their kind."""
+    draws = stream(seed, "importance")
+    designs = np.unique(space.canonical(space.random_actions(_DESIGNS, draws)), axis=0)
+    layers = [space.layer(0, action) for action in range(space.num_actions)]
+    found = []
+    if not _decides_by_step(space, layers):
+        for name, siblings in _option_siblings(layers).items():
+            found.append(_decision(belief, space, designs, draws, name, "layer option", siblings, layers))
+    found.extend(_position(belief, space, designs, draws, step) for step in range(space.max_steps))
+    known = [decision for decision in found if decision is not None and decision.effect > 0]
+    return sorted(known, key=lambda decision: (decision.kind, -decision.effect))
+
+
+def _decides_by_step(space: SearchSpace, layers: Sequence[Layer | None]) -> bool:
+    """Whether a step has options of its own, as in a table, and not whole layers with options each."""
+    return all(layer is not None and [name for name, _ in layer.options] == ["option"] for layer in layers)
+
+
+def _option_siblings(layers: Sequence[Layer | None]) -> dict[str, dict[int, list[int]]]:
+    """Of each option's name: action → the actions that differ from it in that option alone."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for action, layer in enumerate(layers):
+        if layer is None:
+            continue
+        for name, _ in layer.options:
+            rest = [f"{n}={v}" for n, v in layer.options if n != name]
+            groups.setdefault((name, layer.kind, *rest), []).append(action)
+    siblings: dict[str, dict[int, list[int]]] = {}
+    for (name, *_), actions in groups.items():
+        if len(actions) > 1:
+            siblings.setdefault(name, {}).update(dict.fromkeys(actions, actions))
+    return siblings
+
+
+def _decision(
+    belief: Belief,
+    space: SearchSpace,
+    designs: Actions,
+    draws: np.random.Generator,
+    name: str,
+    kind: str,
+    siblings: Mapping[int, list[int]],
+    layers: Sequence[Layer | None],
+) -> Decision | None:
+    places = np.argwhere(np.isin(designs, list(siblings)))
+    places = places[draws.permutation(len(places))[:_PAIRS]]
+    tried = [siblings[int(designs[row, step])] for row, step in places]
+    effect, values = _tried(belief, space, designs, places, tried)
+    if effect is None:
+        return None
+    texts: dict[str, list[float]] = {}
+    for action, gains in values.items():
+        layer = layers[action]
+        assert layer is not None
+        texts.setdefault(str(layer[name]), []).extend(gains)
+    return Decision(name, kind, effect, _means(texts))
+
+
+def _position(
+    belief: Belief, space: SearchSpace, designs: Actions, draws: np.random.Generator, step: int
+) -> Decision | None:
+    rows = np.flatnonzero(designs[:, step] >= 0)
+    rows = draws.permutation(rows)[:_PAIRS]
+    if len(rows) == 0:
+        return None
+    places = np.column_stack([rows, np.full(len(rows), step)])
+    everything = list(range(space.num_actions))
+    few = space.num_actions <= _MOST_OPTIONS
+    tried = []
+    for row in rows:
+        others = everything if few else draws.choice(space.num_actions, _MOST_OPTIONS, replace=False).tolist()
+        tried.append(sorted({int(designs[row, step]), *others}))
+    effect, values = _tried(belief, space, designs, places, tried)
+    if effect is None:
+        return None
+    named = {str(layer): gains for action, gains in values.items() if (layer := _option(space, step, action))}
+    first = space.layer(step, int(designs[rows[0], step]))
+    decided = first is not None and [name for name, _ in first.options] == ["option"]
+    name = first.kind if decided and first is not None else f"layer {step + 1}"
+    return Decision(name, "position", effect, _means(named) if few else ())
+
+
+def _option(space: SearchSpace, step: int, action: int) -> str:
+    layer = space.layer(step, action)
+    return "stop" if layer is None else ", ".join(str(value) for _, value in layer.options) or layer.kind
+
+
+def _tried(
+    belief: Belief,
+    space: SearchSpace,
+    designs: Actions,
+    places: NDArray[np.int64],
+    tried: Sequence[Sequence[int]],
+) -> tuple[float | None, dict[int, list[float]]]:
+    """Puts each of the actions tried into its place. Mean absolute change from the design's own, and of each
+    action how much better it was than the mean of those in its place.
+    """
+    group = np.repeat(np.arange(len(places)), [len(actions) for actions in tried])
+    if len(group) == 0:
+        return None, {}
+    rows = designs[places[group, 0]]
+    own = rows[np.arange(len(rows)), places[group, 1]].copy()
+    put = np.concatenate([np.asarray(actions) for actions in tried])
+    rows[np.arange(len(rows)), places[group, 1]] = put
+    scores = np.full(len(rows), np.nan)
+    legal = legal_rows(space, rows)
+    if not legal.any():
+        return None, {}
+    scores[legal] = belief.mean(space, rows[legal])
+    changes, values = [], dict[int, list[float]]()
+    for members in _groups(group):
+        members = members[~np.isnan(scores[members])]
+        kept = members[put[members] == own[members]]
+        if len(members) < 2 or len(kept) == 0:
+            continue
+        others = members[put[members] != own[members]]
+        changes.append(float(np.abs(scores[others] - scores[kept[0]]).mean()))
+        for member in members:
+            values.setdefault(int(put[member]), []).append(float(scores[member] - scores[members].mean()))
+    return (float(np.mean(changes)) if changes else None), values
+
+
+def _groups(group: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    yield from np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1)
+
+
+def _means(values: Mapping[str, Sequence[float]]) -> tuple[tuple[str, float], ...]:
+    means = {text: float(np.mean(gains)) for text, gains in values.items() if len(gains) >= _FEWEST_TRIED}
+    return tuple(sorted(means.items(), key=lambda pair: -pair[1]))

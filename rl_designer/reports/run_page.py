@@ -1,0 +1,198 @@
+"""Everything that the page tells of one run, as plain data for the template."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rl_designer.agents.base import PolicyAgent
+from rl_designer.agents.belief import Belief
+from rl_designer.agents.policy import Policy
+from rl_designer.agents.registry import agent_class
+from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.quantities import show_count, show_seconds
+from rl_designer.report import WINNERS, RunReport
+from rl_designer.reports.differences import differences, told
+from rl_designer.reports.drawing import draw
+from rl_designer.reports.front import front_plot
+from rl_designer.reports.importance import importance
+from rl_designer.reports.learning import control_of, learning_plot
+from rl_designer.reports.policy_steps import steps_of
+from rl_designer.reports.spending import configuration, failed_share, failures, spent
+from rl_designer.reports.words import figure
+from rl_designer.runs import POLICY
+from rl_designer.setting import space_of
+from rl_designer.text import short_design, shortened
+
+MOST_DESIGNS = 300  # in the table of all designs
+
+
+def run_data(report: RunReport, name: str) -> dict[str, Any]:
+    """What the template `run.html` needs.
+
+    Args:
+        name: of the run on the page, a word that ids begin with.
+    """
+    space, why_not = _space(report)
+    data: dict[str, Any] = {"name": name, "title": _title(report), "tiles": _tiles(report)}
+    data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
+    data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
+    data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
+    plots = (learning_plot(report, control_of(report, space), name), front_plot(report, name))
+    data["plots"] = [plot for plot in plots if plot is not None]
+    data |= _winner(report)
+    data |= _learned(report, space, why_not)
+    data |= {"failures": failures(report.designs), "failed_share": failed_share(report.designs)}
+    data |= {"spent": spent(report), "configuration": configuration(report)}
+    return data | {"designs": _all_designs(report), "design_count": len(report.designs)}
+
+
+def _title(report: RunReport) -> str:
+    title = report.folder.summary.get("title") or report.folder.config.data or report.folder.config.table
+    return f"{report.folder.config.agent_name} on {title}"
+
+
+def _better(report: RunReport) -> str:
+    """`yes`, `no`, or `unknown`, for the colour of the verdict, which says it in words too."""
+    return {True: "yes", False: "no"}.get(report.folder.summary.get("better_than_control"), "unknown")
+
+
+def _space(report: RunReport) -> tuple[SearchSpace | None, str]:
+    """The run's space, or why there is none any more."""
+    config = report.folder.config
+    try:
+        facts = report.folder.summary.get("setting", {})
+        return space_of(facts, config.max_parameters, config.max_macs), ""
+    except (ValueError, OSError) as error:
+        return None, str(error)
+
+
+def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
+    """What a reader wants to know first: label, figure, and what there is to add."""
+    summary = report.folder.summary
+    agents = sum(d.source == "agent" for d in report.designs)
+    tiles = []
+    if report.winners:
+        best = report.winners[0]
+        evaluation = best.design.evaluation
+        found = f"by {report.found_by(best)}, at evaluation {report.position(best):,}"
+        if evaluation.val_accuracy is not None:
+            tiles.append(("validation accuracy", f"{100 * evaluation.val_accuracy:.2f} %", found))
+        tiles.append(("reward", figure(best.design.reward), report.folder.config.reward.partition(":")[0]))
+        if evaluation.parameters is not None:
+            limit = report.folder.config.max_parameters
+            note = "no limit" if limit is None else f"of at most {show_count(limit)}"
+            tiles.append(("parameters", show_count(evaluation.parameters), note))
+        if evaluation.macs is not None:
+            tiles.append(("multiply-adds", show_count(evaluation.macs), "one example"))
+    rest = len(report.designs) - agents
+    tiles.append(("evaluations", f"{len(report.designs):,}", f"{agents:,} and {rest:,} random ones"))
+    if "seconds" in summary:
+        tiles.append(("time", show_seconds(float(summary["seconds"])), "of the search"))
+    return tiles
+
+
+def _winner(report: RunReport) -> dict[str, Any]:
+    if not report.winners:
+        return {"winner": None, "winners": []}
+    best = report.winners[0]
+    architecture = best.design.architecture
+    try:
+        drawing = draw(architecture, report.folder.summary.get("setting", {}))
+    except (ValueError, KeyError, TypeError):  # of a summary that somebody has changed
+        drawing = draw(architecture, {})
+    rows = []
+    for rank, found in enumerate(report.winners[:WINNERS], start=1):
+        evaluation = found.design.evaluation
+        parts = differences(found.design.architecture, architecture)
+        rows.append(
+            {
+                "rank": rank,
+                "digest": found.design.architecture.digest,
+                "reward": figure(found.design.reward),
+                "accuracy": figure(evaluation.val_accuracy),
+                "parameters": show_count(evaluation.parameters),
+                "macs": show_count(evaluation.macs),
+                "found": f"{report.position(found):,}",
+                "by": report.found_by(found),
+                "parts": parts,
+                "told": "the best" if rank == 1 else told(parts),
+            }
+        )
+    return {"winner": {"drawing": drawing, "digest": architecture.digest}, "winners": rows}
+
+
+def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict[str, Any]:
+    """The policy's choices and the reward model's beliefs, or why there are none."""
+    nothing: dict[str, Any] = {"steps": [], "decisions": [], "steps_missing": "", "decisions_missing": ""}
+    if space is None:
+        reason = f"The search space can't be made any more: {why_not}"
+        return nothing | {"steps_missing": reason, "decisions_missing": reason}
+    agent = report.folder.config.agent_name
+    try:
+        policy, belief = _policy_and_belief(report, space)
+    except ValueError as error:
+        return nothing | {"steps_missing": str(error), "decisions_missing": str(error)}
+    data = dict(nothing)
+    if policy is None:
+        data["steps_missing"] = _no_policy(report)
+    else:
+        data |= _steps(report, policy, belief, space)
+    if belief is None:
+        data["decisions_missing"] = f"The agent {agent} has no reward model, or none yet."
+    else:
+        data["decisions"] = importance(belief, space)
+    return data
+
+
+def _policy_and_belief(report: RunReport, space: SearchSpace) -> tuple[Policy | None, Belief | None]:
+    folder = report.folder.path / POLICY
+    if not folder.is_dir() or not issubclass(agent_class(report.folder.config.agent), PolicyAgent):
+        return None, None
+    policy = Policy.load(folder)
+    policy.check(space)
+    return policy, Belief.load(folder, space)
+
+
+def _no_policy(report: RunReport) -> str:
+    agent = report.folder.config.agent_name
+    if report.folder.summary.get("state") != "finished":
+        return "There is no policy yet: the search isn't finished."
+    return f"The agent {agent} leaves no policy behind."
+
+
+def _steps(report: RunReport, policy: Policy, belief: Belief | None, space: SearchSpace) -> Mapping[str, Any]:
+    """The way to the agent's best design."""
+    own = [d for d in report.winners if d.source == "agent"]
+    if not own:
+        return {"steps_missing": "No design of the agent has been trained."}
+    architecture = own[0].design.architecture
+    try:
+        steps = steps_of(policy, belief, space, architecture)
+    except ValueError as error:
+        return {"steps_missing": str(error)}
+    probability = 1.0
+    for step in steps:
+        probability *= step.chosen.probability
+    return {
+        "steps": steps,
+        "steps_of": short_design(architecture),
+        "steps_digest": architecture.digest,
+        "steps_probability": probability,
+        "steps_expected": any(choice.expected is not None for step in steps for choice in step.choices),
+    }
+
+
+def _all_designs(report: RunReport) -> list[tuple[str, ...]]:
+    return [
+        (
+            str(report.position(found)),
+            report.found_by(found),
+            figure(found.design.reward),
+            figure(found.design.evaluation.val_accuracy),
+            show_count(found.design.evaluation.parameters),
+            show_count(found.design.evaluation.macs),
+            shortened(found.design.evaluation.failure or "", 80),
+            shortened(short_design(found.design.architecture), 200),
+            found.design.architecture.digest,
+        )
+        for found in report.designs[:MOST_DESIGNS]
+    ]

@@ -1,0 +1,33 @@
+"""Figures and designs in the words that people read."""
+
+from rl_designer.quantities import show_count
+from rl_designer.report import RunReport
+from rl_designer.store import StoredDesign
+from rl_designer.text import short_design, shortened
+
+
+def figure(value: float | None, digits: int = 4) -> str:
+    """A fraction; `–` for None."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def percent(share: float) -> str:
+    """`37 %`, `0.4 %`, `< 0.1 %`."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
+
+
+def told_design(found: StoredDesign, report: RunReport) -> str:
+    """What a mark says of its design, in one line."""
+    evaluation = found.design.evaluation
+    opening = f"Evaluation {report.position(found)} by {report.found_by(found)}"
+    design = shortened(short_design(found.design.architecture), 160)
+    if evaluation.failure is not None:
+        return f"{opening}: failed, {shortened(evaluation.failure, 100)}. {design}"
+    facts = [f"reward {found.design.reward:.4f}"]
+    if evaluation.val_accuracy is not None:
+        facts.append(f"validation accuracy {evaluation.val_accuracy:.4f}")
+    if evaluation.parameters is not None:
+        facts.append(f"{show_count(evaluation.parameters)} parameters")
+    return f"{opening}: {', '.join(facts)}. {design}"
