@@ -53,8 +53,8 @@ def merit(design: Design, best_by: BestBy) -> float:
 
 
 def best_of(designs: Iterable[Design], best_by: BestBy = "reward") -> Design | None:
-    """The best design that didn't fail, the earliest of equals; None where all failed."""
-    trained = (design for design in designs if design.evaluation.failure is None)
+    """The best design that was trained in full, the earliest of equals; None where there is none."""
+    trained = (design for design in designs if design.evaluation.in_full)
     return max(trained, key=lambda design: merit(design, best_by), default=None)
 
 
@@ -94,8 +94,8 @@ class Problem:
 
     @property
     def best(self) -> Design | None:
-        """The design with the highest reward that didn't fail, the earliest of equals; for a reward that sees
-        the history, the one with the highest validation accuracy.
+        """The design with the highest reward that neither failed nor was stopped early, the earliest of
+        equals; for a reward that sees the history, the one with the highest validation accuracy.
         """
         return best_of(self.designs, self.reward.best_by)
 

@@ -178,5 +178,5 @@ def _key(benchmark: Benchmark, arena: Arena) -> str:
     reward_file = config.reward.partition(".py:")[0] + ".py"
     if Path(reward_file).is_file():
         what.append(hashlib.sha256(Path(reward_file).read_bytes()).hexdigest())
-    what += [config.evaluations, benchmark.samples, benchmark.sample_after, code_digest()]
+    what += [arena.fidelity, config.evaluations, benchmark.samples, benchmark.sample_after, code_digest()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]

@@ -22,6 +22,7 @@ from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, load_reward
 from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.fidelity import settled_fidelity, stopping_early
 from rl_designer.setting import Setting, make_setting
 from rl_designer.sources import agent_and_sources, check_source
 from rl_designer.store import Store
@@ -108,11 +109,13 @@ class Arena:
 
     Attributes:
         rewards: of every distinct design of a table; None on real training.
+        fidelity: which trainings are stopped early; None on a table.
     """
 
     setting: Setting
     reward: Reward
     rewards: tuple[float, ...] | None
+    fidelity: str | None = None
 
     @property
     def optimum(self) -> float | None:
@@ -139,7 +142,7 @@ def arena_of(config: SearchConfig) -> Arena:
             "found before, so there is no optimum, and rewards of two runs can't be compared"
         )
     if not setting.on_table:
-        return Arena(setting, reward, None)
+        return Arena(setting, reward, None, settled_fidelity(config, reward))
     with setting.open_evaluator() as evaluator:
         assert isinstance(evaluator, TableEvaluator)
         evaluations = [e for e in evaluator.evaluations() if e.failure is None]
@@ -163,7 +166,8 @@ def run_once(plan: RunPlan) -> RunRecord:
             return _run(plan, arena, agent, evaluator)
         with Store(str(plan.config.store)) as store:
             run = f"benchmark:{plan.agent}:{plan.seed}"
-            return _run(plan, arena, agent, StoredEvaluator(store, evaluator, run))
+            stored = StoredEvaluator(store, evaluator, run)
+            return _run(plan, arena, agent, stopping_early(stored, evaluator, arena.fidelity, arena.reward))
 
 
 @lru_cache(maxsize=64)
@@ -252,7 +256,7 @@ class _Watch:
 
     def __call__(self, design: Design) -> None:
         started, done = time.perf_counter(), design.index + 1
-        if design.evaluation.failure is None and design.reward > self.best:
+        if design.evaluation.in_full and design.reward > self.best:
             self.best = design.reward
             reported = self.evaluator.reported(design.architecture, design.evaluation)
             self.improvements.append((done, design.reward, reported))

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,7 @@ DEFAULT_DATA = "mnist1d"
 DEFAULT_EVALUATIONS = 64
 DEFAULT_CONTROL_SHARE = 0.25
 DEFAULT_EPOCHS = TrainingSettings().epochs
+DEFAULT_FIDELITY = "quarters"
 MOST_CONTROL_SHARE = 0.9
 LARGEST_SEED = 2**32 - 1
 
@@ -59,6 +60,7 @@ _TRAINING_ONLY = (
     "image_size",
     "space",
     "epochs",
+    "fidelity",
     "augment",
     "workers",
     "device",
@@ -83,6 +85,8 @@ class SearchConfig(BaseModel):
         candidate_time_limit: seconds for the training of one architecture.
         candidate_memory_limit: bytes for the process that trains it; None for half of the machine's memory.
         epochs: of each training.
+        fidelity: which trainings are stopped early, a name of `FIDELITIES`, `full` for none; None for
+            `quarters`, or `full` where the reward needs whole trainings.
         augment: name of an augmentation of the training data; None for none.
         workers: processes that train at the same time; None for one a core. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` …
@@ -110,6 +114,7 @@ class SearchConfig(BaseModel):
     max_parameters: Count | None = None
     max_macs: Count | None = None
     epochs: Count | None = None
+    fidelity: Literal["full", "quarters", "halving"] | None = None
     augment: Name | None = None
     workers: Count | None = None
     device: Name | None = None

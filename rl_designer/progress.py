@@ -33,7 +33,7 @@ class _Counts(Observer):
     start: Start
 
     def __init__(self) -> None:
-        self.done = self.answered = self.failures = 0
+        self.done = self.answered = self.failures = self.stopped = 0
         self.best: float | None = None
         self.what = "best"
         self.current = ""
@@ -47,8 +47,9 @@ class _Counts(Observer):
         self.done += 1
         self.answered += stored
         self.failures += evaluation.failure is not None
+        self.stopped += evaluation.stopped_at is not None
         self.current = short_design(architecture)
-        if evaluation.failure is None:
+        if evaluation.in_full:
             # A reward that sees the history is paid later, and is no measure of what is best.
             merit = (evaluation.val_accuracy or 0.0) if reward is None else reward
             self.what = "best" if reward is not None else "best accuracy"
@@ -68,11 +69,12 @@ class _Counts(Observer):
         return f"{what}; run folder {printable(start.folder)}"
 
     def figures(self) -> str:
-        """Best so far and failures."""
+        """Best so far, failures, trainings that were stopped early."""
         best = f"{self.what} –" if self.best is None else f"{self.what} {self.best:.4f}"
         failed = f", {self.failures:,} failed" if self.failures else ""
         stored = f", {self.answered:,} from the store" if self.answered else ""
-        return f"{best}{failed}{stored}"
+        stopped = f", {self.stopped:,} stopped early" if self.stopped else ""
+        return f"{best}{failed}{stopped}{stored}"
 
 
 class PlainProgress(_Counts):

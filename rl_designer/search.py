@@ -28,9 +28,11 @@ from rl_designer.control import (
 )
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.errors import usage_errors
+from rl_designer.fidelity import settled_fidelity, stopping_early
 from rl_designer.observers import Observer, Observers, Start
 from rl_designer.run_check import BEGAN, began, changed_code, changed_settings
 from rl_designer.runs import CONFIG, RunFolder, store_location
@@ -80,8 +82,9 @@ def run_search(
         check_source(Path(source), setting)
     with usage_errors():
         reward = _reward(config, setting)
-    # What the setting says of the reward is kept, for people and so that a resumed run has the same.
-    asked, config = config, config.model_copy(update={"reward": reward.text})
+        fidelity = settled_fidelity(config, reward)
+    # What the setting says is kept, for people and so that a resumed run has the same.
+    asked, config = config, config.model_copy(update={"reward": reward.text, "fidelity": fidelity})
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         facts = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
@@ -254,9 +257,8 @@ class _Search:
         key = {"space_key": self.setting.space_key, "evaluator": evaluator.digest}
         if any(folder.summary.get(name, value) != value for name, value in key.items()):
             raise ValueError(f"{folder.path} can't go on: its data, space or settings are not what they were")
-        self.store.add_run(
-            StoredRun(folder.id, str(folder.path.absolute()), config.agent_name, *key.values())
-        )
+        where, whose = str(folder.path.absolute()), {**key, "evaluator": self._run_key(evaluator.digest)}
+        self.store.add_run(StoredRun(folder.id, where, config.agent_name, *whose.values()))
         if "control_plan" in folder.summary:
             plan = ControlPlan(**folder.summary["control_plan"])
         else:
@@ -273,6 +275,8 @@ class _Search:
         }
         self.clock = _Clock(len(earlier), max((d.seconds for d in earlier), default=0.0))
         self.evaluator = StoredEvaluator(self.store, evaluator, folder.id, self._hear)
+        # A run without a fidelity is older than early stopping.
+        self.search_evaluator = stopping_early(self.evaluator, evaluator, config.fidelity, self.reward)
         self.observers.started(
             Start(
                 folder.path,
@@ -297,7 +301,7 @@ class _Search:
             evaluations, seconds = self.replay[AGENT], None
         if isinstance(self.agent, Remembers):
             self.agent.remember(kept_sources(self.folder, self.setting.space), self.observers.reviewed)
-        problem = self._problem(AGENT, Budget(evaluations, seconds))
+        problem = self._problem(AGENT, Budget(evaluations, seconds), self.search_evaluator)
         self.agent.search(problem)
         return problem.designs
 
@@ -307,15 +311,23 @@ class _Search:
             seconds -= self.clock()
         if plan.paid == 0 or (seconds is not None and seconds <= 0):
             return []
-        problem = self._problem(CONTROL, Budget(plan.paid, seconds))
+        # Never stopped early, so that the verdict, of this run and of later ones, is by whole trainings.
+        problem = self._problem(CONTROL, Budget(plan.paid, seconds), self.evaluator)
         batch = max(self.config.workers or cores(), CONTROL_BATCH)
         evaluate_control(problem, plan.known, self.config.seed, batch)
         return problem.designs
 
-    def _problem(self, source: str, budget: Budget) -> Problem:
+    def _run_key(self, digest: str) -> str:
+        """The evaluator that the store knows the run by. What is left of random designs where the worse ones
+        are stopped is no random sample, and must not be another run's control.
+        """
+        selects = self.config.agent_name == CONTROL_AGENT and self.config.fidelity not in (None, FULL)
+        return f"{digest}:{self.config.fidelity}" if selects else digest
+
+    def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> Problem:
         problem = _RecordedProblem(
             self.setting.space,
-            self.evaluator,
+            evaluator,
             self.reward,
             budget,
             failure_reward=self.config.failure_reward,
@@ -342,6 +354,9 @@ class _Search:
             self._check_replayed(source, design)
         self.clock.replay(len(designs))
         seconds, key = self.clock(), self.evaluator.key
+        for design in designs:
+            if design.evaluation.stopped_at is not None:
+                self.evaluator.keep(design.architecture, design.evaluation)
         self.store.add_designs(
             self.folder.id, source, [(design, key(design.evaluation), seconds) for design in designs]
         )
@@ -364,7 +379,9 @@ class _Search:
     def _judge(
         self, evaluator: Any, plan: ControlPlan, designs: list[Design], controls: list[Design]
     ) -> Verdict:
-        agent, rewards = self.config.agent_name, [design.reward for design in designs]
+        # A design that was stopped early never counts as better than one of the control.
+        rewards = [d.reward if d.evaluation.stopped_at is None else -math.inf for d in designs]
+        agent = self.config.agent_name
         if agent == CONTROL_AGENT or self.config.control_share == 0:
             return no_control(agent, rewards)
         if self.reward.sees_history:

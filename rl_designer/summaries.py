@@ -21,6 +21,7 @@ def design_to_dict(design: Design, found_by: str) -> dict[str, Any]:
         "parameters": evaluation.parameters,
         "macs": evaluation.macs,
         "failure": evaluation.failure,
+        "stopped_at": evaluation.stopped_at,
         "found_by": found_by,
     }
 
@@ -53,6 +54,7 @@ def summary_of(
         "evaluations": len(designs) + len(controls),
         "agent_evaluations": len(designs),
         "failures": sum(d.evaluation.failure is not None for d in [*designs, *controls]),
+        "stopped_early": sum(d.evaluation.stopped_at is not None for d in [*designs, *controls]),
         "best": None if best is None else design_to_dict(best, found_by),
         "agent_best": None if agent_best is None else design_to_dict(agent_best, agent),
         "improvement": improvement(designs) if best_by == "reward" else None,

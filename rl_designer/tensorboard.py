@@ -41,7 +41,7 @@ class TensorBoardLog(Observer):
         self._rewards.append(design.reward)
         self._lengths.append(len(design.architecture.layers))
         self._failures += design.evaluation.failure is not None
-        if design.evaluation.failure is None:
+        if design.evaluation.in_full:
             self._best = design.reward if self._best is None else max(self._best, design.reward)
         scalars: dict[str, float | None] = {
             "rollout/ep_rew_mean": sum(self._rewards) / len(self._rewards),

@@ -1,10 +1,13 @@
 """`Evaluation`: what is known of a design once measured. `Evaluator`: what measures."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol, Self
 
 from rl_designer.envs.architecture import Architecture
+
+# Epoch → the validation accuracy, 0–1, that a training must have reached by then to go on.
+Bars = Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,9 @@ class Evaluation:
         seed: the seed of weights and batches.
         device: where it was trained, such as `cpu`.
         failure: why there is no result, or None.
+        stopped_at: epochs after which the training was stopped early; None where it wasn't. Its accuracy is
+            then what an evaluator expects of the whole training (see `EarlyStopping`), or the last of the
+            curve, and it has no loss. The curve, the seconds and `epochs` are of what was trained.
     """
 
     val_accuracy: float | None = None
@@ -36,6 +42,12 @@ class Evaluation:
     seed: int | None = None
     device: str | None = None
     failure: str | None = None
+    stopped_at: int | None = None
+
+    @property
+    def in_full(self) -> bool:
+        """Whether it neither failed nor was stopped early: only such a design can be a run's best."""
+        return self.failure is None and self.stopped_at is None
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "learning_curve": list(self.learning_curve)}

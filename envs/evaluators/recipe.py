@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluators.base import Bars, Evaluation
 from rl_designer.envs.evaluators.failures import DIVERGED, failure_of, failure_text, out_of_time
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.evaluators.training_steps import adamw, laid_out, own_randomness, placed, train_epoch
@@ -91,6 +92,7 @@ def train_candidate(
     *,
     seed: int,
     time_limit: float | None = None,
+    bars: Bars = MappingProxyType({}),
     build: Builder = build_network,
 ) -> Evaluation:
     """Trains one architecture on the training part and scores it on the validation part.
@@ -102,22 +104,30 @@ def train_candidate(
         architecture: complete.
         seed: of weights, batches, augmentation and dropout.
         time_limit: seconds, checked before each step; None is without limit.
+        bars: where it is stopped; one that never is gives the same result as without any.
         build: makes the network, as `build_network`.
     """
     clock = _Clock(time_limit)
     known: dict[str, Any] = {"seed": seed, "device": str(data.device)}
     scores: list[tuple[float, float]] = []
+    best = 0.0
     try:
         with one_thread(), own_randomness(seed, data.device):
             known |= asdict(costs(architecture, data.input_shape, data.num_classes))
             weights = torch.Generator().manual_seed(seed)
             network = build(architecture, data.input_shape, data.num_classes, generator=weights)
             network = placed(network, data.x_train)
-            # What came before an exception stays in the list.
-            scores.extend(_epochs(network, data, settings, seed, clock))
+            for score in _epochs(network, data, settings, seed, clock):
+                scores.append(score)  # what came before an exception stays in the list
+                best = max(best, score[0])
+                stopped = best < bars.get(len(scores), 0.0)
+                if stopped:
+                    break
             known["training_seconds"] = clock.seconds
             known["latency_seconds"] = _latency(network, data)
-            known |= dict(zip(("val_accuracy", "val_loss"), scores[-1], strict=True))
+            accuracy, val_loss = scores[-1]
+            known |= {"val_accuracy": accuracy, "val_loss": None if stopped else val_loss}
+            known["stopped_at"] = len(scores) if stopped else None
     except Exception as error:
         failure = str(error) if isinstance(error, _Failed) else failure_of(error)
         known |= {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.augmentation import check_augmentation
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluators.base import Bars, Evaluation
 from rl_designer.envs.evaluators.devices import device_name
 from rl_designer.envs.evaluators.memory import peak_memory
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
@@ -141,14 +141,33 @@ class TrainingEvaluator:
             self._folder.cleanup()
         self._job = self._pool = self._folder = None
 
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+    @property
+    def epochs(self) -> int:
+        """Of a training that isn't stopped."""
+        return self.settings.epochs
+
+    def costs(self, architecture: Architecture) -> dict[str, int]:
+        """`parameters` and `macs`, known without a training; empty for a design that doesn't fit the data."""
+        try:
+            return asdict(costs(architecture, self._dataset.input_shape, self._dataset.num_classes))
+        except ValueError:
+            return {}  # training it will say what is wrong
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], bars: Sequence[Bars] | None = None
+    ) -> list[Evaluation]:
         """Evaluations in the architectures' order. Workers start at the first call, all at once, and stay.
 
         What can't be trained is an `Evaluation` with a `failure` of one line (`failures` has the kinds).
 
+        Args:
+            bars: for each architecture, where its training is stopped; None trains all in full. The epochs
+                that are trained are those of the full training, with its learning rates.
+
         Raises:
             RuntimeError: where worker processes can't be started.
         """
+        bars = bars or [{}] * len(architectures)
         results: dict[int, Evaluation] = {}
 
         def finished(index: int, evaluation: Evaluation) -> None:
@@ -157,16 +176,19 @@ class TrainingEvaluator:
                 self.on_result(index, evaluation)
 
         if self.workers and architectures:
-            self._evaluate_in_workers(architectures, finished)
+            self._evaluate_in_workers(architectures, bars, finished)
         else:
             for index, architecture in enumerate(architectures):
-                finished(index, self._own_job().train(architecture, self._seed(architecture)))
+                job, seed = self._own_job(), self._seed(architecture)
+                finished(index, job.train(architecture, seed, bars[index]))
         return [results[index] for index in range(len(architectures))]
 
-    def _evaluate_in_workers(self, architectures: Sequence[Architecture], finished: OnResult) -> None:
+    def _evaluate_in_workers(
+        self, architectures: Sequence[Architecture], bars: Sequence[Bars], finished: OnResult
+    ) -> None:
         # The longest first, so that no worker starts a long one when the others are done.
         order = sorted(range(len(architectures)), key=lambda index: -self._macs(architectures[index]))
-        tasks = [(architectures[index], self._seed(architectures[index])) for index in order]
+        tasks = [(architectures[i], self._seed(architectures[i]), dict(bars[i])) for i in order]
 
         def ended(position: int, outcome: Evaluation | Lost) -> None:
             index = order[position]
@@ -179,17 +201,11 @@ class TrainingEvaluator:
     def _seed(self, architecture: Architecture) -> int:
         return seed_of(architecture.digest, self._digest, self.repeat)
 
-    def _costs(self, architecture: Architecture) -> dict[str, int]:
-        try:
-            return asdict(costs(architecture, self._dataset.input_shape, self._dataset.num_classes))
-        except ValueError:
-            return {}  # training it will say what is wrong
-
     def _macs(self, architecture: Architecture) -> int:
-        return self._costs(architecture).get("macs", 0)
+        return self.costs(architecture).get("macs", 0)
 
     def _lost(self, architecture: Architecture, lost: Lost) -> Evaluation:
-        known: dict[str, Any] = self._costs(architecture)
+        known: dict[str, Any] = self.costs(architecture)
         seed = self._seed(architecture)
         return Evaluation(failure=lost.failure, seed=seed, device=self.device, **known)
 
@@ -265,7 +281,7 @@ class _Job:
 
         return cls(TrainingData.of(parts, num_classes, plan.device), plan)
 
-    def train(self, architecture: Architecture, seed: int) -> Evaluation:
+    def train(self, architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
         from rl_designer.envs.evaluators.recipe import train_candidate
         from rl_designer.envs.network import build_network
 
@@ -276,6 +292,7 @@ class _Job:
             plan.settings,
             seed=seed,
             time_limit=plan.time_limit,
+            bars=bars,
             build=plan.build or build_network,
         )
 
@@ -294,6 +311,6 @@ def _remove_files(folder: str, num_classes: int, plan: _Plan) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _train_in_worker(architecture: Architecture, seed: int) -> Evaluation:
+def _train_in_worker(architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
     assert _worker_job is not None  # the pool has prepared this process
-    return _worker_job.train(architecture, seed)
+    return _worker_job.train(architecture, seed, bars)

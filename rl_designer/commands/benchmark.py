@@ -11,7 +11,7 @@ from rl_designer.commands.benchmark_setting import (
     run_options,
     setting_options,
 )
-from rl_designer.commands.common import COUNT, note, output_options, print_json
+from rl_designer.commands.common import COUNT, fidelity, note, output_options, print_json
 
 DEFAULT_AGENTS = ("ppo", "regularized-evolution", "local-search", "random")
 DEFAULT_EVALUATIONS = 100
@@ -44,6 +44,7 @@ def benchmark() -> None:
     show_default=True,
     help="Evaluations that an agent with a policy spends at least, the best found or not.",
 )
+@fidelity
 @run_options
 @click.option("--plots", is_flag=True, help="Write curves.html too (needs the extra `plots`, and --output).")
 @output_options

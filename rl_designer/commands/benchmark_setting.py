@@ -37,6 +37,7 @@ _TRAINING_ONLY = (
     "data_folder",
     "space",
     "epochs",
+    "fidelity",
     "candidate_time_limit",
     "candidate_memory_limit",
 )
@@ -68,7 +69,7 @@ def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
 
     if options["table"] is None and options["data"] is None:
         for name in _TRAINING_ONLY:
-            if options[name] is not None:
+            if options.get(name) is not None:
                 raise click.UsageError(f"--{name.replace('_', '-')} needs --data, what is to be trained on")
         options |= {"table": DEFAULT_TABLE}
     if options["table"] is None:

@@ -34,6 +34,16 @@ SECONDS = _Parsed("time", parse_seconds)
 FOLDER = click.Path(path_type=Path)
 
 
+# Wherever a search trains designs.
+fidelity = click.option(
+    "--fidelity",
+    type=click.Choice(["full", "quarters", "halving"]),
+    help="Which trainings go on: quarters, of all designs so far the best three quarters after a quarter of "
+    "the epochs, the best half after half, the best quarter after three quarters; halving, the best half "
+    "after a quarter, the best quarter after half; full, all.  "
+    "[default: quarters, or full where the reward needs whole trainings]",
+)
+
 # Wherever designs are trained; its name in a config is `candidate_memory_limit`.
 candidate_memory_limit = click.option(
     "--candidate-memory-limit",

@@ -12,6 +12,7 @@ from rl_designer.commands.common import (
     FOLDER,
     SECONDS,
     candidate_memory_limit,
+    fidelity,
     note,
     output_options,
     print_json,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 @click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M.")
 @click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example.")
 @click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 12]")
+@fidelity
 @click.option(
     "--augment",
     metavar="NAME",

@@ -1,25 +1,10 @@
 """Which yardstick is taken where the user names none, and which costs a reward looks at."""
 
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any
 
-from rl_designer.envs.evaluators.base import Evaluation
-from rl_designer.envs.rewards import COSTS, Cost, Reward, RewardContext, RewardError
+from rl_designer.envs.rewards import COSTS, Cost, Reward, RewardContext
+from rl_designer.envs.rewards.fields import fields_read
 
-# Made up: only which of its figures are asked for matters.
-_PROBE: dict[str, Any] = {
-    "val_accuracy": 0.5,
-    "val_loss": 1.0,
-    "learning_curve": (0.4, 0.5),
-    "parameters": 10_000,
-    "macs": 100_000,
-    "latency_seconds": 0.001,
-    "training_seconds": 1.0,
-    "epochs": 2,
-    "seed": 0,
-    "device": "cpu",
-}
 _FIELDS: dict[Cost, str] = {"parameters": "parameters", "macs": "macs", "latency": "latency_seconds"}
 
 
@@ -53,18 +38,5 @@ def _within(cost: Cost, limit: float) -> str:
 
 def costs_of(reward: Reward) -> list[Cost]:
     """The costs that a reward reads of an evaluation that has them all."""
-    probe = _Watched(**_PROBE)
-    asked: set[str] = set()
-    object.__setattr__(probe, "asked", asked)
-    with suppress(RewardError):  # it may not like the probe; what it has read until then counts
-        reward(probe, [probe])
-    return [cost for cost in COSTS if _FIELDS[cost] in asked]
-
-
-class _Watched(Evaluation):
-    """An evaluation that notes in `asked` what is read of it."""
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in _PROBE and "asked" in object.__getattribute__(self, "__dict__"):
-            object.__getattribute__(self, "__dict__")["asked"].add(name)
-        return object.__getattribute__(self, name)
+    read = fields_read(reward)
+    return [cost for cost in COSTS if _FIELDS[cost] in read]

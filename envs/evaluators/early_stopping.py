@@ -1,0 +1,228 @@
+"""`EarlyStopping`: trainings that fall behind the run's earlier ones are stopped; what that does to figures.
+
+The rule is that of asynchronous successive halving (Li et al. 2020, arXiv:1810.05934, section 3.2): at a
+rung, after a share of the epochs, a design goes on if it is in the best part of all of the run's designs at
+that rung, by its best accuracy so far (as in Vizier's median rule, Golovin et al. 2017, section 3.2.1, since
+one epoch is noisy while the learning rate is high). It is compared with the designs before it only, so that
+nothing waits for anything, and a run that is done again stops the same ones whatever the number of workers.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.base import Bars, Evaluation
+
+# Share of the epochs → share of the designs that go on. A name is one line here.
+FIDELITIES: Mapping[str, tuple[tuple[float, float], ...]] = {
+    "full": (),
+    "quarters": ((1 / 4, 3 / 4), (1 / 2, 1 / 2), (3 / 4, 1 / 4)),
+    "halving": ((1 / 4, 1 / 2), (1 / 2, 1 / 4)),
+}
+FULL = "full"
+
+# Nothing is stopped before so many designs are known.
+FEWEST_KNOWN = 8
+
+_HALVINGS = 50  # of the interval in which the accuracy lies that a reward asks for
+_ROUNDING = 1e-9
+
+
+class TakesBars(Protocol):
+    """An evaluator that may be told where to stop each training."""
+
+    @property
+    def digest(self) -> str: ...
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], bars: Sequence[Bars] | None = None
+    ) -> list[Evaluation]: ...
+
+
+@runtime_checkable
+class CanStop(TakesBars, Protocol):
+    """One that trains, and knows a design's costs before: `TrainingEvaluator`."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    def costs(self, architecture: Architecture) -> dict[str, int]: ...
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Where trainings are compared: after `epoch`, and the best `share` of the designs goes on."""
+
+    epoch: int
+    share: float
+
+    def places(self, known: int) -> int:
+        """How many of so many known designs are at or above the bar: the share, and one standard error of
+        it, so that a short history stops few.
+        """
+        error = math.sqrt(self.share * (1 - self.share) / known)
+        return min(math.ceil((self.share + error) * known), known)
+
+
+def rungs_of(fidelity: str, epochs: int) -> list[Rung]:
+    """The rungs of a training of `epochs`; of two that fall on one epoch, the one where more go on."""
+    shares: dict[int, float] = {}
+    for at, share in FIDELITIES[fidelity]:
+        epoch = max(1, round(at * epochs))
+        if epoch < epochs:
+            shares[epoch] = max(share, shares.get(epoch, 0.0))
+    return [Rung(epoch, share) for epoch, share in sorted(shares.items())]
+
+
+class EarlyStopping:
+    """An evaluator for one run of one search, which hands it all of the run's designs, in order.
+
+    What comes out depends on the run's designs alone: not on timing, on workers, or on what a store behind
+    `evaluator` already knows. A design that is trained in full has the evaluation that it always has. One
+    that is stopped says so (`stopped_at`), and its accuracy is what its best epoch lets expect of the whole
+    training, by the run's designs that were trained in full: isotonic regression, a straight line to zero
+    below the lowest of them, so never more than the best of them had.
+
+    Args:
+        fidelity: a name of `FIDELITIES`.
+        reward: what designs are compared by, at a rung as if its accuracy were the last. Must not fall with
+            accuracy, and may depend besides on `parameters` and `macs` only (`stopping_misfit`).
+        epochs: of a whole training.
+        costs: `parameters` and `macs` of a design; empty for one that doesn't fit the data.
+    """
+
+    def __init__(
+        self,
+        evaluator: TakesBars,
+        fidelity: str,
+        reward: Callable[[Evaluation], float],
+        *,
+        epochs: int,
+        costs: Callable[[Architecture], dict[str, int]],
+    ) -> None:
+        self._evaluator = evaluator
+        self._rungs = rungs_of(fidelity, epochs)
+        self._reward = reward
+        self._costs = costs
+        self._known: list[Evaluation] = []
+
+    @property
+    def digest(self) -> str:
+        return self._evaluator.digest
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        """A large batch is taken in parts, each at most as large as what is known by then."""
+        results: list[Evaluation] = []
+        while len(results) < len(architectures):
+            size = max(len(self._known), FEWEST_KNOWN)
+            results += self._part(architectures[len(results) : len(results) + size])
+        return results
+
+    def _part(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        least = self._least_rewards()
+        bars = [self._bars(architecture, least) for architecture in architectures]
+        evaluations = self._evaluator.evaluate(architectures, bars)
+        self._known += [evaluation for evaluation in evaluations if evaluation.failure is None]
+        return [self._priced(evaluation) for evaluation in evaluations]
+
+    def _least_rewards(self) -> dict[int, float]:
+        """Epoch → the reward that a design needs there to go on."""
+        if len(self._known) < FEWEST_KNOWN:
+            return {}
+        least = {}
+        for rung in self._rungs:
+            rewards = sorted((self._reward_at(rung.epoch, known) for known in self._known), reverse=True)
+            least[rung.epoch] = rewards[rung.places(len(rewards)) - 1]
+        return {epoch: reward for epoch, reward in least.items() if reward > -math.inf}
+
+    def _reward_at(self, epoch: int, known: Evaluation) -> float:
+        """What a known design was worth after an epoch; minus infinity where it had been stopped."""
+        curve = known.learning_curve
+        if epoch > len(curve):
+            return -math.inf
+        return self._worth(max(curve[:epoch]), known.parameters, known.macs)
+
+    def _worth(self, accuracy: float, parameters: int | None, macs: int | None) -> float:
+        return self._reward(Evaluation(val_accuracy=accuracy, parameters=parameters, macs=macs))
+
+    def _bars(self, architecture: Architecture, least: Mapping[int, float]) -> Bars:
+        costs = self._costs(architecture) if least else {}
+        if not costs:
+            return {}  # nothing to compare with, or it doesn't fit the data and will fail
+
+        def worth(accuracy: float) -> float:
+            return self._worth(accuracy, costs["parameters"], costs["macs"])
+
+        return {epoch: accuracy_needed(worth, reward) for epoch, reward in least.items()}
+
+    def _priced(self, evaluation: Evaluation) -> Evaluation:
+        epoch = evaluation.stopped_at
+        if epoch is None:
+            return evaluation
+        full = [known for known in self._known if known.in_full]
+        at_rung = np.array([max(known.learning_curve[:epoch]) for known in full])
+        at_end = np.array([known.val_accuracy for known in full], dtype=np.float64)
+        expected = expected_at_end(at_rung, at_end, max(evaluation.learning_curve))
+        return replace(evaluation, val_accuracy=expected)
+
+
+def accuracy_needed(worth: Callable[[float], float], reward: float) -> float:
+    """The least accuracy that is worth a reward, by a function that doesn't fall; 2 where none is."""
+    low, high = 0.0, 1.0
+    if worth(low) >= reward:
+        return low
+    if worth(high) < reward:
+        return 2.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if worth(middle) >= reward else (middle, high)
+    return high - _ROUNDING
+
+
+def expected_at_end(at_rung: NDArray[np.float64], at_end: NDArray[np.float64], accuracy: float) -> float:
+    """The accuracy to be expected at the end of a training from the one at a rung.
+
+    Args:
+        at_rung, at_end: of designs that were trained in full, float64 [n], n ≥ 1.
+        accuracy: of the design in question at the rung.
+    """
+    order = np.lexsort((at_end, at_rung))
+    blocks: list[tuple[float, float, int]] = []  # mean at the rung, mean at the end, designs; both rise
+    for x, y in zip(at_rung[order], at_end[order], strict=True):
+        block = (float(x), float(y), 1)
+        while blocks and (blocks[-1][1] >= block[1] or blocks[-1][0] >= block[0]):
+            block = _pooled(blocks.pop(), block)
+        blocks.append(block)
+    xs, ys, _ = zip((0.0, 0.0, 0), *blocks, strict=True)
+    return float(np.interp(accuracy, xs, ys))
+
+
+def _pooled(a: tuple[float, float, int], b: tuple[float, float, int]) -> tuple[float, float, int]:
+    n = a[2] + b[2]
+    return (a[0] * a[2] + b[0] * b[2]) / n, (a[1] * a[2] + b[1] * b[2]) / n, n
+
+
+def cut_short(evaluation: Evaluation, bars: Bars) -> Evaluation | None:
+    """What a training under bars would have given, from a longer one; None where it wasn't long enough."""
+    curve = evaluation.learning_curve
+    for epoch in sorted(bars):
+        if epoch > len(curve):
+            break
+        if max(curve[:epoch]) < bars[epoch]:
+            seconds = evaluation.training_seconds
+            return replace(
+                evaluation,
+                val_accuracy=curve[epoch - 1],
+                val_loss=None,
+                learning_curve=curve[:epoch],
+                training_seconds=None if seconds is None else seconds * epoch / len(curve),
+                epochs=epoch,
+                failure=None,
+                stopped_at=epoch,
+            )
+    return evaluation if evaluation.stopped_at is None else None
