@@ -22,6 +22,7 @@ from rl_designer.version import __version__
 
 DONE, COULD_NOT, WRONG_USAGE = 0, 1, 2
 DEBUG = "RL_DESIGNER_DEBUG"
+_LONGEST_MESSAGE = 2_000  # characters; names from outside may be longer
 
 
 class _Commands(click.Group):
@@ -82,7 +83,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(_message(error), WRONG_USAGE)
     except (click.ClickException, ValueError, OSError, ImportError) as error:
         return _fail(_message(error), COULD_NOT)
-    except (RuntimeError, MemoryError) as error:
+    except Exception as error:
         # Of the machine, or a mistake of ours: who can tell wants to see where.
         return _fail(f"{_message(error)} ({DEBUG}=1 shows where)", COULD_NOT)
     return DONE
@@ -93,7 +94,8 @@ def _message(error: BaseException) -> str:
         return error.format_message()
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
-    return str(error) or type(error).__name__
+    known = isinstance(error, ValueError | OSError | ImportError | RuntimeError) and str(error)
+    return str(error) if known else f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _fail(message: str, status: int, opening: str = "Error") -> int:
@@ -101,7 +103,7 @@ def _fail(message: str, status: int, opening: str = "Error") -> int:
         import traceback
 
         traceback.print_exc()
-    from rl_designer.text import printable
+    from rl_designer.text import cut, printable
 
-    click.echo(f"{opening}: {printable(message)}", err=True)
+    click.echo(f"{opening}: {cut(printable(message), _LONGEST_MESSAGE)}", err=True)
     return status

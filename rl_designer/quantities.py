@@ -16,6 +16,7 @@ _NUMBER = re.compile(rf"{_DIGITS}\s*([a-zA-Z]*)")
 _TERM = re.compile(rf"{_DIGITS}\s*([a-zA-Z]+)")
 _SUM = re.compile(rf"(?:{_TERM.pattern}\s*)+|{_NUMBER.pattern}")
 _MOST = 10**15
+_LONGEST = 60  # characters of what was typed that are shown
 
 
 def parse_count(value: object) -> int:
@@ -30,7 +31,9 @@ def parse_count(value: object) -> int:
     elif isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
         number = _amount(match[1], match[2], _COUNT)
     if number is None or not 1 <= number <= _MOST or number != round(number):
-        raise ValueError(f"must be a whole number of at least 1, such as 20000, 100k or 1.5M, got {value!r}")
+        raise ValueError(
+            f"must be a whole number of at least 1, such as 20000, 100k or 1.5M, got {_shown(value)}"
+        )
     return round(number)
 
 
@@ -46,7 +49,9 @@ def parse_seconds(value: object) -> float:
         parts = [_amount(number, unit, _SECONDS) for number, unit in _NUMBER.findall(value)]
         seconds = None if None in parts else float(sum(part for part in parts if part is not None))
     if seconds is None or not 0 < seconds <= _MOST:
-        raise ValueError(f"must be a duration of more than 0 seconds, such as 90s, 30m or 2h, got {value!r}")
+        raise ValueError(
+            f"must be a duration of more than 0 seconds, such as 90s, 30m or 2h, got {_shown(value)}"
+        )
     return seconds
 
 
@@ -62,7 +67,7 @@ def parse_bytes(value: object) -> int:
     elif isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
         number = _amount(match[1], match[2], _BYTES)
     if number is None or not 1 <= number <= _MOST:
-        raise ValueError(f"must be an amount of memory, such as 500M, 2G or 1.5GiB, got {value!r}")
+        raise ValueError(f"must be an amount of memory, such as 500M, 2G or 1.5GiB, got {_shown(value)}")
     return round(number)
 
 
@@ -82,3 +87,8 @@ def show_seconds(seconds: float) -> str:
 def _amount(number: str, unit: str, units: dict[str, int]) -> Decimal | None:
     factor = units.get(unit.lower())
     return None if factor is None else Decimal(number.replace("_", "")) * factor
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -17,6 +17,12 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+def cut(text: str, length: int) -> str:
+    """At most `length` characters: what comes first and what comes last, since remedies stand at the end."""
+    first = 2 * length // 3
+    return text if len(text) <= length else f"{text[:first]} … {text[first + 3 - length :]}"
+
+
 def short_design(architecture: Architecture) -> str:
     """A design in one short line: kinds with the values of their options, `conv(5,1,16) → pool(max)`; of a
     table's design, the options that it took.

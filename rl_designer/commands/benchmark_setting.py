@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, SECONDS, candidate_memory_limit
+from rl_designer.commands.common import COUNT, OUTPUT_FOLDER, SECONDS, candidate_memory_limit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,7 +45,7 @@ _RUN_OPTIONS = (
     click.option("--workers", type=COUNT, help="Runs at the same time.  [default: one a core]"),
     click.option(
         "--output",
-        type=FOLDER,
+        type=OUTPUT_FOLDER,
         help="Folder for runs, JSON and CSV; the same folder again goes on with the rest.",
     ),
 )

@@ -1,6 +1,7 @@
 """What the commands share: kinds of numbers, where output goes."""
 
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +29,27 @@ class _Parsed(click.ParamType):
             raise click.UsageError(f"{option} {error}") from None
 
 
+class Number(click.FloatRange):
+    """A finite number, within limits where there are any."""
+
+    name = "number"
+
+    def __init__(self, *limits: float, **options: Any) -> None:
+        super().__init__(*limits, clamp=False, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{str(value)[:40]!r} is not a finite number", param, ctx)
+        return number
+
+
 COUNT = _Parsed("count", parse_count)
 BYTES = _Parsed("memory", parse_bytes)
 SECONDS = _Parsed("time", parse_seconds)
+SEED = click.IntRange(0, 2**32 - 1)
 FOLDER = click.Path(path_type=Path)
+OUTPUT_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 # Wherever a search trains designs.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, note, output_options, print_json
+from rl_designer.commands.common import COUNT, FOLDER, OUTPUT_FOLDER, note, output_options, print_json
 from rl_designer.quantities import parse_count
 
 if TYPE_CHECKING:
@@ -20,7 +20,9 @@ _DATA = ("data", "target", "data_folder", "image_size", "space")
 @click.command()
 @click.argument("source", metavar="RUN|ARCHITECTURE.json|RETRAINED", type=FOLDER)
 @click.option(
-    "--output", type=FOLDER, help="Where the files go.  [default: `exported` in the run or folder, or here]"
+    "--output",
+    type=OUTPUT_FOLDER,
+    help="Where the files go.  [default: `exported` in the run or folder, or here]",
 )
 @click.option(
     "--format",

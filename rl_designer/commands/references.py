@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, note, output_options, print_json
+from rl_designer.commands.common import COUNT, FOLDER, OUTPUT_FOLDER, note, output_options, print_json
 from rl_designer.commands.retrain import plan_of, training_options
 
 
@@ -20,7 +20,7 @@ from rl_designer.commands.retrain import plan_of, training_options
 @click.option("--top", type=COUNT, default=1, show_default=True, help="Best designs of each run to train.")
 @click.option(
     "--output",
-    type=FOLDER,
+    type=OUTPUT_FOLDER,
     help="Where each network's folder is made.  [default: `retrained` in a run for its own, and here]",
 )
 @training_options

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, output_options, print_json
+from rl_designer.commands.common import COUNT, FOLDER, OUTPUT_FOLDER, Number, output_options, print_json
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
@@ -37,11 +37,17 @@ _TRAINING_OPTIONS = (
     click.option("--epochs", type=COUNT, help="Passes over the data.  [default: by their number]"),
     click.option("--seeds", type=COUNT, default=3, show_default=True, help="Trainings of each network."),
     click.option("--batch-size", type=COUNT, help="Examples a step."),
-    click.option("--learning-rate", type=float, help="Peak of the cycle."),
-    click.option("--weight-decay", type=float, help="Of matrices and kernels, decoupled."),
-    click.option("--label-smoothing", type=float, help="Share of the target that all classes get."),
+    click.option("--learning-rate", type=Number(0, min_open=True), help="Peak of the cycle."),
+    click.option("--weight-decay", type=Number(0), help="Of matrices and kernels, decoupled."),
     click.option(
-        "--averaging", type=float, help="Horizon of the weights' average as a share of all steps; 0: none."
+        "--label-smoothing",
+        type=Number(0, 1, max_open=True),
+        help="Share of the target that all classes get.",
+    ),
+    click.option(
+        "--averaging",
+        type=Number(0, 1),
+        help="Horizon of the weights' average as a share of all steps; 0: none.",
     ),
     click.option("--augment", metavar="NAME", help="Vary the data.  [default: by their kind]"),
     click.option("--no-augment", is_flag=True, help="Don't vary the data."),
@@ -91,7 +97,7 @@ def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
 @click.option("--top", type=COUNT, default=1, show_default=True, help="Best designs of each run to train.")
 @click.option(
     "--output",
-    type=FOLDER,
+    type=OUTPUT_FOLDER,
     help="Where each network's folder is made.  [default: `retrained` in the run, or here]",
 )
 @training_options

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, note, output_options, print_json
+from rl_designer.commands.common import COUNT, FOLDER, Number, note, output_options, print_json
 
 if TYPE_CHECKING:
     from rl_designer.runs import RunFolder
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", metavar="RUN", type=FOLDER)
 @click.option("-n", "n", type=COUNT, default=10, show_default=True, help="Designs to draw.")
-@click.option("--temperature", type=float, help="Above 1 more various, below 1 more alike.  [default: 1]")
+@click.option(
+    "--temperature",
+    type=Number(0, min_open=True),
+    help="Above 1 more various, below 1 more alike.  [default: 1]",
+)
 @click.option("--deterministic", is_flag=True, help="The likeliest action at each step.")
 @click.option("--unique", is_flag=True, help="Draw until all are distinct.")
 @click.option("--max-parameters", type=COUNT, help="Limit, such as 20k.  [default: the run's]")
@@ -31,8 +35,6 @@ def sample(
 
     if options["deterministic"] and temperature is not None:
         raise click.UsageError("--deterministic and --temperature exclude each other")
-    if temperature is not None and not 0 < temperature < float("inf"):
-        raise click.UsageError(f"--temperature must be above 0, got {temperature}")
     run = RunFolder.open(folder)
     drawn = sample_designs(run, Draw(temperature=1.0 if temperature is None else temperature, **options))
     if options["unique"] and len(drawn.samples) < options["n"]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, SECONDS, candidate_memory_limit, output_options
+from rl_designer.commands.common import COUNT, SECONDS, Number, candidate_memory_limit, output_options
 from rl_designer.commands.table_import import fetch, import_table
 from rl_designer.commands.table_output import FILE, check_output, show, write
 
@@ -56,9 +56,7 @@ table.add_command(fetch)
 )
 @click.option("--epochs", type=COUNT, help="Of each training.  [default: 12]")
 @click.option("--batch-size", type=COUNT, help="Examples a step.  [default: 64]")
-@click.option(
-    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Its peak.  [default: 0.02]"
-)
+@click.option("--learning-rate", type=Number(0, min_open=True), help="Its peak.  [default: 0.02]")
 @click.option("--augment", metavar="NAME", help="Augmentation of the training data.")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
 @candidate_memory_limit

@@ -11,6 +11,8 @@ from rl_designer.commands.common import (
     COUNT,
     FOLDER,
     SECONDS,
+    SEED,
+    Number,
     candidate_memory_limit,
     fidelity,
     note,
@@ -77,13 +79,13 @@ if TYPE_CHECKING:
 @candidate_memory_limit
 @click.option(
     "--control-share",
-    type=click.FloatRange(0, 0.9),
+    type=Number(0, 0.9),
     help="Part of the budget for random designs to "
     "compare with.  [default: 0.25, nothing where the store has enough of them]",
 )
 @click.option("--no-control", is_flag=True, help="Compare with nothing.")
-@click.option("--failure-reward", type=float, help="What a failed design is worth.  [default: -1]")
-@click.option("--seed", type=int, help="Of everything random.  [default: 0]")
+@click.option("--failure-reward", type=Number(), help="What a failed design is worth.  [default: -1]")
+@click.option("--seed", type=SEED, help="Of everything random.  [default: 0]")
 @click.option("--run", "folder", type=FOLDER, help="Run folder to make.  [default: runs/DATA-AGENT-SEED]")
 @click.option(
     "--store",
