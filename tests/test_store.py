@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -231,26 +230,6 @@ def test_a_batch_of_eight_is_stored_in_a_few_milliseconds(store: Store) -> None:
         store.add_designs("run-1", "agent", [(d, "evaluator", 0.0) for d in designs])
         seconds.append(time.process_time() - started)
     assert sorted(seconds)[10] < 0.025  # of the processor; about 0.0015 on an idle core
-
-
-def _write_many(path: str, first: int) -> None:
-    with Store(path) as store:
-        for n in range(first, first + 40):
-            store.add_evaluations({(str(n), "e"): Evaluation(n / 100)})
-
-
-def test_several_processes_write_at_the_same_time(tmp_path: Path) -> None:
-    path = str(tmp_path / "s.sqlite")
-    context = get_context("spawn")
-    # Their ranges overlap, so that they also store the same.
-    processes = [context.Process(target=_write_many, args=(path, first)) for first in (0, 20, 40)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(60)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
-    with Store(path) as store:
-        assert len(store.evaluations(["e"], map(str, range(100)))) == 80
 
 
 def test_a_report_reads_while_a_search_writes(tmp_path: Path) -> None:
