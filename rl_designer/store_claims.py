@@ -43,14 +43,15 @@ class ClaimBoard:
         """
 
         def work(connection: sql.Connection) -> Claimed:
-            query = sql.select(EVALUATIONS.c.architecture).where(
-                EVALUATIONS.c.evaluator == evaluator, EVALUATIONS.c.architecture.in_(digests)
-            )
-            stored = set(connection.execute(query).scalars())
             claims = sql.select(CLAIMS.c.architecture, CLAIMS.c.owner, CLAIMS.c.beat).where(
                 CLAIMS.c.evaluator == evaluator, CLAIMS.c.architecture.in_(digests)
             )
             held = {digest: Claim(whose, beat) for digest, whose, beat in connection.execute(claims)}
+            # After the claims: one that was given up before that has left its evaluation.
+            query = sql.select(EVALUATIONS.c.architecture).where(
+                EVALUATIONS.c.evaluator == evaluator, EVALUATIONS.c.architecture.in_(digests)
+            )
+            stored = set(connection.execute(query).scalars())
             free = [digest for digest in digests if digest not in held and digest not in stored]
             if free:
                 common = {"evaluator": evaluator, "run": run, "owner": owner, "beat": 0}

@@ -81,8 +81,6 @@ def test_what_is_stored_comes_back(location: str) -> None:
         ]
         store.cut_designs("run-1", {"agent": 1})
         assert len(store.designs("run-1")) == 1
-        store.replace_evaluation(designs[0].architecture.digest, "evaluator", Evaluation(1.0))
-        assert store.designs("run-1")[0].design.evaluation == Evaluation(1.0)
 
 
 _SCHEMA_1 = (
@@ -92,9 +90,9 @@ _SCHEMA_1 = (
     "CREATE TABLE evaluations (architecture VARCHAR(40) NOT NULL, evaluator VARCHAR(200) NOT NULL, "
     "evaluation TEXT NOT NULL, created FLOAT NOT NULL, PRIMARY KEY (architecture, evaluator))",
     "CREATE TABLE designs (run VARCHAR(32) NOT NULL, source VARCHAR(20) NOT NULL, "
-    "\"index\" INTEGER NOT NULL, digest VARCHAR(40) NOT NULL, architecture TEXT NOT NULL, evaluator VARCHAR(200) NOT NULL, "
-    "reward FLOAT NOT NULL, seconds FLOAT NOT NULL, PRIMARY KEY (run, source, \"index\"), "
-    "FOREIGN KEY(run) REFERENCES runs (id))",
+    "\"index\" INTEGER NOT NULL, digest VARCHAR(40) NOT NULL, architecture TEXT NOT NULL, "
+    "evaluator VARCHAR(200) NOT NULL, reward FLOAT NOT NULL, seconds FLOAT NOT NULL, "
+    "PRIMARY KEY (run, source, \"index\"), FOREIGN KEY(run) REFERENCES runs (id))",
     "INSERT INTO schema_version VALUES (1)",
     "INSERT INTO evaluations VALUES ('a', 'e', '{\"val_accuracy\": 0.5}', 0.0)",
 )  # fmt: skip
