@@ -1,10 +1,11 @@
 """The controller's own seconds a round as a search grows: what 5,000 evaluations cost besides the trainings.
 
     python benchmarks/round_seconds.py
+    python benchmarks/round_seconds.py --table nas-bench-201.npz --evaluations 300
 
-`ppo` with its defaults searches `convnet1d`, the layer-by-layer space, with a made-up accuracy that costs
-nothing, so that all the time is the controller's own. A round fits the reward model, trains a policy and
-proposes a batch. Seconds are of the processor, one thread, so that other work on the machine doesn't count.
+`ppo` with its defaults searches `convnet1d`, a layer-by-layer space, with a made-up accuracy that costs
+nothing, or an architecture table, so that all the time is the controller's own. A round fits the reward
+model, trains a policy and proposes a batch. Seconds are of the processor, one thread, so that other work on the machine doesn't count.
 """
 
 import json
@@ -20,13 +21,18 @@ import numpy as np
 
 from rl_designer.agents.ppo import PPO
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.architecture_table import ArchitectureTable
+from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import accuracy
+from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import stream
 
 ROOT = Path(__file__).resolve().parents[1]
+TABLES = Path(os.environ.get("RL_DESIGNER_TABLES", ROOT.parent / "shared" / "tables"))
 SIZES = (100, 200, 300, 500, 1_000, 2_000, 5_000)
 AROUND = 20  # rounds before each size whose median is told
 
@@ -66,11 +72,10 @@ class TimedProblem(Problem):
 @click.command()
 @click.option("--evaluations", default=max(SIZES), show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def main(evaluations: int, seed: int) -> None:
+@click.option("--table", help="An architecture table, its first task.  [default: convnet1d]")
+def main(evaluations: int, seed: int, table: str | None) -> None:
     """Prints median, fewest and most seconds of the 20 rounds before each size, as JSON."""
-    problem = TimedProblem(
-        make_space("convnet1d", (1, 40), 10), MadeUpAccuracy(), accuracy, Budget(evaluations)
-    )
+    problem = TimedProblem(*searched(table), accuracy, Budget(evaluations))
     problem.rounds = []
     started = time.process_time()
     PPO(seed=seed).search(problem)
@@ -87,11 +92,20 @@ def main(evaluations: int, seed: int) -> None:
     facts = {
         "commit": subprocess.run(commit, capture_output=True, text=True, check=False).stdout.strip(),
         "machine": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
+        "searched": table or "convnet1d",
         "seed": seed,
         "seconds": round(time.process_time() - started, 1),
         "designs_a_round": PPO().batch,
     }
     print(json.dumps(facts | {"rounds": figures}, indent=2))
+
+
+def searched(table: str | None) -> tuple[SearchSpace, Evaluator]:
+    """What is searched, and what measures it."""
+    if table is None:
+        return make_space("convnet1d", (1, 40), 10), MadeUpAccuracy()
+    space = TableSpace(ArchitectureTable.load(TABLES / table))
+    return space, TableEvaluator(space, next(iter(space.table.tasks)))
 
 
 if __name__ == "__main__":
