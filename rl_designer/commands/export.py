@@ -44,6 +44,12 @@ _DATA = ("data", "target", "data_folder", "image_size", "space")
 @click.option("--image-size", type=COUNT, help="Side in pixels that your own images are brought to.")
 @click.option("--space", metavar="NAME", help="Read the data as this space does, where two readings fit.")
 @click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
+@click.option(
+    "--to-optuna",
+    metavar="FILE|URL",
+    help="Write the RUN into an Optuna study there instead, such as sqlite:///optuna.db (needs the extra "
+    "`optuna`).",
+)
 @output_options
 def export(
     source: Path,
@@ -53,6 +59,7 @@ def export(
     licence: str | None,
     overwrite: bool,
     store: str | None,
+    to_optuna: str | None,
     as_json: bool,
     quiet: bool,
     **data: Any,
@@ -62,6 +69,10 @@ def export(
     Of a RUN its best design, with the weights that `retrain` gave it. Each file is read back and must compute
     what the network does.
     """
+    if to_optuna is not None:
+        _check_alone(click.get_current_context())
+        _write_study(source, to_optuna, store, as_json, quiet)
+        return
     from rl_designer.export import export as write
     from rl_designer.export import left_out, wanted_formats
     from rl_designer.export_find import find_subject
@@ -80,6 +91,29 @@ def export(
         print_json(_to_dict(subject, files))
     else:
         _print(subject, files)
+
+
+def _check_alone(context: click.Context) -> None:
+    """Raises UsageError where --to-optuna stands beside an option that is about files."""
+    beside = ("source", "to_optuna", "store", "as_json", "quiet")
+    for option in context.command.params:
+        given = context.get_parameter_source(str(option.name)) is click.core.ParameterSource.COMMANDLINE
+        if given and option.name not in beside:
+            raise click.UsageError(f"--to-optuna and {option.opts[0]} exclude each other: it writes no file")
+
+
+def _write_study(source: Path, url: str, store: str | None, as_json: bool, quiet: bool) -> None:
+    from rl_designer.export_optuna import export_to_optuna
+    from rl_designer.report import read_run
+    from rl_designer.text import printable
+
+    written = export_to_optuna(read_run(source, store), url)
+    if as_json:
+        facts = {"study": written.name, "storage": written.url}
+        print_json({"files": [], **facts, "trials": written.trials, "added": written.added})
+        return
+    click.echo(printable(f"study {written.name}: {written.trials:,} trials, {written.added:,} of them new"))
+    note(f"See them: optuna-dashboard {written.url}", quiet)
 
 
 def _seed(text: str | None) -> int | None:

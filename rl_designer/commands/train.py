@@ -180,8 +180,12 @@ def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
 
 def _show(folder: "RunFolder", store: str | None, as_json: bool, quiet: bool) -> None:
     from rl_designer.report import print_report, public_summary, read_run, terminal
+    from rl_designer.reports.page import leave_report
 
+    read = read_run(folder.path, store)
     if not quiet:
-        print_report(terminal(stderr=True), read_run(folder.path, store))
+        print_report(terminal(stderr=True), read)
+    if (problem := leave_report(read)) is not None:
+        note(f"there is no page of this run: {problem}", quiet)
     if as_json:
         print_json(public_summary(folder))

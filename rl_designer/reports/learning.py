@@ -148,8 +148,17 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
         for i, d in enumerate(designs)
         if d.design.evaluation.failure is not None
     ]
-    if failed:
-        series.append(Series("failed (drawn at the bottom)", "points", thinned(failed), "failed", "cross"))
+    stopped = [
+        Point(i + 1, merit(d.design, report.best_by), told_design(d, report), d.design.architecture.digest)
+        for i, d in enumerate(designs)
+        if d.design.evaluation.stopped_at is not None
+    ]
+    for points, label, colour, shape in (
+        (stopped, "stopped early (expected)", "stopped", "triangle"),
+        (failed, "failed (drawn at the bottom)", "failed", "cross"),
+    ):
+        if points:
+            series.append(Series(label, "points", thinned(points), colour, shape))
     return Plot(
         f"{name}-learning",
         "Learning curve",
@@ -164,7 +173,8 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
 
 
 def _value(design: StoredDesign, report: RunReport) -> float | None:
-    return None if design.design.evaluation.failure is not None else merit(design.design, report.best_by)
+    """None of what can't be the best: it failed, or was stopped early."""
+    return merit(design.design, report.best_by) if design.design.evaluation.in_full else None
 
 
 def _control_series(control: Control | None, evaluations: int) -> list[Series]:

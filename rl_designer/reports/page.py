@@ -42,6 +42,17 @@ def write_report(subjects: Sequence[RunReport | BenchmarkReport], path: Path) ->
     write_text(path, text)
 
 
+def leave_report(report: RunReport) -> str | None:
+    """Writes `report.html` into the run's folder. A search is done by then and must not fail for its page:
+    what went wrong is returned, in one line.
+    """
+    try:
+        write_report([report], report.folder.path / REPORT)
+    except Exception as error:  # whatever it is, the run is whole
+        return printable(error) or type(error).__name__
+    return None
+
+
 def check_replaceable(path: Path) -> None:
     """Raises WrongUsage where a path has something that no report was written to before."""
     if not path.exists():

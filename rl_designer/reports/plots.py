@@ -17,6 +17,7 @@ _SHAPES = {
     "circle": "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0Z",
     "diamond": "M0,-5L5,0L0,5L-5,0Z",
     "cross": "M-4,-4L4,4M-4,4L4,-4",
+    "triangle": "M0,4.5L4.5,-3.5L-4.5,-3.5Z",
     "ring": "M-8,0a8,8 0 1,0 16,0a8,8 0 1,0 -16,0Z",
 }
 
@@ -35,8 +36,8 @@ class Point:
 class Series:
     """Attributes:
     kind: `line`, `steps` (a value holds until the next), `points` or `band` (between y and `lows`).
-    colour: class of the style sheet, `agent`, `control`, `front`, `failed` or `run-0` … `run-7`.
-    shape: of points: `circle`, `diamond`, `cross`, `ring`.
+    colour: class of the style sheet, `agent`, `control`, `front`, `failed`, `stopped` or `run-0` … `run-7`.
+    shape: of points: a name of `_SHAPES`.
     """
 
     name: str

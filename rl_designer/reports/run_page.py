@@ -7,6 +7,7 @@ from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agent_class
+from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.quantities import show_count, show_seconds
 from rl_designer.report import WINNERS, RunReport
@@ -181,6 +182,12 @@ def _steps(report: RunReport, policy: Policy, belief: Belief | None, space: Sear
     }
 
 
+def _ended(evaluation: Evaluation) -> str:
+    if evaluation.stopped_at is not None:
+        return f"stopped after {evaluation.stopped_at} epochs"
+    return shortened(evaluation.failure or "", 80)
+
+
 def _all_designs(report: RunReport) -> list[tuple[str, ...]]:
     return [
         (
@@ -190,7 +197,7 @@ def _all_designs(report: RunReport) -> list[tuple[str, ...]]:
             figure(found.design.evaluation.val_accuracy),
             show_count(found.design.evaluation.parameters),
             show_count(found.design.evaluation.macs),
-            shortened(found.design.evaluation.failure or "", 80),
+            _ended(found.design.evaluation),
             shortened(short_design(found.design.architecture), 200),
             found.design.architecture.digest,
         )

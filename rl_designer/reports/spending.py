@@ -45,6 +45,9 @@ def spent(report: RunReport) -> list[tuple[str, str]]:
     agents = sum(d.source == "agent" for d in designs)
     lines = [("designs of the agent", f"{agents:,}")]
     lines.append(("random designs to compare with", f"{len(designs) - agents:,}"))
+    stopped = sum(d.design.evaluation.stopped_at is not None for d in designs)
+    if stopped:
+        lines.append(("of them stopped early", f"{stopped:,}"))
     limit = "no limit" if config.evaluations is None else f"{config.evaluations:,} evaluations"
     lines.append(("budget", limit))
     if config.time_limit is not None:

@@ -25,6 +25,8 @@ def told_design(found: StoredDesign, report: RunReport) -> str:
     design = shortened(short_design(found.design.architecture), 160)
     if evaluation.failure is not None:
         return f"{opening}: failed, {shortened(evaluation.failure, 100)}. {design}"
+    if evaluation.stopped_at is not None:
+        opening += f", stopped early after {evaluation.stopped_at} epochs"
     facts = [f"reward {found.design.reward:.4f}"]
     if evaluation.val_accuracy is not None:
         facts.append(f"validation accuracy {evaluation.val_accuracy:.4f}")
