@@ -181,13 +181,21 @@ def test_a_wrong_setting_in_a_config_file_is_named(command: Command) -> None:
     assert ended.err.startswith("Error: c.toml: unknown setting 'sed'. Did you mean 'seed'?")
 
 
-def test_a_run_is_not_overwritten(command: Command) -> None:
+def test_a_run_is_not_overwritten_by_another_search(command: Command) -> None:
     command(*on_table("--quiet", "--run", "a"))
-    ended = command(*on_table("--run", "a"))
+    ended = command(*on_table("--run", "a", "--seed", 3, "--max-macs", 10))
     assert ended.status == 2
-    assert (
-        ended.err == "Error: a holds a run; go on with `rl-designer resume a`, or name another with --run\n"
+    assert ended.err == (
+        "Error: a holds another run (max_macs: None, now 10; seed: 0, now 3); go on with it as it is by "
+        "`rl-designer resume a`, or name another folder with --run\n"
     )
+
+
+def test_the_same_search_in_the_same_folder_is_left_as_it_is(command: Command) -> None:
+    first = command(*on_table("--json", "--run", "a"))
+    again = command(*on_table("--json", "--run", "a", "--no-tensorboard"))
+    assert (again.status, again.json) == (0, first.json)
+    assert again.err.startswith("a is finished already; nothing was left to do\n")
 
 
 def test_names_from_outside_can_not_write_on_the_terminal(command: Command) -> None:
