@@ -181,8 +181,11 @@ def test_workers_that_die_while_they_start_are_an_error_and_no_endless_loop() ->
 SCRIPT = """
     import sys
     from pathlib import Path
+    from rl_designer.envs.evaluators import worker_pool
     from rl_designer.envs.evaluators.worker_pool import WorkerPool
-    from tests import training_candidates as tasks
+    from tests import worker_tasks as tasks
+
+    worker_pool._PRELOADED = []  # loading PyTorch in two more processes is most of the time of a start
 
     if __name__ == {guard}:
         note = Path(sys.argv[1])

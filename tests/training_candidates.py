@@ -4,7 +4,6 @@ import ctypes
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,14 +126,6 @@ def prepare(*arguments: Any) -> None:
     prepared_with = arguments
 
 
-def prepare_folder(folder: Path) -> None:
-    folder.mkdir()
-
-
-def remove_folder(folder: Path) -> None:
-    folder.rmdir()
-
-
 def fail_to_prepare() -> None:
     raise OSError("no such data")
 
@@ -153,8 +144,3 @@ def own_process() -> int:
 
 def misbehave(name: str) -> Any:
     return globals()[name]()
-
-
-def write_process_and_hang(path: Path) -> None:
-    path.write_text(str(os.getpid()))
-    hang()
