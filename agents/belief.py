@@ -18,6 +18,7 @@ FILE = "reward_model.safetensors"
 FORMAT = 2  # 1 knew of no actions and no sources, and had no format in it
 DEEPEST = 8  # searches in a row, each of which built upon the one before
 _MOST_POINTS = 4_096  # read from a file: the kernel's memory grows with their square
+_LARGEST = 1_000_000  # far from any that is learned, and from those whose squares overflow
 _OF_A_SOURCE = re.compile(r"source-(\d{1,3})\.(.+)")
 
 Values = NDArray[np.float64]
@@ -159,6 +160,9 @@ class Belief:
             raise ValueError(f"{path} must hold {', '.join(NUMBERS)} and actions, got {sorted(own)[:8]}")
         if not all(own[name].dtype == np.float64 and np.isfinite(own[name]).all() for name in NUMBERS):
             raise ValueError(f"{path} must hold finite float64 numbers only, and int64 actions")
+        for name in set(NUMBERS) - {"rewards"}:
+            if (np.abs(own[name]) > _LARGEST).any():
+                raise ValueError(f"{path} must hold {name!r} of at most {_LARGEST:,}")
         if own["actions"].dtype != np.int64:
             raise ValueError(f"{path} must hold actions of int64, got {own['actions'].dtype}")
         sources = (cls._from_arrays(nested[i], path, depth + 1) for i in range(len(nested)))

@@ -135,7 +135,10 @@ class ArrayArchive:
             raise ValueError(f"array {name!r} is no array, or cut off") from None
         if version not in _READERS:
             raise ValueError(f"array {name!r} is written in .npy's version {version}, not 1.0 or 2.0")
-        header = Header(*_READERS[version](file))
+        try:
+            header = Header(*_READERS[version](file))
+        except Exception:  # it is parsed as Python's literals are, which may raise SyntaxError and more
+            raise ValueError(f"the header of array {name!r} is damaged") from None
         if header.dtype.hasobject:
             raise HoldsObjects(name)
         if header.dtype.kind not in _KINDS or header.dtype.itemsize == 0 or min(header.shape, default=0) < 0:

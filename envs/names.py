@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_LONGEST = 200  # characters of a name that are shown
+
 
 def unknown_name(what: str, name: str, legal: Iterable[str]) -> str:
     """One line: the rule, the value, the nearest legal name, all the legal names."""
     legal = sorted(legal)
     near = get_close_matches(name, legal, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"unknown {what} {name!r}.{hint} Legal: {', '.join(legal) or '(none)'}."
+    shown = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+    return f"unknown {what} {shown!r}.{hint} Legal: {', '.join(legal) or '(none)'}."

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 MEBIBYTE = 2**20
+_MOST_POINTS = 100  # in a line; the time that a dotted key takes grows with their square
 
 
 def bounded_bytes(path: Path, most: int, *, regular: bool = True) -> bytes:
@@ -40,6 +41,8 @@ def json_of(content: bytes | str) -> Any:
 
 def toml_of(content: bytes) -> dict[str, Any]:
     """TOML in UTF-8. Raises ValueError, one line."""
+    if any(line.count(b".") > _MOST_POINTS for line in content.splitlines()):
+        raise ValueError(f"a line must have at most {_MOST_POINTS} points")
     try:
         return tomllib.loads(content.decode("utf-8"))
     except RecursionError:

@@ -241,7 +241,8 @@ class _Columns:
 
     def numbers(self, names: Sequence[str]) -> NDArray[np.float32]:
         """float32 [rows, columns]; NaN where a value is missing."""
-        return np.array([self._numbers(name) for name in names], dtype=np.float32).T
+        with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+            return np.array([self._numbers(name) for name in names], dtype=np.float32).T
 
     def _numbers(self, name: str) -> list[float]:
         numbers = []

@@ -25,7 +25,7 @@ def read_macro_table(path: Path) -> ArchitectureTable:
         return macro_table(json_of(bounded_bytes(path, 16 * MEBIBYTE)))
     except OSError as error:
         raise ValueError(f"can't read {path}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{path} is not NAS-Bench-Macro's JSON: {_reason(error)}") from None
 
 
@@ -44,6 +44,8 @@ def macro_table(data: Mapping[str, Mapping[str, Any]]) -> ArchitectureTable:
         "parameters": [[data[design]["params"]] for design in designs],
         "flops": [[data[design]["flops"]] for design in designs],
     }
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
+        arrays = {name: np.array(values, dtype=np.float32) for name, values in metrics.items()}
     accuracy = {"unit": "percent", "split": "test", "dataset": "cifar10", "maximize": True}
     count = {"unit": "count", "maximize": False}
     return ArchitectureTable(
@@ -52,7 +54,7 @@ def macro_table(data: Mapping[str, Mapping[str, Any]]) -> ArchitectureTable:
         source="github.com/xiusu/NAS-Bench-Macro (Apache-2.0)",
         decisions=tuple((f"layer {layer}", _BLOCKS) for layer in range(1, _LAYERS + 1)),
         architectures=np.array([list(map(int, design)) for design in designs], dtype=np.uint8),
-        metrics={name: np.array(values, dtype=np.float32) for name, values in metrics.items()},
+        metrics=arrays,
         metric_facts={ACCURACY: {**accuracy, "repeats": _TRAININGS}, "parameters": count, "flops": count},
         tasks={"cifar10": Task(ACCURACY, ACCURACY)},
     )

@@ -131,8 +131,8 @@ def test_a_run_without_its_store_can_be_sampled(command: Command) -> None:
         (["random"], 1, "the agent 'random' of random leaves no policy"),
         (["nowhere"], 1, "nowhere is no run folder"),
         (["ppo", "-n", "0"], 2, "-n must be a whole number of at least 1"),
-        (["ppo", "--temperature", "0"], 2, "--temperature must be above 0, got 0.0"),
-        (["ppo", "--temperature", "nan"], 2, "--temperature must be above 0, got nan"),
+        (["ppo", "--temperature", "0"], 2, "Invalid value for '--temperature': 0.0 is not in the range x>0"),
+        (["ppo", "--temperature", "nan"], 2, "Invalid value for '--temperature': 'nan' is not"),
         (
             ["ppo", "--temperature", "2", "--deterministic"],
             2,

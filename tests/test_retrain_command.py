@@ -165,7 +165,7 @@ def test_on_validation_leaves_the_test_sealed(command: Command) -> None:
         (("a.json", "--data", "none.npz"), 1, "no such file or folder: 'none.npz'"),
         (("a.json", "--data", "digits"), 1, "can't be read as signals; use --space convnet"),
         (("a.json", "--data", "data.npz", "--epochs", "0"), 2, "--epochs must be a whole number"),
-        (("a.json", "--data", "data.npz", "--learning-rate", "-1"), 2, "learning_rate must be above 0"),
+        (("a.json", "--data", "data.npz", "--learning-rate", "-1"), 2, "'--learning-rate': -1.0 is not in"),
         (("a.json", "--data", "data.npz", "--augment", "shft"), 2, "Did you mean 'shift'"),
         (("a.json", "--data", "data.npz", "--augment", "flip-shift"), 2, "needs images"),
         (("a.json", "--data", "data.npz", "--augment", "shift", "--no-augment"), 2, "exclude each other"),
