@@ -3,13 +3,15 @@
     python benchmarks/published_rewards.py
 
 Every reward has its published parameters and aims at the default target, the median of the table's
-parameters; the yardstick is the reported accuracy of the design that a run hands out within that target.
+parameters, or at `--target`; the yardstick is the reported accuracy of the design that a run hands out within
+that target.
 Finished runs are kept in the output folder, so the command can be stopped and given again.
 """
 
+import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from rich.console import Console
 from rl_designer.benchmark_log import BenchmarkLog
 from rl_designer.benchmark_output import BenchmarkProgress
 from rl_designer.config import make_config
+from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.tables import DEFAULT_TABLE, TABLES
 from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
 from rl_designer.reward_benchmark.output import run_line, write_files
@@ -26,7 +29,7 @@ from rl_designer.reward_benchmark.plots import write_page
 from rl_designer.runs import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-REWARDS = (
+NAMES = (
     "accuracy",
     "accuracy-cubed",
     "mnasnet",
@@ -52,6 +55,7 @@ REWARDS = (
     help="Architecture table; may be given more than once.  [default: the package's own and NAS-Bench-Macro]",
 )
 @click.option("--agent", default="ppo", show_default=True)
+@click.option("--target", type=int, help="Parameters to aim at.  [default: the table's median]")
 @click.option("--seeds", default=20, show_default=True, help="Runs of each reward.")
 @click.option("--evaluations", default=100, show_default=True, help="Of each run.")
 @click.option("--workers", type=int, help="Runs at the same time.  [default: one a core]")
@@ -60,6 +64,7 @@ def main(
     rewards: tuple[str, ...],
     tables: tuple[str, ...],
     agent: str,
+    target: int | None,
     seeds: int,
     evaluations: int,
     workers: int | None,
@@ -74,7 +79,7 @@ def main(
         folder = output / Path(table).stem
         with BenchmarkProgress(Console(stderr=True), line=run_line) as progress:
             result = run_reward_benchmark(
-                RewardBenchmark(config, rewards or REWARDS, seeds),
+                RewardBenchmark(config, aimed(rewards or NAMES, target), seeds, yardstick(target)),
                 log=BenchmarkLog(folder / RUNS),
                 workers=workers,
                 heard=progress,
@@ -84,6 +89,21 @@ def main(
         text += markdown(result.data) + "\n"
     write_text(output / "published-rewards.md", text)
     click.echo(text)
+
+
+def aimed(rewards: Sequence[str], target: int | None) -> tuple[str, ...]:
+    """Those that have a target aim at this one."""
+    if target is None:
+        return tuple(rewards)
+    return tuple(
+        f"{name}:target={target}" if "target" in inspect.signature(REWARDS[name]).parameters else name
+        for name in rewards
+    )
+
+
+def yardstick(target: int | None) -> str | None:
+    """None for the default one, which is the same at the default target."""
+    return None if target is None else f"reported-within-limit:cost=parameters,limit={target}"
 
 
 def tables_folder() -> Path:
