@@ -73,7 +73,7 @@ def rungs_of(fidelity: str, epochs: int) -> list[Rung]:
     """The rungs of a training of `epochs`; of two that fall on one epoch, the one where more go on."""
     shares: dict[int, float] = {}
     for at, share in FIDELITIES[fidelity]:
-        epoch = max(1, round(at * epochs))
+        epoch = math.ceil(at * epochs)  # at least so much of the training
         if epoch < epochs:
             shares[epoch] = max(share, shares.get(epoch, 0.0))
     return [Rung(epoch, share) for epoch, share in sorted(shares.items())]
