@@ -162,7 +162,7 @@ def faults(folder: Path, options: dict[str, Any]) -> bool:
 
             sound &= run("full disk", fill, mounted, lambda: (mounted / "filler").unlink(missing_ok=True))
         with _file_system(folder) as (mounted, remount):
-            sound &= run("read-only", lambda search: _read_only(remount), mounted, lambda: remount("rw"))
+            sound &= _read_only(mounted, remount, _search(mounted, options, **common), judged)
 
     def locked(search: Search) -> None:
         lock = sqlite3.connect(search.folder / "store.sqlite", isolation_level=None, timeout=60)
@@ -221,14 +221,19 @@ def _file_system(folder: Path) -> Iterator[tuple[Path, Callable[[str], None]]]:
         subprocess.run(["umount", "-l", mounted], check=True)
 
 
-def _read_only(remount: Callable[[str], None]) -> None:
-    # Refused while a file is being written.
-    for _ in range(1000):
-        try:
-            return remount("ro")
-        except subprocess.CalledProcessError:
-            time.sleep(0.005)
-    return None
+def _read_only(
+    mounted: Path, remount: Callable[[str], None], base: Search, judged: Callable[..., bool]
+) -> bool:
+    """A file system can't become read-only while files are open, so the search is killed before."""
+    search = Search(base.folder, base.options, Path(tempfile.mkdtemp()))
+    process = search.start()
+    wait_for(search, 20)
+    kill(process, "group")
+    remount("ro")
+    process = search.start()
+    process.join()
+    remount("rw")
+    return judged("read-only", search, process.exitcode != 0)
 
 
 # -- many, and much --------------------------------------------------------------------------------
