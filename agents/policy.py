@@ -103,8 +103,8 @@ class Policy:
         own = (len(self.weights["output.bias"]), self.weights["hidden.weight"].shape[1])
         if self.space != space.name or own != size:
             raise ValueError(
-                f"the policy is for space {self.space[:200]!r} with {own[0]} actions and observations of {own[1]}, "
-                f"not for {space.name!r} with {size[0]} and {size[1]}"
+                f"the policy is for space {self.space[:200]!r} with {own[0]} actions and observations of "
+                f"{own[1]}, not for {space.name!r} with {size[0]} and {size[1]}"
             )
 
     def save(self, folder: Path) -> None:

@@ -1,7 +1,7 @@
-"""Mutates valid files of every kind that the project reads, and reads them: nothing but one-line errors may come.
+"""Mutates valid files of every kind that the project reads, and reads them: only one-line errors may come.
 
-Hypothesis draws the mutations, and shrinks what fails to the smallest file that does. Packed formats are mutated
-inside too, and packed again, so that a checksum doesn't hide what is behind it.
+Hypothesis draws the mutations, and shrinks what fails to the smallest file that does. Packed formats are
+mutated inside too, and packed again, so that a checksum doesn't hide what is behind it.
 
     python benchmarks/fuzz.py --minutes 10
 """

@@ -96,7 +96,7 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
 
 def public_summary(folder: RunFolder) -> dict[str, Any]:
     """A run's summary without what only a resumed run needs."""
-    inside = ("control_plan", "space_key", "evaluator", "setting")
+    inside = ("place", "control_plan", "space_key", "evaluator", "setting")
     return {name: value for name, value in folder.summary.items() if name not in inside} | {
         "run": str(folder.path)
     }

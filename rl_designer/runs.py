@@ -27,6 +27,7 @@ SUMMARY = "summary.json"
 POLICY = "policy"
 TENSORBOARD = "tensorboard"
 SOURCES = "sources"
+PLACE = "place"  # in the summary: the number of the folder's file, which a copy from elsewhere doesn't have
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"
 
@@ -136,8 +137,23 @@ class RunFolder:
 
     @property
     def store_location(self) -> str:
-        """Path or URL of the run's store."""
+        """Path or URL of the run's store. Of a run that came from elsewhere, never a server that it names."""
+        if self.from_elsewhere and "://" in (self.config.store or ""):
+            return store_location(self.config.model_copy(update={"store": None}), self.path)
         return store_location(self.config, self.path)
+
+    @property
+    def from_elsewhere(self) -> bool:
+        """Whether the folder isn't the one that was made here: a copy, perhaps a stranger's."""
+        return bool(self.summary.get(PLACE) != self.path.stat().st_ino)
+
+    def check_code(self) -> None:
+        """Raises WrongUsage where going on would run code that a copy from elsewhere names."""
+        if ".py" in self.config.reward and self.from_elsewhere:
+            raise WrongUsage(
+                f"{self.path} was copied from elsewhere and names the reward {self.config.reward}, whose "
+                "code would be run with your rights; add --trust only if you trust where the run comes from"
+            )
 
     def update_summary(self, **facts: Any) -> None:
         """Adds to the summary, and writes it."""
@@ -178,6 +194,7 @@ class RunFolder:
             try:
                 fill(beside)
                 write_text(beside / CONFIG, self.config.to_keep().to_toml())
+                self.summary[PLACE] = beside.stat().st_ino
                 write_json(beside / SUMMARY, self.summary)
             except BaseException:
                 shutil.rmtree(beside)

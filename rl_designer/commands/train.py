@@ -116,6 +116,11 @@ def train(
         options["control_share"] = 0.0
     options["sources"] = sources or None
     file = {} if config_file is None else read_settings(config_file)
+    if ".py" in str(file.get("reward", "")) and options["reward"] is None:
+        raise click.UsageError(
+            f"{config_file} names the reward {file['reward']}, whose code would be run with your rights; "
+            "if you trust it, name it yourself with --reward"
+        )
     config = make_config(options, file, str(config_file))
     if folder is not None and (folder / CONFIG).is_file():
         _check_same(folder, config)
@@ -131,9 +136,19 @@ def train(
 @click.command()
 @click.argument("folder", metavar="RUN", type=FOLDER)
 @click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Go on with a run that was copied from elsewhere and names a reward in a file. That file is code, "
+    "and is run with your rights: say so only of a run whose origin you trust.",
+)
 @output_options
-def resume(folder: Path, store: str | None, as_json: bool, quiet: bool) -> None:
+def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: bool) -> None:
     """Go on with a run after any stop, as if it had never stopped."""
+    from rl_designer.runs import RunFolder
+
+    if not trust:
+        RunFolder.open(folder).check_code()
     _resume(folder, store, as_json, quiet)
 
 
