@@ -76,7 +76,7 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
         evaluation = best.design.evaluation
         found = f"by {report.found_by(best)}, at evaluation {report.position(best):,}"
         if evaluation.val_accuracy is not None:
-            tiles.append(("validation accuracy", f"{100 * evaluation.val_accuracy:.2f} %", found))
+            tiles.append(("val. accuracy", f"{100 * evaluation.val_accuracy:.2f} %", found))
         tiles.append(("reward", figure(best.design.reward), report.folder.config.reward.partition(":")[0]))
         if evaluation.parameters is not None:
             limit = report.folder.config.max_parameters
