@@ -126,7 +126,8 @@ def faults(folder: Path, options: dict[str, Any]) -> bool:
         "import time\n\n\ndef score(evaluation):\n    time.sleep(0.02)\n    return evaluation.val_accuracy\n"
     )
     options = {**options, "data": "table", "evaluations": max(options["evaluations"], 200)}
-    common = {"agent": "regularized-evolution:population=10,sample=5", "reward": f"{slow}:score"}
+    common: dict[str, Any] = {"agent": "regularized-evolution:population=10,sample=5"}
+    common |= {"reward": f"{slow}:score", "control_share": 0.0}
     whole = _search(folder / "whole", options, **common)
     whole.end()
 
