@@ -1,5 +1,7 @@
 """Which trainings of a search may be stopped early, and the evaluator that does it."""
 
+from typing import TypeGuard
+
 from rl_designer.config import DEFAULT_FIDELITY, SearchConfig
 from rl_designer.envs.evaluators.base import Evaluator
 from rl_designer.envs.evaluators.early_stopping import FULL, CanStop, EarlyStopping
@@ -29,14 +31,19 @@ def settled_fidelity(config: SearchConfig, reward: Reward) -> str | None:
     return FULL
 
 
+def stops_early(trainer: Evaluator, fidelity: str | None) -> TypeGuard[CanStop]:
+    """Whether a search on `trainer` stops any training; one that can't stop trains in full."""
+    return fidelity not in (None, FULL) and isinstance(trainer, CanStop)
+
+
 def stopping_early(
     stored: StoredEvaluator, trainer: Evaluator, fidelity: str | None, reward: Reward
 ) -> Evaluator:
     """The evaluator for one search: `stored`, stopping early where the fidelity says so.
 
     Args:
-        trainer: what `stored` asks; one that can't stop trains in full.
+        trainer: what `stored` asks.
     """
-    if fidelity in (None, FULL) or not isinstance(trainer, CanStop):
+    if not stops_early(trainer, fidelity):
         return stored
     return EarlyStopping(stored, str(fidelity), reward, epochs=trainer.epochs, costs=trainer.costs)

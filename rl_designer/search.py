@@ -28,11 +28,10 @@ from rl_designer.control import (
 )
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
-from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.errors import usage_errors
-from rl_designer.fidelity import settled_fidelity, stopping_early
+from rl_designer.fidelity import settled_fidelity, stopping_early, stops_early
 from rl_designer.observers import Observer, Observers, Start
 from rl_designer.run_check import BEGAN, began, changed_code, changed_settings
 from rl_designer.runs import CONFIG, RunFolder, store_location
@@ -257,7 +256,7 @@ class _Search:
         key = {"space_key": self.setting.space_key, "evaluator": evaluator.digest}
         if any(folder.summary.get(name, value) != value for name, value in key.items()):
             raise ValueError(f"{folder.path} can't go on: its data, space or settings are not what they were")
-        where, whose = str(folder.path.absolute()), {**key, "evaluator": self._run_key(evaluator.digest)}
+        where, whose = str(folder.path.absolute()), {**key, "evaluator": self._run_key(evaluator)}
         self.store.add_run(StoredRun(folder.id, where, config.agent_name, *whose.values()))
         if "control_plan" in folder.summary:
             plan = ControlPlan(**folder.summary["control_plan"])
@@ -317,12 +316,13 @@ class _Search:
         evaluate_control(problem, plan.known, self.config.seed, batch)
         return problem.designs
 
-    def _run_key(self, digest: str) -> str:
+    def _run_key(self, evaluator: Evaluator) -> str:
         """The evaluator that the store knows the run by. What is left of random designs where the worse ones
         are stopped is no random sample, and must not be another run's control.
         """
-        selects = self.config.agent_name == CONTROL_AGENT and self.config.fidelity not in (None, FULL)
-        return f"{digest}:{self.config.fidelity}" if selects else digest
+        fidelity, key = self.config.fidelity, evaluator.digest
+        selects = self.config.agent_name == CONTROL_AGENT and stops_early(evaluator, fidelity)
+        return f"{key}:{fidelity}" if selects else key
 
     def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> Problem:
         problem = _RecordedProblem(
