@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from rl_designer.envs.architecture import Architecture
-from rl_designer.text import short_design
+from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.reports.words import layer_text
+from rl_designer.text import printable
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,12 @@ def told(parts: Sequence[Part]) -> str:
 
 
 def _texts(architecture: Architecture) -> list[str]:
-    decided = all([name for name, _ in layer.options] == ["option"] for layer in architecture.layers)
-    one = (Architecture(architecture.space, (layer,)) for layer in architecture.layers)
-    if not decided:
-        return [short_design(layer) for layer in one]
-    pairs = zip(architecture.layers, one, strict=True)
-    return [f"{layer.kind}: {short_design(shown)}" for layer, shown in pairs]
+    return [
+        f"{printable(layer.kind)}: {layer_text(layer)}" if _is_decision(layer) else layer_text(layer)
+        for layer in architecture.layers
+    ]
+
+
+def _is_decision(layer: Layer) -> bool:
+    """Whether it is one of a table, whose kind is the decision's name."""
+    return [name for name, _ in layer.options] == ["option"]

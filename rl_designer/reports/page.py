@@ -19,7 +19,7 @@ from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import overlay_plot
 from rl_designer.reports.plots import SIZES, Plot, layout
 from rl_designer.reports.run_page import run_data
-from rl_designer.reports.words import figure, percent
+from rl_designer.reports.words import figure, percent, signed
 from rl_designer.runs import write_text
 from rl_designer.text import printable
 from rl_designer.version import __version__
@@ -128,7 +128,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {"percent": percent, "figure": figure}
+    environment.filters |= {"percent": percent, "figure": figure, "signed": signed}
     environment.globals["laid_out"] = _laid_out
     return environment
 

@@ -161,6 +161,7 @@ class _Scale:
 
     def ticks(self, about: int) -> list[tuple[float, str]]:
         values = list(self._logarithmic() if self._axis.logarithmic else self._linear(about))
+        values = values if len(values) > 2 else list(self._linear(about))
         if len(values) > about + 1:
             values = values[:: -(-len(values) // about)]
         return [(value, number(value)) for value in values]

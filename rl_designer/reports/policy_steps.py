@@ -9,7 +9,7 @@ from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
-from rl_designer.text import short_design
+from rl_designer.reports.words import layer_text
 
 MOST_CHOICES = 5
 
@@ -133,4 +133,4 @@ def legal_rows(space: SearchSpace, actions: Actions) -> NDArray[np.bool_]:
 def action_text(space: SearchSpace, step: int, action: int) -> str:
     """An action for people: the layer that it adds, or `stop`."""
     layer = space.layer(step, action)
-    return "stop" if layer is None else short_design(Architecture(space.name, (layer,)))
+    return "stop" if layer is None else layer_text(layer)

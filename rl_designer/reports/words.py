@@ -1,9 +1,10 @@
 """Figures and designs in the words that people read."""
 
+from rl_designer.envs.architecture import Layer
 from rl_designer.quantities import show_count
 from rl_designer.report import RunReport
 from rl_designer.store import StoredDesign
-from rl_designer.text import short_design, shortened
+from rl_designer.text import printable, short_design, shortened
 
 
 def figure(value: float | None, digits: int = 4) -> str:
@@ -16,6 +17,24 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "< 0.1 %"
     return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
+
+
+def layer_text(layer: Layer) -> str:
+    """A layer in full: `conv kernel 5, stride 1, width 16`; what is true by its name, what is false not; of a
+    table's decision, the option.
+    """
+    if [name for name, _ in layer.options] == ["option"]:
+        return printable(layer["option"])
+    options = [
+        name if value is True else f"{name} {value}" for name, value in layer.options if value is not False
+    ]
+    return printable(f"{layer.kind} {', '.join(options)}".strip().replace("_", " "))
+
+
+def signed(value: float) -> str:
+    """`+0.12`, `−0.03`, `0.00`."""
+    text = f"{abs(value):.2f}"
+    return text if text == "0.00" else f"{'−' if value < 0 else '+'}{text}"
 
 
 def told_design(found: StoredDesign, report: RunReport) -> str:
