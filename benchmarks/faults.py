@@ -77,11 +77,10 @@ def kills(folder: Path, options: dict[str, Any]) -> bool:
         while not part.finished:
             process = part.start()
             if done < options["kills"]:
-                process.join(generator.uniform(0, seconds / 2))
+                process.join(generator.uniform(0, seconds))
                 whom = WHOM[done % len(WHOM)]
                 if process.is_alive():
-                    kill(process, whom)
-                    whom_killed[whom] += 1
+                    whom_killed[kill(process, whom)] += 1
                     done += 1
             process.join()
         same = part.outcome() == whole.outcome()

@@ -22,7 +22,7 @@ from rl_designer.report import read_run
 from rl_designer.runs import RunFolder
 from rl_designer.search import resume_search, run_search
 
-QUICK_PPO = "ppo:warm=4,batch=4,updates=2,final_updates=2"
+QUICK_PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1"
 
 
 class Log(Observer):
@@ -141,21 +141,39 @@ def quick_workers() -> None:
     worker_pool._START_METHOD = "fork"
 
 
-def kill(process: multiprocessing.process.BaseProcess, whom: str) -> None:
-    """kill -9 of a search: of the whole group, of the main process (its workers end by themselves), or of
-    one worker, after which the search goes on.
+def kill(process: multiprocessing.process.BaseProcess, whom: str) -> str:
+    """kill -9 of a search: of the whole `group`, of the `main` process (its workers end by themselves), or of
+    one `worker`, after which the search goes on. Whom it was: where there is no worker, the main process.
     """
     assert process.pid is not None
-    if whom == "worker":
-        workers = _children(process.pid)
-        if workers:
-            os.kill(workers[-1], signal.SIGKILL)
-            return
+    workers = _workers(process.pid) if whom == "worker" else []
+    if workers:
+        os.kill(workers[-1], signal.SIGKILL)
+        return "worker"
     if whom == "group":
         os.killpg(process.pid, signal.SIGKILL)
     else:
+        whom = "main"
         os.kill(process.pid, signal.SIGKILL)
     process.join()
+    return whom
+
+
+def _workers(pid: int) -> list[int]:
+    """Processes that train: children of the server that they are forked from, or of the search itself."""
+    children = _children(pid)
+    grandchildren = [worker for child in children for worker in _children(child)]
+    helpers = ("resource_tracker", "forkserver")
+    return grandchildren or [
+        child for child in children if not any(name in _command(child) for name in helpers)
+    ]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _children(pid: int) -> list[int]:

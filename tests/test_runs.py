@@ -110,6 +110,7 @@ def test_a_summary_is_added_to(config: SearchConfig) -> None:
     assert json.loads(Path("a/summary.json").read_text()) == {
         "id": run.id,
         "state": "finished",
+        "place": Path("a").stat().st_ino,
         "x": 1,
         "y": [1.5, None],
     }
