@@ -13,6 +13,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
 
 from rl_designer.agents.policy import Policy
+from rl_designer.agents.sb3_files import NAMES
 from rl_designer.envs.design_vec_env import DesignVecEnv, Score
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.torch_threads import one_thread
@@ -94,15 +95,8 @@ class Controller:
     def policy(self, **facts: Any) -> Policy:
         """The policy as it is now, as plain arrays."""
         state = self.ppo.policy.state_dict()
-        names = {
-            "hidden.weight": "mlp_extractor.policy_net.0.weight",
-            "hidden.bias": "mlp_extractor.policy_net.0.bias",
-            "output.weight": "action_net.weight",
-            "output.bias": "action_net.bias",
-        }
-        return Policy(
-            {own: state[name].numpy().copy() for own, name in names.items()}, self.space.name, facts
-        )
+        weights = {own: state[name].numpy().copy() for own, name in NAMES.items()}
+        return Policy(weights, self.space.name, facts)
 
 
 def _transitions(

@@ -142,6 +142,12 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     weights = read_arrays(path, "trained policy")
+    check_weights(weights, path)
+    return weights
+
+
+def check_weights(weights: dict[str, NDArray[Any]], path: Path) -> None:
+    """Raises ValueError, which names the file, for arrays that are no policy's."""
     ranks = [weights[name].ndim for name in _WEIGHTS if name in weights]
     if set(weights) != set(_WEIGHTS) or ranks != [2, 1, 2, 1]:
         raise ValueError(f"{path} must hold {', '.join(_WEIGHTS)}, got {sorted(weights)[:8]}")
@@ -154,4 +160,3 @@ def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
         raise ValueError(
             f"{path} must hold float32 numbers from -{_LARGEST_WEIGHT:,} to {_LARGEST_WEIGHT:,} only"
         )
-    return weights

@@ -147,7 +147,7 @@ def main() -> None:
     number = options.seed
     while time.monotonic() < until:
         for name in counts:
-            if name in failures:
+            if name in failures or time.monotonic() > until:
                 continue
             try:
                 turn(name, LOADERS[name], number, until, counts[name])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rl_designer.agents.base import PolicyAgent, Sample
@@ -27,6 +28,8 @@ class Draw:
         n: designs.
         unique: whether all must be distinct; there may be fewer then.
         max_parameters, max_macs: None for the run's own limit.
+        policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
+        trust: whether pickles in it may be read.
     """
 
     n: int = 10
@@ -36,6 +39,8 @@ class Draw:
     max_parameters: int | None = None
     max_macs: int | None = None
     seed: int = 0
+    policy_file: Path | None = None
+    trust: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,12 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
         raise ValueError(
             f"the agent {folder.config.agent_name!r} of {folder.path} leaves no policy; train with ppo"
         )
-    if not (folder.path / POLICY).is_dir():
+    if draw.policy_file is None and not (folder.path / POLICY).is_dir():
         raise ValueError(f"{folder.path} has no policy yet; finish it with: rl-designer resume {folder.path}")
     config = folder.config
     limits = (draw.max_parameters or config.max_parameters, draw.max_macs or config.max_macs)
     space = space_of(folder.summary.get("setting", {}), *limits)
-    policy = agent.load(folder.path / POLICY, space)
+    policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
     draws = samples = _draw(policy, space, draw, 0)
     if draw.unique:
         draws, samples = _draw_distinct(policy, space, draw, samples)
@@ -112,6 +117,14 @@ def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
         "distinct": drawn.distinct,
         "entropy": drawn.entropy,
     }
+
+
+def _imported(agent: PolicyAgent, draw: Draw, space: SearchSpace) -> PolicyAgent:
+    from rl_designer.agents.sb3_files import read_sb3_policy
+
+    assert draw.policy_file is not None
+    agent.policy = read_sb3_policy(draw.policy_file, space, trust=draw.trust)
+    return agent
 
 
 def _draw(policy: PolicyAgent, space: SearchSpace, draw: Draw, turn: int) -> list[Sample]:

@@ -10,6 +10,8 @@ from rl_designer.commands.common import COUNT, FOLDER, Number, note, output_opti
 if TYPE_CHECKING:
     from rl_designer.runs import RunFolder
 
+FILE = click.Path(path_type=Path, dir_okay=False)
+
 
 @click.command()
 @click.argument("folder", metavar="RUN", type=FOLDER)
@@ -24,6 +26,18 @@ if TYPE_CHECKING:
 @click.option("--max-parameters", type=COUNT, help="Limit, such as 20k.  [default: the run's]")
 @click.option("--max-macs", type=COUNT, help="Limit on multiply-adds.  [default: the run's]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
+@click.option(
+    "--sb3",
+    "policy_file",
+    type=FILE,
+    help="Sample a policy that Stable-Baselines3 saved for the run's space, a .zip, in place of the run's.",
+)
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Read --sb3. Such a file holds pickles, and reading a pickle can run whatever code its maker put "
+    "into it, with your rights: say so only of a file whose origin you trust.",
+)
 @click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
 @output_options
 def sample(
@@ -35,6 +49,11 @@ def sample(
 
     if options["deterministic"] and temperature is not None:
         raise click.UsageError("--deterministic and --temperature exclude each other")
+    if options["policy_file"] is not None and not options["trust"]:
+        raise click.UsageError(
+            "--sb3 reads a file of pickles, which can run code of whoever made it; add --trust only if you "
+            "trust where it comes from"
+        )
     run = RunFolder.open(folder)
     drawn = sample_designs(run, Draw(temperature=1.0 if temperature is None else temperature, **options))
     if options["unique"] and len(drawn.samples) < options["n"]:
