@@ -75,14 +75,17 @@ def kills(folder: Path, options: dict[str, Any]) -> bool:
         whole.end()
         seconds = time.monotonic() - started
         while not part.finished:
-            process = part.start()
+            process, met = part.start(), ""
             if done < options["kills"]:
                 process.join(generator.uniform(0, seconds))
                 whom = WHOM[done % len(WHOM)]
                 if process.is_alive():
-                    whom_killed[kill(process, whom)] += 1
+                    met = kill(process, whom)
+                    whom_killed[met] += 1
                     done += 1
             process.join()
+            if process.exitcode != 0 and met in ("", "worker"):
+                raise RuntimeError(f"the search ended with {process.exitcode}: {part.message}")
         same = part.outcome() == whole.outcome()
         counts = part.counts()
         totals = {name: totals[name] + counts[name] for name in totals}

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,8 @@ class Search:
 
 def quick_workers() -> None:
     """Workers are forks of the search: not as they are shipped, but PyTorch is loaded once only."""
+    import_module("rl_designer.agents.controller")
+    import_module("rl_designer.envs.evaluators.recipe")
     worker_pool._START_METHOD = "fork"
 
 

@@ -12,7 +12,7 @@ from rl_designer.envs.architecture import Architecture, Layer
 Actions = NDArray[np.int64]  # [n, max_steps], -1 where no action was taken yet
 States = NDArray[np.int64]  # [n, state_size], whatever a space needs to know of a prefix
 
-_MEMO_SIZE = 100_000
+_MEMO_SIZE = 10_000
 
 
 class SearchSpace(ABC):

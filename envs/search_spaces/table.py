@@ -39,6 +39,10 @@ class TableSpace(SearchSpace):
         legal = _legal_rows(table, max_parameters, max_macs)
         self._grow_tree(table.architectures[legal].astype(np.int64), legal)
         self._canonical_row = _first_of_each(table.canonical, legal)
+        # Made once, since a long run keeps the layers of all of its designs.
+        self._layers = [
+            [Layer(name, (("option", option),)) for option in options] for name, options in table.decisions
+        ]
         self._option_index = [{o: i for i, o in enumerate(options)} for _, options in table.decisions]
 
     def start(self, n: int) -> States:
@@ -51,8 +55,7 @@ class TableSpace(SearchSpace):
         return self._legal[states[:, 0]]
 
     def layer(self, step: int, action: int) -> Layer:
-        name, options = self.table.decisions[step]
-        return Layer(name, (("option", options[action]),))
+        return self._layers[step][action]
 
     def action_of(self, step: int, layer: Layer | None) -> int:
         if layer is None or step >= self.max_steps or layer.kind != self.table.decisions[step][0]:
