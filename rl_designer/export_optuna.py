@@ -183,7 +183,15 @@ def _ordered(values: Mapping[Any, None]) -> list[Any]:
 
 
 def _url(text: str) -> str:
-    return text if "://" in text else f"sqlite:///{text}"
+    """A storage's URL. Raises WrongUsage for a text that is none."""
+    import sqlalchemy as sql
+
+    url = text if "://" in text else f"sqlite:///{text}"
+    try:
+        sql.make_url(url)
+    except (sql.exc.ArgumentError, ValueError) as error:
+        raise WrongUsage(f"--to-optuna {_shown(text)!r} is no URL of a database") from error
+    return url
 
 
 def _optuna() -> ModuleType:
@@ -220,7 +228,7 @@ def _shown(url: str) -> str:
 
     try:
         return sql.make_url(url).render_as_string() if "://" in url else url
-    except sql.exc.ArgumentError:
+    except (sql.exc.ArgumentError, ValueError):
         return url.partition("://")[0] + "://…"
 
 

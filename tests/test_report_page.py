@@ -316,7 +316,7 @@ def test_colours_can_be_told_from_their_ground_in_both_schemes() -> None:
     style = (Path(rl_designer.reports.__file__).parent / "templates" / "report.css").read_text()
     schemes = [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block))
-        for block in re.findall(r"{[^{}]*--page[^{}]*}", style)
+        for block in re.findall(r"{[^{}]*--page:[^{}]*}", style)
     ]
     assert len(schemes) == 3 and schemes[1] == schemes[2]
     for scheme in schemes:
