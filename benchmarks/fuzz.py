@@ -104,6 +104,7 @@ def turn(name: str, loader: Loader, number: int, until: float, counts: Counter[s
             max_examples=EXAMPLES,
             deadline=None,
             database=None,
+            report_multiple_bugs=False,
             phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import sqlalchemy as sql
+from pydantic import TypeAdapter
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import Design
+from rl_designer.envs.untrusted import json_of
 from rl_designer.store_claims import ClaimBoard
 from rl_designer.store_database import Database, StoreError
 from rl_designer.store_tables import (
@@ -32,6 +34,9 @@ from rl_designer.store_tables import (
 __all__ = ["Store", "StoreError", "StoredDesign", "StoredRun"]
 
 _CHUNK = 500  # keys in one statement; SQLite allows 32,766 parameters
+
+
+_EVALUATION = TypeAdapter(Evaluation)
 
 
 @dataclass(frozen=True)
@@ -253,9 +258,12 @@ class Store:
 
 def _stored_design(row: Mapping[str, Any]) -> StoredDesign:
     try:
-        architecture = Architecture.from_dict(json.loads(row["architecture"]))
-    except ValueError as error:
-        raise StoreError(f"the store holds a damaged design, {row['digest']}: {error}") from error
+        architecture = Architecture.from_dict(json_of(row["architecture"]))
+        for name, kind in (("reward", float), ("seconds", float), ("index", int), ("source", str)):
+            if not isinstance(row[name], kind):  # SQLite keeps whatever it is given in any column
+                raise ValueError(f"its {name} is {str(row[name])[:60]!r}")
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"the store holds a damaged design, {str(row['digest'])[:60]!r}: {error}") from error
     evaluation = _evaluation(row["evaluation"])
     return StoredDesign(
         Design(architecture, evaluation, row["reward"], row["index"]), row["source"], row["seconds"]
@@ -264,9 +272,9 @@ def _stored_design(row: Mapping[str, Any]) -> StoredDesign:
 
 def _evaluation(text: str) -> Evaluation:
     try:
-        return Evaluation.from_dict(json.loads(text))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise StoreError(f"the store holds a damaged evaluation: {text[:60]!r}") from error
+        return _EVALUATION.validate_json(text, strict=True)
+    except ValueError as error:
+        raise StoreError(f"the store holds a damaged evaluation: {str(text)[:60]!r}") from error
 
 
 def _encodable(text: str) -> str:

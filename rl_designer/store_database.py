@@ -87,6 +87,8 @@ class Database:
             except SQLAlchemyError as error:
                 if not self._passing(error) or time.monotonic() >= until:
                     raise StoreError(self._explained(error)) from error
+            except UnicodeDecodeError as error:  # of texts in a damaged file, or of SQLite's words about them
+                raise StoreError(f"the store {self.shown} is damaged: it holds what is no text") from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import sqlalchemy as sql
 
+from rl_designer.store_database import StoreError
+
 SCHEMA_VERSION = 2
 _KEY = sql.String(500)
 _MAKING = 7_205_759  # PostgreSQL's number of the lock under which the tables are made; any number does
@@ -74,10 +76,12 @@ _MIGRATIONS: dict[int, Callable[[sql.Connection], None]] = {2: _to_2}
 
 
 def schema_of(connection: sql.Connection) -> int | None:
-    """The version of a store's tables; None where there are none."""
+    """The version of a store's tables; None where there are none. Raises StoreError for what is no version."""
     if not sql.inspect(connection).has_table(SCHEMA.name):
         return None
     version: int | None = connection.execute(sql.select(sql.func.max(SCHEMA.c.version))).scalar()
+    if version is not None and (not isinstance(version, int) or version < 1):
+        raise StoreError(f"the store is damaged: its schema's version is {str(version)[:60]!r}")
     return version
 
 

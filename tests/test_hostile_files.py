@@ -1,9 +1,11 @@
 """Files that a stranger made to do harm, or a disk damaged: a clear line each, no code run, little memory."""
 
+import contextlib
 import io
 import json
 import pickle
 import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -466,3 +468,40 @@ def test_names_from_outside_are_shown_escaped(capsys: pytest.CaptureFixture[str]
     ended = runner(capsys)("table", "info", "evil.npz")
     assert ended.status == 0 and all(line.isprintable() for line in ended.out.splitlines())
     assert "\\x1b[31m[bold]x[/bold]" in ended.out and "<script>" in ended.out
+
+
+# -- the store ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [
+        ("schema_version", "version", 0),
+        ("schema_version", "version", -1),
+        ("designs", "reward", "much"),
+        ("designs", "reward", b"\xff"),
+        ("designs", "seconds", b"\xff"),
+        ("designs", "index", "first"),
+        ("designs", "source", b"\xff"),
+        ("designs", "architecture", "[" * 100_000),
+        ("designs", "architecture", '{"space": 3}'),
+        ("evaluations", "evaluation", '{"val_accuracy": "high"}'),
+        ("evaluations", "evaluation", '{"learning_curve": 3}'),
+        ("evaluations", "evaluation", '{"failure": []}'),
+        ("evaluations", "evaluation", "[" * 100_000),
+        ("evaluations", "evaluation", b"\xff"),
+    ],
+)
+def test_a_store_with_a_value_of_another_type_is_refused(table: str, column: str, value: Any) -> None:
+    path = made("store")
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(f'update {table} set "{column}" = ?', (value,))
+        connection.commit()
+    assert "damaged" in refusal("store", path)
+
+
+def test_a_store_whose_schema_is_no_text_is_refused() -> None:
+    path = made("store")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"NOT NULL", b"NOT NU\xe1L"))
+    assert "damaged: it holds what is no text" in refusal("store", path)

@@ -34,8 +34,15 @@ class Number(click.FloatRange):
 
     name = "number"
 
-    def __init__(self, *limits: float, **options: Any) -> None:
-        super().__init__(*limits, clamp=False, **options)
+    def __init__(
+        self,
+        min: float | None = None,
+        max: float | None = None,
+        *,
+        min_open: bool = False,
+        max_open: bool = False,
+    ) -> None:
+        super().__init__(min, max, min_open=min_open, max_open=max_open)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
