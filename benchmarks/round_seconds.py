@@ -5,7 +5,8 @@
 
 `ppo` with its defaults searches `convnet1d`, a layer-by-layer space, with a made-up accuracy that costs
 nothing, or an architecture table, so that all the time is the controller's own. A round fits the reward
-model, trains a policy and proposes a batch. Seconds are of the processor, one thread, so that other work on the machine doesn't count.
+model, trains a policy and proposes a batch. Seconds are of the processor, one thread, so that other work on
+the machine doesn't count.
 """
 
 import json
