@@ -76,7 +76,7 @@ _MIGRATIONS: dict[int, Callable[[sql.Connection], None]] = {2: _to_2}
 
 
 def schema_of(connection: sql.Connection) -> int | None:
-    """The version of a store's tables; None where there are none. Raises StoreError for what is no version."""
+    """The version of a store's tables; None where there are none. Raises StoreError for any other."""
     if not sql.inspect(connection).has_table(SCHEMA.name):
         return None
     version: int | None = connection.execute(sql.select(sql.func.max(SCHEMA.c.version))).scalar()
