@@ -9,6 +9,16 @@ from typing import Any
 import pytest
 
 from rl_designer.cli import run
+from rl_designer.config import SearchConfig
+from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.problem import Design
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.registry import space_definition
+from rl_designer.envs.seeding import stream
+from rl_designer.report import RunReport
+from rl_designer.reports.page import write_report
+from rl_designer.runs import RunFolder
+from rl_designer.store import StoredDesign
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed")
 
@@ -22,6 +32,33 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     search = ["--table", "mnist1d-convnet1d", "--evaluations", "16", "--no-tensorboard", "--quiet"]
     assert run(["train", *search, "--run", str(parent / "run"), "--store", str(parent / "s.sqlite")]) == 0
     return parent / "run" / "report.html"
+
+
+@pytest.fixture(scope="module")
+def layers_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run whose designs have layers, shapes and failures, of the longest kind."""
+    definition = space_definition("convnet1d")
+    space = LayerSpace(definition, (1, 40), 10)
+    actions = space.random_actions(400, stream(0, "designs"))
+    longest = actions[(actions >= 0).sum(axis=1).argsort()[-40:]]
+    designs = [
+        StoredDesign(
+            Design(
+                architecture, Evaluation(0.5 + i / 100, parameters=10**6 + i, macs=10**9), 0.5 + i / 100, i
+            ),
+            "agent",
+            1.0,
+        )
+        for i, architecture in enumerate(space.architectures(longest))
+    ]
+    failed = Evaluation(failure="worker process died: " + "x" * 300)
+    designs.append(StoredDesign(Design(designs[0].design.architecture, failed, -1.0, 40), "control", 1.0))
+    setting = {"space": definition.to_dict(), "input_shape": [1, 40], "num_classes": 10}
+    summary = {"id": "0" * 32, "state": "finished", "title": "signals", "setting": setting}
+    path = tmp_path_factory.mktemp("layers") / "report.html"
+    folder = RunFolder(Path("a/rather/long/path/to/a/run"), SearchConfig(data="x" * 200), summary)
+    write_report([RunReport(folder, designs)], path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +117,15 @@ def test_every_plot_is_drawn_and_nothing_sticks_out(open_page: Any, screen: str,
         assert lengths and min(lengths) > 50 and len(plot.query_selector_all("path.mark")) >= 10
     dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"
     assert dark == (scheme == "dark")
+
+
+@pytest.mark.parametrize("width", [320, 360, 640, 641, 800, 1280])
+def test_long_designs_and_names_never_stick_out(browser: Any, layers_file: Path, width: int) -> None:
+    with browser.new_context(viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
+        page.goto(layers_file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("table.layers").get_by_role("rowheader").count() > 5
 
 
 def test_text_in_plots_is_large_enough_on_a_phone(open_page: Any) -> None:

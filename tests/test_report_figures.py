@@ -142,10 +142,10 @@ def chain(*widths: int) -> Architecture:
 def test_differences_say_what_changed_what_came_and_what_went() -> None:
     states = [(part.text, part.state) for part in differences(chain(1, 5, 3), chain(1, 2, 3, 4))]
     assert states == [
-        ("dense(1)", "same"),
-        ("dense(5)", "changed"),
-        ("dense(3)", "same"),
-        ("dense(4)", "missing"),
+        ("dense width 1", "same"),
+        ("dense width 5", "changed"),
+        ("dense width 3", "same"),
+        ("dense width 4", "missing"),
     ]
     assert differences(chain(1, 2), chain(1))[1].state == "added"
     assert told(differences(chain(1), chain(1))) == "the same layers"

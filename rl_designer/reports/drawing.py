@@ -44,10 +44,10 @@ class Drawing:
 def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
     """Raises ValueError where the setting's facts don't fit the design."""
     if "input_shape" not in setting:
-        lines = (
+        known = (
             DrawnLayer(layer.kind, _options(dict(layer.options)), "", None) for layer in architecture.layers
         )
-        return Drawing(tuple(lines))
+        return Drawing(tuple(known))
     from rl_designer.envs.search_spaces.costs import describe
 
     shape, classes = tuple(map(int, setting["input_shape"])), int(setting["num_classes"])
@@ -56,19 +56,19 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
     deepest = max(shape[0], *(line.output_shape[0] for line in found)) if found else shape[0]
     longest = max((*shape[1:], 1))
     lines = [DrawnLayer("input", (), _shape(shape), _box(shape, deepest, longest))]
-    for line in found:
-        lines.append(
-            DrawnLayer(
-                line.layer.kind,
-                _options(dict(line.layer.options)),
-                _shape(line.output_shape),
-                _box(line.output_shape, deepest, longest),
-                show_count(line.parameters),
-                show_count(line.macs),
-                line.parameters / max(parameters, 1),
-                line.macs / max(macs, 1),
-            )
+    lines.extend(
+        DrawnLayer(
+            line.layer.kind,
+            _options(dict(line.layer.options)),
+            _shape(line.output_shape),
+            _box(line.output_shape, deepest, longest),
+            show_count(line.parameters),
+            show_count(line.macs),
+            line.parameters / max(parameters, 1),
+            line.macs / max(macs, 1),
         )
+        for line in found
+    )
     return Drawing(tuple(lines), show_count(parameters), show_count(macs))
 
 

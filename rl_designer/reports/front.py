@@ -71,7 +71,7 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
     ):
         points = [_point(d, cost, report) for d in thinned(found)]
         if points:
-            series.append(Series(label, "points", points, colour, shape))  # type: ignore[arg-type]
+            series.append(Series(label, "points", points, colour, shape))
     winner = report.winners[0]
     if _known(winner, cost):
         series.append(Series("the best design", "points", [_point(winner, cost, report)], "front", "ring"))

@@ -19,7 +19,7 @@ from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import overlay_plot
 from rl_designer.reports.plots import SIZES, Plot, layout
 from rl_designer.reports.run_page import run_data
-from rl_designer.reports.words import figure, percent, signed
+from rl_designer.reports.words import figure, percent, signed, yes_or_no
 from rl_designer.runs import write_text
 from rl_designer.text import printable
 from rl_designer.version import __version__
@@ -94,9 +94,7 @@ def comparison(runs: Sequence[RunReport]) -> dict[str, Any]:
                 "accuracy": figure(None if evaluation is None else evaluation.val_accuracy),
                 "parameters": None if evaluation is None else evaluation.parameters,
                 "evaluations": len(run.designs),
-                "better": {True: "yes", False: "no"}.get(
-                    run.folder.summary.get("better_than_control"), "not known"
-                ),
+                "better": yes_or_no(run.folder.summary.get("better_than_control"), "not known"),
             }
         )
     return {"rows": rows, "plots": [plot for plot in plots if plot is not None]}

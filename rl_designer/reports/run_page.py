@@ -18,7 +18,7 @@ from rl_designer.reports.importance import importance
 from rl_designer.reports.learning import control_of, learning_plot
 from rl_designer.reports.policy_steps import steps_of
 from rl_designer.reports.spending import configuration, failed_share, failures, spent
-from rl_designer.reports.words import figure
+from rl_designer.reports.words import figure, yes_or_no
 from rl_designer.runs import POLICY
 from rl_designer.setting import space_of
 from rl_designer.text import short_design, shortened
@@ -52,8 +52,8 @@ def _title(report: RunReport) -> str:
 
 
 def _better(report: RunReport) -> str:
-    """`yes`, `no`, or `unknown`, for the colour of the verdict, which says it in words too."""
-    return {True: "yes", False: "no"}.get(report.folder.summary.get("better_than_control"), "unknown")
+    """For the colour of the verdict, which says it in words too."""
+    return yes_or_no(report.folder.summary.get("better_than_control"), "unknown")
 
 
 def _space(report: RunReport) -> tuple[SearchSpace | None, str]:

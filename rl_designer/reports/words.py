@@ -12,6 +12,11 @@ def figure(value: float | None, digits: int = 4) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
+def yes_or_no(value: object, otherwise: str) -> str:
+    """Of true, false, and whatever else."""
+    return "yes" if value is True else "no" if value is False else otherwise
+
+
 def percent(share: float) -> str:
     """`37 %`, `0.4 %`, `< 0.1 %`."""
     if 0 < share < 0.001:
