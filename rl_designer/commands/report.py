@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folders", metavar="RUN|BENCHMARK...", type=FOLDER, nargs=-1, required=True)
+@click.argument("folders", metavar="RUN...", type=FOLDER, nargs=-1, required=True)
 @click.option(
     "--output",
     metavar="FILE.html",
@@ -28,8 +28,8 @@ def report(
 ) -> None:
     """Show what one RUN or several found, as text and as one HTML page that needs no network.
 
-    Also of what `benchmark … --output` wrote. With --json the runs' data; the page is then written only where
-    --output says so.
+    A RUN may also be a folder that `benchmark … --output` wrote. With --json the runs' data; the page is then
+    written only where --output says so.
     """
     from rl_designer.report import report_to_dict
 
