@@ -1,10 +1,10 @@
 # `make demo` and `make test` do everything on a machine with Python (3.11 or later) and make.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(shell find rl_designer envs agents -name '*.py' -o -name '*.npz' -o -name '*.toml' -o -name '*.md')
+SOURCES := $(shell find rl_designer envs agents -name '*.py' -o -name '*.npz' -o -name '*.toml' -o -name '*.md' -o -path '*/templates/*')
 DEMO ?= demo
 
-.PHONY: install demo test lint types tests clean
+.PHONY: install demo test lint types tests audit clean
 
 install: .venv/installed
 
@@ -33,6 +33,11 @@ types: install
 
 tests: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Known vulnerabilities of the pinned versions; needs the network.
+audit: .venv/dependencies
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip-audit
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 clean:
 	rm -rf .venv build demo runs
