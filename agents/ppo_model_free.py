@@ -13,6 +13,7 @@ from rl_designer.envs.seeding import stream
 
 _LOWEST_SCORE = -3.0  # standard deviations: one failure must not outweigh everything else
 _PATIENCE = 20  # updates in a row that may bring nothing new
+_FEWEST_IMITATED = 8
 _GROWN_UP = 50  # updates after which a policy that started anew is as good as any
 
 
@@ -27,8 +28,8 @@ class ModelFreePPO(PolicyAgent):
 
     Args:
         episodes: designs an update.
-        imitated: after each update the policy takes `imitation_steps` cross-entropy steps on this many of the
-            best designs so far (self-imitation, Oh et al. 2018).
+        imitated_share: after each update the policy takes `imitation_steps` cross-entropy steps on this share
+            of all designs so far, the best, and on eight at least (self-imitation, Oh et al. 2018).
     """
 
     name = "ppo-model-free"
@@ -40,13 +41,15 @@ class ModelFreePPO(PolicyAgent):
         episodes: int = 8,
         learning_rate: float = 1e-2,
         entropy: float = 0.1,
-        imitated: int = 16,
-        imitation_steps: int = 2,
+        imitated_share: float = 0.0625,
+        imitation_steps: int = 4,
     ) -> None:
         super().__init__(seed=seed)
-        at_least_one(episodes=episodes, imitated=imitated)
+        at_least_one(episodes=episodes)
+        if not 0 <= imitated_share <= 1:
+            raise ValueError(f"'imitated_share' must be from 0 to 1, got {imitated_share}")
         self.settings = PPOSettings(episodes=episodes, learning_rate=learning_rate, entropy=entropy)
-        self.imitated = imitated
+        self.imitated_share = imitated_share
         self.imitation_steps = imitation_steps
 
     def search(self, problem: Problem) -> None:
@@ -75,7 +78,8 @@ class ModelFreePPO(PolicyAgent):
 
     def _best_actions(self, problem: Problem) -> Actions:
         trained = [design for design in problem.designs if design.evaluation.failure is None]
-        best = sorted(trained, key=lambda design: -design.reward)[: self.imitated]
+        imitated = max(_FEWEST_IMITATED, int(self.imitated_share * len(problem.designs)))
+        best = sorted(trained, key=lambda design: -design.reward)[:imitated]
         return problem.space.pad(problem.space.actions(design.architecture) for design in best)
 
 

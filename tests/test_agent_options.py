@@ -84,6 +84,7 @@ def test_a_truth_value_must_be_true_or_false() -> None:
         ("regularized-evolution:sample=-1", "'sample' must be at least 1"),
         ("local-search:batch=0", "'batch' must be at least 1"),
         ("reinforce:batch=0", "'batch' must be at least 1"),
+        ("ppo-model-free:imitated_share=1.1", "'imitated_share' must be from 0 to 1, got 1.1"),
         ("reinforce:learning_rate=0", "'learning_rate' must be above 0 and finite, got 0"),
         ("reinforce:learning_rate=nan", "'learning_rate' must be above 0"),
         ("reinforce:momentum=1", "'momentum' must be at least 0 and below 1, got 1"),

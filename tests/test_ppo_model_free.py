@@ -129,10 +129,10 @@ def test_it_learns_although_a_fifth_of_the_designs_fails() -> None:
 def test_the_best_designs_without_failures_are_imitated(monkeypatch: pytest.MonkeyPatch) -> None:
     imitated: list[Actions] = []
     monkeypatch.setattr(Controller, "imitate", lambda self, actions, steps: imitated.append(actions))
-    problem = searched(ModelFreePPO(imitated=5), 48, Watched(SMALL, failing=0.3))
+    problem = searched(ModelFreePPO(imitated_share=0.2), 48, Watched(SMALL, failing=0.3))
     known = [design for design in problem.designs[:40] if design.evaluation.failure is None]
-    best = sorted((design.reward for design in known), reverse=True)[:5]
-    last = next(actions for actions in reversed(imitated) if len(actions) == 5)
+    best = sorted((design.reward for design in known), reverse=True)[:8]
+    last = next(actions for actions in reversed(imitated) if len(actions) == 8)
     assert min(SMALL.evaluation(row).val_accuracy or 0 for row in SMALL.space.rows(last)) >= best[-1]
 
 
@@ -196,26 +196,26 @@ def test_the_first_update_of_a_fresh_start_is_without_imitation(monkeypatch: pyt
     monkeypatch.setattr(problem_module, "_MOST_REPEATS", 8 * 30)
     searched(ModelFreePPO(), None, TableEvaluator(TableSpace(synthetic_table((1, 1)))))
     first, second = trace.lives
-    assert first[:4] == ["update", "imitate 2", "update", "imitate 2"] and first[-1] == "update"
-    assert second[:5] == ["update", "update", "imitate 2", "update", "imitate 2"]
+    assert first[:4] == ["update", "imitate 4", "update", "imitate 4"] and first[-1] == "update"
+    assert second[:5] == ["update", "update", "imitate 4", "update", "imitate 4"]
 
 
 def test_while_something_new_comes_up_it_carries_on(monkeypatch: pytest.MonkeyPatch) -> None:
     trace = Trace(monkeypatch)
-    searched(ModelFreePPO(), 100)
+    searched(ModelFreePPO(), 64)
     assert len(trace.lives) == 1
 
 
 def test_a_collapsed_policy_does_not_end_the_search() -> None:
     """Without an entropy bonus and with much imitation it collapses long before the budget is spent."""
-    agent = ModelFreePPO(entropy=0.0, learning_rate=0.05, imitation_steps=10, imitated=1)
+    agent = ModelFreePPO(entropy=0.0, learning_rate=0.05, imitation_steps=10)
     assert len(searched(agent, 60, SMALL).designs) == 60
 
 
 def test_without_a_fresh_start_it_would_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ppo_model_free, "_PATIENCE", 10**9)
     monkeypatch.setattr(problem_module, "_MOST_REPEATS", 2_000)
-    agent = ModelFreePPO(entropy=0.0, learning_rate=0.05, imitation_steps=10, imitated=1)
+    agent = ModelFreePPO(entropy=0.0, learning_rate=0.05, imitation_steps=10)
     assert len(searched(agent, 60, SMALL).designs) < 60
 
 
@@ -233,7 +233,7 @@ def test_a_search_that_ends_just_after_a_fresh_start_hands_out_a_policy_that_has
                 raise BudgetSpent
             return designs
 
-    agent = ModelFreePPO(entropy=0.0, learning_rate=0.05, imitation_steps=10, imitated=4)
+    agent = ModelFreePPO(entropy=0.0, learning_rate=0.05, imitation_steps=10)
     problem = EndsAtTheFreshStart(SMALL.space, SMALL, accuracy, Budget(70))
     agent.search(problem)
     assert problem.idle == 21
