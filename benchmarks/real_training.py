@@ -71,9 +71,9 @@ def _made(folder: Path) -> Path:
 def _run(agent: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
     kept = Path(f"{agent}-{seed}.json")
     if not kept.exists():
-        options = {"agent": agent, "seed": seed, "control_share": 0.0, "tensorboard": False, **settings}
+        own = {"agent": agent, "seed": seed, "control_share": 0.0, "tensorboard": False, "fidelity": "full"}
         folder = Path(f"run-{agent}-{seed}-{time.time_ns()}")
-        kept.write_text(json.dumps(_figures(run_search(make_config(options), folder))))
+        kept.write_text(json.dumps(_figures(run_search(make_config(own | settings), folder))))
     return json.loads(kept.read_text())
 
 

@@ -105,7 +105,13 @@ def rewards_of(pair: Pair, workers: int | None) -> dict[str, NDArray[np.float64]
     found: dict[str, list[list[float]]] = {start: [] for start in STARTS}
     name = f"{pair.learned['data']}-{Path(pair.searched['data']).stem}"
     for seed in range(pair.seeds):
-        common = {**pair.common, "workers": workers, "control_share": 0.0, "tensorboard": False}
+        common = {
+            **pair.common,
+            "workers": workers,
+            "control_share": 0.0,
+            "tensorboard": False,
+            "fidelity": "full",
+        }
         source = f"{name}/source-{seed}"
         searched(Path(source), {**common, **pair.learned, "seed": seed + 1_000})
         options = {**common, **pair.searched, "seed": seed}
