@@ -46,7 +46,7 @@ TOKENS = (
     *(b"\xff" * 8, b"\x80" * 4, b"\x7f\xff\xff\xff", b"PK\x03\x04", b"\x93NUMPY", b"cos\nsystem\n"),
 )
 EXAMPLES = 200  # in one turn of a loader
-SECONDS = 10.0  # that one file may take
+SECONDS = 10.0  # of processor time that one file may take
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -113,9 +113,9 @@ def turn(name: str, loader: Loader, number: int, until: float, counts: Counter[s
             if time.monotonic() > until:
                 return
             path.write_bytes(mutated)
-            began = time.monotonic()
+            began = time.process_time()
             counts[outcome(loader, path)] += 1
-            assert time.monotonic() - began < SECONDS, f"{time.monotonic() - began:.1f} s"
+            assert time.process_time() - began < SECONDS, f"{time.process_time() - began:.1f} s"
 
         reads()
 
