@@ -162,7 +162,7 @@ class Belief:
             raise ValueError(f"{path} must hold finite float64 numbers only, and int64 actions")
         for name in set(NUMBERS) - {"rewards"}:
             if (np.abs(own[name]) > _LARGEST).any():
-                raise ValueError(f"{path} must hold {name!r} of at most {_LARGEST:,}")
+                raise ValueError(f"{path} is damaged: {name!r} holds numbers beyond {_LARGEST:,}")
         if own["actions"].dtype != np.int64:
             raise ValueError(f"{path} must hold actions of int64, got {own['actions'].dtype}")
         sources = (cls._from_arrays(nested[i], path, depth + 1) for i in range(len(nested)))
