@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := $(shell find rl_designer envs agents -name '*.py' -o -name '*.npz' -o -name '*.toml' -o -name '*.md' -o -path '*/templates/*')
 DEMO ?= demo
 
-.PHONY: install demo test lint types tests audit clean
+.PHONY: install demo test lint types tests reference audit clean
 
 install: .venv/installed
 
@@ -33,6 +33,9 @@ types: install
 
 tests: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+reference: install
+	$(BIN)/python -m rl_designer.command_reference > docs/commands.md
 
 # Known vulnerabilities of the pinned versions; needs the network.
 audit: .venv/dependencies

@@ -50,6 +50,10 @@ class Number(click.FloatRange):
             self.fail(f"{str(value)[:40]!r} is not a finite number", param, ctx)
         return number
 
+    def _describe_range(self) -> str:
+        # Click would say `x<=None` where there are no limits.
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
 
 COUNT = _Parsed("count", parse_count)
 BYTES = _Parsed("memory", parse_bytes)
