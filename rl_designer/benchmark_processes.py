@@ -29,7 +29,7 @@ def run_all(
     if not plans:
         return
     with _workers(min(workers, len(plans))) as executor:
-        futures = {executor.submit(run, plan): plan for plan in plans}
+        futures = {executor.submit(_at_work, run, plan): plan for plan in plans}
         for future in as_completed(futures):
             yield _result(future, title(futures[future]))
 
@@ -77,6 +77,18 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
+_working = threading.Event()
+
+
+def _at_work(run: Callable[[Plan], Record], plan: Plan) -> Record:
+    """In a worker: runs a plan, and lets `_leave` know."""
+    _working.set()
+    try:
+        return run(plan)
+    finally:
+        _working.clear()
+
+
 def _prepare_worker() -> None:
     """Ctrl-C is the parent's to handle; SIGTERM unwinds what is open; no worker outlives the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -85,6 +97,9 @@ def _prepare_worker() -> None:
 
 
 def _leave() -> None:
+    if not _working.is_set():
+        # Whoever unwinds while reading the next plan leaves half of it to the other workers.
+        os._exit(1)
     raise SystemExit(1)
 
 

@@ -185,7 +185,7 @@ def test_several_runs_make_one_report(command: Command) -> None:
 
 def test_people_get_winners_a_drawing_and_the_verdict(command: Command) -> None:
     ended = command("report", "ppo", "random")
-    assert (ended.status, ended.err) == (0, "")
+    assert (ended.status, ended.err) == (0, "The page: report.html\n")
     for shown in (
         "ppo: ppo:warm=4",
         "finished, 20 evaluations",

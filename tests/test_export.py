@@ -288,7 +288,7 @@ def test_what_is_there_is_replaced_only_where_that_was_said(command: Callable[..
         (["a.json", "--weights-of", "x"], 2, "--weights-of"),
         (["gone.json"], 1, "can't read the architecture file"),
         (["."], 1, "holds no run"),
-        (["a.json", "--data", "wine", "--format", "card", "--output", "a.json"], 2, "is no folder"),
+        (["a.json", "--data", "wine", "--format", "card", "--output", "a.json"], 2, "is a file"),
     ],
 )
 def test_errors_are_one_line(

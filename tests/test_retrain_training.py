@@ -215,10 +215,8 @@ def test_a_checkpoint_of_another_training_or_format_is_refused(tmp_path: Path) -
         read_checkpoint(path, seed + 1)
     with pytest.raises(ValueError, match="its format is 'training-checkpoint/1', not 'retrained-weights/1'"):
         read_weights(path)
-    metadata = {
-        "format": "training-checkpoint/1",
-        "record": json.dumps({"seed": 3, "losses": [], "seconds": 0, "device": "cpu"}),
-    }
+    record = {"seed": 3, "losses": [], "seconds": 0, "device": "cpu"}
+    metadata = {"training-checkpoint/1": json.dumps(record)}
     save_file({"strange.0": np.zeros(1)}, path, metadata)
     with pytest.raises(ValueError, match=r"can't be used: 'strange'"):
         read_checkpoint(path, 3)

@@ -12,6 +12,8 @@ design that failed, and no figure of the test split. What an `Evaluation` has, N
     macs              multiply-adds of one forward pass of one example, a count
     latency_seconds   measured time of one forward pass of one example
     training_seconds, epochs, seed, device
+    stopped_at        epochs after which the training was stopped early, or None; `val_accuracy` is then what
+                      the whole training is expected to reach
 
 What is measured anew each time, such as the latency, differs a little from run to run.
 """

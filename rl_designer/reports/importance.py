@@ -43,9 +43,9 @@ def importance(belief: Belief, space: SearchSpace, seed: int = 0) -> list[Decisi
     """All decisions, the most important first within their kind."""
     draws = stream(seed, "importance")
     designs = np.unique(space.canonical(space.random_actions(_DESIGNS, draws)), axis=0)
-    layers = [space.layer(0, action) for action in range(space.num_actions)]
     found = []
-    if not _decides_by_step(space, layers):
+    if not _decides_by_step(space.layer(0, 0)):
+        layers = [space.layer(0, action) for action in range(space.num_actions)]
         for name, siblings in _option_siblings(layers).items():
             found.append(_decision(belief, space, designs, draws, name, "layer option", siblings, layers))
     found.extend(_position(belief, space, designs, draws, step) for step in range(space.max_steps))
@@ -53,9 +53,9 @@ def importance(belief: Belief, space: SearchSpace, seed: int = 0) -> list[Decisi
     return sorted(known, key=lambda decision: (decision.kind, -decision.effect))
 
 
-def _decides_by_step(space: SearchSpace, layers: Sequence[Layer | None]) -> bool:
+def _decides_by_step(layer: Layer | None) -> bool:
     """Whether a step has options of its own, as in a table, and not whole layers with options each."""
-    return all(layer is not None and [name for name, _ in layer.options] == ["option"] for layer in layers)
+    return layer is not None and [name for name, _ in layer.options] == ["option"]
 
 
 def _option_siblings(layers: Sequence[Layer | None]) -> dict[str, dict[int, list[int]]]:

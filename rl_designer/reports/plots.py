@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 MOST_POINTS = 600  # drawn of one series; all of them are in the store
 SIZES = {"wide": (760, 360), "narrow": (360, 300)}
+_TELLS_APART = 1 + 1e-9  # closer than that, values have no room between them
 _MARGINS = (12, 14, 46, 58)  # top, right, bottom, left
 _SHAPES = {
     "circle": "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0Z",
@@ -168,8 +169,8 @@ class _Scale:
 
     def _roomy(self, low: float, high: float) -> tuple[float, float]:
         if self._axis.logarithmic:
-            return (low, high) if high > low else (low / 2, low * 2)
-        if not high > low:
+            return (low, high) if high > low * _TELLS_APART else (low / 2, high * 2)
+        if not high - low > (_TELLS_APART - 1) * max(abs(low), abs(high)):
             room = abs(low) * 0.1 or 1.0
             return low - room, high + room
         room = 0.04 * (high - low)
