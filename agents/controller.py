@@ -75,7 +75,7 @@ class Controller:
         """Trains for `updates` rollouts paid by `score`."""
         self.env.score = score
         steps = updates * self.settings.episodes * self.space.max_steps
-        with own_randomness(seed), one_thread():
+        with own_randomness(seed), one_thread(), unchecked_distributions():
             self.ppo.learn(steps, reset_num_timesteps=False)
 
     def imitate(self, actions: Actions, steps: int) -> None:
@@ -84,7 +84,7 @@ class Controller:
         if len(chosen) == 0:
             return
         policy = self.ppo.policy
-        with one_thread():
+        with one_thread(), unchecked_distributions():
             for _ in range(steps):
                 _, log_probabilities, _ = policy.evaluate_actions(observations, chosen, masks)
                 policy.optimizer.zero_grad()
@@ -113,6 +113,17 @@ def _transitions(
         states[live] = space.advance(states[live], actions[live, step])
         taken[live, step] = actions[live, step]
     return np.concatenate(observations), np.concatenate(chosen), np.concatenate(masks)
+
+
+@contextmanager
+def unchecked_distributions() -> Iterator[None]:
+    """Without torch's checks of each distribution's arguments, which take a quarter of an update."""
+    before = torch.distributions.Distribution._validate_args
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(before)
 
 
 @contextmanager

@@ -294,6 +294,12 @@ def test_the_number_of_threads_does_not_matter() -> None:
     assert found[0] == found[1]
 
 
+def test_distributions_are_checked_again_after_training() -> None:
+    trained()
+    with pytest.raises(ValueError, match="constraint"):
+        torch.distributions.Categorical(probs=torch.tensor([-1.0, 2.0]))
+
+
 def test_training_uses_one_thread_and_gives_the_others_back() -> None:
     threads, seen = torch.get_num_threads(), []
 
