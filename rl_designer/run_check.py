@@ -13,7 +13,7 @@ from rl_designer.version import __version__
 
 BEGAN = "began"
 _LIBRARIES = ("gpytorch", "numpy", "optuna", "sb3-contrib", "scipy", "stable-baselines3", "torch")
-_ALSO = ("control.py", "fidelity.py", "search.py", "setting.py")
+_ALSO = ("control.py", "fidelity.py", "replay.py", "search.py", "setting.py")
 
 # Where things lie, and how fast it goes. What lies there is checked by its content.
 _OF_NO_ACCOUNT = ("store", "workers", "tensorboard")

@@ -1,8 +1,7 @@
 """A search, from config to run folder: puts space, evaluator, reward, budget and agent together."""
 
 import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -33,8 +32,9 @@ from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_re
 from rl_designer.errors import usage_errors
 from rl_designer.fidelity import settled_fidelity, stopping_early, stops_early
 from rl_designer.observers import Observer, Observers, Start
+from rl_designer.replay import RecordedProblem, Replay, begin_anew
 from rl_designer.run_check import BEGAN, began, changed_code, changed_settings
-from rl_designer.runs import CONFIG, RunFolder, store_location
+from rl_designer.runs import RunFolder, store_location
 from rl_designer.setting import Setting, cores, make_setting
 from rl_designer.sources import check_remembers, check_source, copy_sources, kept_sources, reviews_to_dict
 from rl_designer.store import Store, StoredRun, StoreError
@@ -111,7 +111,7 @@ def resume_search(
     if changed := changed_settings(run.summary, run.config):
         raise ValueError(
             f"{folder} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
-            f"{_begin_anew(folder)}, or put it back"
+            f"{begin_anew(folder)}, or put it back"
         )
     if store is not None:
         run.config = run.config.model_copy(update={"store": store})
@@ -134,13 +134,6 @@ def _reward(config: SearchConfig, setting: Setting) -> Reward:
     return load_reward(config.reward, context)
 
 
-def _begin_anew(folder: Path) -> str:
-    return (
-        f"begin another run with `rl-designer train --config {folder / CONFIG} --run NEW`, for which what is "
-        "stored is not trained again"
-    )
-
-
 class Interrupted(KeyboardInterrupt):
     """A search was stopped from outside; the text says how to go on."""
 
@@ -153,39 +146,6 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)
-
-
-class _Clock:
-    """Seconds that a run has taken over all its starts. It stands still while designs of an earlier start are
-    replayed, so that they fit into a budget of seconds as they did then.
-    """
-
-    def __init__(self, replayed: int, seconds: float) -> None:
-        self._to_replay = replayed
-        self._before = seconds
-        self._started = time.monotonic()
-
-    def __call__(self) -> float:
-        return 0.0 if self._to_replay > 0 else self._before + time.monotonic() - self._started
-
-    def replay(self, designs: int) -> None:
-        """That many more designs are known."""
-        if self._to_replay > 0 >= self._to_replay - designs:
-            self._started = time.monotonic()
-        self._to_replay -= designs
-
-
-class _RecordedProblem(Problem):
-    """Hands each batch's new designs to `record` before the agent sees them."""
-
-    record: Callable[[Sequence[Design]], None]
-
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
-        known = len(self.designs)
-        try:
-            return super().evaluate(architectures)
-        finally:
-            self.record(self.designs[known:])
 
 
 class _Search:
@@ -267,12 +227,8 @@ class _Search:
         changed = {"code_changed": changes} if (changes := changed_code(folder.summary)) else {}
         folder.update_summary(**key, **changed, state="running", control_plan=plan.to_dict())
         self.store.claims.release_run(folder.id)
-        earlier = self.store.designs(folder.id)
-        self.replay = {source: sum(d.source == source for d in earlier) for source in (AGENT, CONTROL)}
-        self.before = {
-            (d.source, d.design.index): (d.design.architecture.digest, d.design.reward) for d in earlier
-        }
-        self.clock = _Clock(len(earlier), max((d.seconds for d in earlier), default=0.0))
+        self.replay = Replay(folder.path, self.store.designs(folder.id))
+        self.clock = self.replay.clock
         self.evaluator = StoredEvaluator(self.store, evaluator, folder.id, self._hear)
         # A run without a fidelity is older than early stopping.
         self.search_evaluator = stopping_early(self.evaluator, evaluator, config.fidelity, self.reward)
@@ -285,7 +241,7 @@ class _Search:
                 config.evaluations,
                 plan.paid or 0,
                 config.time_limit,
-                len(earlier),
+                len(self.replay),
                 config.sources,
             )
         )
@@ -296,8 +252,8 @@ class _Search:
         if plan.paid != 0:
             evaluations = None if evaluations is None else evaluations - (plan.paid or 0)
             seconds = None if seconds is None else seconds * (1 - self.config.control_share)
-        if self.replay[CONTROL]:  # an earlier start got as far as the control
-            evaluations, seconds = self.replay[AGENT], None
+        if self.replay.count(CONTROL):  # an earlier start got as far as the control
+            evaluations, seconds = self.replay.count(AGENT), None
         if isinstance(self.agent, Remembers):
             self.agent.remember(kept_sources(self.folder, self.setting.space), self.observers.reviewed)
         problem = self._problem(AGENT, Budget(evaluations, seconds), self.search_evaluator)
@@ -325,7 +281,7 @@ class _Search:
         return f"{key}:{fidelity}" if selects else key
 
     def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> Problem:
-        problem = _RecordedProblem(
+        problem = RecordedProblem(
             self.setting.space,
             evaluator,
             self.reward,
@@ -351,7 +307,7 @@ class _Search:
 
     def _record(self, source: str, designs: Sequence[Design]) -> None:
         for design in designs:
-            self._check_replayed(source, design)
+            self.replay.check(source, design)
         self.clock.replay(len(designs))
         seconds, key = self.clock(), self.evaluator.key
         for design in designs:
@@ -362,19 +318,6 @@ class _Search:
         )
         for design in designs:
             self.observers.designed(design, source)
-
-    def _check_replayed(self, source: str, design: Design) -> None:
-        """Raises ValueError for one that isn't what it was before the run was stopped."""
-        digest, reward = design.architecture.digest, design.reward
-        was_digest, was_reward = self.before.pop((source, design.index), (digest, reward))
-        if digest != was_digest:
-            what = "is another one than before, since the code, a library or the reward changed"
-        elif not math.isclose(reward, was_reward, rel_tol=1e-9):
-            what = f"is paid {reward:g} and was paid {was_reward:g}, so the reward changed"
-        else:
-            return
-        path = self.folder.path
-        raise ValueError(f"{path} can't go on: its design {design.index} {what}; {_begin_anew(path)}")
 
     def _judge(
         self, evaluator: Any, plan: ControlPlan, designs: list[Design], controls: list[Design]

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from rl_designer import search, setting
+from rl_designer import setting
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.errors import WrongUsage
 from rl_designer.observers import Observer
+from rl_designer.replay import RunClock
 from rl_designer.report import read_run, report_to_dict
 from rl_designer.runs import RunFolder
 from rl_designer.search import Interrupted, SearchResult, resume_search, run_search
@@ -275,7 +276,7 @@ def test_seconds_count_over_all_starts_and_stand_still_while_designs_are_replaye
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
-    clock = search._Clock(replayed=3, seconds=50.0)
+    clock = RunClock(replayed=3, seconds=50.0)
     now += 7
     clock.replay(2)
     assert clock() == 0
