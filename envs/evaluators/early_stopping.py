@@ -187,9 +187,9 @@ def accuracy_needed(worth: Callable[[float], float], reward: float) -> float:
 def expected_at_end(at_rung: NDArray[np.float64], at_end: NDArray[np.float64], accuracy: float) -> float:
     """The accuracy to be expected at the end of a training from the one at a rung.
 
-    Centred isotonic regression (Oron & Flournoy 2017): pooled designs stand at their mean, and between them it
-    rises in a straight line. scikit-learn's has steps there, on which all stopped designs would be worth the
-    same.
+    Centred isotonic regression (Oron & Flournoy 2017): pooled designs stand at their mean, and between them
+    it rises in a straight line. scikit-learn's has steps there, on which all stopped designs would be worth
+    the same.
 
     Args:
         at_rung, at_end: of designs that were trained in full, float64 [n], n ≥ 1.
