@@ -25,11 +25,7 @@ def parse_count(value: object) -> int:
     Raises:
         ValueError: for anything else.
     """
-    number: float | Decimal | None = None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = value
-    elif isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
-        number = _amount(match[1], match[2], _COUNT)
+    number = _typed(value, _COUNT)
     if number is None or not 1 <= number <= _MOST or number != round(number):
         raise ValueError(
             f"must be a whole number of at least 1, such as 20000, 100k or 1.5M, got {_shown(value)}"
@@ -61,11 +57,7 @@ def parse_bytes(value: object) -> int:
     Raises:
         ValueError: for anything else.
     """
-    number: float | Decimal | None = None
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        number = value
-    elif isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
-        number = _amount(match[1], match[2], _BYTES)
+    number = _typed(value, _BYTES)
     if number is None or not 1 <= number <= _MOST:
         raise ValueError(f"must be an amount of memory, such as 500M, 2G or 1.5GiB, got {_shown(value)}")
     return round(number)
@@ -82,6 +74,15 @@ def show_seconds(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
+
+
+def _typed(value: object, units: dict[str, int]) -> float | Decimal | None:
+    """A number as it is, or as it was typed; None for anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and (match := _NUMBER.fullmatch(value.strip())):
+        return _amount(match[1], match[2], units)
+    return None
 
 
 def _amount(number: str, unit: str, units: dict[str, int]) -> Decimal | None:
