@@ -62,6 +62,7 @@ _TRAINING_ONLY = (
     "epochs",
     "fidelity",
     "augment",
+    "precision",
     "workers",
     "device",
     "candidate_time_limit",
@@ -88,6 +89,7 @@ class SearchConfig(BaseModel):
         fidelity: which trainings are stopped early, a name of `FIDELITIES`, `full` for none; None for
             `quarters`, or `full` where the reward needs whole trainings.
         augment: name of an augmentation of the training data; None for none.
+        precision: of the trainings' products, `float32` or `bfloat16`; None for `float32`.
         workers: processes that train at the same time; None for one a core. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` …
         control_share: part of the budget that is spent on random designs, 0–0.9; 0 for no control.
@@ -116,6 +118,7 @@ class SearchConfig(BaseModel):
     epochs: Count | None = None
     fidelity: Literal["full", "quarters", "halving"] | None = None
     augment: Name | None = None
+    precision: Literal["float32", "bfloat16"] | None = None
     workers: Count | None = None
     device: Name | None = None
     candidate_time_limit: Seconds | None = None

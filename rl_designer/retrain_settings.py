@@ -7,8 +7,6 @@ from typing import Any
 from rl_designer.envs.evaluators.augmentation import check_augmentation
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 
-PRECISIONS = ("float32", "bfloat16")
-
 # Images of these may be mirrored; a mirrored digit or sign is another one, or none.
 _MIRRORED = ("fashion-mnist", "cifar10")
 _AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
@@ -25,22 +23,18 @@ class FullSettings(TrainingSettings):
     Attributes:
         averaging: the horizon of the weights' exponential moving average as a share of all steps, 0 to 1
             (Polyak & Juditsky 1992; Izmailov et al. 2018, arXiv:1803.05407); 0 keeps the last weights.
-        precision: of the forward pass's products, `float32` or `bfloat16`; weights are float32.
 
     Raises:
-        ValueError: as `TrainingSettings`, for a share or a precision that can't be.
+        ValueError: as `TrainingSettings`, for a share that can't be.
     """
 
     epochs: int = 100
     averaging: float = 0.02
-    precision: str = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.averaging <= 1:
             raise ValueError(f"averaging is a share of the training, 0 to 1, got {self.averaging}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 
     def keep_of_average(self, step: int, steps: int) -> float:
         """The weight of the average so far as the weights of step `step` of `steps`, from 0, join it."""

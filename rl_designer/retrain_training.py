@@ -3,10 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -152,7 +149,6 @@ class _Training:
                 shuffle=self._generator("batches", epoch),
                 change=self._generator("augmentation", epoch),
                 after_step=self.average.update,
-                forward_context=_precision(self.settings, self.x.device),
             )
         return total / self.steps
 
@@ -186,9 +182,3 @@ def _as_laid_out(value: Tensor, parameter: Tensor) -> Tensor:
     if value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, requires_grad=False).copy_(value)
-
-
-def _precision(settings: FullSettings, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
-    if settings.precision == "float32":
-        return nullcontext
-    return partial(torch.autocast, device.type, dtype=torch.bfloat16)

@@ -192,7 +192,11 @@ def _training_evaluator(config: SearchConfig, dataset: Any, repeat: int) -> Abst
 
     return TrainingEvaluator(
         dataset,
-        settings=TrainingSettings(epochs=config.epochs or DEFAULT_EPOCHS, augment=config.augment or False),
+        settings=TrainingSettings(
+            epochs=config.epochs or DEFAULT_EPOCHS,
+            augment=config.augment or False,
+            precision=config.precision or "float32",
+        ),
         workers=config.workers or cores(),
         device=config.device or "auto",
         time_limit=config.candidate_time_limit,

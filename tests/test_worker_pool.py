@@ -1,6 +1,7 @@
 """The pool of workers: a task that hangs or crashes costs itself only, and nothing stays behind."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -239,3 +240,29 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert 'must keep its work under `if __name__ == "__main__":`' in errors
     assert not note.exists()
+
+
+_PAGES = """
+import resource
+import torch
+from rl_designer.envs.evaluators.memory import keep_freed_memory
+torch.set_num_threads(1)
+if {kept}:
+    keep_freed_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+before = faults()
+for _ in range(40):
+    tensors = [torch.ones(7_000_000) for _ in range(4)]
+    del tensors
+print(faults() - before)
+"""
+
+
+@pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="needs glibc")
+def test_freed_memory_is_kept_so_that_large_tensors_do_not_come_page_by_page() -> None:
+    def pages(kept: bool) -> int:
+        command = [sys.executable, "-c", _PAGES.format(kept=kept)]
+        return int(subprocess.run(command, capture_output=True, check=True, text=True, cwd=ROOT).stdout)
+
+    assert pages(kept=True) < pages(kept=False) / 2

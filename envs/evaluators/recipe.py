@@ -18,7 +18,14 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Bars, Evaluation
 from rl_designer.envs.evaluators.failures import DIVERGED, failure_of, failure_text, out_of_time
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
-from rl_designer.envs.evaluators.training_steps import adamw, laid_out, own_randomness, placed, train_epoch
+from rl_designer.envs.evaluators.training_steps import (
+    adamw,
+    computed_in,
+    laid_out,
+    own_randomness,
+    placed,
+    train_epoch,
+)
 from rl_designer.envs.network import build_network
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
@@ -161,7 +168,7 @@ def _epochs(
             before_step=clock.check,
         )
         _check_finite(total, "training loss", epoch)
-        accuracy, val_loss = _score(network, data)
+        accuracy, val_loss = _score(network, data, settings.precision)
         _check_finite(val_loss, "validation loss", epoch)
         yield accuracy, val_loss
 
@@ -172,13 +179,14 @@ def _check_finite(loss: float, name: str, epoch: int) -> None:
 
 
 @torch.inference_mode()
-def _score(network: nn.Module, data: TrainingData) -> tuple[float, float]:
+def _score(network: nn.Module, data: TrainingData, precision: str) -> tuple[float, float]:
     """Accuracy, 0 to 1, and mean cross-entropy in nats, of the validation part."""
     network.eval()
     correct = torch.zeros((), dtype=torch.int64, device=data.device)
     loss = torch.zeros((), dtype=torch.float64, device=data.device)
     for x, y in zip(data.x_val.split(_SCORING_BATCH), data.y_val.split(_SCORING_BATCH), strict=True):
-        logits = network(laid_out(x))
+        with computed_in(precision, data.device):
+            logits = network(laid_out(x)).float()
         correct += (logits.argmax(dim=1) == y).sum()
         loss += cross_entropy(logits, y, reduction="sum").double()
     return int(correct) / len(data.y_val), float(loss) / len(data.y_val)

@@ -253,6 +253,7 @@ def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -
     plain = {
         name: value if isinstance(value, str | bool) else float(value)
         for name, value in asdict(settings).items()
+        if (name, value) != ("precision", "float32")  # as digests were before there was a choice
     }
     parts = {"recipe": RECIPE_VERSION, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]

@@ -23,7 +23,13 @@ from rl_designer.envs.evaluators.failures import (
     out_of_memory,
     out_of_time,
 )
-from rl_designer.envs.evaluators.memory import OVER_LIMIT, MemoryGuard, peak_memory, show_bytes
+from rl_designer.envs.evaluators.memory import (
+    OVER_LIMIT,
+    MemoryGuard,
+    keep_freed_memory,
+    peak_memory,
+    show_bytes,
+)
 
 # A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
 _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
@@ -247,6 +253,7 @@ def _begin(
     """In the worker, before its first task."""
     global _unprepared, _guard
     threading.Thread(target=_end_with_parent, args=(abandon, arguments), daemon=True).start()
+    keep_freed_memory()
     try:
         prepare(*arguments)
         if memory_limit is not None:
