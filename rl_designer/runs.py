@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import platform
 import re
 import shutil
 import uuid
@@ -27,6 +28,7 @@ SUMMARY = "summary.json"
 POLICY = "policy"
 TENSORBOARD = "tensorboard"
 SOURCES = "sources"
+PROCESS = "process.json"  # while a search is going on: the process that searches, and its machine
 PLACE = "place"  # in the summary: the number of the folder's file, which a copy from elsewhere doesn't have
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"
@@ -174,16 +176,32 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from searching in the same folder. Raises ValueError where one does."""
+        """Keeps other processes from searching in the same folder, and says who does. Raises ValueError where
+        another does.
+        """
         if fcntl is None:
-            yield
+            with self._announced():
+                yield
             return
         with (self.path / CONFIG).open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise ValueError(f"another process is searching in {self.path}; wait for its end") from None
+            with self._announced():
+                yield
+
+    @contextlib.contextmanager
+    def _announced(self) -> Iterator[None]:
+        """Leaves `process.json` in the folder meanwhile, for who wants to stop the search."""
+        path = self.path / PROCESS
+        try:
+            with contextlib.suppress(OSError):  # only who wants to stop it would miss it
+                write_json(path, {"pid": os.getpid(), "host": platform.node()})
             yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
     def _claim(self, fill: Callable[[Path], None]) -> bool:
         """Writes the folder beside and renames it; whether it got the place."""

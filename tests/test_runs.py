@@ -1,13 +1,15 @@
 """The run folder: complete from the first moment, never overwritten, refused where it is damaged."""
 
 import json
+import os
+import platform
 from pathlib import Path
 
 import pytest
 
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
-from rl_designer.runs import RunFolder, check_free, default_name, free_path, write_text
+from rl_designer.runs import PROCESS, RunFolder, check_free, default_name, free_path, write_text
 
 
 @pytest.fixture(autouse=True)
@@ -179,3 +181,23 @@ def test_a_damaged_run_is_refused_in_one_line(config: SearchConfig, file: str, c
     with pytest.raises(ValueError, match="the run a is damaged: ") as error:
         RunFolder.open(Path("a"))
     assert "\n" not in str(error.value) and not isinstance(error.value, WrongUsage)
+
+
+def test_a_folder_says_which_process_searches_in_it_and_only_meanwhile(config: SearchConfig) -> None:
+    run = RunFolder.create(Path("a"), config, {})
+    with run.locked():
+        said = json.loads(Path("a", PROCESS).read_text())
+        assert said == {"pid": os.getpid(), "host": platform.node()}
+    assert PROCESS not in names("a")
+
+
+def test_a_search_whose_process_can_not_be_told_goes_on(
+    config: SearchConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: object) -> None:
+        raise OSError("no space left")
+
+    run = RunFolder.create(Path("a"), config, {})
+    monkeypatch.setattr("rl_designer.runs.write_json", full)
+    with run.locked():
+        assert PROCESS not in names("a")
