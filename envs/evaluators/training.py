@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +16,19 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.augmentation import check_augmentation
 from rl_designer.envs.evaluators.base import Bars, Evaluation
 from rl_designer.envs.evaluators.devices import device_name
+from rl_designer.envs.evaluators.engines import Engine, Pool, Workload
+from rl_designer.envs.evaluators.local_engine import LocalEngine
 from rl_designer.envs.evaluators.memory import peak_memory
+from rl_designer.envs.evaluators.training_job import PARTS, Job, Plan, prepare_worker, train_in_worker
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
-from rl_designer.envs.evaluators.worker_pool import Lost, WorkerPool
+from rl_designer.envs.evaluators.worker_pool import Lost
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
-
-if TYPE_CHECKING:
-    from rl_designer.envs.evaluators.recipe import TrainingData
 
 __all__ = ["TrainingEvaluator", "TrainingSettings"]
 
 # Part of the digest: raise it with every change of the recipe, or of the networks, that changes results.
 RECIPE_VERSION = 1
-
-_PARTS = ("x_train", "y_train", "x_val", "y_val")
 
 OnResult = Callable[[int, Evaluation], None]
 
@@ -67,6 +62,7 @@ class TrainingEvaluator:
         dataset: its test part is not read, and workers don't get it.
         workers: processes, one thread each; 0 trains in this process, where a candidate that hangs or crashes
             takes this process with it. See `WorkerPool` for what a script must heed.
+        engine: where else workers run, instead of `workers`; closed with the evaluator.
         device: `auto` (CUDA where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
         time_limit: seconds for each training; what takes longer is a failure. None is without limit.
         memory_limit: bytes that a worker process may take as a whole (see `WorkerPool`); a candidate that
@@ -80,7 +76,7 @@ class TrainingEvaluator:
 
     Raises:
         ValueError: for a number out of range, a device that isn't there, an augmentation that doesn't fit, a
-            memory limit that can't be kept.
+            memory limit that can't be kept, `workers` and an `engine` together.
     """
 
     def __init__(
@@ -89,6 +85,7 @@ class TrainingEvaluator:
         *,
         settings: TrainingSettings = TrainingSettings(),  # noqa: B008 (frozen)
         workers: int = 0,
+        engine: Engine | None = None,
         device: str = "auto",
         time_limit: float | None = None,
         memory_limit: int | None = None,
@@ -98,14 +95,16 @@ class TrainingEvaluator:
     ) -> None:
         if workers < 0:
             raise ValueError(f"workers must be 0 (this process) or more, got {workers}")
+        if workers and engine is not None:
+            raise ValueError(f"workers and an engine exclude each other, got {workers} and {engine!r}")
         if time_limit is not None and not time_limit > 0:
             raise ValueError(f"a training's time limit must be more than 0 seconds, got {time_limit}")
-        _check_memory_limit(memory_limit, workers)
+        engine = LocalEngine(workers) if workers else engine
+        _check_memory_limit(memory_limit, engine)
         if settings.augment:
             check_augmentation(settings.augment, dataset.input_shape)
-        self.device = device_name(device)
+        self.device = device_name(device) if engine is None else engine.device(device)
         self.settings = settings
-        self.workers = workers
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.repeat = repeat
@@ -113,9 +112,9 @@ class TrainingEvaluator:
         self._dataset = dataset
         self._digest = _digest(dataset, settings, repeat)
         self._build = _build
-        self._job: _Job | None = None
-        self._pool: WorkerPool | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._engine = engine
+        self._job: Job | None = None
+        self._pool: Pool | None = None
 
     @property
     def digest(self) -> str:
@@ -137,9 +136,9 @@ class TrainingEvaluator:
         """Ends the workers and frees the data. A later `evaluate` starts anew."""
         if self._pool is not None:
             self._pool.close()
-        if self._folder is not None:
-            self._folder.cleanup()
-        self._job = self._pool = self._folder = None
+        if self._engine is not None:
+            self._engine.close()
+        self._job = self._pool = None
 
     @property
     def epochs(self) -> int:
@@ -175,8 +174,8 @@ class TrainingEvaluator:
             if self.on_result is not None:
                 self.on_result(index, evaluation)
 
-        if self.workers and architectures:
-            self._evaluate_in_workers(architectures, bars, finished)
+        if self._engine is not None and architectures:
+            self._evaluate_in_workers(self._own_pool(self._engine), architectures, bars, finished)
         else:
             for index, architecture in enumerate(architectures):
                 job, seed = self._own_job(), self._seed(architecture)
@@ -184,7 +183,7 @@ class TrainingEvaluator:
         return [results[index] for index in range(len(architectures))]
 
     def _evaluate_in_workers(
-        self, architectures: Sequence[Architecture], bars: Sequence[Bars], finished: OnResult
+        self, pool: Pool, architectures: Sequence[Architecture], bars: Sequence[Bars], finished: OnResult
     ) -> None:
         # The longest first, so that no worker starts a long one when the others are done.
         order = sorted(range(len(architectures)), key=lambda index: -self._macs(architectures[index]))
@@ -196,7 +195,7 @@ class TrainingEvaluator:
                 outcome = self._lost(architectures[index], outcome)
             finished(index, outcome)
 
-        self._own_pool().run(_train_in_worker, tasks, ended, time_limit=self.time_limit)
+        pool.run(train_in_worker, tasks, ended, time_limit=self.time_limit)
 
     def _seed(self, architecture: Architecture) -> int:
         return seed_of(architecture.digest, self._digest, self.repeat)
@@ -209,40 +208,32 @@ class TrainingEvaluator:
         seed = self._seed(architecture)
         return Evaluation(failure=lost.failure, seed=seed, device=self.device, **known)
 
-    def _own_job(self) -> _Job:
+    def _own_job(self) -> Job:
         if self._job is None:
-            parts = [getattr(self._dataset, part) for part in _PARTS]
-            self._job = _Job.of(parts, self._dataset.num_classes, self._plan())
+            self._job = Job.of(list(self._parts().values()), self._dataset.num_classes, self._plan())
         return self._job
 
-    def _own_pool(self) -> WorkerPool:
+    def _own_pool(self, engine: Engine) -> Pool:
         if self._pool is None:
-            # Files, since workers that map them share one copy in memory, and one that is replaced reads them
-            # again; the system's shared memory is often too small.
-            self._folder = tempfile.TemporaryDirectory(prefix="rl-designer-", ignore_cleanup_errors=True)
-            for part in _PARTS:
-                path = Path(self._folder.name) / f"{part}.npy"
-                np.save(path, getattr(self._dataset, part), allow_pickle=False)
-            arguments = (self._folder.name, self._dataset.num_classes, self._plan())
-            self._pool = WorkerPool(
-                self.workers,
-                _prepare_worker,
-                arguments,
-                abandon=_remove_files,
-                memory_limit=self.memory_limit,
+            arguments = (self._dataset.num_classes, self._plan())
+            self._pool = engine.pool(
+                Workload(prepare_worker, self._parts(), arguments, self.device, self.memory_limit)
             )
         return self._pool
 
-    def _plan(self) -> _Plan:
-        return _Plan(self.settings, self.device, self.time_limit, self._build)
+    def _parts(self) -> dict[str, NDArray[Any]]:
+        return {part: getattr(self._dataset, part) for part in PARTS}
+
+    def _plan(self) -> Plan:
+        return Plan(self.settings, self.device, self.time_limit, self._build)
 
 
-def _check_memory_limit(memory_limit: int | None, workers: int) -> None:
+def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None:
     if memory_limit is None:
         return
     if memory_limit < 1:
         raise ValueError(f"a training's memory limit must be at least 1 byte, got {memory_limit}")
-    if not workers:
+    if engine is None:
         raise ValueError("a memory limit needs worker processes: set workers to 1 or more, got 0")
     if peak_memory() is None:
         raise ValueError("a memory limit can't be kept on this system: leave it out")
@@ -257,61 +248,3 @@ def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -
     }
     parts = {"recipe": RECIPE_VERSION, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How candidates are trained, wherever it is."""
-
-    settings: TrainingSettings
-    device: str
-    time_limit: float | None
-    build: Callable[..., Any] | None
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A plan and its data on the device, in the process that trains."""
-
-    data: TrainingData
-    plan: _Plan
-
-    @classmethod
-    def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, plan: _Plan) -> Self:
-        from rl_designer.envs.evaluators.recipe import TrainingData
-
-        return cls(TrainingData.of(parts, num_classes, plan.device), plan)
-
-    def train(self, architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
-        from rl_designer.envs.evaluators.recipe import train_candidate
-        from rl_designer.envs.network import build_network
-
-        plan = self.plan
-        return train_candidate(
-            architecture,
-            self.data,
-            plan.settings,
-            seed=seed,
-            time_limit=plan.time_limit,
-            bars=bars,
-            build=plan.build or build_network,
-        )
-
-
-_worker_job: _Job | None = None
-
-
-def _prepare_worker(folder: str, num_classes: int, plan: _Plan) -> None:
-    global _worker_job
-    # Mode c: a write would stay in this process. Torch wants arrays that can be written to.
-    parts = [np.load(Path(folder) / f"{part}.npy", mmap_mode="c", allow_pickle=False) for part in _PARTS]
-    _worker_job = _Job.of(parts, num_classes, plan)
-
-
-def _remove_files(folder: str, num_classes: int, plan: _Plan) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _train_in_worker(architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
-    assert _worker_job is not None  # the pool has prepared this process
-    return _worker_job.train(architecture, seed, bars)
