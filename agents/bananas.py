@@ -67,8 +67,7 @@ class Bananas(Agent):
     def _mutations(self, problem: Problem, draws: np.random.Generator) -> Actions:
         """Mutations of the best that were not evaluated before; random designs where there are none."""
         space = problem.space
-        best = sorted(problem.designs, key=lambda design: -design.reward)[: self.parents]
-        rows = space.pad(space.actions(design.architecture) for design in best)
+        rows = problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[: self.parents]]
         mutated = [mutate(space, rows[i % len(rows)], draws) for i in range(self.candidates)]
         fresh = np.unique(space.canonical(np.array(mutated)), axis=0)
         fresh = fresh[[not problem.seen(a) for a in space.architectures(fresh)]]

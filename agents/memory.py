@@ -171,8 +171,7 @@ class Memory:
         designs, space = problem.designs, problem.space
         if not self.kept or len(designs) < FEWEST:
             return False
-        actions = space.pad(space.actions(design.architecture) for design in designs)
-        rewards = np.array([design.reward for design in designs])
+        actions, rewards = problem.actions, designs.rewards
         before = len(self.kept)
         for number, source in enumerate(self.sources):
             if source in self.kept:

@@ -171,12 +171,12 @@ class PPO(PolicyAgent):
         from rl_designer.agents.reward_model import normal_scores
 
         space, designs = problem.space, problem.designs
-        pool = [space.pad(space.actions(design.architecture) for design in designs)]
+        pool = [problem.actions]
         pool += [policy.sample(space, _POOL, draws, temperature=t)[0] for t in _POOL_TEMPERATURES]
         distinct, place = np.unique(space.canonical(np.concatenate(pool)), axis=0, return_inverse=True)
         expected, _ = self._believed.predict(space, distinct)
         evaluated = place.reshape(-1)[: len(designs)]
-        own = normal_scores(np.array([design.reward for design in designs]))
+        own = normal_scores(designs.rewards)
         expected[evaluated] = (expected[evaluated] + own) / 2
         wanted = max(_FEWEST_IMITATED, round(self.final_share * len(designs)))
         return distinct[np.argsort(-expected, kind="stable")[:wanted]]
@@ -223,9 +223,7 @@ class PPO(PolicyAgent):
 
 def learned(model: "RewardModel", problem: Problem) -> Belief:
     """The belief after all designs of a problem."""
-    designs = problem.designs
-    actions = problem.space.pad(problem.space.actions(design.architecture) for design in designs)
-    return model.fit(actions, np.array([design.reward for design in designs]))
+    return model.fit(problem.actions, problem.designs.rewards)
 
 
 def promising(

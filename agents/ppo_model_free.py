@@ -77,10 +77,10 @@ class ModelFreePPO(PolicyAgent):
         self.policy = controller.policy(agent=self.name, seed=self.seed, evaluations=len(problem.designs))
 
     def _best_actions(self, problem: Problem) -> Actions:
-        trained = [design for design in problem.designs if design.evaluation.failure is None]
+        trained = np.flatnonzero(~problem.designs.failed)
         imitated = max(_FEWEST_IMITATED, int(self.imitated_share * len(problem.designs)))
-        best = sorted(trained, key=lambda design: -design.reward)[:imitated]
-        return problem.space.pad(problem.space.actions(design.architecture) for design in best)
+        best = np.argsort(-problem.designs.rewards[trained], kind="stable")[:imitated]
+        return problem.actions[trained[best]]
 
 
 def standardised(problem: Problem) -> Score:
@@ -88,10 +88,10 @@ def standardised(problem: Problem) -> Score:
 
     def score(actions: Actions) -> NDArray[np.float64]:
         designs = problem.evaluate(problem.space.architectures(actions))
-        archive = [design.reward for design in problem.designs if design.evaluation.failure is None]
-        mean, spread = (np.mean(archive), np.std(archive)) if archive else (0.0, 0.0)
+        archive = problem.designs.rewards[~problem.designs.failed]
+        mean, spread = (np.mean(archive), np.std(archive)) if len(archive) else (0.0, 0.0)
         # Rewards may have any scale, but the mean of equal ones is not always exactly they.
-        spread = max(spread, 1e-9 * np.abs(archive or [0.0]).max(), 1e-300)
+        spread = max(spread, 1e-9 * np.abs(archive).max(initial=0.0), 1e-300)
         scores = (np.array([design.reward for design in designs]) - mean) / spread
         failed = np.array([design.evaluation.failure is not None for design in designs])
         return np.where(failed, _LOWEST_SCORE, np.maximum(scores, _LOWEST_SCORE))

@@ -4,11 +4,16 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.designs import Design, Designs
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.reward import BestBy, RewardError, RewardFunction, as_reward
-from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+
+__all__ = ["DEFAULT_FAILURE_REWARD", "Budget", "BudgetSpent", "Design", "Problem", "best_of", "merit"]
 
 DEFAULT_FAILURE_REWARD = -1.0
 _MOST_REPEATS = 20_000
@@ -32,21 +37,6 @@ class Budget:
             raise ValueError(f"the budget must be more than 0 seconds, got {self.seconds}")
 
 
-@dataclass(frozen=True)
-class Design:
-    """An evaluated architecture: what is stored, sampled, compared, reported.
-
-    Attributes:
-        reward: what the search is paid for it; the problem's failure reward where it failed.
-        index: how many distinct designs the run had asked for before this one.
-    """
-
-    architecture: Architecture
-    evaluation: Evaluation
-    reward: float
-    index: int
-
-
 def merit(design: Design, best_by: BestBy) -> float:
     """The figure by which a run's designs are ranked, higher is better; see `Reward.best_by`."""
     return design.reward if best_by == "reward" else design.evaluation.val_accuracy or 0.0
@@ -66,6 +56,10 @@ class Problem:
         failure_reward: paid for a design that failed, and for an illegal action.
         observer: called with each new design, in order, before the agent sees it.
         clock: seconds, rising; for the budget in seconds.
+
+    Attributes:
+        designs: all so far, in order.
+        history: the evaluations of those that didn't fail.
     """
 
     def __init__(
@@ -84,13 +78,13 @@ class Problem:
         self.reward = as_reward(reward)
         self.budget = budget
         self.failure_reward = failure_reward
-        self.designs: list[Design] = []
-        self.history = History()
+        self.designs = Designs()
+        self.history = History(self.designs.succeeded)
         self._observer = observer
         self._clock = clock
         self._started = clock()
-        self._known: dict[str, Design] = {}
         self._repeats = 0
+        self._actions: Actions | None = None
 
     @property
     def best(self) -> Design | None:
@@ -106,9 +100,19 @@ class Problem:
             return None
         return self.budget.evaluations - len(self.designs)
 
+    @property
+    def actions(self) -> Actions:
+        """What spells each of the designs so far, int64 [n, max_steps] padded with -1. It is worked out once
+        for each design, so that it may be asked for every round.
+        """
+        known = self.space.pad([]) if self._actions is None else self._actions
+        fresh = (self.space.actions(design.architecture) for design in self.designs[len(known) :])
+        self._actions = np.concatenate([known, self.space.pad(fresh)])
+        return self._actions.copy()
+
     def seen(self, architecture: Architecture) -> bool:
         """Whether asking for it again is free."""
-        return architecture.digest in self._known
+        return self.designs.find(architecture.digest) is not None
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
         """The designs of complete architectures, in order. Known ones are free.
@@ -130,7 +134,8 @@ class Problem:
                 self._record(architecture, evaluation)
         if len(affordable) < len(fresh):
             raise BudgetSpent(f"the budget is spent after {len(self.designs)} evaluations")
-        return [self._known[architecture.digest] for architecture in architectures]
+        places = (self.designs.find(architecture.digest) for architecture in architectures)
+        return [self.designs[place] for place in places if place is not None]
 
     def _fresh(self, architectures: Sequence[Architecture]) -> list[Architecture]:
         fresh: dict[str, Architecture] = {}
@@ -139,7 +144,7 @@ class Problem:
                 raise ValueError(
                     f"only a complete architecture can be evaluated, got the prefix {architecture}"
                 )
-            if architecture.digest not in self._known:
+            if not self.seen(architecture):
                 fresh.setdefault(architecture.digest, architecture)
         self._repeats = 0 if fresh else self._repeats + len(architectures)
         if self._repeats > _MOST_REPEATS:
@@ -155,15 +160,12 @@ class Problem:
         if evaluation.failure is not None:
             return self.failure_reward
         try:
-            reward = self.reward(evaluation, self.history)
+            return self.reward(evaluation, self.history)
         except RewardError as error:
             raise RewardError(error.reward, error.reason, architecture) from error
-        self.history.record(evaluation)
-        return reward
 
     def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:
         reward = self._paid(architecture, evaluation)
         design = Design(architecture, evaluation, reward, len(self.designs))
-        self._known[architecture.digest] = design
         self.designs.append(design)
         self._observer(design)

@@ -56,8 +56,8 @@ class SearchResult:
     """
 
     folder: RunFolder
-    designs: list[Design]
-    controls: list[Design]
+    designs: Sequence[Design]
+    controls: Sequence[Design]
     verdict: Verdict
     summary: dict[str, Any]
 
@@ -247,7 +247,7 @@ class _Search:
         )
         return plan
 
-    def _search_agent(self, plan: ControlPlan) -> list[Design]:
+    def _search_agent(self, plan: ControlPlan) -> Sequence[Design]:
         evaluations, seconds = self.config.evaluations, self.config.time_limit
         if plan.paid != 0:
             evaluations = None if evaluations is None else evaluations - (plan.paid or 0)
@@ -260,7 +260,7 @@ class _Search:
         self.agent.search(problem)
         return problem.designs
 
-    def _search_control(self, plan: ControlPlan) -> list[Design]:
+    def _search_control(self, plan: ControlPlan) -> Sequence[Design]:
         seconds = self.config.time_limit
         if seconds is not None:
             seconds -= self.clock()
@@ -320,7 +320,7 @@ class _Search:
             self.observers.designed(design, source)
 
     def _judge(
-        self, evaluator: Any, plan: ControlPlan, designs: list[Design], controls: list[Design]
+        self, evaluator: Any, plan: ControlPlan, designs: Sequence[Design], controls: Sequence[Design]
     ) -> Verdict:
         # A design that was stopped early never counts as better than one of the control.
         rewards = [d.reward if d.evaluation.stopped_at is None else -math.inf for d in designs]

@@ -1,6 +1,7 @@
 """What is known of a run in the end, as JSON-ready objects."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from rl_designer.control import CONTROL_AGENT, Verdict
@@ -53,8 +54,8 @@ def summary_of(
         "agent": agent,
         "evaluations": len(designs) + len(controls),
         "agent_evaluations": len(designs),
-        "failures": sum(d.evaluation.failure is not None for d in [*designs, *controls]),
-        "stopped_early": sum(d.evaluation.stopped_at is not None for d in [*designs, *controls]),
+        "failures": sum(d.evaluation.failure is not None for d in chain(designs, controls)),
+        "stopped_early": sum(d.evaluation.stopped_at is not None for d in chain(designs, controls)),
         "best": None if best is None else design_to_dict(best, found_by),
         "agent_best": None if agent_best is None else design_to_dict(agent_best, agent),
         "improvement": improvement(designs) if best_by == "reward" else None,

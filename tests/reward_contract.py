@@ -63,8 +63,9 @@ def check_costs_never_help(reward: Reward) -> None:
 
 def check_a_run_gives_what_replay_gives(reward: Reward, run: Sequence[Evaluation]) -> None:
     """Paid as the run goes on, or each design anew with the evaluations before it: the same."""
-    history, paid = History(), []
+    before: list[Evaluation] = []
+    history, paid = History(before), []
     for evaluation in run:
         paid.append(reward(evaluation, history))
-        history.record(evaluation)
+        before.append(evaluation)
     assert paid == [reward(evaluation, tuple(run[:index])) for index, evaluation in enumerate(run)]

@@ -20,6 +20,7 @@ from rl_designer.agents.ppo_model_free import ModelFreePPO
 from rl_designer.agents.registry import AGENTS, agent_class, agents_that_remember
 from rl_designer.agents.reward_model import RewardModel
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.designs import Designs
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Problem
@@ -228,7 +229,7 @@ def test_who_listens_is_told_of_the_first_verdict_and_of_a_drop_but_not_of_every
     assert [kept.review(problem) for _ in range(3)] == [False] * 3
     assert [review.kept for review in told] == [True]
     turned = [replace(design, reward=-design.reward) for design in problem.designs]
-    problem.designs[:] = turned  # all that is known now speaks against it
+    problem.designs = Designs(turned)  # all that is known now speaks against it
     assert kept.review(problem)
     assert [review.kept for review in told] == [True, False] and kept.kept == []
     assert not kept.review(problem)  # nothing is left to judge

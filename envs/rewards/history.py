@@ -18,24 +18,20 @@ Kept = TypeVar("Kept", bound=View)
 
 
 class History(Sequence[Evaluation]):
-    """The evaluations of a run that didn't fail, in the run's order. The run records; a reward only reads.
+    """The evaluations of a run that didn't fail, in the run's order. A reward only reads it.
 
     Args:
-        evaluations: to begin with.
+        evaluations: a sequence may grow; it is looked at and not copied.
     """
 
     def __init__(self, evaluations: Iterable[Evaluation] = ()) -> None:
-        self._evaluations = list(evaluations)
+        self._evaluations = evaluations if isinstance(evaluations, Sequence) else list(evaluations)
         self._views: dict[Hashable, tuple[Any, int]] = {}
 
     @classmethod
     def of(cls, evaluations: Sequence[Evaluation]) -> "History":
         """Any sequence as a history; a history is itself."""
         return evaluations if isinstance(evaluations, History) else cls(evaluations)
-
-    def record(self, evaluation: Evaluation) -> None:
-        """One more design of the run."""
-        self._evaluations.append(evaluation)
 
     def view(self, make: Callable[[], Kept], key: Hashable) -> Kept:
         """What `make()` is after all evaluations of this history, each added once and in order. It is kept,
@@ -58,7 +54,7 @@ class History(Sequence[Evaluation]):
     @overload
     def __getitem__(self, index: slice) -> list[Evaluation]: ...
     def __getitem__(self, index: int | slice) -> Evaluation | list[Evaluation]:
-        return self._evaluations[index]
+        return list(self._evaluations[index]) if isinstance(index, slice) else self._evaluations[index]
 
 
 class SortedAccuracies:
