@@ -91,7 +91,7 @@ class Designs(Sequence[Design]):
     def __getitem__(self, index: int | slice) -> Design | list[Design]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+        place = _place(index, len(self))
         return self._first[place] if place < len(self._first) else self._unpacked(place)
 
     def __eq__(self, other: object) -> bool:
@@ -112,6 +112,13 @@ class Designs(Sequence[Design]):
         figures = dict(zip(_FIELDS, values, strict=False))
         evaluation = Evaluation(**figures, learning_curve=tuple(values))
         return Design(architecture, evaluation, self._rewards[place], index)
+
+
+def _place(index: int, length: int) -> int:
+    """A list's index from its beginning on."""
+    if not -length <= index < length:
+        raise IndexError("list index out of range")
+    return int(index) % length
 
 
 def _packed(design: Design) -> tuple[object, ...]:
@@ -141,5 +148,5 @@ class _Succeeded(Sequence[Evaluation]):
     def __getitem__(self, index: int | slice) -> Evaluation | list[Evaluation]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+        place = _place(index, len(self))
         return self._designs[place + bisect_right(self._failed, place)].evaluation

@@ -16,6 +16,7 @@ PATIENCE_SECONDS = 90.0
 _BUSY_SECONDS = 5.0  # that SQLite waits by itself, deaf to Ctrl-C
 _LONGEST_PAUSE = 1.0
 _READS = "rl_designer_reads"
+_STORED_ALREADY = "23505"  # the state of a row that is there already
 
 _NOT_WRITABLE = "its folder must be writable, since SQLite writes beside the file, too"
 # By SQLite's primary result code, or PostgreSQL's class of states.
@@ -102,13 +103,14 @@ class Database:
 
     def _passing(self, error: SQLAlchemyError) -> bool:
         """Whether another try may succeed."""
-        if isinstance(error, IntegrityError):
-            return True  # another process stored the same at the same moment
         if not isinstance(error, DBAPIError):
             return False
-        if (code := _sqlite_code(error)) is not None:
-            return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+        if isinstance(error.orig, sqlite3.Error):
+            # Whatever else is wrong stays so: a damaged file, a text that is none (which has no code at all).
+            return _sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
         state = _state(error)
+        if isinstance(error, IntegrityError):
+            return state in ("", _STORED_ALREADY)  # another process stored the same at the same moment
         lost = error.connection_invalidated or state[:2] in ("08", "57")
         lost = lost or (state == "" and isinstance(error, sql.exc.OperationalError))
         return state[:2] == "40" or (lost and self._reached)
