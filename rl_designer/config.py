@@ -59,6 +59,7 @@ _TRAINING_ONLY = (
     "data_folder",
     "image_size",
     "space",
+    "examples",
     "epochs",
     "fidelity",
     "augment",
@@ -85,6 +86,7 @@ class SearchConfig(BaseModel):
         time_limit: seconds for the whole search.
         candidate_time_limit: seconds for the training of one architecture.
         candidate_memory_limit: bytes for the process that trains it; None for half of the machine's memory.
+        examples: of the training part that candidates are trained on; None for all.
         epochs: of each training.
         fidelity: which trainings are stopped early, a name of `FIDELITIES`, `full` for none; None for
             `quarters`, or `full` where the reward needs whole trainings.
@@ -97,6 +99,7 @@ class SearchConfig(BaseModel):
         failure_reward: paid for a design that failed.
         store: path or SQLAlchemy URL of the store; None for `store.sqlite` beside the run folder.
         tensorboard: whether scalars are written.
+        energy: the country, three letters of ISO 3166, whose power the search's energy is estimated for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -115,6 +118,7 @@ class SearchConfig(BaseModel):
     reward: Name = "accuracy"
     max_parameters: Count | None = None
     max_macs: Count | None = None
+    examples: Count | None = None
     epochs: Count | None = None
     fidelity: Literal["full", "quarters", "halving"] | None = None
     augment: Name | None = None
@@ -128,6 +132,7 @@ class SearchConfig(BaseModel):
     failure_reward: float = Field(default=DEFAULT_FAILURE_REWARD, allow_inf_nan=False)
     store: Name | None = None
     tensorboard: bool = True
+    energy: Name | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from rl_designer.control import (
     plan_control,
     rewards_of,
 )
+from rl_designer.energy import check_energy, kept_energy
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation, Evaluator
 from rl_designer.envs.problem import Budget, Design, Problem
@@ -76,6 +77,8 @@ def run_search(
     """
     with usage_errors():
         agent = _agent(config)
+        if config.energy is not None:
+            check_energy(config.energy)
     setting = make_setting(config)
     for source in config.sources:
         check_source(Path(source), setting)
@@ -173,7 +176,9 @@ class _Search:
         """Searches, judges, saves."""
         try:
             with self.folder.locked():
-                return self._search()
+                with kept_energy(self.folder, self.config.energy):
+                    result = self._search()
+                return replace(result, summary=self.folder.summary)
         except KeyboardInterrupt:
             self._note_interruption()
             raise Interrupted(

@@ -160,6 +160,8 @@ def _training_setting(config: SearchConfig) -> Setting:
         **_limits(config),
     }
     with usage_errors():
+        if config.examples is not None:
+            dataset = dataset.with_examples(config.examples)
         evaluator, judge = (_training_evaluator(config, dataset, repeat) for repeat in (0, 1))
     return Setting(space, lambda: evaluator, lambda: judge, dataset.name, facts)
 

@@ -93,3 +93,10 @@ def test_bad_data_gets_one_line_that_helps(
     assert ended.status in (1, 2) and ended.out == ""
     assert ended.err.startswith("Error: ") and message in ended.err and ended.err.count("\n") == 1
     assert not Path("a").exists()
+
+
+def test_designs_may_be_trained_on_fewer_examples(command: Command) -> None:
+    few = train(command, "--data", "wine", "--examples", 2)
+    assert few.status == 2 and "wine has 114 training examples of 3 classes" in few.err
+    assert not Path("a").exists()
+    assert train(command, "--data", "wine", "--examples", 40).json["failures"] == 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rl_designer.envs.datasets import DATASETS, Dataset, DatasetError, SealedTest, load_dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
-from rl_designer.envs.datasets.splitting import split
+from rl_designer.envs.datasets.splitting import drawn, split
 
 EMBEDDED = ["mnist1d", "digits", "breast-cancer", "wine"]
 
@@ -132,6 +132,32 @@ def test_a_split_is_a_partition_with_every_class_in_both_parts_by_its_share(coun
 def test_a_split_cuts_off_a_fifth_of_the_whole():
     kept, cut = split(classes(997, 7), 0, "test")
     assert (len(kept), len(cut)) == (798, 199)
+
+
+@given(counts=st.lists(st.integers(1, 60), min_size=2, max_size=6), data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_drawn_examples_have_every_class_in_its_share_and_fewer_are_a_part_of_more(counts, data):
+    y = np.repeat(np.arange(len(counts)), counts)
+    count = data.draw(st.integers(1, len(y)))
+    chosen = drawn(y, count, seed=0)
+    assert len(chosen) == count == len(set(chosen)) and (np.diff(chosen) > 0).all()
+    shares = np.bincount(y[chosen], minlength=len(counts))
+    assert (np.abs(shares - count / len(y) * np.array(counts)) <= 1).all()
+    assert set(chosen) <= set(drawn(y, min(count + 3, len(y)), seed=0))
+
+
+def test_a_data_set_with_fewer_training_examples_keeps_its_other_parts():
+    dataset = load_dataset("digits")
+    fewer = dataset.with_examples(100)
+    assert (len(fewer.x_train), len(fewer.y_train)) == (100, 100)
+    assert fewer.digest == dataset.with_examples(100).digest != dataset.digest
+    assert fewer.x_val is dataset.x_val and fewer.sealed_test is dataset.sealed_test
+
+
+@pytest.mark.parametrize("count", [0, 9, 10**6])
+def test_more_training_examples_than_there_are_or_fewer_than_classes_are_refused(count):
+    with pytest.raises(DatasetError, match=rf"digits has .* take 10 to .* of them, got {count:,}"):
+        load_dataset("digits").with_examples(count)
 
 
 def test_the_seed_decides_the_split():

@@ -22,7 +22,7 @@ from rl_designer.reward_benchmark.benchmark import (
     run_reward_benchmark,
 )
 from rl_designer.reward_benchmark.conclusions import conclusions
-from rl_designer.reward_benchmark.energy import check_energy, measured_energy
+from rl_designer.energy import check_energy, measured_energy
 from rl_designer.reward_benchmark.output import rewards_table, run_line, write_files
 from rl_designer.reward_benchmark.plots import write_page
 from rl_designer.reward_benchmark.records import RewardRun

@@ -8,6 +8,8 @@ from typing import Literal, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.datasets.splitting import drawn
+
 Kind = Literal["features", "signal", "image"]
 
 # Rank of one example's input: what it is, and the search space that is made for it.
@@ -81,6 +83,20 @@ class Dataset:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()[:20]
+
+    def with_examples(self, count: int) -> Self:
+        """The same with `count` of the training examples, each class in its share; always the same ones.
+
+        Raises:
+            DatasetError: for more than there are, or fewer than one a class.
+        """
+        if not self.num_classes <= count <= len(self.y_train):
+            raise DatasetError(
+                f"{self.name} has {len(self.y_train):,} training examples of {self.num_classes} classes: "
+                f"take {self.num_classes} to {len(self.y_train):,} of them, got {count:,}"
+            )
+        chosen = drawn(self.y_train, count, seed=0)
+        return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen])
 
     def without_test(self) -> Self:
         """The same data set without its test part, for handing to workers."""

@@ -29,6 +29,23 @@ def split(y: NDArray[np.int64], seed: int, part: str) -> tuple[NDArray[np.int64]
     return np.setdiff1d(np.arange(len(y)), cut), np.sort(cut)
 
 
+def drawn(y: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
+    """Indices of `count` examples, int64, ascending, each class in its share. Fewer are a part of more.
+
+    Args:
+        y: int64 [n], classes from 0 up.
+        count: at most n.
+        seed: of the choice within each class.
+    """
+    order = stream(seed, "drawn").permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]
+    counts = np.bincount(y)
+    starts = np.cumsum(counts) - counts
+    # Where each example stands in its class, 0 to 1: all classes are walked through at the same pace.
+    place = (np.arange(len(y)) - starts[y[order]] + 0.5) / counts[y[order]]
+    return np.sort(order[np.argsort(place, kind="stable")[:count]])
+
+
 def _quotas(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many to cut off each class: `SHARE` by largest remainder, at least one, and at least one stays."""
     ideal = counts * SHARE

@@ -67,6 +67,11 @@ if TYPE_CHECKING:
 )
 @click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M.")
 @click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example.")
+@click.option(
+    "--examples",
+    type=COUNT,
+    help="Train the designs on so many of the training examples.  [default: all]",
+)
 @click.option("--epochs", type=COUNT, help="Epochs of each training.  [default: 12]")
 @fidelity
 @click.option(
@@ -101,6 +106,11 @@ if TYPE_CHECKING:
     "SQLAlchemy URL.  [default: store.sqlite beside the run folder]",
 )
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Write scalars.  [default: yes]")
+@click.option(
+    "--energy",
+    metavar="COUNTRY",
+    help="Estimate the energy, and what the country's power emits, such as DEU (needs the extra `energy`).",
+)
 @click.option("--config", "config_file", type=FOLDER, help="TOML file with any of these; options win.")
 @output_options
 def train(

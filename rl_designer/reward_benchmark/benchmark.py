@@ -19,7 +19,7 @@ from rl_designer.envs.rewards import Reward, RewardFunction
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.reward_benchmark.conclusions import conclusions
 from rl_designer.reward_benchmark.default_yardstick import default_yardstick
-from rl_designer.reward_benchmark.energy import check_energy
+from rl_designer.energy import check_energy
 from rl_designer.reward_benchmark.landscape import Landscape
 from rl_designer.reward_benchmark.records import RewardRun
 from rl_designer.reward_benchmark.runs import RewardPlan, context_of, reward_of, run_once, setting_of
