@@ -8,6 +8,7 @@ import click
 
 from rl_designer.commands.benchmark import benchmark
 from rl_designer.commands.benchmark_rewards import rewards
+from rl_designer.commands.dashboard import dashboard
 from rl_designer.commands.export import export
 from rl_designer.commands.listing import listing
 from rl_designer.commands.references import references
@@ -47,7 +48,7 @@ def cli() -> None:
     """
 
 
-for _command in (train, resume, sample, retrain, export, report, benchmark, table, listing):
+for _command in (train, resume, sample, retrain, export, report, dashboard, benchmark, table, listing):
     cli.add_command(_command)
 benchmark.add_command(references)
 benchmark.add_command(rewards)

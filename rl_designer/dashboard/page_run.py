@@ -1,0 +1,192 @@
+"""A run's page: how far it is, its figures, its designs as they come, and its two buttons."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nicegui import run, ui
+
+from rl_designer.dashboard.facts import design_rows, progress, tiles
+from rl_designer.dashboard.parts import Figure, Text, Tiles, columns, frame, heading, link, poll, told
+from rl_designer.dashboard.watch import CAN_GO_ON, FINISHED, SEARCHING, UNREADABLE, RunWatch, View
+from rl_designer.report import RunReport
+from rl_designer.text import printable
+
+_DESIGNS = {
+    "number": "no.",
+    "accuracy": "val. accuracy",
+    "reward": "reward",
+    "parameters": "parameters",
+    "macs": "multiply-adds",
+    "by": "by",
+    "ended": "trained",
+    "design": "design",
+}
+_LAYERS = {
+    "kind": "layer",
+    "options": "options",
+    "shape": "output",
+    "parameters": "parameters",
+    "macs": "multiply-adds",
+}
+_PAIRS = {"name": "what", "value": "how much"}
+_REASONS = {"name": "reason", "count": "designs", "value": "such as"}
+
+Looked = tuple[View, Mapping[str, Any] | None]
+
+
+def run_page(key: str, watch: RunWatch) -> None:
+    """Follows one run."""
+    with frame(watch.name):
+        head = _Head(key, watch)
+        tiles_part = Tiles()
+        with ui.element("div").classes("columns"):
+            figures = Figure(), Figure()
+        body = _Body()
+    seen: list[RunReport | None] = [None]
+
+    def look() -> Looked:
+        view = watch.look()
+        return view, None if view.report is None else watch.figures(view.report)
+
+    def show(looked: Looked) -> None:
+        view, data = looked
+        head.show(view, data)
+        if view.report is None or data is None or view.report is seen[0]:
+            return
+        seen[0] = view.report
+        tiles_part.show(tiles(view.report, data))
+        named = {plot.name: plot for plot in data["plots"]}
+        for part, name in zip(figures, ("run-learning", "run-front"), strict=True):
+            part.show(named.get(name))
+        body.show(view.report, data)
+
+    poll(look, show)
+
+
+class _Head:
+    """Title, state, budget, buttons, and what went wrong."""
+
+    def __init__(self, key: str, watch: RunWatch) -> None:
+        heading(watch.name, 1)
+        self._what = Text("p", classes="muted")
+        with ui.element("div").classes("actions"):
+            self._state = ui.label("…").classes("state").props('role="status"')
+            problem_of_button = self._buttons(watch)
+            link("Sample designs", f"/run/{key}/sample").classes("action")
+            link("Report", f"/run/{key}/report").classes("action").props('target="_blank"')
+        self._bar = ui.linear_progress(0, show_value=False).props(
+            'rounded size="10px" aria-label="Budget used"'
+        )
+        self._problem = Text("p", classes="problem")
+        self._asked = problem_of_button
+        self._verdict = Text("p", classes="verdict")
+
+    def _buttons(self, watch: RunWatch) -> Text:
+        self._stop = ui.button("Stop").props("no-caps outline")
+        self._resume = ui.button("Resume").props("no-caps outline")
+        problem = Text("p", classes="problem")
+        problem.element.props('role="alert"')
+
+        async def stop() -> None:
+            self._stop.disable()
+            await run.io_bound(watch.stop)
+
+        async def resume() -> None:
+            self._resume.disable()
+            await run.io_bound(watch.resume)
+
+        self._stop.on_click(told(stop, problem))
+        self._resume.on_click(told(resume, problem))
+        return problem
+
+    def show(self, view: View, data: Mapping[str, Any] | None) -> None:
+        self._state.set_text(printable(view.state))
+        self._state.classes(replace=f"state {view.state.split()[0]}")
+        self._stop.set_enabled(view.state == SEARCHING)
+        self._resume.set_enabled(view.state in CAN_GO_ON)
+        self._stop.set_visibility(view.state not in (FINISHED, UNREADABLE))
+        self._resume.set_visibility(view.state not in (FINISHED, UNREADABLE))
+        self._problem.show(view.problem)
+        if data is None or view.report is None:
+            return
+        self._what.show(data["title"])
+        self._verdict.show(data["verdict"])
+        share = progress(view.report)
+        self._bar.set_visibility(share is not None)
+        self._bar.set_value(share or 0.0)
+
+
+class _Body:
+    """The best design, the designs as they come, cost and failures, the configuration."""
+
+    def __init__(self) -> None:
+        with ui.element("section").classes("card"):
+            heading("The best design so far")
+            self._best = Text("p", classes="muted")
+            self._layers = _table(_LAYERS, ("kind", "options"), "number")
+        with ui.element("section").classes("card"):
+            heading("Designs, the newest first")
+            self._count = Text("p", classes="muted")
+            self._designs = _table(_DESIGNS, ("by", "ended", "design"), "number", rows_a_page=10)
+            self._designs.classes("designs")
+        with ui.element("div").classes("columns"):
+            with ui.element("section").classes("card"):
+                heading("Cost and failures")
+                self._spent = _table(_PAIRS, ("name",), "name")
+                self._failed = Text("p", classes="muted")
+                self._reasons = _table(_REASONS, ("name", "value"), "name")
+            with ui.element("section").classes("card"):
+                heading("Configuration")
+                self._configuration = _table(_PAIRS, ("name",), "name")
+
+    def show(self, report: RunReport, data: Mapping[str, Any]) -> None:
+        rows = design_rows(report)
+        self._designs.rows = rows
+        count = len(report.designs)
+        rest = "" if len(rows) == count else f"; the newest {len(rows):,} of them are here"
+        self._count.show(f"{count:,} designs{rest}." if count else "None yet.")
+        best = report.winners[0].design.architecture.digest if report.winners else ""
+        self._best.show(f"{best}, layer by layer." if best else "No design has been trained in full yet.")
+        self._layers.rows = layer_rows(data)
+        self._layers.set_visibility(bool(best))
+        self._spent.rows = _pairs(data["spent"])
+        self._configuration.rows = _pairs(data["configuration"])
+        self._failed.show(data["failed_share"] if count else "")
+        self._reasons.rows = [
+            {"name": printable(r.text), "count": r.count, "value": printable(r.example)}
+            for r in data["failures"]
+        ]
+        self._reasons.set_visibility(bool(data["failures"]))
+
+
+def layer_rows(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The best design's layers for a table, with a line for all of them together."""
+    if data["winner"] is None:
+        return []
+    drawing = data["winner"]["drawing"]
+    rows = [
+        {
+            "number": number,
+            "kind": printable(line.kind),
+            "options": ", ".join(f"{name} {value}" for name, value in line.options),
+            "shape": line.shape,
+            "parameters": line.parameters,
+            "macs": line.macs,
+        }
+        for number, line in enumerate(drawing.lines)
+    ]
+    if drawing.parameters:
+        together = {"kind": "together", "parameters": drawing.parameters, "macs": drawing.macs}
+        rows.append({"number": len(rows), "options": "", "shape": "", **together})
+    return rows
+
+
+def _table(
+    names: Mapping[str, str], left: tuple[str, ...], key: str, rows_a_page: int | None = None
+) -> ui.table:
+    table = ui.table(rows=[], columns=columns(names, left), row_key=key, pagination=rows_a_page)
+    return table.props("flat dense wrap-cells").classes("wide-table")
+
+
+def _pairs(pairs: Any) -> list[dict[str, Any]]:
+    return [{"name": printable(name), "value": printable(value)} for name, value in pairs]

@@ -1,0 +1,585 @@
+"""The dashboard without a browser: who is let in, which process is stopped, what the pages are told."""
+
+import asyncio
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rl_designer.agents.policy import Policy
+from rl_designer.architecture_files import read_architecture
+from rl_designer.cli import run
+from rl_designer.config import make_config
+from rl_designer.dashboard.catalogue import Catalogue, key_of, runs_in
+from rl_designer.dashboard.facts import design_rows, progress, run_row, seconds_of, tiles
+from rl_designer.dashboard.figures import COLOURS, figure_of, legend_of, shown_text
+from rl_designer.dashboard.guard import Guard
+from rl_designer.dashboard.process import LOG, Resumed, resume_command, searcher_of, stop_search
+from rl_designer.dashboard.samples import MOST, Wanted, draw_samples
+from rl_designer.dashboard.server import listen
+from rl_designer.dashboard.watch import (
+    BROKEN_OFF,
+    FINISHED,
+    SEARCHING,
+    STOPPED,
+    STOPPING,
+    UNREADABLE,
+    RunWatch,
+)
+from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.problem import Design
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.registry import space_definition
+from rl_designer.report import RunReport, read_run
+from rl_designer.reports.plots import Axis, Plot, Point, Series
+from rl_designer.reports.run_page import run_data
+from rl_designer.runs import CONFIG, POLICY, PROCESS, RunFolder
+from rl_designer.store import Store, StoredDesign, StoredRun
+from tests.command_line import Ended, runner
+from tests.dashboard import expected_rows, expected_tiles, until
+
+PORT = 8123
+OWN = f"127.0.0.1:{PORT}"
+SITE = "http://evil.example"
+
+
+# -- who is let in -------------------------------------------------------------------------------------
+
+
+async def _page(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"x-page", b"1")]})
+    await send({"type": "http.response.body", "body": b"a page"})
+
+
+@pytest.fixture
+def guard() -> Guard:
+    return Guard(_page, PORT)
+
+
+def ask(
+    guard: Guard, query: str = "", *, path: str = "/", socket: bool = False, **headers: str | None
+) -> dict[str, Any]:
+    """What is answered: `status` (101 for a websocket), `body`, and the headers; None leaves one away."""
+    sent: list[Any] = []
+    named = {"host": OWN, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    scope = {
+        "type": "websocket" if socket else "http",
+        "path": path,
+        "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in named.items() if value is not None],
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(guard(scope, receive, send))
+    if socket:
+        return {"status": {"websocket.accept": 101, "websocket.close": 403}[sent[0]["type"]]}
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return {**found, "status": sent[0]["status"], "body": sent[1]["body"].decode()}
+
+
+def cookie(guard: Guard) -> str:
+    return f"other=1; rl-designer-{PORT}={guard.token}"
+
+
+def test_without_the_token_nothing_is_shown(guard: Guard) -> None:
+    assert ask(guard)["status"] == 401
+    assert "open the address that `rl-designer dashboard` printed" in ask(guard)["body"]
+    assert ask(guard, path="/_nicegui/x.js")["status"] == 401
+    assert ask(guard, socket=True, origin=f"http://{OWN}")["status"] == 403
+    assert ask(guard, cookie=f"rl-designer-{PORT}=wrong")["status"] == 401
+    assert ask(guard, cookie=f"rl-designer-{PORT + 1}={guard.token}")["status"] == 401
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "ü"])
+def test_a_wrong_token_opens_nothing(guard: Guard, token: str) -> None:
+    assert ask(guard, f"token={token}")["status"] in (401, 403)
+
+
+def test_the_token_is_asked_for_once_and_becomes_a_strict_cookie(guard: Guard) -> None:
+    found = ask(guard, f"token={guard.token}&a=%22%3E", path="//evil.example", sec_fetch_site="cross-site")
+    assert found["status"] == 200
+    assert found["set-cookie"] == f"rl-designer-{PORT}={guard.token}; Path=/; HttpOnly; SameSite=Strict"
+    assert 'content="0; url=/evil.example?a=%22%3E"' in found["body"] and guard.token not in found["body"]
+    assert ask(guard, cookie=cookie(guard))["body"] == "a page"
+    assert ask(guard, cookie=cookie(guard), socket=True, origin=f"http://{OWN}")["status"] == 101
+
+
+def test_a_browser_is_started_with_a_token_that_opens_one_time(guard: Guard) -> None:
+    query = guard.address_for_once().partition("?")[2]
+    assert guard.token not in query
+    assert ask(guard, query)["status"] == 200
+    assert ask(guard, query)["status"] == 403
+    assert ask(guard, guard.address.partition("?")[2])["status"] == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", f"evil.example:{PORT}", "127.0.0.1", "127.0.0.1:1", None])
+def test_another_host_is_refused_whatever_it_knows(guard: Guard, host: str | None) -> None:
+    assert ask(guard, host=host, cookie=cookie(guard))["status"] == 403
+    assert ask(guard, f"token={guard.token}", host=host)["status"] == 403
+    assert ask(guard, host=host, cookie=cookie(guard), socket=True, origin=f"http://{OWN}")["status"] == 403
+
+
+def test_this_machine_has_two_names(guard: Guard) -> None:
+    assert ask(guard, host=f"localhost:{PORT}", cookie=cookie(guard))["status"] == 200
+    assert ask(Guard(_page, 80), host="localhost")["status"] == 401
+
+
+@pytest.mark.parametrize("origin", [SITE, "null", "http://127.0.0.1:1", f"https://{OWN}"])
+@pytest.mark.parametrize("socket", [False, True])
+def test_what_another_site_sends_is_refused(guard: Guard, origin: str, socket: bool) -> None:
+    assert ask(guard, origin=origin, cookie=cookie(guard), socket=socket)["status"] == 403
+
+
+def test_a_websocket_has_to_say_where_it_comes_from(guard: Guard) -> None:
+    assert ask(guard, cookie=cookie(guard), socket=True)["status"] == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_are_not_fetched_from_other_sites_or_ports(guard: Guard, site: str) -> None:
+    assert ask(guard, cookie=cookie(guard), sec_fetch_site=site)["status"] == 403
+    assert ask(guard, cookie=cookie(guard), sec_fetch_site="same-origin")["status"] == 200
+
+
+def test_every_answer_forbids_requests_to_elsewhere(guard: Guard) -> None:
+    for answer in (ask(guard), ask(guard, cookie=cookie(guard)), ask(guard, f"token={guard.token}")):
+        policy = answer["content-security-policy"]
+        assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy
+        assert set(re.findall(r"\w+://[^ ;]+", policy)) == {f"ws://{OWN}", f"ws://localhost:{PORT}"}
+        assert answer["x-content-type-options"] == "nosniff"
+
+
+def test_other_messages_of_the_server_pass(guard: Guard) -> None:
+    seen: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["type"])
+
+    guard.app = app
+    asyncio.run(guard({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    assert seen == ["lifespan"]
+
+
+def test_only_this_machine_is_listened_to_on_a_free_port_or_the_given_one() -> None:
+    with listen(None) as free:
+        host, port = free.getsockname()
+        assert host == "127.0.0.1" and port > 1_023
+        with pytest.raises(ValueError, match=rf"port {port} can't be had: .*; name another with --port"):
+            listen(port)
+
+
+# -- processes -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    config = make_config({"data": "wine", "evaluations": 4, "store": str(tmp_path / "s.sqlite")})
+    definition = space_definition("mlp")
+    setting = {"space": definition.to_dict(), "input_shape": [13], "num_classes": 3}
+    with Store(tmp_path / "s.sqlite"):
+        return RunFolder.create(tmp_path / "runs" / "a run", config, {"setting": setting, "title": "wine"})
+
+
+@pytest.fixture
+def other() -> Iterator[Callable[[Path | None], int]]:
+    """Starts a process that has a file open, and ends it afterwards; its number."""
+    started: list[subprocess.Popen[str]] = []
+    code = "import sys, time; f = open(sys.argv[1], 'rb'); print('ready', flush=True); time.sleep(60)"
+
+    def start(file: Path | None) -> int:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(file or os.devnull)], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        return process.pid
+
+    yield start
+    for process in started:
+        assert process.poll() in (None, -15)
+        process.kill()
+        process.communicate()
+
+
+def announce(folder: RunFolder, **said: Any) -> None:
+    (folder.path / PROCESS).write_text(json.dumps({"host": platform.node(), **said}))
+
+
+def alive(pid: int) -> bool:
+    return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")
+
+
+@linux
+def test_the_process_that_searches_in_the_run_is_stopped(folder: RunFolder, other: Any) -> None:
+    pid = other(folder.path / CONFIG)
+    announce(folder, pid=pid)
+    assert stop_search(folder.path) == pid
+    until(lambda: not alive(pid))
+    with pytest.raises(ValueError, match="no process of this machine is searching in"):
+        stop_search(folder.path)
+
+
+@linux
+def test_a_process_that_is_not_the_runs_is_never_stopped(folder: RunFolder, other: Any) -> None:
+    """Its number may be in the folder: after a crash it was given anew, or a stranger wrote it."""
+    stranger = other(None)
+    announce(folder, pid=stranger)
+    with pytest.raises(ValueError, match="no process of this machine is searching in"):
+        stop_search(folder.path)
+    assert alive(stranger)
+
+
+@pytest.mark.parametrize("said", [b"", b"[1]", b'{"pid": 0, "host": ""}', b'{"pid": -1}', b'{"pid": "1"}'])
+def test_what_is_no_announcement_names_nobody(folder: RunFolder, said: bytes) -> None:
+    (folder.path / PROCESS).write_bytes(said)
+    assert searcher_of(folder.path) is None
+
+
+def test_a_process_that_is_gone_is_nobody(folder: RunFolder) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    announce(folder, pid=process.pid)
+    assert searcher_of(folder.path) is None
+
+
+def test_a_search_on_another_machine_is_told_of_and_left_alone(folder: RunFolder) -> None:
+    announce(folder, pid=os.getpid(), host="elsewhere\n")
+    watch = RunWatch(folder.path)
+    assert watch.look().state == "searching on elsewhere\\n"
+    with pytest.raises(ValueError, match=r"is searched in on elsewhere\\n; stop it there"):
+        watch.stop()
+
+
+def test_on_windows_no_process_is_stopped(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rl_designer.dashboard.process._WINDOWS", True)
+    with pytest.raises(ValueError, match="on Windows a search is stopped by Ctrl-C"):
+        stop_search(folder.path)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [("NoSuchProcess", "has just ended"), ("AccessDenied", "is another user's")]
+)
+def test_a_process_that_can_not_be_asked_is_told(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, error: str, message: str
+) -> None:
+    import psutil
+
+    class Process:
+        pid = 2
+
+        def send_signal(self, number: int) -> None:
+            raise getattr(psutil, error)(2)
+
+    from rl_designer.dashboard.process import Searcher
+
+    monkeypatch.setattr("rl_designer.dashboard.process.searcher_of", lambda run: Searcher(Process(), "here"))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=message):
+        stop_search(folder.path)
+
+
+def test_the_command_that_resumes_names_the_run_as_no_option_can(tmp_path: Path) -> None:
+    command = resume_command(tmp_path / "--trust", "sqlite:///x")
+    assert command[:4] == [sys.executable, "-P", "-m", "rl_designer"]
+    assert command[4:] == ["resume", "--quiet", "--store", "sqlite:///x", "--", str(tmp_path / "--trust")]
+    assert "--store" not in resume_command(tmp_path)
+
+
+def test_a_search_that_goes_on_has_its_own_session_and_leaves_what_it_says(folder: RunFolder) -> None:
+    code = "import os; print(os.getsid(0) == os.getpid()); print('no\\x1b[1m such data'); raise SystemExit(1)"
+    resumed = Resumed(folder.path, command=[sys.executable, "-c", code])
+    until(lambda: not resumed.going_on)
+    assert (folder.path / LOG).read_text().startswith("True\n")
+    assert resumed.failure() == "True no\\x1b[1m such data"
+
+
+@pytest.mark.parametrize(("status", "failure"), [(0, None), (130, None), (3, "it ended with status 3")])
+def test_only_an_end_that_is_none_is_a_failure(folder: RunFolder, status: int, failure: str | None) -> None:
+    resumed = Resumed(folder.path, command=[sys.executable, "-c", f"raise SystemExit({status})"])
+    until(lambda: not resumed.going_on)
+    assert resumed.failure() == failure
+    (folder.path / LOG).unlink()
+    assert resumed.failure() == failure
+
+
+def test_a_run_that_can_not_go_on_says_why_on_its_page(folder: RunFolder) -> None:
+    folder.update_summary(state="interrupted")
+    (folder.path / CONFIG).write_text((folder.path / CONFIG).read_text().replace("wine", "no-such-data"))
+    watch = RunWatch(folder.path)
+    assert watch.look().state == STOPPED
+    watch.resume()
+    with pytest.raises(ValueError, match="a search is going on in a run already"):
+        watch.resume()
+    view = until(lambda: (found := watch.look()).problem and found)
+    assert view.state == STOPPED and view.problem.startswith("It could not go on. Error: ")
+    assert "no-such-data" in view.problem and LOG in view.problem
+
+
+# -- what the pages are told ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the embedded table, with a control that was computed."""
+    parent = tmp_path_factory.mktemp("runs")
+    search = ["--table", "mnist1d-convnet1d", "--agent", "local-search", "--evaluations", "40"]
+    rest = ["--no-tensorboard", "--quiet", "--run", str(parent / "run")]
+    assert run(["train", *search, *rest]) == 0
+    return parent / "run"
+
+
+def test_tiles_and_rows_are_what_the_store_has_at_every_moment(searched: Path) -> None:
+    report = read_run(searched)
+    for count in (1, 7, len(report.designs)):
+        then = RunReport(report.folder, report.designs[:count], report.controls)
+        shown = {name: value for name, value, _ in tiles(then, run_data(then, "run"))}
+        expected = expected_tiles(then)
+        assert {name: shown[name] for name in expected} == expected
+        rows = [[str(r["number"]), r["accuracy"], r["parameters"]] for r in design_rows(then)]
+        assert rows == expected_rows(then.designs, 200)
+        assert seconds_of(RunReport(report.folder, [])) == report.folder.summary["seconds"]
+
+
+def designs_of(*evaluations: Evaluation) -> list[StoredDesign]:
+    architecture = Architecture("mlp", (Layer.of("dense", width=8),), True)
+    return [
+        StoredDesign(Design(architecture, evaluation, 0.5, number), "agent", 10.0 * (number + 1))
+        for number, evaluation in enumerate(evaluations)
+    ]
+
+
+def test_what_failed_or_was_stopped_says_so(folder: RunFolder) -> None:
+    failed, stopped = Evaluation(failure="worker\x1b died" + "x" * 300), Evaluation(0.5, stopped_at=2)
+    report = RunReport(folder, designs_of(Evaluation(0.9, parameters=1_000), failed, stopped))
+    ended = [row["ended"] for row in design_rows(report)]
+    assert ended[0] == "stopped after epoch 2" and ended[2] == "in full"
+    assert ended[1].startswith("failed: worker\\x1b died") and len(ended[1]) < 150
+    shown = {name: (value, note) for name, value, note in tiles(report, run_data(report, "run"))}
+    assert shown["failed"] == ("1", "1 stopped early")
+    assert shown["evaluations"] == ("3 of 4", "3 of the agent, 0 random")
+    assert shown["time used"] == ("30.0 s", "until the last design")
+    assert progress(report) == 0.75
+
+
+def test_progress_is_of_what_runs_out_first_and_is_unknown_without_a_budget(folder: RunFolder) -> None:
+    def share(**settings: Any) -> float | None:
+        config = folder.config.model_copy(update=settings)
+        return progress(
+            RunReport(RunFolder(folder.path, config, folder.summary), designs_of(Evaluation(0.9)))
+        )
+
+    assert share(time_limit=20.0) == 0.5 and share(time_limit=1.0) == 1.0
+    assert share(evaluations=None) is None
+    folder.summary["state"] = "finished"
+    assert share(evaluations=None) == 1.0
+
+
+def test_a_run_is_read_again_only_when_something_was_written(searched: Path) -> None:
+    watch = RunWatch(searched)
+    view = watch.look()
+    assert view.state == FINISHED and view.problem == "" and view.report is not None
+    assert watch.look().report is view.report
+    assert watch.figures(view.report) is watch.figures(view.report)
+    folder = view.report.folder
+    folder.update_summary(verdict="another")
+    again = watch.look().report
+    assert again is not None and again.folder.summary["verdict"] == "another"
+
+
+@linux
+def test_states_follow_the_folder_and_the_process(folder: RunFolder, other: Any) -> None:
+    watch = RunWatch(folder.path)
+    assert watch.look().state == BROKEN_OFF  # it says that it is running, and no process is
+    with Store(folder.store_location) as store:
+        store.add_run(StoredRun(folder.id, str(folder.path), "ppo", "s", "e"))
+        announce(folder, pid=other(folder.path / CONFIG))
+        assert watch.look().state == SEARCHING
+        found = designs_of(Evaluation(0.9))[0].design
+        store.add_evaluations({(found.architecture.digest, "e"): found.evaluation})
+        store.add_designs(folder.id, "agent", [(found, "e", 1.0)])
+        report = watch.look().report
+        assert report is not None and len(report.designs) == 1
+    with pytest.raises(ValueError, match="a search is going on in a run already"):
+        watch.resume()
+    watch.stop()
+    assert until(lambda: watch.look().state != STOPPING) is True
+    folder.update_summary(state="interrupted")
+    assert watch.look().state == STOPPED
+    (folder.path / CONFIG).write_text("evaluations = 0")
+    view = watch.look()
+    assert view.state == UNREADABLE and "is damaged" in view.problem and view.report is None
+    assert run_row("k", view)["about"] == view.problem
+
+
+def test_runs_are_found_by_keys_of_what_is_there_and_by_nothing_else(
+    folder: RunFolder, searched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = folder.path.parent
+    (parent / "no run").mkdir()
+    (parent / ".hidden").mkdir()
+    (parent / ".hidden" / CONFIG).touch()
+    assert runs_in(parent) == [folder.path] and runs_in(parent / "nowhere") == []
+    all_of = Catalogue(parent=parent)
+    assert list(all_of.watches()) == [key_of(folder.path)]
+    assert all_of.find(key_of(folder.path)) is all_of.find(key_of(folder.path)) is not None
+    assert all_of.find("../a run") is None and all_of.find(key_of(searched)) is None
+    given = Catalogue([searched, folder.path])
+    assert [watch.name for watch in given.watches().values()] == ["run", "a run"]
+
+
+def test_a_line_among_others_has_the_best_and_what_it_took(searched: Path) -> None:
+    row = run_row("k", RunWatch(searched).look())
+    report = read_run(searched)
+    best = report.winners[0].design
+    assert (row["reward"], row["parameters"]) == (best.reward, best.evaluation.parameters)
+    assert row["evaluations"] == len(report.designs) and row["found"] == best.index + 1
+
+
+# -- figures -------------------------------------------------------------------------------------------
+
+
+def test_a_figure_has_every_point_and_shows_names_as_they_are() -> None:
+    name = "<a href='http://evil'>run</a> & \x1b"
+    series = [
+        Series("band", "band", [Point(1, 3.0), Point(2, 4.0)], "control", lows=[1.0, 2.0]),
+        Series(name, "steps", [Point(1, 1.0), Point(2, 2.0)], "agent"),
+        Series("dashed", "line", [Point(1, 1.0)], "run-7", dashed=True, legend=False),
+        Series("marks", "points", [Point(1, 1.0, "told <b> " + "word " * 30)], "failed", "cross"),
+    ]
+    plot = Plot("p", "A plot", "summary", Axis("x", whole=True, low=0), Axis("y", logarithmic=True), series)
+    figure = figure_of(plot)
+    band, steps, _, marks = figure["data"]
+    assert (band["x"], band["y"], band["fill"]) == ([1, 2, 2, 1], [3.0, 4.0, 2.0, 1.0], "toself")
+    assert (steps["x"], steps["y"], steps["line"]["shape"]) == ([1, 2], [1.0, 2.0], "hv")
+    assert steps["name"] == shown_text(name) == "&lt;a href='http://evil'&gt;run&lt;/a&gt; &amp; \\x1b"
+    assert "&lt;b&gt;" in marks["hovertext"][0] and "<br>" in marks["hovertext"][0]
+    assert figure["layout"]["xaxis"]["rangemode"] == "tozero" and figure["layout"]["yaxis"]["type"] == "log"
+    assert [sign for sign, _, _ in legend_of(plot)] == ["▒", "──", "✕"]
+    json.dumps(figure, allow_nan=False)
+
+
+@pytest.mark.parametrize("ground", ["#ffffff", "#181e26"])
+def test_all_colours_are_seen_on_light_and_on_dark(ground: str) -> None:
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for colour in COLOURS.values():
+        low, high = sorted([luminance(colour), luminance(ground)])
+        assert (high + 0.05) / (low + 0.05) >= 3, colour
+
+
+# -- samples -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(folder: RunFolder) -> RunFolder:
+    """A run with a policy."""
+    space = LayerSpace(space_definition("mlp"), (13,), 3)
+    generator = np.random.default_rng(0)
+    shapes = {
+        "hidden.weight": (4, space.observation_size),
+        "hidden.bias": (4,),
+        "output.weight": (space.num_actions, 4),
+        "output.bias": (space.num_actions,),
+    }
+    weights = {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    (folder.path / POLICY).mkdir()
+    Policy(weights, space.name, {"agent": "ppo"}).save(folder.path / POLICY)
+    folder.update_summary(state="finished")
+    return folder
+
+
+def test_samples_keep_their_limit_and_each_can_be_taken_away(trained: RunFolder, tmp_path: Path) -> None:
+    samples = draw_samples(trained.path, None, Wanted(5, max_parameters="1k"))
+    assert len(samples.rows) == len(samples.files) == 5 and samples.no_files == ""
+    for row, content in zip(samples.rows, samples.files, strict=True):
+        (tmp_path / "architecture.json").write_bytes(content)
+        file = read_architecture(tmp_path / "architecture.json")
+        assert (file.input_shape, file.num_classes) == ((13,), 3)
+        assert int(row["parameters"].replace(",", "")) <= 1_000 and row["seen"] == "no"
+    again = draw_samples(trained.path, None, Wanted(5, max_parameters="1k", seed=1))
+    assert again.files != samples.files
+    assert draw_samples(trained.path, str(tmp_path / "none"), Wanted(1)).rows[0]["seen"] == "–"
+
+
+def test_where_there_is_no_policy_it_is_told(folder: RunFolder, searched: Path) -> None:
+    with pytest.raises(ValueError, match="has no policy yet"):
+        draw_samples(folder.path, None, Wanted())
+    with pytest.raises(ValueError, match="leaves no policy"):
+        draw_samples(searched, None, Wanted())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        (Wanted(None), "Designs must be a number"),
+        (Wanted(MOST + 1), f"Designs must be a whole number from 1 to {MOST}, got {MOST + 1}"),
+        (Wanted(1.5), "Designs must be a whole number"),
+        (Wanted(True), "Designs must be a number"),
+        (Wanted(temperature=0), "Temperature must be more than 0 and at most 100, got 0"),
+        (Wanted(temperature=float("nan")), "Temperature must be more than 0"),
+        (Wanted(max_parameters="many"), "At most parameters must be a whole number of at least 1"),
+        (Wanted(max_macs="-1"), "At most multiply-adds must be a whole number"),
+    ],
+)
+def test_a_wish_that_can_not_be_is_told_by_its_field(wanted: Wanted, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        wanted.draw()
+
+
+# -- the command ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    return runner(capsys)
+
+
+def test_without_the_extra_one_line_says_what_brings_it(
+    command: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rl_designer.commands.dashboard.find_spec", lambda name: None)
+    ended = command("dashboard", "--no-open")
+    assert ended.status == 1 and ended.err.count("\n") == 1
+    assert "nicegui and psutil" in ended.err and "pip install 'rl-designer[dashboard]'" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (("nowhere",), 1, "nowhere is no run folder"),
+        (("--port", "0"), 2, "--port"),
+        (("--host", "0.0.0.0"), 2, "No such option"),
+    ],
+)
+def test_mistakes_are_one_line(
+    command: Callable[..., Ended], arguments: tuple[str, ...], status: int, message: str
+) -> None:
+    ended = command("dashboard", "--no-open", *arguments)
+    assert ended.status == status and message in ended.err and ended.err.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_told(command: Callable[..., Ended], searched: Path) -> None:
+    with listen(None) as taken:
+        ended = command("dashboard", "--no-open", "--port", taken.getsockname()[1], searched)
+    assert ended.status == 1 and "name another with --port" in ended.err
