@@ -43,6 +43,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "retrain": ("gone.json", *GONE),
     "export": ("gone.json", *GONE),
     "report": ("gone",),
+    "dashboard": ("gone", "--no-open"),
     "list": ("--template",),
     "benchmark agents": GONE,
     "benchmark rewards": ("--reward", "accuracy", *GONE),
