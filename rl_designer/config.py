@@ -27,6 +27,7 @@ DEFAULT_EVALUATIONS = 64
 DEFAULT_CONTROL_SHARE = 0.25
 DEFAULT_EPOCHS = TrainingSettings().epochs
 DEFAULT_FIDELITY = "quarters"
+DEFAULT_ENGINE = "local"
 MOST_CONTROL_SHARE = 0.9
 LARGEST_SEED = 2**32 - 1
 
@@ -65,10 +66,17 @@ _TRAINING_ONLY = (
     "augment",
     "precision",
     "workers",
+    "engine",
+    "ray_address",
+    "gpus_per_candidate",
     "device",
     "candidate_time_limit",
     "candidate_memory_limit",
 )
+
+
+# Beside `engine`: options of one engine, which no other has a use for.
+_OF_RAY = ("ray_address", "gpus_per_candidate")
 
 
 class SearchConfig(BaseModel):
@@ -93,6 +101,8 @@ class SearchConfig(BaseModel):
         augment: name of an augmentation of the training data; None for none.
         precision: of the trainings' products, `float32` or `bfloat16`; None for `float32`.
         workers: processes that train at the same time; None for one a core. Doesn't change any result.
+        engine: where they run, a name of `ENGINES`; None for `local`. Doesn't change any result either.
+        ray_address, gpus_per_candidate: as `RayEngine` takes them.
         device: `auto`, `cpu`, `cuda` …
         control_share: part of the budget that is spent on random designs, 0–0.9; 0 for no control.
         sources: run folders, whose policies and reward models the agent starts with (`--from`).
@@ -124,6 +134,9 @@ class SearchConfig(BaseModel):
     augment: Name | None = None
     precision: Literal["float32", "bfloat16"] | None = None
     workers: Count | None = None
+    engine: Literal["local", "ray"] | None = None
+    ray_address: Name | None = None
+    gpus_per_candidate: float | None = Field(default=None, ge=0, le=1)
     device: Name | None = None
     candidate_time_limit: Seconds | None = None
     candidate_memory_limit: Bytes | None = None
@@ -209,6 +222,23 @@ def make_config(
         raise WrongUsage(_one_line(error, given, name)) from error
 
 
+def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:
+    """The same search with its trainings elsewhere.
+
+    Args:
+        options: `engine` and options of engines; None means not given. Where an engine is named, options of
+            the former one don't stay.
+
+    Raises:
+        WrongUsage: for options that don't fit.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    if not given:
+        return config
+    former = {"engine", *_OF_RAY} if "engine" in given else set(given)
+    return make_config(given, config.model_dump(exclude_none=True, exclude=former))
+
+
 def _check_together(given: Mapping[str, Any]) -> None:
     """Raises ValueError for settings that make no sense together."""
     if "table" in given:
@@ -219,6 +249,9 @@ def _check_together(given: Mapping[str, Any]) -> None:
                 )
     elif "task" in given:
         raise ValueError("--task needs --table, which it is a task of")
+    for name in _OF_RAY:
+        if name in given and given.get("engine") != "ray":
+            raise ValueError(f"{_option(name)} needs --engine ray, which it is an option of")
     if "target" in given and "data" not in given:
         raise ValueError("--target needs --data, a path of your own file")
 

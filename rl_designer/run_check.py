@@ -16,7 +16,7 @@ _LIBRARIES = ("gpytorch", "numpy", "optuna", "sb3-contrib", "scipy", "stable-bas
 _ALSO = ("control.py", "fidelity.py", "replay.py", "search.py", "setting.py")
 
 # Where things lie, and how fast it goes. What lies there is checked by its content.
-_OF_NO_ACCOUNT = ("store", "workers", "tensorboard", "energy")
+_OF_NO_ACCOUNT = ("store", "workers", "engine", "ray_address", "gpus_per_candidate", "tensorboard", "energy")
 _MAY_CHANGE = ("data", "data_folder", "table", "space", *_OF_NO_ACCOUNT)
 
 # For what an earlier version had no setting for.

@@ -1,17 +1,18 @@
 """A search, from config to run folder: puts space, evaluator, reward, budget and agent together."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rl_designer.agents.base import Agent, PolicyAgent
 from rl_designer.agents.memory import Remembers
 from rl_designer.agents.registry import agent_class
-from rl_designer.config import SearchConfig
+from rl_designer.config import SearchConfig, on_engine
 from rl_designer.control import (
     CONTROL_AGENT,
     MOST_STORED,
@@ -36,7 +37,7 @@ from rl_designer.observers import Observer, Observers, Start
 from rl_designer.replay import RecordedProblem, Replay, begin_anew
 from rl_designer.run_check import BEGAN, began, changed_code, changed_settings
 from rl_designer.runs import RunFolder, store_location
-from rl_designer.setting import Setting, cores, make_setting
+from rl_designer.setting import Setting, make_setting
 from rl_designer.sources import check_remembers, check_source, copy_sources, kept_sources, reviews_to_dict
 from rl_designer.store import Store, StoredRun, StoreError
 from rl_designer.stored_evaluator import StoredEvaluator
@@ -96,13 +97,17 @@ def run_search(
 
 
 def resume_search(
-    folder: Path, observers: Sequence[Observer] = (), store: str | None = None
+    folder: Path,
+    observers: Sequence[Observer] = (),
+    store: str | None = None,
+    engine: Mapping[str, Any] = MappingProxyType({}),
 ) -> SearchResult | None:
     """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
     with the same designs and the same policy as if it never had. None where it was finished.
 
     Args:
         store: where its store is now; None for where it was.
+        engine: where its designs are trained now, as `on_engine` takes it.
 
     Raises:
         ValueError, OSError: as `run_search`; for a folder that is no run; and where its config, data or
@@ -118,6 +123,7 @@ def resume_search(
         )
     if store is not None:
         run.config = run.config.model_copy(update={"store": store})
+    run.config = on_engine(run.config, engine)
     agent = _agent(run.config)
     setting = make_setting(run.config)
     reward = _reward(run.config, setting)
@@ -273,7 +279,7 @@ class _Search:
             return []
         # Never stopped early, so that the verdict, of this run and of later ones, is by whole trainings.
         problem = self._problem(CONTROL, Budget(plan.paid, seconds), self.evaluator)
-        batch = max(self.config.workers or cores(), CONTROL_BATCH)
+        batch = max(self.setting.at_once, CONTROL_BATCH)
         evaluate_control(problem, plan.known, self.config.seed, batch)
         return problem.designs
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rl_designer.config import DEFAULT_EPOCHS, SearchConfig
+from rl_designer.config import DEFAULT_ENGINE, DEFAULT_EPOCHS, SearchConfig
+from rl_designer.envs.cores import cores as cores
 from rl_designer.envs.evaluators.base import Evaluator
+from rl_designer.envs.evaluators.engines import Engine, make_engine
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import WrongUsage, usage_errors
@@ -18,6 +20,7 @@ from rl_designer.errors import WrongUsage, usage_errors
 if TYPE_CHECKING:
     from rl_designer.envs.architecture_table import ArchitectureTable
     from rl_designer.envs.datasets import Dataset
+    from rl_designer.envs.evaluators.training import TrainingEvaluator
     from rl_designer.envs.search_spaces.layer_space import LayerSpace
 
 
@@ -33,6 +36,7 @@ class Setting:
         title: of the data or the table, for people.
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
+        at_once: designs that are evaluated at the same time.
     """
 
     space: SearchSpace
@@ -41,6 +45,7 @@ class Setting:
     title: str
     facts: dict[str, Any] = field(default_factory=dict)
     on_table: bool = False
+    at_once: int = 1
 
     @property
     def space_key(self) -> str:
@@ -101,11 +106,19 @@ def named_table(name: str) -> "ArchitectureTable":
         raise WrongUsage(str(error)) from error
 
 
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def engine_of(config: SearchConfig) -> Engine:
+    """Where a config's designs are trained.
+
+    Raises:
+        ValueError: for options that don't fit the engine.
+        ImportError: where its extra isn't installed.
+    """
+    return make_engine(
+        config.engine or DEFAULT_ENGINE,
+        workers=config.workers,
+        address=config.ray_address,
+        gpus_per_candidate=config.gpus_per_candidate,
+    )
 
 
 def _limits(config: SearchConfig) -> dict[str, int | None]:
@@ -162,8 +175,10 @@ def _training_setting(config: SearchConfig) -> Setting:
     with usage_errors():
         if config.examples is not None:
             dataset = dataset.with_examples(config.examples)
-        evaluator, judge = (_training_evaluator(config, dataset, repeat) for repeat in (0, 1))
-    return Setting(space, lambda: evaluator, lambda: judge, dataset.name, facts)
+        engine = engine_of(config)
+        evaluator, judge = (_training_evaluator(config, dataset, engine, repeat) for repeat in (0, 1))
+        at_once = engine.at_once(evaluator.device)
+    return Setting(space, lambda: evaluator, lambda: judge, dataset.name, facts, at_once=at_once)
 
 
 def _load(config: SearchConfig, kind: Any) -> Any:
@@ -188,7 +203,9 @@ def _load(config: SearchConfig, kind: Any) -> Any:
         raise
 
 
-def _training_evaluator(config: SearchConfig, dataset: Any, repeat: int) -> AbstractContextManager[Evaluator]:
+def _training_evaluator(
+    config: SearchConfig, dataset: Any, engine: Engine, repeat: int
+) -> "TrainingEvaluator":
     from rl_designer.envs.evaluators.memory import default_memory_limit
     from rl_designer.envs.evaluators.training import TrainingEvaluator
 
@@ -199,7 +216,7 @@ def _training_evaluator(config: SearchConfig, dataset: Any, repeat: int) -> Abst
             augment=config.augment or False,
             precision=config.precision or "float32",
         ),
-        workers=config.workers or cores(),
+        engine=engine,
         device=config.device or "auto",
         time_limit=config.candidate_time_limit,
         memory_limit=config.candidate_memory_limit or default_memory_limit(),

@@ -12,8 +12,8 @@ from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.seeding import stream
-from rl_designer.errors import WrongUsage
-from rl_designer.setting import cores
+from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.setting import engine_of
 from rl_designer.table_designs import all_designs, random_designs, share_of
 
 if TYPE_CHECKING:
@@ -83,11 +83,13 @@ def train_designs(
     from rl_designer.stored_evaluator import StoredEvaluator
 
     config, results, this_call = plan.config, [], uuid.uuid4().hex
+    with usage_errors():
+        engine = engine_of(config)
     for seed in range(plan.seeds):
         evaluator = TrainingEvaluator(
             dataset,
             settings=plan.settings,
-            workers=config.workers or cores(),
+            engine=engine,
             device=config.device or "auto",
             time_limit=config.candidate_time_limit,
             memory_limit=config.candidate_memory_limit or default_memory_limit(),

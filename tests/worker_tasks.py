@@ -1,6 +1,8 @@
 """Tasks for workers that are ready at once, since nothing here loads PyTorch."""
 
+import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -16,3 +18,20 @@ def remove_folder(folder: Path) -> None:
 def write_process_and_hang(path: Path) -> None:
     path.write_text(str(os.getpid()))
     time.sleep(600)
+
+
+def kill_the_slot(really: bool) -> str:
+    """As a cluster does that takes a worker away: what the pool of this worker runs in."""
+    slot = multiprocessing.parent_process()
+    if really and slot is not None and slot.pid is not None:
+        os.kill(slot.pid, signal.SIGKILL)
+        time.sleep(600)
+    return "done"
+
+
+def kill_the_slot_at_first(note: Path | None) -> str:
+    """The first time; then it's done."""
+    first = note is not None and not note.exists()
+    if note is not None:
+        note.touch()
+    return kill_the_slot(first)

@@ -3,8 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if sys.platform != "win32":
     import fcntl
 
-_LOCK, _COMPLETE = "lock", "complete"
+_LOCK, _USE, _COMPLETE = "lock", "use", "complete"
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -42,39 +42,38 @@ class SharedFolder:
 
     def __init__(self, path: Path, fill: Callable[[Path], None]) -> None:
         self.path = path
-        self._lock = self._entered(fill)
+        self._use = self._entered(fill)
 
     def _entered(self, fill: Callable[[Path], None]) -> IO[bytes]:
         while True:
             self.path.mkdir(mode=0o700, exist_ok=True)
-            with suppress(FileNotFoundError):  # somebody has removed it just now
-                lock = (self.path / _LOCK).open("ab")
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError), _locked(self.path):  # somebody may remove it just now
                 complete = self.path / _COMPLETE
-                if _is_same(lock, self.path) and not complete.exists():
+                if not complete.exists():
                     fill(self.path)
                     complete.touch()
-                fcntl.flock(lock, fcntl.LOCK_SH)
-                # Between the two locks somebody may have taken the folder for unused.
-                if _is_same(lock, self.path) and complete.exists():
-                    return lock
-                lock.close()
+                use = (self.path / _USE).open("ab")
+                fcntl.flock(use, fcntl.LOCK_SH)
+                return use
 
     def leave(self) -> None:
         """Ends the use of this process, and removes the folder where no other uses it."""
-        self._lock.close()
+        self._use.close()
         remove_if_unused(self.path)
 
 
 def remove_if_unused(path: Path) -> None:
     """Removes a `SharedFolder` that no process uses any more."""
-    with suppress(OSError), (path / _LOCK).open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(OSError), _locked(path), (path / _USE).open("rb") as use:
+        fcntl.flock(use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _is_same(lock: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(lock.fileno()), (path / _LOCK).stat())
-    except FileNotFoundError:
-        return False
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Within it, no other process enters or removes the folder. Raises FileNotFoundError where it is gone."""
+    with (path / _LOCK).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(lock.fileno()), (path / _LOCK).stat()):
+            raise FileNotFoundError(f"{path} was removed and made anew")
+        yield

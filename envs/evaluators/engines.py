@@ -14,7 +14,6 @@ ENGINES: Mapping[str, tuple[str, str]] = {
     "local": ("local_engine:LocalEngine", "processes of this machine"),
     "ray": ("ray_engine:RayEngine", "a cluster of machines, by Ray"),
 }
-DEFAULT_ENGINE = "local"
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,6 +81,36 @@ candidate_memory_limit = click.option(
 )
 
 
+# Where designs are trained.
+_ENGINE = (
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        help="Where designs are trained: by processes of this machine, or by a cluster with Ray (needs the "
+        "extra `ray`).  [default: local]",
+    ),
+    click.option(
+        "--ray-address",
+        metavar="HOST:PORT",
+        help="The Ray cluster's head, or auto for the cluster that has a node here.  "
+        "[default: RAY_ADDRESS, else Ray on this machine alone]",
+    ),
+    click.option(
+        "--gpus-per-candidate",
+        type=Number(0, 1),
+        help="Share of a GPU for each training by Ray, such as 0.25.  "
+        "[default: the cluster's GPUs by its cores, at least 0.125]",
+    ),
+)
+
+
+def engine_options(command: Command) -> Command:
+    """`--engine` and the options of engines."""
+    for option in reversed(_ENGINE):
+        command = option(command)
+    return command
+
+
 def output_options(command: Command) -> Command:
     """`--json` and `--quiet`."""
     command = click.option("--quiet", is_flag=True, help="No progress and no notes, only errors.")(command)

@@ -5,7 +5,14 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, SECONDS, Number, candidate_memory_limit, output_options
+from rl_designer.commands.common import (
+    COUNT,
+    SECONDS,
+    Number,
+    candidate_memory_limit,
+    engine_options,
+    output_options,
+)
 from rl_designer.commands.table_import import fetch, import_table
 from rl_designer.commands.table_output import FILE, check_output, show, write
 
@@ -61,6 +68,7 @@ table.add_command(fetch)
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
 @candidate_memory_limit
 @click.option("--workers", type=COUNT, help="Designs in training at the same time.  [default: one a core]")
+@engine_options
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option("--output", type=FILE, required=True, help="The table, a .npz file.")
 @click.option("--store", metavar="FILE|URL", help="Where trainings are kept.  [default: runs/store.sqlite]")

@@ -14,6 +14,7 @@ from rl_designer.commands.common import (
     SEED,
     Number,
     candidate_memory_limit,
+    engine_options,
     fidelity,
     note,
     output_options,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from rl_designer.config import SearchConfig
     from rl_designer.observers import Observer
     from rl_designer.runs import RunFolder
+
+
+_ENGINE = {"engine", "ray_address", "gpus_per_candidate"}
 
 
 @click.command()
@@ -86,6 +90,7 @@ if TYPE_CHECKING:
     "[default: float32]",
 )
 @click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]")
+@engine_options
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda …  [default: auto]")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
 @candidate_memory_limit
@@ -141,7 +146,7 @@ def train(
     config = make_config(options, file, str(config_file))
     if folder is not None and (folder / CONFIG).is_file():
         _check_same(folder, config)
-        _resume(folder, config.store, as_json, quiet)
+        _resume(folder, config.store, config.model_dump(include=_ENGINE), as_json, quiet)
         return
     if folder is not None:
         check_free(folder)
@@ -153,6 +158,7 @@ def train(
 @click.command()
 @click.argument("folder", metavar="RUN", type=FOLDER)
 @click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
+@engine_options
 @click.option(
     "--trust",
     is_flag=True,
@@ -160,16 +166,16 @@ def train(
     "and is run with your rights: say so only of a run whose origin you trust.",
 )
 @output_options
-def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: bool) -> None:
+def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: bool, **engine: Any) -> None:
     """Go on with a run after any stop, as if it had never stopped."""
     from rl_designer.runs import RunFolder
 
     if not trust:
         RunFolder.open(folder).check_code()
-    _resume(folder, store, as_json, quiet)
+    _resume(folder, store, engine, as_json, quiet)
 
 
-def _resume(folder: Path, store: str | None, as_json: bool, quiet: bool) -> None:
+def _resume(folder: Path, store: str | None, engine: dict[str, Any], as_json: bool, quiet: bool) -> None:
     from rl_designer.run_check import changed_code
     from rl_designer.runs import RunFolder
     from rl_designer.search import resume_search
@@ -184,7 +190,7 @@ def _resume(folder: Path, store: str | None, as_json: bool, quiet: bool) -> None
             quiet,
         )
     with _observers(quiet, run.config.tensorboard) as observers:
-        result = resume_search(folder, observers, store)
+        result = resume_search(folder, observers, store, engine)
     _show(run if result is None else result.folder, store, as_json, quiet)
 
 

@@ -1,0 +1,404 @@
+"""The engine `ray`: the local engine's results and failures, and what a lost slot was doing is done again."""
+
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from rl_designer.config import SearchConfig, make_config, on_engine
+from rl_designer.envs.evaluators import ray_engine, ray_pool
+from rl_designer.envs.evaluators.array_folder import SharedFolder, remove_if_unused, write_arrays
+from rl_designer.envs.evaluators.engines import ENGINES, Pool, Workload, make_engine
+from rl_designer.envs.evaluators.ray_engine import RayEngine
+from rl_designer.envs.evaluators.ray_pool import RayPool
+from rl_designer.envs.evaluators.ray_slot import Slot, Unfit, software
+from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
+from rl_designer.envs.evaluators.worker_pool import Lost
+from rl_designer.errors import WrongUsage
+from tests import training_candidates as tasks
+from tests import worker_tasks
+from tests.command_line import runner
+from tests.training_candidates import blobs, build_or, dense
+
+needs_ray = pytest.mark.skipif(ray_engine.find_spec("ray") is None, reason="Ray (the extra `ray`) is missing")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="folders are shared by POSIX locks")
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = Workload(tasks.prepare, {"x": np.arange(3)}, ("a", 1))
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[Any]:
+    """Two slots on this machine, for all tests of this module."""
+    found = pytest.importorskip("ray", reason="Ray (the extra `ray`) is missing")
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Nodes must find the tests, and Ray puts no folder of theirs on the path.
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    heard = signal.getsignal(signal.SIGTERM)
+    found.init(
+        "local",
+        num_cpus=2,
+        include_dashboard=False,
+        object_store_memory=80_000_000,
+        log_to_driver=False,
+        logging_level="ERROR",
+    )
+    signal.signal(signal.SIGTERM, heard)
+    yield found
+    found.shutdown()
+
+
+@pytest.fixture(scope="module")
+def pool(ray: Any) -> Iterator[RayPool]:
+    made = RayEngine().pool(WORK)
+    yield made
+    made.close()
+
+
+def results_of(pool: Pool, function: Callable[..., Any], *given: Any, **options: Any) -> list[Any]:
+    results: dict[int, Any] = {}
+    pool.run(function, [(task,) for task in given], results.__setitem__, **options)
+    return [results[index] for index in range(len(given))]
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it didn't happen in time"
+        time.sleep(0.05)
+
+
+# -- a pool like the local one ---------------------------------------------------------------------
+
+
+def test_every_task_ends_with_its_result_under_its_index(pool: RayPool) -> None:
+    assert results_of(pool, tasks.double, *range(10)) == [2 * number for number in range(10)]
+
+
+def test_no_tasks_need_no_cluster() -> None:
+    assert results_of(RayPool(object(), WORK), tasks.double) == []  # type: ignore[arg-type]
+
+
+def test_workers_are_prepared_with_the_folder_of_the_arrays_and_the_arguments(pool: RayPool) -> None:
+    results: list[Any] = []
+    pool.run(tasks.what_was_prepared, [()], lambda index, result: results.append(result))
+    [(folder, *arguments)] = results
+    assert arguments == ["a", 1]
+    assert np.load(Path(folder) / "x.npy").tolist() == [0, 1, 2]
+
+
+def test_slots_of_one_node_share_one_copy_of_the_arrays(pool: RayPool) -> None:
+    found: list[Any] = []
+    pool.run(tasks.what_was_prepared, [()] * 8, lambda index, result: found.append(result[0]))
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [
+        ("leave_at_once", "worker process died: exit status 3"),
+        ("die_of_a_signal", "worker process died: SIGKILL, perhaps for lack of memory"),
+        ("raise_two_lines", "error: ValueError: the first line the second line"),
+    ],
+)
+def test_a_task_that_fails_is_lost_as_by_the_local_pool(pool: RayPool, name: str, failure: str) -> None:
+    outcomes = results_of(pool, tasks.misbehave, "own_process", name, "own_process")
+    assert outcomes[1] == Lost(failure)
+    assert isinstance(outcomes[0], int) and isinstance(outcomes[2], int)
+
+
+def test_a_task_that_hangs_is_killed_after_the_time_limit(pool: RayPool) -> None:
+    outcomes = results_of(pool, tasks.misbehave, "hang", "own_process", time_limit=0.2)
+    assert outcomes[0] == Lost("time limit: not done after 0.2 s")
+    assert isinstance(outcomes[1], int)
+
+
+def test_a_training_is_the_local_one_bit_for_bit_bars_and_failures_included(ray: Any) -> None:
+    build = build_or({5: tasks.raise_two_lines})
+    options: dict[str, Any] = {"settings": TrainingSettings(epochs=2, batch_size=8), "device": "cpu"}
+    designs, bars = [dense(width) for width in (3, 4, 5)], [{}, {1: 1.01}, {}]
+    heard: list[int] = []
+    with TrainingEvaluator(
+        blobs(), engine=make_engine("ray", workers=1), _build=build, **options
+    ) as evaluator:
+        evaluator.on_result = lambda index, evaluation: heard.append(index)
+        by_ray = evaluator.evaluate(designs, bars)
+    here = TrainingEvaluator(blobs(), _build=build, **options).evaluate(designs, bars)
+    untimed = {"training_seconds": None, "latency_seconds": None}
+    assert [replace(e, **untimed) for e in by_ray] == [replace(e, **untimed) for e in here]
+    assert by_ray[1].stopped_at == 1 and by_ray[2].failure is not None
+    assert sorted(heard) == [0, 1, 2]
+
+
+# -- what the cluster loses ------------------------------------------------------------------------
+
+
+def test_a_task_whose_slot_was_killed_is_done_again_elsewhere(pool: RayPool, tmp_path: Path) -> None:
+    outcomes = results_of(pool, worker_tasks.kill_the_slot_at_first, tmp_path / "killed", None, None)
+    assert (tmp_path / "killed").exists()
+    assert outcomes == ["done"] * 3
+
+
+def test_a_task_that_is_lost_with_every_slot_fails_in_the_end(
+    pool: RayPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_pool, "_MOST_LOSSES", 1)
+    outcomes = results_of(pool, worker_tasks.kill_the_slot, True, False)
+    assert outcomes == [
+        Lost("worker process died: the cluster lost it 1 times, with its node or alone"),
+        "done",
+    ]
+
+
+def test_an_exception_of_the_caller_ends_all_slots_and_their_folder(ray: Any, pool: RayPool) -> None:
+    found: list[Any] = []
+    pool.run(tasks.what_was_prepared, [()], lambda index, result: found.append(result[0]))
+
+    def stop(index: int, result: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pool.run(tasks.misbehave, [("own_process",), ("hang",)], stop)
+    wait_until(lambda: ray.available_resources().get("CPU") == 2)
+    wait_until(lambda: not Path(found[0]).exists())
+    pool.close()
+
+
+@needs_ray
+def test_nodes_with_other_software_are_refused_and_named() -> None:
+    slot = Slot("x", WORK, lambda array: array)
+    answer = slot.begin({**software(), "torch": "0.1"})
+    assert isinstance(answer, Unfit)
+    assert re.match(
+        r"the node \S+ has other software .*\(torch \S+, not 0.1\).* install the same", answer.reason
+    )
+
+
+def test_a_slot_that_is_unfit_ends_the_run_with_its_reason() -> None:
+    with pytest.raises(RuntimeError, match="no space"):
+        RayPool(object(), WORK)._check_fit(Unfit("no space"))  # type: ignore[arg-type]
+
+
+def test_a_folder_that_cannot_be_filled_makes_a_slot_unfit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def fail(array: Any) -> Any:
+        raise OSError("no space left")
+
+    answer = Slot("x", WORK, fail).begin(software())
+    assert isinstance(answer, Unfit)
+    assert "can't keep the data: error: OSError: no space left" in answer.reason
+
+
+def test_slots_that_never_begin_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_pool, "_answer", lambda reference: ImportError("No module named 'rl_designer'"))
+    monkeypatch.setattr(ray_pool, "_kill", lambda actor: None)
+    pool = RayPool(object(), WORK)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="the cluster's nodes can't start workers: No module named"):
+        for number in range(9):
+            pool._starting[number] = object()
+            pool._started(number)
+
+
+# -- the folder of a node --------------------------------------------------------------------------
+
+
+def test_the_first_fills_a_shared_folder_and_the_last_removes_it(tmp_path: Path) -> None:
+    filled: list[Path] = []
+
+    def fill(folder: Path) -> None:
+        filled.append(folder)
+        write_arrays(folder, {"x": np.arange(2)})
+
+    path = tmp_path / "data"
+    first, second = SharedFolder(path, fill), SharedFolder(path, fill)
+    assert filled == [path]
+    first.leave()
+    remove_if_unused(path)
+    assert np.load(path / "x.npy").tolist() == [0, 1]
+    second.leave()
+    assert not path.exists()
+    remove_if_unused(path)  # is gone already
+    SharedFolder(path, fill).leave()
+    assert filled == [path, path]
+
+
+# -- joining, devices, shares ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., RayEngine]:
+    """Makes an engine on a cluster of these nodes."""
+
+    def make(*nodes: dict[str, float], **options: Any) -> RayEngine:
+        monkeypatch.setattr(ray_engine, "find_spec", lambda name: True)
+        monkeypatch.setattr(ray_engine, "_nodes", lambda: list(nodes))
+        made = RayEngine(**options)
+        monkeypatch.setattr(made, "join", lambda: None)
+        return made
+
+    return make
+
+
+CPUS, GPUS = {"CPU": 4.0}, {"CPU": 16.0, "GPU": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "name", "device", "at_once"),
+    [
+        ([CPUS, CPUS], {}, "auto", "cpu", 8),
+        ([CPUS, CPUS], {"workers": 3}, "auto", "cpu", 3),
+        ([CPUS, {"CPU": 0.5}], {}, "cpu", "cpu", 4),
+        ([GPUS], {}, "auto", "cuda:0", 16),
+        ([GPUS], {}, "cpu", "cpu", 16),
+        ([GPUS], {"gpus_per_candidate": 0.0}, "auto", "cpu", 16),
+        ([GPUS, CPUS], {"gpus_per_candidate": 0.5}, "cuda", "cuda:0", 8),
+        ([{"CPU": 64.0, "GPU": 1.0}], {}, "auto", "cuda:0", 8),
+        ([{"CPU": 2.0, "GPU": 4.0}], {}, "auto", "cuda:0", 2),
+        ([], {}, "auto", "cpu", 0),
+    ],
+)
+def test_tasks_get_a_core_and_a_share_of_a_gpu_where_there_are_gpus(
+    engine: Any, nodes: Any, options: Any, name: str, device: str, at_once: int
+) -> None:
+    made = engine(*nodes, **options)
+    assert made.device(name) == device
+    assert made.at_once(device) == at_once
+
+
+@pytest.mark.parametrize(
+    ("nodes", "options", "name", "rule"),
+    [
+        ([CPUS], {}, "cuda", "the Ray cluster has no GPU"),
+        ([CPUS], {"gpus_per_candidate": 0.5}, "auto", "the Ray cluster has no GPU"),
+        ([GPUS], {"gpus_per_candidate": 0.5}, "cpu", "a share of a GPU needs --device cuda or auto, got 0.5"),
+        ([GPUS], {"gpus_per_candidate": 0.0}, "cuda", "--device cuda needs a share of a GPU above 0"),
+        ([GPUS], {}, "cuda:1", "unknown device 'cuda:1'.* Ray chooses which GPU"),
+    ],
+)
+def test_devices_that_cannot_be_are_refused(
+    engine: Any, nodes: Any, options: Any, name: str, rule: str
+) -> None:
+    with pytest.raises(ValueError, match=rule):
+        engine(*nodes, **options).device(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"gpus_per_candidate": 1.5}, "share of a GPU must be 0 to 1, got 1.5"),
+        ({"address": "ray://a:1"}, "is HOST:PORT or auto, got 'ray://a:1'"),
+        ({"address": "a"}, "is HOST:PORT or auto, got 'a'"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(engine: Any, options: dict[str, Any], rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        engine(**options)
+
+
+@needs_ray
+def test_a_ray_that_was_started_here_ends_with_close_and_another_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    said: list[str] = []
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(ray, "is_initialized", lambda: "init local" in said)
+    monkeypatch.setattr(ray, "init", lambda address, **options: said.append(f"init {address}"))
+    monkeypatch.setattr(ray, "shutdown", lambda: said.append("shutdown"))
+    engine, other = RayEngine(workers=1), RayEngine()
+    engine.pool_opened()
+    other.join()
+    other.close()
+    engine.close()  # a pool is open
+    assert said == ["init local"]
+    engine.pool_closed()
+    engine.close()
+    assert said == ["init local", "shutdown"]
+
+
+def test_an_engine_that_is_unknown_is_refused_and_the_near_one_named() -> None:
+    with pytest.raises(ValueError, match=r"unknown engine 'rya'\. Did you mean 'ray'"):
+        make_engine("rya")
+
+
+def test_workers_and_an_engine_exclude_each_other() -> None:
+    with pytest.raises(ValueError, match="workers and an engine exclude each other"):
+        TrainingEvaluator(blobs(), workers=2, engine=make_engine("local"))
+
+
+# -- the command line ------------------------------------------------------------------------------
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    monkeypatch.chdir(tmp_path)
+    return runner(capsys)
+
+
+TRAIN = ("train", "--data", "wine", "--engine", "ray", "--run", "a")
+
+
+def test_where_ray_is_missing_one_line_says_what_brings_it(command: Command, monkeypatch: Any) -> None:
+    monkeypatch.setattr(ray_engine, "find_spec", lambda name: None)
+    ended = command(*TRAIN)
+    assert (ended.status, ended.err.count("\n")) == (1, 1)
+    assert "--engine ray needs Ray, which isn't installed: pip install 'rl-designer[ray]'" in ended.err
+    assert not Path("a").exists()
+
+
+@needs_ray
+def test_an_address_without_a_cluster_is_one_line_and_status_1(command: Command, monkeypatch: Any) -> None:
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+        ended = command(*TRAIN, "--ray-address", address)
+    assert (ended.status, ended.err.count("\n")) == (1, 1)
+    assert f"can't join the Ray cluster at {address}" in ended.err
+    assert not Path("a").exists()
+
+
+@pytest.mark.parametrize("option", [("--ray-address", "a:1"), ("--gpus-per-candidate", "0.5")])
+def test_options_of_ray_need_ray(command: Command, option: tuple[str, str]) -> None:
+    ended = command("train", "--data", "wine", *option)
+    assert ended.status == 2
+    assert f"{option[0]} needs --engine ray" in ended.err
+
+
+def test_a_table_needs_no_engine(command: Command) -> None:
+    ended = command("train", "--table", "t.npz", "--engine", "local")
+    assert ended.status == 2
+    assert "--table and --engine exclude each other" in ended.err
+
+
+def test_a_config_names_the_engines_that_there_are() -> None:
+    literal = get_args(SearchConfig.model_fields["engine"].annotation)[0]
+    assert set(get_args(literal)) == set(ENGINES)
+
+
+def test_a_run_may_go_on_with_another_engine_which_brings_its_own_options() -> None:
+    began = make_config({"data": "wine", "engine": "ray", "ray_address": "a:1", "sources": ["x"]})
+    assert on_engine(began, {"engine": None, "ray_address": None}) == began
+    elsewhere = on_engine(began, {"ray_address": "b:2"})
+    assert (elsewhere.engine, elsewhere.ray_address) == ("ray", "b:2")
+    local = on_engine(began, {"engine": "local"})
+    assert (local.engine, local.ray_address, local.sources) == ("local", None, ("x",))
+    with pytest.raises(WrongUsage, match="--ray-address needs --engine ray"):
+        on_engine(local, {"ray_address": "b:2"})
