@@ -17,7 +17,8 @@ from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 FILE = "reward_model.safetensors"
 FORMAT = 2  # 1 knew of no actions and no sources, and had no format in it
 DEEPEST = 8  # searches in a row, each of which built upon the one before
-_MOST_POINTS = 4_096  # read from a file: the kernel's memory grows with their square
+MOST_SEARCHES = 64  # that one builds upon, itself included, directly or through others
+_MOST_POINTS = 4_096  # read from a file, in all: the kernels' memory grows with their squares
 _LARGEST = 1_000_000  # far from any that is learned, and from those whose squares overflow
 _OF_A_SOURCE = re.compile(r"source-(\d{1,3})\.(.+)")
 
@@ -107,6 +108,11 @@ class Belief:
         return 1 + max((source.depth for source in self.sources), default=0)
 
     @property
+    def searches(self) -> int:
+        """Searches that led here, itself included."""
+        return 1 + sum(source.searches for source in self.sources)
+
+    @property
     def scale(self) -> float:
         return float(self.facts[0])
 
@@ -139,6 +145,12 @@ class Belief:
         belief = cls._from_arrays(arrays, path, 1)
         try:
             belief._check(space)
+            if belief.searches > MOST_SEARCHES:
+                raise ValueError(f"more than {MOST_SEARCHES} searches lie in one another")
+            if belief._squares > _MOST_POINTS**2:
+                raise ValueError(
+                    f"its searches together have too many designs; one alone may have {_MOST_POINTS:,}"
+                )
             belief.predict(space, space.random_actions(1, np.random.default_rng(0)))
         except (ValueError, np.linalg.LinAlgError) as error:
             raise ValueError(f"{path} is damaged or not for space {space.name!r}: {error}") from error
@@ -220,6 +232,11 @@ class Belief:
         left, right = left[:, :own], right[:, :own]
         squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
         return self.scale * np.exp(-np.maximum(squares, 0)) + recalled
+
+    @property
+    def _squares(self) -> int:
+        """The sizes of all kernels together."""
+        return self.targets.size**2 + sum(source._squares for source in self.sources)
 
     @property
     def _width(self) -> int:

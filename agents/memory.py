@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.agents.belief import DEEPEST, Belief
+from rl_designer.agents.belief import DEEPEST, MOST_SEARCHES, Belief
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.problem import Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
@@ -54,6 +54,11 @@ class Source:
                 "start from an earlier one"
             )
         return cls(name or str(folder), policy, belief)
+
+    @property
+    def searches(self) -> int:
+        """How many a search that starts from it builds upon through it."""
+        return 0 if self.belief is None else self.belief.searches
 
     def expects(self, space: SearchSpace, actions: Actions) -> NDArray[np.float64]:
         """Higher for complete designs that it takes to be better, float64 [n]: its reward model's mean, or
@@ -117,6 +122,16 @@ class Remembers(Protocol):
     @property
     def reviews(self) -> list[Review]:
         """How each source stands, in their order."""
+
+
+def check_sources(sources: Sequence[Source]) -> None:
+    """Raises ValueError where a search that started from all of them could not be read again."""
+    together = 1 + sum(source.searches for source in sources)
+    if together > MOST_SEARCHES:
+        raise ValueError(
+            f"the search would build upon {together - 1} earlier ones, directly or through others; at most "
+            f"{MOST_SEARCHES - 1} are kept: start from fewer runs, or from earlier ones"
+        )
 
 
 @dataclass

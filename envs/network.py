@@ -7,7 +7,7 @@ from torch import nn
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.network_blocks import BLOCKS
-from rl_designer.envs.search_spaces.costs import check_classes, final_shape, trace
+from rl_designer.envs.search_spaces.costs import check_size, final_shape, trace
 
 
 def build_network(
@@ -28,11 +28,12 @@ def build_network(
             neither read nor moved.
 
     Raises:
-        ValueError: for an architecture that is not complete, or that doesn't fit the data.
+        ValueError: for an architecture that is not complete, doesn't fit the data, or is too large to be
+            built; see `check_size`.
     """
     if not architecture.complete:
         raise ValueError(f"only a complete architecture can be built, got the prefix {architecture}")
-    check_classes(num_classes)
+    check_size(architecture, input_shape, num_classes)
     outputs = final_shape(architecture, input_shape)
     # On the meta device nothing is allocated or drawn: the only weights are those of `initialise`.
     with torch.device("meta"):

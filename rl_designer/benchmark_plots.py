@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.runs import write_text
+from rl_designer.text import in_html
 
 # Okabe & Ito's colours, told apart by colour-blind readers too; then again, dashed.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -44,13 +45,16 @@ def write_plots(data: Mapping[str, Any], curves: Sequence[Mapping[str, Any]], pa
     for row, name in enumerate(drawn, start=1):
         for number, agent in enumerate(data["agents"]):
             points = [p for p in curves if p["agent"] == agent and p["figure"] == name]
-            _draw(figure, agent, number, _drawable(points, name == "simple_regret"), row)
+            _draw(figure, in_html(agent), number, _drawable(points, name == "simple_regret"), row)
         figure.update_xaxes(title_text="distinct evaluations", type="log", row=row, col=1)
     if "simple_regret" in drawn:
         figure.update_yaxes(type="log", row=1, col=1)
     seeds = f"{data['seeds']} seeds, means with 95 % bootstrap bands"
     figure.update_layout(
-        title=f"{data['task']}: {seeds}", height=420 * len(drawn), template="plotly_white", hovermode="x"
+        title=f"{in_html(data['task'])}: {seeds}",
+        height=420 * len(drawn),
+        template="plotly_white",
+        hovermode="x",
     )
     write_text(path, figure.to_html(include_plotlyjs=True, full_html=True))
 

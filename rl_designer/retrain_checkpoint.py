@@ -16,10 +16,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from rl_designer.envs.untrusted import MEBIBYTE
 from rl_designer.interruption import uninterrupted
 
 WEIGHTS_FORMAT = "retrained-weights/1"
 CHECKPOINT_FORMAT = "training-checkpoint/1"
+
+_MOST_BESIDES = 16 * MEBIBYTE  # of names, shapes and the record
+# Bytes of a parameter: norms have no more statistics than parameters. A checkpoint also has an average of
+# all, and two moments of each parameter.
+_WEIGHTS_BYTES, _CHECKPOINT_BYTES = 2 * 4, 6 * 4
 
 
 @dataclass(frozen=True)
@@ -66,13 +72,16 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     _write(path, tensors, CHECKPOINT_FORMAT, checkpoint.record)
 
 
-def read_checkpoint(path: Path, seed: int) -> Checkpoint:
+def read_checkpoint(path: Path, seed: int, parameters: int) -> Checkpoint:
     """The inverse of `write_checkpoint`.
+
+    Args:
+        parameters: of the network; a file that is too large to be its checkpoint is not read.
 
     Raises:
         ValueError: for a file that is damaged, or of a training of another seed.
     """
-    tensors, record = _read(path, CHECKPOINT_FORMAT)
+    tensors, record = _read(path, CHECKPOINT_FORMAT, _CHECKPOINT_BYTES * parameters)
     if record.seed != seed:
         raise ValueError(f"{path} is of another training; delete it to train from the start")
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
@@ -103,13 +112,16 @@ def write_weights(
     _write(path, tensors, WEIGHTS_FORMAT, record)
 
 
-def read_weights(path: Path) -> tuple[dict[str, Tensor], Record]:
+def read_weights(path: Path, parameters: int) -> tuple[dict[str, Tensor], Record]:
     """Weights on the CPU, and the record of their training.
+
+    Args:
+        parameters: of the network; a file that is too large to be its weights is not read.
 
     Raises:
         ValueError: for a file that is missing, damaged, or of another format.
     """
-    return _read(path, WEIGHTS_FORMAT)
+    return _read(path, WEIGHTS_FORMAT, _WEIGHTS_BYTES * parameters)
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], name: str, record: Record) -> None:
@@ -129,8 +141,11 @@ def _write(path: Path, tensors: Mapping[str, Tensor], name: str, record: Record)
         beside.unlink(missing_ok=True)
 
 
-def _read(path: Path, name: str) -> tuple[dict[str, Tensor], Record]:
+def _read(path: Path, name: str, expected: int) -> tuple[dict[str, Tensor], Record]:
     try:
+        size, most = path.stat().st_size, expected + _MOST_BESIDES
+        if size > most:
+            raise ValueError(f"it has {size:,} bytes; those of such a network have at most {most:,}")
         with safe_open(path, framework="pt", device="cpu") as opened:
             metadata: dict[str, Any] = opened.metadata() or {}
             if name not in metadata:

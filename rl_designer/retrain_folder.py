@@ -24,7 +24,7 @@ from rl_designer.architecture_files import (
     write_architecture,
 )
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.search_spaces.costs import check_size
 from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.errors import WrongUsage
 from rl_designer.retrain_settings import FullSettings
@@ -114,10 +114,11 @@ def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
     opened = RetrainedFolder(Path(folder))
     training, architecture = opened.training(), opened.architecture()
     weights = opened.weights(seed)
-    state, _ = read_weights(weights)
     shape, classes = training.input_shape, len(training.class_names)
     # Before memory is taken for what a stranger's file may ask for.
-    if costs(architecture, shape, classes).parameters > sum(tensor.numel() for tensor in state.values()):
+    parameters = check_size(architecture, shape, classes).parameters
+    state, _ = read_weights(weights, parameters)
+    if parameters > sum(tensor.numel() for tensor in state.values()):
         raise ValueError(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: it has too few weights")
     network = build_network(architecture, shape, classes)
     try:

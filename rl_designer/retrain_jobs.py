@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rl_designer.architecture_files import ArchitectureFile
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
-from rl_designer.envs.search_spaces.costs import Costs, costs
+from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
 from rl_designer.retrain_folder import VERSION, RetrainedFolder, Training, load_retrained, plain_settings
 from rl_designer.retrain_scores import (
@@ -83,7 +83,7 @@ class Job:
     def __init__(self, winner: Winner, dataset: Dataset, plan: Plan) -> None:
         self.winner, self.dataset, self.plan = winner, dataset, plan
         self.input_shape = shape_for(winner.architecture, dataset.input_shape)
-        self.costs: Costs = costs(winner.architecture, self.input_shape, dataset.num_classes)
+        self.costs: Costs = check_size(winner.architecture, self.input_shape, dataset.num_classes)
         # What is kept of it: with the shape and the classes that it is trained for.
         self.file = replace(winner.file, input_shape=self.input_shape, num_classes=dataset.num_classes)
         self.training = Training.model_validate(
@@ -151,7 +151,7 @@ class Job:
         if failure is not None:
             return line
         path = self.folder.weights(number)
-        record = read_weights(path)[1]
+        record = read_weights(path, self.costs.parameters)[1]
         found = score(logits_of(load_retrained(self.folder.path, number).network, x, device), y)
         small = len(found.confusion) <= MOST_CLASSES_OF_A_MATRIX
         return line | {

@@ -95,7 +95,8 @@ def train_fully(
         shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
         training = _Training(_ready(network, architecture, x), x, y, settings, seed)
         if checkpoint.exists():
-            training.restore(read_checkpoint(checkpoint, seed))
+            parameters = sum(parameter.numel() for parameter in network.parameters())
+            training.restore(read_checkpoint(checkpoint, seed, parameters))
         training.run(checkpoint, heard, seconds_between)
         training.average.into_network()
         write_weights(weights, training.network.state_dict(), shapes, training.record)

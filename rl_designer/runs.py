@@ -139,10 +139,18 @@ class RunFolder:
 
     @property
     def store_location(self) -> str:
-        """Path or URL of the run's store. Of a run that came from elsewhere, never a server that it names."""
-        if self.from_elsewhere and "://" in (self.config.store or ""):
-            return store_location(self.config.model_copy(update={"store": None}), self.path)
-        return store_location(self.config, self.path)
+        """Path or URL of the run's store. Of a run that came from elsewhere, what it names only where that is
+        a file in its folder or beside it: a server, or another file, which SQLite would write to, is opened
+        only for those who name it themselves.
+        """
+        config, named = self.config, self.config.store
+        if named is not None and self.from_elsewhere and not self._is_near(named):
+            config = config.model_copy(update={"store": None})
+        return store_location(config, self.path)
+
+    def _is_near(self, store: str) -> bool:
+        folder, file = self.path.resolve(), Path(store).resolve()
+        return "://" not in store and (file.parent == folder.parent or folder in file.parents)
 
     @property
     def from_elsewhere(self) -> bool:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from rl_designer.agents.base import Agent, PolicyAgent
-from rl_designer.agents.memory import Remembers
+from rl_designer.agents.memory import Remembers, check_sources
 from rl_designer.agents.registry import agent_class
 from rl_designer.config import SearchConfig, on_engine
 from rl_designer.control import (
@@ -81,8 +81,7 @@ def run_search(
         if config.energy is not None:
             check_energy(config.energy)
     setting = make_setting(config)
-    for source in config.sources:
-        check_source(Path(source), setting)
+    check_sources([check_source(Path(source), setting) for source in config.sources])
     with usage_errors():
         reward = _reward(config, setting)
         fidelity = settled_fidelity(config, reward)

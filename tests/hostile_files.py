@@ -282,7 +282,7 @@ def _checkpoint(folder: Path) -> Path:
 def _read_checkpoint(path: Path) -> Any:
     from rl_designer.retrain_checkpoint import read_checkpoint
 
-    return read_checkpoint(path, 0)
+    return read_checkpoint(path, 0, 6)
 
 
 def _log(folder: Path) -> Path:

@@ -94,7 +94,7 @@ def test_a_training_that_died_goes_on_to_the_same_bits(tmp_path: Path, kind: str
     assert went_on == [5]
     (tmp_path / "whole").mkdir()
     assert equal(found, trained(tmp_path / "whole", kind, settings))
-    records = [read_weights(folder / "w.safetensors")[1] for folder in (tmp_path, tmp_path / "whole")]
+    records = [read_weights(folder / "w.safetensors", 10_000)[1] for folder in (tmp_path, tmp_path / "whole")]
     assert records[0].losses == records[1].losses and len(records[0].losses) == 5
     assert not (tmp_path / "c.safetensors").exists()
 
@@ -129,7 +129,7 @@ def test_it_learns(tmp_path: Path) -> None:
     files = {"weights": tmp_path / "w", "checkpoint": tmp_path / "c"}
     record = train_fully(FEATURES, x, y, 3, settings, seed=0, **files)
     network = build_network(FEATURES, (7,), 3)
-    network.load_state_dict(read_weights(tmp_path / "w")[0])
+    network.load_state_dict(read_weights(tmp_path / "w", 10_000)[0])
     assert (network.eval()(x).argmax(dim=1) == y).float().mean() > 0.85
     assert record.losses[-1] < record.losses[0]
 
@@ -210,16 +210,16 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_another_training_or_format_is_refused(tmp_path: Path) -> None:
     path = checkpoint_of(tmp_path)
-    seed = read_checkpoint(path, 3).record.seed
+    seed = read_checkpoint(path, 3, 10_000).record.seed
     with pytest.raises(ValueError, match="is of another training; delete it"):
-        read_checkpoint(path, seed + 1)
+        read_checkpoint(path, seed + 1, 10_000)
     with pytest.raises(ValueError, match="its format is 'training-checkpoint/1', not 'retrained-weights/1'"):
-        read_weights(path)
+        read_weights(path, 10_000)
     record = {"seed": 3, "losses": [], "seconds": 0, "device": "cpu"}
     metadata = {"training-checkpoint/1": json.dumps(record)}
     save_file({"strange.0": np.zeros(1)}, path, metadata)
     with pytest.raises(ValueError, match=r"can't be used: 'strange'"):
-        read_checkpoint(path, 3)
+        read_checkpoint(path, 3, 10_000)
 
 
 # -- settings ---------------------------------------------------------------------------------------

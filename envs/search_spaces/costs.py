@@ -9,6 +9,9 @@ from rl_designer.envs.search_spaces.layer_kinds import KINDS, Effect, Shape, cla
 MOST_INPUT_VALUES = 10**8
 MOST_CLASSES = 10**6
 MOST_SIZE = 10**6
+# Of a network that is built: far from what is designed here, and no more than a stranger's file may cost.
+MOST_PARAMETERS = 250_000_000
+MOST_ACTIVATIONS = 50_000_000
 
 DATA_OF_RANK = {
     0: "features (features,)",
@@ -129,6 +132,36 @@ def costs(architecture: Architecture, input_shape: Sequence[int], num_classes: i
     """The costs of an architecture; of a prefix, without a classifier. Raises as `describe`."""
     summaries = describe(architecture, input_shape, num_classes)
     return Costs(sum(line.parameters for line in summaries), sum(line.macs for line in summaries))
+
+
+def check_size(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> Costs:
+    """The costs of an architecture that may be built, before any memory is taken for it.
+
+    Raises:
+        ValueError: as `describe`; for more than 250 million parameters, which are 1 GB; and for a layer that
+            makes more than 50 million values of one example.
+    """
+    found = costs(architecture, input_shape, num_classes)
+    if found.parameters > MOST_PARAMETERS:
+        raise ValueError(
+            f"the network has {found.parameters:,} parameters, which take {4e-9 * found.parameters:,.1f} GB; "
+            f"at most {MOST_PARAMETERS:,} are built: make it narrower"
+        )
+    for step in trace(architecture, input_shape):
+        values = _most_values(step)
+        if values > MOST_ACTIVATIONS:
+            raise ValueError(
+                f"the layer {step.layer} makes {values:,} values of one example; at most "
+                f"{MOST_ACTIVATIONS:,} are computed: make the network narrower, or the input smaller"
+            )
+    return found
+
+
+def _most_values(step: Step) -> int:
+    """The size of the largest map of one example in a layer, an expansion's included."""
+    outputs, inputs = step.effect.outputs, step.inputs
+    expanded = inputs.channels * inputs.positions * int(step.options.get("expansion", 1))
+    return max(int(outputs.channels * outputs.positions), int(expanded))
 
 
 def _summary(layer: Layer, effect: Effect) -> LayerSummary:

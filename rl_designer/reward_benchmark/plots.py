@@ -1,7 +1,6 @@
 """A benchmark of rewards as one HTML page that needs no network."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from rl_designer.benchmark_plots import check_plots
 from rl_designer.reward_benchmark.curves import cost_drawn, courses, fronts, profiles
 from rl_designer.reward_benchmark.summary import RewardSummary
 from rl_designer.runs import write_text
-from rl_designer.text import printable
+from rl_designer.text import in_html
 
 # Okabe & Ito's colours, told apart by colour-blind readers too; then again, dashed.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -36,8 +35,8 @@ def write_page(data: Mapping[str, Any], summary: RewardSummary, path: Path) -> N
     parts = [_heading(data)]
     for number, (heading, figure) in enumerate(drawn.items()):
         plot = figure.to_html(include_plotlyjs=number == 0, full_html=False)
-        parts.append(f"<h2>{_text(heading)}</h2>\n{plot}")
-    title = _text(f"Rewards on {data['task']}")
+        parts.append(f"<h2>{in_html(heading)}</h2>\n{plot}")
+    title = in_html(f"Rewards on {data['task']}")
     page = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
     write_text(
         path, f"{page}<style>{_STYLE}</style></head><body>\n" + "\n".join(parts) + "\n</body></html>\n"
@@ -46,15 +45,10 @@ def write_page(data: Mapping[str, Any], summary: RewardSummary, path: Path) -> N
 
 def _heading(data: Mapping[str, Any]) -> str:
     facts = f"{data['agent']}, {data['seeds']:,} paired seeds, {data['evaluations']:,} evaluations a run"
-    lines = "".join(f"<li>{_text(line)}</li>" for line in data["conclusions"])
+    lines = "".join(f"<li>{in_html(line)}</li>" for line in data["conclusions"])
     yardstick = f"yardstick: {data['yardstick']}"
-    return (
-        f"<h1>Rewards on {_text(data['task'])}</h1><p>{_text(facts)}; {_text(yardstick)}</p><ul>{lines}</ul>"
-    )
-
-
-def _text(text: str) -> str:
-    return escape(printable(text), quote=False)
+    heading = f"<h1>Rewards on {in_html(data['task'])}</h1>"
+    return f"{heading}<p>{in_html(facts)}; {in_html(yardstick)}</p><ul>{lines}</ul>"
 
 
 def _intervals(data: Mapping[str, Any]) -> Any:
@@ -63,7 +57,7 @@ def _intervals(data: Mapping[str, Any]) -> Any:
         low, high = figures["interval"] or (figures["iqm"], figures["iqm"])
         figure.add_scatter(
             x=[figures["iqm"]],
-            y=[_text(name)],
+            y=[in_html(name)],
             error_x={"array": [high - figures["iqm"]], "arrayminus": [figures["iqm"] - low]},
             mode="markers",
             marker={"size": 10, "color": _COLOURS[number % len(_COLOURS)]},
@@ -78,7 +72,7 @@ def _profiles(summary: RewardSummary) -> Any:
     rows = profiles(summary)
     for number, reward in enumerate(summary.runs):
         own = [row for row in rows if row["reward"] == reward]
-        _band(figure, own, "level", "share", number, _text(reward))
+        _band(figure, own, "level", "share", number, in_html(reward))
     figure.update_xaxes(title_text="yardstick")
     figure.update_yaxes(title_text="share of seeds", range=[0, 1.02])
     if not summary.yardstick.higher_is_better:
@@ -93,7 +87,7 @@ def _fronts(summary: RewardSummary) -> Any:
     figure = _figure()
     for number, reward in enumerate(summary.runs):
         own = [row for row in rows if row["reward"] == reward]
-        _band(figure, own, "cost", "reported", number, _text(reward), shape="hv")
+        _band(figure, own, "cost", "reported", number, in_html(reward), shape="hv")
     known = [row for row in rows if row["reward"] is None]
     name = "known front" if summary.landscape.complete else "front of all runs"
     line = {"color": "#000000", "width": 1, "shape": "hv"}
@@ -115,7 +109,7 @@ def _courses(summary: RewardSummary) -> Any:
         rows=lines,
         cols=_COLUMNS,
         specs=[[{"secondary_y": True}] * _COLUMNS for _ in range(lines)],
-        subplot_titles=[_text(reward) for reward in rewards],
+        subplot_titles=[in_html(reward) for reward in rewards],
         horizontal_spacing=0.14,
     )
     rows = courses(summary)
