@@ -33,6 +33,8 @@ from rl_designer.store import Store
 from tests.postgresql import missing, private_postgres
 from tests.tables import synthetic_table
 
+_SETTLED = 10_000  # evaluations, after which the memory of a long run must stay as it is
+_MOST_GROWTH = 0.1
 WHOM = ("group", "main", "group", "worker")
 
 
@@ -325,14 +327,21 @@ def _timed(store: Store, size: int, generator: np.random.Generator) -> dict[str,
 
 
 def long(folder: Path, options: dict[str, Any]) -> bool:
+    """Ten marks, each printed as it is reached. Sound where memory grows by no more than a tenth once there
+    are 10,000 evaluations, or half of all where there are fewer.
+    """
     synthetic_table((4,) * 9).save(folder / "table.npz")
-    step, marks = max(options["designs"] // 10, 1), []
+    step, before = max(options["designs"] // 10, 1), [0.0]
     written = threading.Lock()
 
     def hear(count: int) -> None:
         if count % step == 0:
             with written, (folder / "marks").open("a") as file:
-                file.write(f"{count} {time.process_time()} {_resident()}\n")
+                seconds, memory = time.process_time(), _resident()
+                each = round((seconds - before[0]) / step * 1e3, 3)
+                show("long", agent=options["agent"], evaluations=count, ms_each=each, MB=round(memory))
+                file.write(f"{count} {memory}\n")
+                before[0] = seconds
 
     search = {
         "table": str(folder / "table.npz"),
@@ -340,19 +349,11 @@ def long(folder: Path, options: dict[str, Any]) -> bool:
         "evaluations": options["designs"],
     }
     Search(folder, {**search, "tensorboard": False}, folder, hear).end()
-    before = 0.0
-    for line in (folder / "marks").read_text().splitlines():
-        count, seconds, memory = (float(word) for word in line.split())
-        marks.append(
-            {
-                "evaluations": int(count),
-                "ms_each": round((seconds - before) / step * 1e3, 3),
-                "MB": round(memory),
-            }
-        )
-        before = seconds
-    show("long", agent=options["agent"], marks=marks)
-    return True
+    marks = [tuple(map(float, line.split())) for line in (folder / "marks").read_text().splitlines()]
+    later = [memory for count, memory in marks if count >= min(_SETTLED, marks[-1][0] / 2)]
+    grown = max(later) / later[0] - 1
+    show("long", agent=options["agent"], evaluations=int(marks[-1][0]), memory_grown_by=round(grown, 3))
+    return grown <= _MOST_GROWTH
 
 
 def _resident() -> float:
