@@ -93,10 +93,12 @@ class Search:
         log = Log(self.log, self.hear)
         train = TrainingEvaluator.evaluate
 
-        def logged(self: Any, architectures: Sequence[Architecture], *more: Any) -> list[Evaluation]:
+        def logged(
+            self: Any, architectures: Sequence[Architecture], *more: Any, **named: Any
+        ) -> list[Evaluation]:
             for architecture in architectures:
                 log.write("asked", architecture.digest)
-            return train(self, architectures, *more)
+            return train(self, architectures, *more, **named)
 
         TrainingEvaluator.evaluate = logged  # type: ignore[method-assign,assignment]
         try:

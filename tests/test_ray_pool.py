@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import signal
 import socket
 import sys
@@ -40,21 +41,26 @@ WORK = Workload(tasks.prepare, {"x": np.arange(3)}, ("a", 1))
 def ray() -> Iterator[Any]:
     """Two slots on this machine, for all tests of this module."""
     found = pytest.importorskip("ray", reason="Ray (the extra `ray`) is missing")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Nodes must find the tests, and Ray puts no folder of theirs on the path.
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     heard = signal.getsignal(signal.SIGTERM)
-    found.init(
-        "local",
-        num_cpus=2,
-        include_dashboard=False,
-        object_store_memory=80_000_000,
-        log_to_driver=False,
-        logging_level="ERROR",
-    )
-    signal.signal(signal.SIGTERM, heard)
-    yield found
-    found.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Ray asks for a token and says so in the environment; one of its own would stay in the home folder.
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_AUTH_MODE", "")
+        patch.delenv("RAY_AUTH_MODE")
+        # The node must find the tests.
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        found.init(
+            "local",
+            num_cpus=2,
+            include_dashboard=False,
+            object_store_memory=80_000_000,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
+        signal.signal(signal.SIGTERM, heard)
+        yield found
+        found.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -126,7 +126,7 @@ class RayPool:
                 actor, index = self._free.pop(), waiting.popleft()
                 self._running[actor.call.remote(function, tasks[index], time_limit)] = actor, index
             references = [*self._starting, *self._running]
-            if not references:  # no node is left; one may join
+            if not references:  # every slot was lost just now
                 time.sleep(_LOOK_SECONDS)
                 continue
             for reference in ray.wait(references, timeout=_LOOK_SECONDS)[0]:
@@ -144,9 +144,10 @@ class RayPool:
                     finished(index, Lost(_lost_too_often()))
 
     def _start_slots(self, waiting: int) -> None:
-        """As many as there is room for, but not more than tasks."""
+        """As many as there is room for, but not more than tasks; one waits for room where there is none."""
         slots = len(self._starting) + len(self._free) + len(self._running)
-        wanted = min(self._cluster.at_once(self._workload.device), waiting + len(self._running))
+        room = max(1, self._cluster.at_once(self._workload.device))
+        wanted = min(room, waiting + len(self._running))
         for _ in range(wanted - slots):
             assert self._new_slot is not None  # the pool is open
             self._ask(self._new_slot())
