@@ -429,6 +429,21 @@ def test_states_follow_the_folder_and_the_process(folder: RunFolder, other: Any)
     assert run_row("k", view)["about"] == view.problem
 
 
+@linux
+def test_a_search_is_asked_to_stop_once(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second time would end it at once."""
+    watch, asked = RunWatch(folder.path), []
+    monkeypatch.setattr(
+        "rl_designer.dashboard.watch.stop_search", lambda run: asked.append(run) or os.getpid()
+    )
+    with folder.locked():
+        watch.stop()
+        assert watch.look().state == STOPPING
+        with pytest.raises(ValueError, match="it has been asked to stop"):
+            watch.stop()
+    assert asked == [folder.path]
+
+
 def test_runs_are_found_by_keys_of_what_is_there_and_by_nothing_else(
     folder: RunFolder, searched: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_search_is_followed_stopped_and_let_go_on_and_outlives_the_dashboard(
     run, process = search
     with dashboard(folder=tmp_path) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(60_000)  # the machine may be busy
         heard = watched(page)
         page.goto(address)
         page.get_by_role("link", name=HOSTILE).click()
@@ -110,6 +111,7 @@ def test_a_phone_shows_all_pages_without_sticking_out_also_in_the_dark(
     assert process.wait(timeout=30) == 130
     with dashboard(run, folder=tmp_path) as address:
         page = browser.new_page(viewport={"width": 360, "height": 740}, color_scheme="dark")
+        page.set_default_timeout(60_000)  # the machine may be busy
         heard = watched(page)
         page.goto(address)
         page.get_by_role("link", name=HOSTILE).click()

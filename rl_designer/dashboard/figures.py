@@ -84,7 +84,7 @@ def _trace(series: Series) -> dict[str, Any]:
         return trace | fill | {"mode": "lines", "line": {"width": 0, "color": colour}}
     if series.kind == "points":
         size = _SIZES.get(series.shape, 8)
-        marker = {"color": colour, "symbol": _SHAPES[series.shape], "size": size, "opacity": 0.8}
+        marker = {"color": colour, "symbol": _SHAPES[series.shape], "size": size, "opacity": 0.7}
         texts = [_folded(p.text) for p in series.points]
         return trace | {"mode": "markers", "marker": marker, "hoverinfo": "text", "hovertext": texts}
     line = {"color": colour, "width": 2, "dash": "dash" if series.dashed else "solid"}

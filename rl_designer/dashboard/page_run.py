@@ -31,8 +31,6 @@ _LAYERS = {
 _PAIRS = {"name": "what", "value": "how much"}
 _REASONS = {"name": "reason", "count": "designs", "value": "such as"}
 
-Looked = tuple[View, Mapping[str, Any] | None]
-
 
 def run_page(key: str, watch: RunWatch) -> None:
     """Follows one run."""
@@ -44,23 +42,22 @@ def run_page(key: str, watch: RunWatch) -> None:
         body = _Body()
     seen: list[RunReport | None] = [None]
 
-    def look() -> Looked:
-        view = watch.look()
-        return view, None if view.report is None else watch.figures(view.report)
-
-    def show(looked: Looked) -> None:
-        view, data = looked
-        head.show(view, data)
-        if view.report is None or data is None or view.report is seen[0]:
+    async def show(view: View) -> None:
+        head.show(view)
+        if view.report is None or view.report is seen[0]:
+            return
+        data = await run.io_bound(watch.figures, view.report)
+        if data is None:  # the server ends
             return
         seen[0] = view.report
+        head.show_figures(view.report, data)
         tiles_part.show(tiles(view.report, data))
         named = {plot.name: plot for plot in data["plots"]}
         for part, name in zip(figures, ("run-learning", "run-front"), strict=True):
             part.show(named.get(name))
         body.show(view.report, data)
 
-    poll(look, show)
+    poll(watch.look, show)
 
 
 class _Head:
@@ -70,20 +67,21 @@ class _Head:
         heading(watch.name, 1)
         self._what = Text("p", classes="muted")
         with ui.element("div").classes("actions"):
-            self._state = ui.label("…").classes("state").props('role="status"')
-            problem_of_button = self._buttons(watch)
+            self._state = ui.label("reading …").classes("state").props('role="status"')
+            self._buttons(watch)
             link("Sample designs", f"/run/{key}/sample").classes("action")
             link("Report", f"/run/{key}/report").classes("action").props('target="_blank"')
         self._bar = ui.linear_progress(0, show_value=False).props(
             'rounded size="10px" aria-label="Budget used"'
         )
         self._problem = Text("p", classes="problem")
-        self._asked = problem_of_button
         self._verdict = Text("p", classes="verdict")
 
-    def _buttons(self, watch: RunWatch) -> Text:
+    def _buttons(self, watch: RunWatch) -> None:
         self._stop = ui.button("Stop").props("no-caps outline")
         self._resume = ui.button("Resume").props("no-caps outline")
+        self._stop.disable()  # until the state is known
+        self._resume.disable()
         problem = Text("p", classes="problem")
         problem.element.props('role="alert"')
 
@@ -97,9 +95,8 @@ class _Head:
 
         self._stop.on_click(told(stop, problem))
         self._resume.on_click(told(resume, problem))
-        return problem
 
-    def show(self, view: View, data: Mapping[str, Any] | None) -> None:
+    def show(self, view: View) -> None:
         self._state.set_text(printable(view.state))
         self._state.classes(replace=f"state {view.state.split()[0]}")
         self._stop.set_enabled(view.state == SEARCHING)
@@ -107,11 +104,11 @@ class _Head:
         self._stop.set_visibility(view.state not in (FINISHED, UNREADABLE))
         self._resume.set_visibility(view.state not in (FINISHED, UNREADABLE))
         self._problem.show(view.problem)
-        if data is None or view.report is None:
-            return
+
+    def show_figures(self, report: RunReport, data: Mapping[str, Any]) -> None:
         self._what.show(data["title"])
         self._verdict.show(data["verdict"])
-        share = progress(view.report)
+        share = progress(report)
         self._bar.set_visibility(share is not None)
         self._bar.set_value(share or 0.0)
 
@@ -120,6 +117,11 @@ class _Body:
     """The best design, the designs as they come, cost and failures, the configuration."""
 
     def __init__(self) -> None:
+        with ui.element("div") as self._all:
+            self._build()
+        self._all.set_visibility(False)
+
+    def _build(self) -> None:
         with ui.element("section").classes("card"):
             heading("The best design so far")
             self._best = Text("p", classes="muted")
@@ -140,6 +142,7 @@ class _Body:
                 self._configuration = _table(_PAIRS, ("name",), "name")
 
     def show(self, report: RunReport, data: Mapping[str, Any]) -> None:
+        self._all.set_visibility(True)
         rows = design_rows(report)
         self._designs.rows = rows
         count = len(report.designs)

@@ -157,13 +157,20 @@ def columns(
     ]
 
 
-def poll(work: Callable[[], Found], show: Callable[[Found], None], seconds: float = POLL_SECONDS) -> None:
+def poll(
+    work: Callable[[], Found],
+    show: Callable[[Found], Awaitable[None] | None],
+    seconds: float = POLL_SECONDS,
+) -> None:
     """Brings the page up to date while it is seen: `work` in a thread, `show` with what it returns."""
 
     async def again() -> None:
         found = await run.io_bound(work)
-        if found is not None:  # as when the server ends
-            show(found)
+        if found is None:  # as when the server ends
+            return
+        going_on = show(found)
+        if going_on is not None:
+            await going_on
 
     timer = ui.timer(seconds, again)
     ui.on("seen", lambda event: timer.activate() if event.args else timer.deactivate())

@@ -20,6 +20,7 @@ from rl_designer.dashboard.page_sample import sample_page
 from rl_designer.dashboard.parts import HEAD, Text, frame, heading
 from rl_designer.dashboard.watch import RunWatch
 
+_SECONDS_TO_COME_BACK = 30.0  # that a page's state is kept for a browser that is slow or was asleep
 _SECONDS_TO_END = 1  # that open pages get when the server ends
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M2 13l4-5 3 3 5-8" fill="none" '
@@ -88,6 +89,7 @@ def application(catalogue: Catalogue) -> FastAPI:
         language="en-US",
         favicon=_ICON,
         tailwind=False,
+        reconnect_timeout=_SECONDS_TO_COME_BACK,
         show_welcome_message=False,
     )
     return outer

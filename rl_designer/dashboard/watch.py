@@ -68,8 +68,11 @@ class RunWatch:
             return self._figures_last[1]
 
     def stop(self) -> None:
-        """Asks the search to stop. Raises ValueError where there is none that can be asked."""
+        """Asks the search to stop, once. Raises ValueError where there is none that can be asked."""
         with self._lock:
+            searcher = searcher_of(self.path)
+            if searcher and searcher.process and searcher.process.pid == self._stopping:
+                raise ValueError("it has been asked to stop, and will once what it writes is written")
             self._stopping = stop_search(self.path)
 
     def resume(self) -> None:
