@@ -37,7 +37,7 @@ def write_named_snippets(folder: Path) -> None:
 def smaller(words: list[str]) -> list[str]:
     words = [FEWER.get(word, word) for word in words]
     on_table = words[0] == "benchmark" and words[1] in ON_TABLES and "--data" not in words
-    trains = words[0] in TRAINING and not on_table
+    trains = words[0] in TRAINING and not on_table and "--table" not in words
     return [*words, *SMALLER] if trains and "--epochs" not in words else words
 
 

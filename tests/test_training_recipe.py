@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from rl_designer.envs.evaluators.augmentation import augment
+from rl_designer.envs.evaluators.augmentation import AUGMENTATIONS, augment
 from rl_designer.envs.evaluators.signals import faster_signal_network
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.evaluators.training_steps import computed_in, placed
@@ -64,7 +64,13 @@ def generator(seed: int) -> torch.Generator:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape"), [("shift", (2, 40)), ("shift", (1, 16, 24)), ("flip-shift", (3, 16, 24))]
+    ("name", "shape"),
+    [
+        ("shift", (2, 40)),
+        ("shift", (1, 16, 24)),
+        ("flip-shift", (3, 16, 24)),
+        ("flip-shift-erase", (3, 16, 24)),
+    ],
 )
 def test_augmentation_changes_most_examples_and_keeps_shape_type_and_the_original(
     name: str, shape: tuple[int, ...]
@@ -92,6 +98,20 @@ def test_about_half_of_the_images_are_mirrored() -> None:
     images = torch.tensor([[0.0, 1.0, 2.0, 3.0]]).expand(1000, 1, 1, 4)  # too small to be shifted
     mirrored = augment("flip-shift", images, generator(0))[:, 0, 0, 0] == 3
     assert 400 < mirrored.sum() < 600
+
+
+def test_what_is_erased_is_a_square_of_at_most_half_a_side_that_reaches_every_place() -> None:
+    erased = augment("flip-shift-erase", torch.ones(500, 2, 16, 24), generator(0)) == 0
+    assert torch.equal(erased[:, 0], erased[:, 1])
+    for dimension in (1, 2):
+        sides = erased[:, 0].any(dim=3 - dimension).sum(dim=1)
+        assert 0 < sides.max() <= 8 and (sides == 0).any()
+    assert erased[:, 0].any(dim=0).all()
+
+
+def test_every_augmentation_has_its_changes() -> None:
+    for name in AUGMENTATIONS:
+        assert augment(name, torch.zeros(2, 1, 8, 8), generator(0)).shape == (2, 1, 8, 8)
 
 
 SPACE = make_space("convnet1d", (2, 24), 5, max_parameters=20_000)

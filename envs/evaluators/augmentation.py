@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 AUGMENTATIONS = {
     "shift": ("moves signals and images by up to an eighth of each side", 2),
     "flip-shift": ("mirrors half of the images left to right, and moves as `shift`", 3),
+    "flip-shift-erase": ("as `flip-shift`, and blanks a square of up to half of each side", 3),
 }
 
 _SHIFTED_SHARE = 8
@@ -32,9 +33,9 @@ def augment(name: str, batch: torch.Tensor, generator: torch.Generator) -> torch
         name: a name of `AUGMENTATIONS`.
         generator: on the CPU, whatever the batch's device, so that all devices see the same changes.
     """
-    if name == "flip-shift":
-        batch = _flip(batch, generator)
-    return _shift(batch, generator)
+    for change in _CHANGES[name]:
+        batch = change(batch, generator)
+    return batch
 
 
 def _flip(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -57,3 +58,26 @@ def _shift(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         shape[dimension] = size
         batch = batch.gather(dimension, source.view(shape).expand_as(batch))
     return batch
+
+
+def _erase(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Cutout (DeVries & Taylor 2017, arXiv:1708.04552) with squares of any size up to half of the shorter
+    side, around any point, filled with 0, the mean of standardised data.
+    """
+    import torch
+
+    height, width = batch.shape[2:]
+    halves = torch.randint(0, min(height, width) // 4 + 1, (len(batch), 1), generator=generator)
+    inside = []
+    for size in (height, width):
+        centres = torch.randint(0, size, (len(batch), 1), generator=generator)
+        inside.append((torch.arange(size) - centres).abs() < halves)
+    erased = (inside[0].unsqueeze(2) & inside[1].unsqueeze(1)).unsqueeze(1)
+    return batch.masked_fill(erased.to(batch.device), 0.0)
+
+
+_CHANGES: Mapping[str, Sequence[Callable[[torch.Tensor, torch.Generator], torch.Tensor]]] = {
+    "shift": (_shift,),
+    "flip-shift": (_flip, _shift),
+    "flip-shift-erase": (_flip, _shift, _erase),
+}

@@ -81,7 +81,7 @@ _ENGINE = {"engine", "ray_address", "gpus_per_candidate"}
 @click.option(
     "--augment",
     metavar="NAME",
-    help="Vary the training data: shift, or flip-shift for images.  [default: no]",
+    help="Vary the training data: shift, or flip-shift or flip-shift-erase for images.  [default: no]",
 )
 @click.option(
     "--precision",
