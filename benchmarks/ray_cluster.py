@@ -1,6 +1,6 @@
 """A search by Ray on two nodes against the local engine: the same designs, and nothing lost with a node.
 
-Usage: python benchmarks/ray_cluster.py FOLDER [--evaluations 28] [--epochs 100] [--tasks 200]
+Usage: python benchmarks/ray_cluster.py FOLDER [--evaluations 28] [--epochs 60] [--tasks 200]
 
 Both nodes are real ones of Ray, on this machine, with one core each. The search is done by the local engine
 with two workers, by Ray, and by Ray with the second node's raylet killed by `kill -9` while it trains. Then
@@ -29,21 +29,22 @@ from rl_designer.envs.evaluators.engines import Workload, make_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 KILL_AFTER = 8  # evaluations
-_START_SECONDS = 180.0
+_START_SECONDS = 600.0
 
 
 class Node:
-    """One node of a cluster on this machine, with one core; it ends with this process's `stop`."""
+    """One node of a cluster on this machine, with one core; what it says is kept in `log`."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, log: Path, *options: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
         command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--num-cpus=1"]
-        self._process = subprocess.Popen(
-            [*command, "--object-store-memory=100000000", *options],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with log.open("wb") as said:
+            self._process = subprocess.Popen(
+                [*command, "--object-store-memory=100000000", *options],
+                env=environment,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+            )
 
     @property
     def raylet(self) -> int:
@@ -65,15 +66,17 @@ class Node:
 
 
 @contextmanager
-def cluster() -> Iterator[tuple[str, Node]]:
+def cluster(folder: Path) -> Iterator[tuple[str, Node]]:
     """Its address, and the node that may be killed."""
+    folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    nodes = [Node("--head", f"--port={address.rpartition(':')[2]}", "--include-dashboard=false")]
+    port = f"--port={address.rpartition(':')[2]}"
+    nodes = [Node(folder / "head.log", "--head", port, "--include-dashboard=false")]
     try:
         wait_until_reached(address)
-        nodes.append(Node(f"--address={address}"))
+        nodes.append(Node(folder / "node.log", f"--address={address}"))
         wait_until_joined(nodes[1])
         yield address, nodes[1]
     finally:
@@ -122,21 +125,20 @@ def searches(folder: Path, options: dict[str, Any]) -> None:
     local = Search(folder / "local", {**options, "workers": 2}, folder / "local")
     timed("local", local, None)
     for name in ("ray", "ray, a node killed"):
-        with cluster() as (address, node):
-            here = folder / name.replace(", ", "-").replace(" ", "-")
+        here = folder / name.replace(", ", "-").replace(" ", "-")
+        with cluster(here) as (address, node):
             search = Search(here, {**options, "engine": "ray", "ray_address": address}, here)
             timed(name, search, local, node if "killed" in name else None)
 
 
 def timed(name: str, search: Search, reference: Search | None, node: Node | None = None) -> None:
-    search.folder.mkdir(parents=True)
+    search.folder.mkdir(parents=True, exist_ok=True)
     search.options["store"] = str(search.folder / "store.sqlite")
-    started, more = time.monotonic(), {}
-    if node is None:
-        search.end()
-    else:
+    more: dict[str, Any] = {}
+    if node is not None:
         more = killed_in_mid_run(search, node)
-    seconds = round(time.monotonic() - started, 1)
+    elif not search.finished:
+        search.end()
     designs, weights = search.outcome()
     told = {line.split()[1] for line in search.log.read_text().splitlines() if line.startswith("stored")}
     kept = {digest for _, _, digest, _ in designs}
@@ -144,7 +146,8 @@ def timed(name: str, search: Search, reference: Search | None, node: Node | None
         same_designs, same_weights = reference.outcome()
         more |= {"designs_equal": designs == same_designs, "policy_equal": weights == same_weights}
     trained = {"evaluations": len(designs), "lost": len(told - kept)}
-    show(name, seconds=seconds, **trained, failures=summary_of(search)["failures"], **more)
+    summary = summary_of(search)
+    show(name, seconds=summary["seconds"], **trained, failures=summary["failures"], **more)
 
 
 def summary_of(search: Search) -> dict[str, Any]:
@@ -152,9 +155,9 @@ def summary_of(search: Search) -> dict[str, Any]:
     return found
 
 
-def overhead(tasks: int) -> None:
+def overhead(folder: Path, tasks: int) -> None:
     """Seconds of one trivial task at a time, by both pools in turn: medians and quartiles."""
-    with cluster() as (address, _):
+    with cluster(folder / "overhead") as (address, _):
         engines = {"local": make_engine("local", workers=2), "ray": make_engine("ray", address=address)}
         pools = {name: engine.pool(Workload(os.fspath, {})) for name, engine in engines.items()}
         seconds: dict[str, list[float]] = {name: [] for name in pools}
@@ -178,12 +181,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--evaluations", type=int, default=28)
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--tasks", type=int, default=200)
     given = parser.parse_args()
     options = {"data": "wine", "evaluations": given.evaluations, "epochs": given.epochs, "tensorboard": False}
     searches(given.folder, {**options, "device": "cpu"})
-    overhead(given.tasks)
+    overhead(given.folder, given.tasks)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ WORK = Workload(tasks.prepare, {"x": np.arange(3)}, ("a", 1))
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
-    """Two slots on this machine, for all tests of this module."""
+    """Room for three slots on this machine, for all tests of this module."""
     found = pytest.importorskip("ray", reason="Ray (the extra `ray`) is missing")
     heard = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
@@ -52,7 +52,7 @@ def ray() -> Iterator[Any]:
         patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
         found.init(
             "local",
-            num_cpus=2,
+            num_cpus=3,
             include_dashboard=False,
             object_store_memory=80_000_000,
             log_to_driver=False,
@@ -65,7 +65,7 @@ def ray() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def pool(ray: Any) -> Iterator[RayPool]:
-    made = RayEngine().pool(WORK)
+    made = RayEngine(workers=2).pool(WORK)
     yield made
     made.close()
 
@@ -174,7 +174,7 @@ def test_an_exception_of_the_caller_ends_all_slots_and_their_folder(ray: Any, po
 
     with pytest.raises(KeyboardInterrupt):
         pool.run(tasks.misbehave, [("own_process",), ("hang",)], stop)
-    wait_until(lambda: ray.available_resources().get("CPU") == 2)
+    wait_until(lambda: ray.available_resources().get("CPU") == 3)
     wait_until(lambda: not Path(found[0]).exists())
     pool.close()
 
