@@ -20,7 +20,6 @@ from rl_designer.commands.common import (
     output_options,
     print_json,
 )
-from rl_designer.envs.evaluators.training_settings import PRECISIONS
 
 if TYPE_CHECKING:
     from rl_designer.config import SearchConfig
@@ -85,7 +84,7 @@ _ENGINE = {"engine", "ray_address", "gpus_per_candidate"}
 )
 @click.option(
     "--precision",
-    type=click.Choice(PRECISIONS),
+    type=click.Choice(["float32", "bfloat16"]),
     help="Of the trainings' products; bfloat16 is faster on GPUs, and on CPUs with AVX-512 BF16 or AMX.  "
     "[default: float32]",
 )
