@@ -220,6 +220,22 @@ def test_slots_that_never_begin_end_the_run(monkeypatch: pytest.MonkeyPatch) -> 
 # -- the folder of a node --------------------------------------------------------------------------
 
 
+def test_a_slot_removes_what_a_killed_search_has_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delattr(sys.modules["__main__"], "__file__", raising=False)  # comes back
+    in_use = SharedFolder(tmp_path / "rl-designer-ray-used", lambda folder: None)
+    left = SharedFolder(tmp_path / "rl-designer-ray-left", lambda folder: None)
+    left._use.close()
+    slot = Slot("new", WORK, lambda array: array)
+    assert slot.begin(software()) is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rl-designer-ray-new", "rl-designer-ray-used"]
+    slot.end()
+    in_use.leave()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_first_fills_a_shared_folder_and_the_last_removes_it(tmp_path: Path) -> None:
     filled: list[Path] = []
 

@@ -17,6 +17,7 @@ from rl_designer.envs.evaluators.failures import failure_of
 from rl_designer.envs.evaluators.worker_pool import WorkerPool
 
 _LIBRARIES = ("numpy", "torch")
+_FOLDER = "rl-designer-ray-"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Slot:
     """
 
     def __init__(self, name: str, workload: Workload, fetch: Callable[[Any], Any]) -> None:
-        self._path = Path(tempfile.gettempdir()) / f"rl-designer-{name}"
+        self._path = Path(tempfile.gettempdir()) / f"{_FOLDER}{name}"
         self._workload = workload
         self._fetch = fetch
         self._folder: SharedFolder | None = None
@@ -98,6 +99,10 @@ class Slot:
     def _begin(self) -> None:
         # Otherwise each worker process would begin by importing Ray's own main module.
         vars(sys.modules["__main__"]).pop("__file__", None)
+        for left in self._path.parent.glob(
+            f"{_FOLDER}*"
+        ):  # by a search whose processes were all killed at once
+            remove_if_unused(left)
         workload = self._workload
         self._folder = SharedFolder(self._path, self._fill)
         self._pool = WorkerPool(
