@@ -351,6 +351,29 @@ def test_a_ray_that_was_started_here_ends_with_close_and_another_is_left(
     assert said == ["init local", "shutdown"]
 
 
+@needs_ray
+def test_ray_says_nothing_on_stdout_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import ray
+    from ray._private import worker
+
+    def lose_a_node() -> str:
+        data = {"lines": ["a node is lost"], "pid": "raylet", "is_err": False}
+        worker.print_to_stdstream(data, ignore_prefix=False)
+        return str(capsys.readouterr().out)
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    monkeypatch.setattr(ray, "init", lambda address, **options: None)
+    engine = RayEngine(workers=1)
+    assert "a node is lost" in lose_a_node()
+    engine.join()
+    assert lose_a_node() == ""
+    engine.close()
+    assert worker.print_to_stdstream is engine._printer
+
+
 def test_an_engine_that_is_unknown_is_refused_and_the_near_one_named() -> None:
     with pytest.raises(ValueError, match=r"unknown engine 'rya'\. Did you mean 'ray'"):
         make_engine("rya")

@@ -58,6 +58,7 @@ class RayEngine:
         self._address = address
         self._share = gpus_per_candidate
         self._joined_here = False
+        self._printer: Any = None
         self._pools = 0
 
     def device(self, name: str) -> str:
@@ -112,8 +113,13 @@ class RayEngine:
         import ray
 
         if not ray.is_initialized():
-            with _undisturbed():
-                self._join()
+            self._printer = _print_with(_print_nothing)
+            try:
+                with _undisturbed():
+                    self._join()
+            except BaseException:
+                _print_with(self._printer)
+                raise
             self._joined_here = True
 
     def pool_opened(self) -> None:
@@ -130,6 +136,7 @@ class RayEngine:
             import ray
 
             ray.shutdown()
+            _print_with(self._printer)
             self._joined_here = False
 
     def _join(self) -> None:
@@ -160,6 +167,21 @@ def _nodes() -> list[dict[str, float]]:
     import ray
 
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _print_nothing(*arguments: Any, **options: Any) -> None:
+    pass
+
+
+def _print_with(printer: Any) -> Any:
+    """Sets who prints for a thread of Ray's that tells of lost nodes on stdout, whatever `ray.init` is asked
+    for; stdout is for `--json` alone. Returns who did before.
+    """
+    from ray._private import worker
+
+    before = getattr(worker, "print_to_stdstream", printer)
+    worker.print_to_stdstream = printer
+    return before
 
 
 def _check_reached(address: str) -> None:
