@@ -10,7 +10,7 @@ from rl_designer.envs.names import unknown_name
 from rl_designer.errors import WrongUsage
 from rl_designer.export_card import CARD, card
 from rl_designer.export_checks import Mismatch, largest_difference
-from rl_designer.export_formats import FORMATS
+from rl_designer.export_formats import FORMATS, PYTHON, remove_weights
 from rl_designer.export_subject import Subject
 from rl_designer.runs import write_text
 
@@ -44,7 +44,8 @@ def export(
     Args:
         formats: of `NAMES`; None for all that the installed packages allow.
         licence: for the model card; None where nobody has said so.
-        overwrite: whether files of these names are replaced.
+        overwrite: whether files of these names are replaced; weights that an earlier export wrote are
+            removed where the new network has none.
 
     Raises:
         WrongUsage: for an unknown format, and for files that are there already.
@@ -60,11 +61,14 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=".export.", dir=folder) as beside:
-            return _written(subject, files, Path(beside), folder, licence)
+            written = _written(subject, files, Path(beside), folder, licence)
     except BaseException:
         with contextlib.suppress(OSError):
             folder.rmdir()  # where nothing else is in it
         raise
+    if overwrite and PYTHON in files and not subject.trained:
+        remove_weights(folder)
+    return written
 
 
 def _written(

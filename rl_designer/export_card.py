@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rl_designer.envs.datasets.standardisation import distinct
 from rl_designer.envs.search_spaces.costs import describe
 from rl_designer.export_subject import Subject
 from rl_designer.export_text import markdown
@@ -17,6 +18,8 @@ from rl_designer.version import __version__
 
 CARD = "MODEL_CARD.md"
 _MOST_CLASSES = 256
+_MOST_NUMBERS = 16  # of a mean
+_WITH_NUMBERS = (".py", ".onnx", ".pt2")  # files that hold mean and deviation
 
 
 def card(subject: Subject, files: Sequence[str] = (), licence: str | None = None) -> str:
@@ -63,6 +66,7 @@ def _what(subject: Subject, files: Sequence[str]) -> Iterator[str]:
     yield f"- Parameters: {subject.costs.parameters:,}; multiply-adds an example: {subject.costs.macs:,}"
     yield f"- Input: float32 [batch, {', '.join(map(str, subject.input_shape))}],"
     yield "  standardised with the training examples' mean and deviation, for each feature or channel"
+    yield from _standardisation(subject, files)
     yield f"- Output: logits, float32 [batch, {subject.num_classes}]"
     if subject.trained:
         yield f"- Weights: of full training {subject.retrained_seed}"
@@ -70,6 +74,20 @@ def _what(subject: Subject, files: Sequence[str]) -> Iterator[str]:
         yield "- Weights: **not trained**; train it before use"
     if files:
         yield f"- Files: {', '.join(f'`{name}`' for name in files)}"
+
+
+def _standardisation(subject: Subject, files: Sequence[str]) -> Iterator[str]:
+    if (known := subject.standardisation) is None:
+        return
+    named = {"Mean": distinct(known.mean), "Deviation": distinct(known.deviation)}
+    if max(map(len, named.values())) > _MOST_NUMBERS:
+        where = next(
+            (f"see `{name}`" for name in files if name.endswith(_WITH_NUMBERS)), "too many to be shown"
+        )
+        yield f"- Mean and deviation: {where}"
+        return
+    for name, numbers in named.items():
+        yield f"- {name}: {', '.join(f'{number:.8g}' for number in numbers)}"
 
 
 def _makers(subject: Subject) -> Iterator[str]:
@@ -198,7 +216,9 @@ def _limits(subject: Subject) -> Iterator[str]:
     yield "- It was made for data like those above. Nobody has tested it on others, under noise or attack, or"
     yield "  for fairness between groups of people."
     yield "- It always names a class, also for inputs that belong to none; its confidence was not calibrated."
-    if subject.data is not None:
+    if subject.standardisation is not None:
+        yield "- Inputs must be standardised with the mean and deviation above; the network doesn't do it."
+    elif subject.data is not None:
         yield "- Inputs must be standardised as in training; their mean and deviation are not in it."
     if not subject.trained:
         yield "- Its weights were not trained, so what it says has no meaning yet."

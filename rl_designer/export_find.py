@@ -13,7 +13,7 @@ from rl_designer.report import RunReport, read_run
 from rl_designer.retrain_folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retrain_jobs import Plan, Winner, folder_of
 from rl_designer.retrain_settings import FullSettings
-from rl_designer.retrain_shapes import shape_for, takes_features
+from rl_designer.retrain_shapes import shape_for, standardisation_for, takes_features
 from rl_designer.retrain_sources import Sources, load_data
 from rl_designer.runs import CONFIG
 from rl_designer.setting import training_data
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rl_designer.envs.datasets import Dataset
+    from rl_designer.envs.datasets import Dataset, Standardisation
 
 _EXAMPLES = 64  # real inputs that an export is checked on
 _EMBEDDED = ("mnist1d", "digits", "breast-cancer", "wine")  # data that are there wherever the package is
@@ -123,6 +123,7 @@ def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origi
         retrained_seed=chosen,
         results=read.results,
         settings=training.settings,
+        standardisation=read.standardisation or _standardisation(read.architecture, dataset),
         examples=_examples(read.architecture, dataset),
     )
 
@@ -180,6 +181,7 @@ def _untrained(
         name=name,
         data=data if dataset is None else dataset.name,
         split=_split(dataset),
+        standardisation=_standardisation(architecture, dataset),
         examples=_examples(architecture, dataset),
     )
 
@@ -229,6 +231,10 @@ def _named(path: Path) -> "Dataset | None":
 
 def _split(dataset: "Dataset | None") -> Split | None:
     return None if dataset is None else Split(len(dataset.y_train), len(dataset.y_val))
+
+
+def _standardisation(architecture: Architecture, dataset: "Dataset | None") -> "Standardisation | None":
+    return None if dataset is None else standardisation_for(architecture, dataset)
 
 
 def _examples(architecture: Architecture, dataset: "Dataset | None") -> "NDArray[np.float32] | None":

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -24,6 +25,8 @@ from rl_designer.runs import write_text
 NAME = "network"
 INPUT, OUTPUT = "input", "logits"
 _BATCH = "batch"
+PYTHON = "python"
+_DESIGN = "design"  # what says, in a file's metadata, that an export wrote it
 _EXTRA = "pip install 'rl-designer[onnx]'"
 _LOUD = "torch.onnx"
 
@@ -75,7 +78,19 @@ def write_weights(subject: Subject, path: Path) -> None:
     names, state = copy.state_dict(), subject.network.state_dict()
     tensors = dict(zip(names, (tensor.contiguous() for tensor in state.values()), strict=True))
     # One entry alone: safetensors writes several in an order that differs from call to call.
-    save_file(tensors, path, {"design": subject.architecture.digest})
+    save_file(tensors, path, {_DESIGN: subject.architecture.digest})
+
+
+def remove_weights(folder: Path) -> None:
+    """Removes the weights of an earlier export; a file of this name that no export wrote stays."""
+    path = folder / f"{NAME}.safetensors"
+    try:
+        with safe_open(path, framework="pt", device="cpu") as opened:
+            ours = _DESIGN in (opened.metadata() or {})
+    except (SafetensorError, OSError):
+        return
+    if ours:
+        path.unlink()
 
 
 def _read_python(subject: Subject, folder: Path) -> Computed:
@@ -112,9 +127,26 @@ def exported_program(subject: Subject) -> torch.export.ExportedProgram:
     return program
 
 
+def metadata(subject: Subject) -> dict[str, str]:
+    """What stands beside the network in ONNX and `torch.export` files; lists are JSON.
+
+    `mean` and `deviation` are there where they are known: one number where all are equal, or one for each
+    feature or channel.
+    """
+    facts = {_DESIGN: subject.architecture.digest, "space": subject.architecture.space}
+    if subject.class_names is not None:
+        facts["class_names"] = json.dumps(subject.class_names)
+    if (known := subject.standardisation) is not None:
+        for name, values in {"mean": known.mean.ravel(), "deviation": known.deviation.ravel()}.items():
+            equal = bool((values == values[0]).all())
+            facts[name] = json.dumps((values[:1] if equal else values).tolist())
+    return facts
+
+
 def _write_program(subject: Subject, folder: Path) -> None:
     with _quiet():
-        torch.export.save(exported_program(subject), folder / f"{NAME}.pt2")
+        path = folder / f"{NAME}.pt2"
+        torch.export.save(exported_program(subject), path, extra_files=metadata(subject))
 
 
 def _read_program(subject: Subject, folder: Path) -> Computed:
@@ -140,10 +172,7 @@ def _write_onnx(subject: Subject, folder: Path) -> None:
     model = onnx.load(path)
     for node in model.graph.node:
         del node.metadata_props[:]  # how torch came to it
-    facts = {"design": subject.architecture.digest, "space": subject.architecture.space}
-    if subject.class_names is not None:
-        facts["class_names"] = json.dumps(subject.class_names)
-    onnx.helper.set_model_props(model, facts)
+    onnx.helper.set_model_props(model, metadata(subject))
     onnx.save(model, path)
 
 
@@ -179,7 +208,7 @@ def _quiet() -> Iterator[None]:
 
 
 FORMATS: Mapping[str, Format] = {
-    "python": Format((f"{NAME}.py", f"{NAME}.safetensors"), _write_python, _read_python),
+    PYTHON: Format((f"{NAME}.py", f"{NAME}.safetensors"), _write_python, _read_python),
     "onnx": Format((f"{NAME}.onnx",), _write_onnx, _read_onnx, ("onnx", "onnxruntime", "onnxscript")),
     "torch-export": Format((f"{NAME}.pt2",), _write_program, _read_program),
 }

@@ -5,13 +5,19 @@ Texts from outside (names of data, classes and runs) pass `export_text` before t
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
+from rl_designer.envs.datasets.standardisation import distinct
 from rl_designer.envs.search_spaces.costs import Step, final_shape, trace
 from rl_designer.export_layers import layer_source, linear
 from rl_designer.export_subject import Subject
 from rl_designer.export_text import docstring_paragraph, docstring_text, literal
 from rl_designer.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LINE_LENGTH = 110
 _WIDTH = 88
@@ -24,11 +30,13 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
         weights: the name of the safetensors file beside it; None where there is none.
     """
     body = "\n".join(_class(subject))
+    ready = "\n".join(_standardised(subject))
     parts = [
         _docstring(subject, weights),
-        "\n".join(_imports(weights is not None, "torch." in body)),
+        "\n".join(_imports(weights is not None, "torch." in body + ready)),
         "\n".join(_constants(subject, weights)),
         "\n",
+        *([ready, "\n"] if ready else []),
         body,
     ]
     if weights is not None:
@@ -47,6 +55,7 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
     """Lines of the docstring, safe to stand in it."""
     shape = ", ".join(map(str, subject.input_shape))
     data = "" if subject.data is None else f" of {docstring_text(subject.data)}"
+    standardised = "" if subject.standardisation is None else ": standardised(x) does it"
     return {
         "Design": f"{subject.architecture.digest}, of the search space {subject.architecture.space}.",
         **_searched(subject),
@@ -56,7 +65,7 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
         ),
         "Input": (
             f"float32 [batch, {shape}], standardised with the mean and the deviation of the training "
-            f"examples{data}, for each feature or channel."
+            f"examples{data}, for each feature or channel{standardised}."
         ),
         "Output": f"logits, float32 [batch, {subject.num_classes}].",
         "Written by": f"rl-designer {__version__}; needs torch alone"
@@ -105,8 +114,42 @@ def _constants(subject: Subject, weights: str | None) -> Iterator[str]:
         yield "CLASS_NAMES = ("
         yield from (_within(f"    {literal(name)},") for name in names)
         yield ")"
+    if (known := subject.standardisation) is not None:
+        yield from _numbers("MEAN", known.mean)
+        yield from _numbers("DEVIATION", known.deviation)
     if weights is not None:
         yield f"WEIGHTS = Path(__file__).with_name({literal(weights)})"
+
+
+def _numbers(name: str, values: "NDArray[np.float64]") -> Iterator[str]:
+    """One number where all are equal, or else a tuple, in one line where it fits."""
+    numbers = [repr(number).replace("e+", "e") for number in distinct(values)]
+    if len(numbers) == 1:
+        yield f"{name} = {numbers[0]}"
+    elif len(line := f"{name} = ({', '.join(numbers)})") <= LINE_LENGTH:
+        yield line
+    else:
+        yield from (f"{name} = (", *(f"    {number}," for number in numbers), ")")
+
+
+def _standardised(subject: Subject) -> Iterator[str]:
+    """The function that makes the network's inputs of raw ones; nothing where the constants aren't known."""
+    if (known := subject.standardisation) is None:
+        return
+    shape = ", ".join(map(str, subject.input_shape))
+    yield "def standardised(x: Tensor) -> Tensor:"
+    yield f'    """Raw inputs [batch, {shape}] as the network takes them, float32."""'
+    terms = []
+    for name, values in {"MEAN": known.mean, "DEVIATION": known.deviation}.items():
+        if len(numbers := distinct(values)) == 1:
+            terms.append(name)
+            continue
+        each = values.size // len(numbers)
+        repeated = f".repeat_interleave({each})" if each > 1 else ""
+        yield f"    {name.lower()} = torch.tensor({name}, dtype=torch.float64, device=x.device){repeated}"
+        ones = ", 1" * (len(subject.input_shape) - 1)
+        terms.append(name.lower() + (f".reshape(-1{ones})" if ones else ""))
+    yield f"    return ((x.double() - {terms[0]}) / {terms[1]}).float()"
 
 
 def _within(line: str) -> str:

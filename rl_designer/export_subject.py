@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from rl_designer.envs.datasets import Standardisation
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -64,6 +66,7 @@ class Subject:
             that nobody trained.
         results: the content of the retrained folder's `results.json`, or None.
         settings: of the full training, or None.
+        standardisation: of the data, for one example; None where it isn't known.
         examples: float32 [n, *input_shape], real inputs of the validation part; None where none are at hand.
     """
 
@@ -79,6 +82,7 @@ class Subject:
     retrained_seed: int | None = None
     results: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] | None = None
+    standardisation: "Standardisation | None" = field(default=None, repr=False)
     examples: "NDArray[np.float32] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

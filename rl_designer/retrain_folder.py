@@ -13,9 +13,9 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rl_designer.architecture_files import (
     ARCHITECTURE,
@@ -24,6 +24,7 @@ from rl_designer.architecture_files import (
     write_architecture,
 )
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.datasets.standardisation import Standardisation, check_values, distinct
 from rl_designer.envs.search_spaces.costs import check_size
 from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.errors import WrongUsage
@@ -46,6 +47,7 @@ FORMAT = "retrained/1"
 # Raise it with every change of the training that changes weights: no folder goes on with another version.
 VERSION = 1
 
+_MOST_VALUES = 100_000  # of mean and deviation together, so that the file stays below its limit
 _OF_A_SEED = {"seed", "failure", "accuracy", "loss"}
 
 
@@ -57,6 +59,15 @@ class _Data(BaseModel):
     examples: int
 
 
+class _Standardisation(BaseModel):
+    """See `distinct`: each number stands for as many features or channels."""
+
+    model_config = ConfigDict(strict=True)
+
+    mean: list[float]
+    deviation: list[float]
+
+
 class Training(BaseModel):
     """What weights were trained on, and how; the content of `training.json`.
 
@@ -65,6 +76,7 @@ class Training(BaseModel):
             training part alone, the test stays sealed).
         input_shape: of one example that the network takes.
         settings: `FullSettings` as plain values.
+        standardisation: what the examples were standardised with; None where that isn't known.
     """
 
     model_config = ConfigDict(strict=True)
@@ -76,6 +88,20 @@ class Training(BaseModel):
     input_shape: list[int]
     class_names: list[str]
     settings: dict[str, bool | int | float | str]
+    standardisation: _Standardisation | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.standardisation is not None:
+            check_values(self.standardisation.mean, self.standardisation.deviation, self.input_shape)
+        return self
+
+    def known_standardisation(self) -> Standardisation | None:
+        """For one example of `input_shape`; None where it isn't known."""
+        if self.standardisation is None:
+            return None
+        kept = self.standardisation
+        return Standardisation.of_values(kept.mean, kept.deviation, self.input_shape)
 
 
 @dataclass(frozen=True)
@@ -89,6 +115,7 @@ class Retrained:
         class_names: by class number.
         seed: the number of its training in the folder.
         results: the content of `results.json`, or None where it isn't there yet.
+        standardisation: what makes the network's inputs of raw ones (`apply`); None where it isn't known.
     """
 
     architecture: Architecture
@@ -97,6 +124,7 @@ class Retrained:
     class_names: tuple[str, ...]
     seed: int
     results: dict[str, Any] | None
+    standardisation: Standardisation | None = None
 
 
 def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
@@ -133,6 +161,7 @@ def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
         tuple(training.class_names),
         seed,
         opened.results(),
+        training.known_standardisation(),
     )
 
 
@@ -232,8 +261,17 @@ def plain_settings(settings: FullSettings) -> dict[str, Any]:
     }
 
 
+def plain_standardisation(known: Standardisation | None) -> dict[str, Any] | None:
+    """As `Training` keeps it; None where there is none, or one of more than 100,000 numbers."""
+    if known is None:
+        return None
+    mean, deviation = distinct(known.mean), distinct(known.deviation)
+    return None if len(mean) + len(deviation) > _MOST_VALUES else {"mean": mean, "deviation": deviation}
+
+
 def _facts(training: Training) -> dict[str, Any]:
-    data = training.model_dump()
+    """What must be the same to go on. Older folders have no standardisation; the digest tells the data."""
+    data = training.model_dump(exclude={"standardisation"})
     return {**data.pop("settings"), "data": data.pop("data")["digest"], **data}
 
 

@@ -12,7 +12,14 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
-from rl_designer.retrain_folder import VERSION, RetrainedFolder, Training, load_retrained, plain_settings
+from rl_designer.retrain_folder import (
+    VERSION,
+    RetrainedFolder,
+    Training,
+    load_retrained,
+    plain_settings,
+    plain_standardisation,
+)
 from rl_designer.retrain_scores import (
     MOST_CLASSES_OF_A_MATRIX,
     class_figures,
@@ -22,7 +29,7 @@ from rl_designer.retrain_scores import (
     weakest,
 )
 from rl_designer.retrain_settings import FullSettings
-from rl_designer.retrain_shapes import shape_for, takes_features
+from rl_designer.retrain_shapes import shape_for, standardisation_for, takes_features
 from rl_designer.retrain_workers import Task
 
 TEST, VALIDATION = "test", "validation"
@@ -97,6 +104,7 @@ class Job:
                 "input_shape": list(self.input_shape),
                 "class_names": list(dataset.class_names),
                 "settings": plain_settings(plan.settings),
+                "standardisation": plain_standardisation(standardisation_for(winner.architecture, dataset)),
             }
         )
         self.folder = folder_of(winner, plan)
@@ -182,7 +190,7 @@ class Job:
             "classes": classes,
             "confusion_matrix": None if confusion is None else confusion.tolist(),
             "failures": sum(line["failure"] is not None for line in lines),
-            **self.training.model_dump(exclude={"class_names", "format", "version"}),
+            **self.training.model_dump(exclude={"class_names", "format", "version", "standardisation"}),
             "seeds": lines,
             "folder": str(self.folder.path),
         }

@@ -2,5 +2,6 @@
 
 from rl_designer.envs.datasets.catalogue import DATASETS, load_dataset
 from rl_designer.envs.datasets.dataset import Dataset, DatasetError, Kind, SealedTest
+from rl_designer.envs.datasets.standardisation import Standardisation
 
-__all__ = ["DATASETS", "Dataset", "DatasetError", "Kind", "SealedTest", "load_dataset"]
+__all__ = ["DATASETS", "Dataset", "DatasetError", "Kind", "SealedTest", "Standardisation", "load_dataset"]

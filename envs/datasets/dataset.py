@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.splitting import drawn
+from rl_designer.envs.datasets.standardisation import Standardisation
 
 Kind = Literal["features", "signal", "image"]
 
@@ -51,6 +52,8 @@ class Dataset:
         y_train, y_val: int64 [n], classes from 0 to `num_classes` - 1.
         class_names: what each class is called in the source, by class number.
         sealed_test: the test part; None in a copy for workers.
+        standardisation: what the inputs were standardised with, None where it isn't known; not part of the
+            digest.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Dataset:
     y_val: NDArray[np.int64] = field(repr=False)
     class_names: tuple[str, ...] = field(repr=False)
     sealed_test: SealedTest | None = field(repr=False)
+    standardisation: Standardisation | None = field(default=None, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

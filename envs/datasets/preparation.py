@@ -11,6 +11,7 @@ from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset, DatasetErr
 from rl_designer.envs.datasets.files import is_number
 from rl_designer.envs.datasets.labels import encode_labels
 from rl_designer.envs.datasets.splitting import split
+from rl_designer.envs.datasets.standardisation import Standardisation
 from rl_designer.envs.names import unknown_name
 
 Arrays = NDArray[Any]
@@ -59,10 +60,14 @@ def prepare(raw: RawData, kind: Kind | None, seed: int) -> Dataset:
             kept, cut = split(y["train"], seed, part)
             x[part], y[part] = x["train"][cut], y["train"][cut]
             x["train"], y["train"] = x["train"][kept], y["train"][kept]
-    ready = _standardised(x, raw.where)
+    standardisation = _standardisation(x["train"], raw.where)
+    ready = _standardised(x, standardisation, raw.where)
     ready = {part: _as_kind(values, native, kind, raw.where) for part, values in ready.items()}
+    if ready["train"].shape != x["train"].shape:
+        standardisation = standardisation.flattened(x["train"].shape[1:])
     sealed = SealedTest(ready["test"], y["test"])
-    return Dataset(raw.name, ready["train"], y["train"], ready["val"], y["val"], class_names, sealed)
+    train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
+    return Dataset(raw.name, *train, *val, class_names, sealed, standardisation)
 
 
 def check_kind(kind: str | None) -> None:
@@ -179,19 +184,32 @@ def _check_counts(y: Mapping[str, NDArray[np.int64]], class_names: tuple[str, ..
         )
 
 
-def _standardised(x: Mapping[str, Arrays], where: str) -> dict[str, NDArray[np.float32]]:
-    """Zero mean and unit variance over the training part, for each index of axis 1."""
-    mean, deviation = _statistics(x["train"])
+def _standardisation(x: Arrays, where: str) -> Standardisation:
+    """Of the training part, for each index of axis 1."""
+    mean, deviation = _statistics(x)
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+        raise _not_standardised(where)
     deviation[deviation < 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0  # constant: stays, as zeros
+    return Standardisation(mean[0], deviation[0])
+
+
+def _standardised(
+    x: Mapping[str, Arrays], standardisation: Standardisation, where: str
+) -> dict[str, NDArray[np.float32]]:
+    """All parts, with the statistics of one of them."""
     ready = {part: np.empty(values.shape, np.float32) for part, values in x.items()}
     for part, values in x.items():
         for start in range(0, len(values), _CHUNK):
             rows = slice(start, start + _CHUNK)
             with np.errstate(over="ignore", invalid="ignore"):
-                ready[part][rows] = (values[rows] - mean) / deviation
+                ready[part][rows] = standardisation.apply(values[rows])
         if not np.isfinite(ready[part]).all():
-            raise DatasetError(f"the inputs of {where} are too large or too far apart to be standardised")
+            raise _not_standardised(where)
     return ready
+
+
+def _not_standardised(where: str) -> DatasetError:
+    return DatasetError(f"the inputs of {where} are too large or too far apart to be standardised")
 
 
 def _statistics(x: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
