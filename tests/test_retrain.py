@@ -369,7 +369,7 @@ def test_damaged_folders_are_refused_in_one_line(tmp_path: Path) -> None:
         ("results.json", b"[]", "results.json is damaged: it has no list `seeds`"),
         ("results.json", b'{"seeds": [3]}', "results.json is damaged: '3' is no seed's result"),
         ("architecture.json", b"{}", "must be an object such as"),
-        ("architecture.json", json.dumps(huge).encode(), "too few weights"),
+        ("architecture.json", json.dumps(huge).encode(), "at most 250,000,000 are built"),
         ("seed-0.safetensors", b"no tensors", "seed-0.safetensors can't be used"),
         ("seed-0.safetensors", (other / "seed-0.safetensors").read_bytes(), "weights|doesn't fit"),
     ):
