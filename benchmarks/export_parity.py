@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/export_parity.py [--count 200] [--format NAME ...] [--seed 0]
 
-Weights, and the statistics of batch norms, are random, so that no module is an identity. The Python files are
-also checked by ruff and mypy, where they are installed, and run in a process that can't import this package.
+Weights, the statistics of batch norms and what inputs are standardised with are random, so that no module is
+an identity. The Python files are also checked by ruff and mypy, where they are installed, and run in a
+process that can't import this package.
 """
 
 import argparse
@@ -13,11 +14,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from rl_designer.envs.datasets import Standardisation
 from rl_designer.envs.network import build_network
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import make_space
@@ -36,7 +39,9 @@ for path in sys.argv[1:]:
     spec = importlib.util.spec_from_file_location("network", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.load()(torch.zeros(2, *module.INPUT_SHAPE)).shape == (2, module.NUM_CLASSES)
+    standardised = getattr(module, "standardised", lambda x: x)  # where the constants are known
+    x = standardised(torch.zeros(2, *module.INPUT_SHAPE))
+    assert module.load()(x).shape == (2, module.NUM_CLASSES)
 """
 
 
@@ -53,12 +58,14 @@ def randomised(network: nn.Module, generator: torch.Generator) -> nn.Module:
 
 def subjects(space: LayerSpace, count: int, seed: int) -> list[Subject]:
     """Random designs with random weights, as if they had been trained."""
-    generator = torch.Generator().manual_seed(seed)
-    found = []
-    for design in space.architectures(space.random_actions(count, np.random.default_rng(seed))):
-        network = build_network(design, space.input_shape, CLASSES, generator=generator)
-        ready = randomised(network, generator)
-        found.append(Subject(design, ready, space.input_shape, CLASSES, Origin("random"), retrained_seed=0))
+    generator, numbers = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    shape, found = space.input_shape, []
+    for design in space.architectures(space.random_actions(count, numbers)):
+        network = randomised(build_network(design, shape, CLASSES, generator=generator), generator)
+        mean, deviation = numbers.normal(size=shape[0]), numbers.lognormal(size=shape[0])
+        known = Standardisation.of_values(mean.tolist(), deviation.tolist(), shape)
+        more: dict[str, Any] = {"retrained_seed": 0, "standardisation": known}
+        found.append(Subject(design, network, shape, CLASSES, Origin("random"), **more))
     return found
 
 
