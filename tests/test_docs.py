@@ -1,11 +1,14 @@
 """Every command and every snippet in README and docs/ runs, with smaller budgets."""
 
+import importlib.util
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -49,6 +52,15 @@ def run(words: list[str], folder: Path) -> None:
     assert done.returncode == 0, f"{words}: {done.stderr}"
 
 
+def check_installation(words: list[str]) -> None:
+    """Nothing is installed here: the file of versions and the extras must be there."""
+    command, option, constraints, package = words[1:]
+    assert (command, option) == ("install", "--constraint") and (ROOT / constraints).is_file(), words
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found = re.fullmatch(r"\.(?:\[([a-z,]+)\])?", package)
+    assert found and set((found.group(1) or "test").split(",")) <= known.keys(), words
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_of_a_page_runs_in_the_order_of_the_page(page: Path, tmp_path: Path) -> None:
     write_named_snippets(tmp_path)
@@ -58,6 +70,8 @@ def test_every_command_of_a_page_runs_in_the_order_of_the_page(page: Path, tmp_p
             run(["-m", "rl_designer", *smaller(words[1:])], tmp_path)
         elif words and words[0] == "make":
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+        elif words and words[0] == "pip":
+            check_installation(words)
         elif words and words[0] == "python":
             assert (ROOT / words[1]).is_file(), line
         else:
@@ -76,3 +90,24 @@ def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
 def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def newcomer() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("newcomer", ROOT / "benchmarks" / "newcomer.py")
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_leads_from_a_clone_to_a_policy_designs_a_report_and_an_onnx_file() -> None:
+    commands = newcomer().commands_of((ROOT / "README.md").read_text())
+    assert list(commands) == ["install", "train", "report", "retrain", "export", "sample"]
+    assert ".[onnx]" in commands["install"] and commands["sample"][3:5] == ["-n", "10"]
+    run = commands["train"][commands["train"].index("--run") + 1]
+    assert {words[2] for name, words in commands.items() if name not in ("install", "train")} == {run}
+
+
+def test_a_readme_that_leads_nowhere_is_told() -> None:
+    with pytest.raises(ValueError, match="README has no command for train, report, retrain"):
+        newcomer().commands_of("```sh\npip install .\n```\n")
