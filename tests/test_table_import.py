@@ -1,16 +1,9 @@
-"""`table import`, `table fetch`, `table info`: other people's tables."""
+"""`table import`: other people's tables."""
 
 import gzip
-import hashlib
 import json
-import os
 import sys
-import threading
 import types
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +11,10 @@ import pytest
 
 from rl_designer import table_fetch
 from rl_designer.envs.architecture_table import ArchitectureTable
-from rl_designer.envs.datasets.originals import Content, Package
 from rl_designer.table_import_csv import mapping_of, read_csv_table
 from rl_designer.table_import_macro import macro_table
-from rl_designer.table_info import table_info
 from tests.command_line import runner
-from tests.tables import synthetic_table
-
-SHARED = Path(os.environ.get("RL_DESIGNER_TABLES", Path(__file__).resolve().parents[2] / "shared" / "tables"))
+from tests.tables import MACRO, same_values, shared
 
 CSV = """depth,width,accuracy,other run,parameters,network
 shallow,4,81.5,80.5,100,a
@@ -54,16 +43,6 @@ unit = "count"
 [tasks.main]
 search = "accuracy"
 """
-MACRO = {
-    "00000000": {"test_acc": [10.0, 11.0, 12.0], "mean_acc": 11.0, "std": 0.8, "params": 100, "flops": 1000},
-    "02012100": {
-        "test_acc": [89.5, 88.9, 89.2],
-        "mean_acc": 89.2,
-        "std": 0.2,
-        "params": 890666,
-        "flops": 47327744,
-    },
-}
 
 
 @pytest.fixture
@@ -79,23 +58,6 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def command(capsys):
     return runner(capsys)
-
-
-def shared(name):
-    path = SHARED / name
-    if not path.is_file():
-        pytest.skip(f"no {path}; RL_DESIGNER_TABLES names the folder of published tables")
-    return path
-
-
-def same_values(first, second, metrics):
-    assert first.decisions == second.decisions
-    orders = [np.lexsort(table.architectures.T[::-1]) for table in (first, second)]
-    assert np.array_equal(first.architectures[orders[0]], second.architectures[orders[1]])
-    for name in metrics:
-        assert np.array_equal(
-            first.metrics[name][orders[0]], second.metrics[name][orders[1]], equal_nan=True
-        ), name
 
 
 # -- CSV -----------------------------------------------------------------------------------------------
@@ -400,126 +362,3 @@ def test_a_damaged_archive_is_one_line(nats, command, monkeypatch):
     monkeypatch.setitem(sys.modules, "nats_bench", types.SimpleNamespace(create=create))
     done = command("table", "import", "odd", "--output", "n.npz", "--trust")
     assert done.status == 1 and "odd can't be read as NATS-Bench: ran out of input" in done.err
-
-
-# -- fetch ---------------------------------------------------------------------------------------------
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
-
-
-@contextmanager
-def server(folder):
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_address[1]}/"
-        running.shutdown()
-
-
-def served(monkeypatch, address, data):
-    """`nas-bench-macro` at another address, with the checksum of other data."""
-    published = table_fetch.PUBLISHED["nas-bench-macro"]
-    content = Content(len(data), hashlib.sha256(data).hexdigest())
-    package = Package("macro.json", {"macro.json": content}, most_bytes=len(data))
-    source = replace(published.source, addresses=(address,), packages=(package,))
-    table = replace(published, source=source)
-    monkeypatch.setattr(table_fetch, "PUBLISHED", {**table_fetch.PUBLISHED, "nas-bench-macro": table})
-
-
-def test_fetch_downloads_once_verifies_and_converts(here, command, monkeypatch):
-    data = Path("macro.json").read_bytes()
-    (here / "web").mkdir()
-    (here / "web" / "macro.json").write_bytes(data)
-    with server(here / "web") as address:
-        served(monkeypatch, address, data)
-        done = command("table", "fetch", "nas-bench-macro", "--json")
-    assert (
-        done.status == 0 and done.json["output"] == "nas-bench-macro.npz" and done.json["architectures"] == 2
-    )
-    again = command("table", "fetch", "nas-bench-macro", "--output", "again.npz")  # without the server
-    assert again.status == 0
-    same_values(ArchitectureTable.load("again.npz"), ArchitectureTable.load("nas-bench-macro.npz"), ["flops"])
-
-
-def test_what_is_not_the_original_is_refused(here, command, monkeypatch):
-    data = Path("macro.json").read_bytes()
-    with server(here) as address:
-        served(monkeypatch, address, data.replace(b"89.5", b"99.5"))
-        done = command("table", "fetch", "nas-bench-macro")
-    assert done.status == 1 and "is not the original" in done.err and "--data-folder" in done.err
-    assert not Path("nas-bench-macro.npz").exists()
-
-
-def test_fetch_takes_the_file_from_a_folder(here, command, monkeypatch):
-    served(monkeypatch, "http://127.0.0.1:9/", Path("macro.json").read_bytes())
-    assert command("table", "fetch", "nas-bench-macro", "--data-folder", here).status == 0
-    missing = command("table", "fetch", "nas-bench-macro", "--data-folder", here / "no")
-    assert missing.status == 1 and "no such folder" in missing.err
-
-
-def test_an_unknown_published_table_is_told_from_the_known_ones(here, command):
-    done = command("table", "fetch", "nas-bench-makro")
-    assert done.status == 2 and "Did you mean 'nas-bench-macro'?" in done.err
-
-
-@pytest.mark.parametrize("name", table_fetch.PUBLISHED)
-def test_the_published_tables_are_the_originals_here(name):
-    files = {"nas-bench-macro": "nas-bench-macro_cifar10.json", "nats-bench-200": "nats_bench.csv.gz"}
-    path = shared(f"original/{files[name]}")
-    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    (package,) = table_fetch.PUBLISHED[name].source.packages
-    (content,) = package.contents.values()
-    assert content == Content(len(data), hashlib.sha256(data).hexdigest())
-
-
-# -- info ----------------------------------------------------------------------------------------------
-
-
-def test_info_says_how_far_repeats_and_the_two_metrics_agree():
-    table = synthetic_table()
-    values = table.metrics["search"]
-    repeats = np.concatenate([values, values, -values], axis=1)
-    table = replace(table, metrics={**table.metrics, "search": repeats})
-    info = table_info(table)
-    assert info["metrics"]["search"]["rank_correlation"] == pytest.approx((1 - 1 - 1) / 3)
-    assert info["metrics"]["report"]["rank_correlation"] is None
-    assert 0.9 < table_info(synthetic_table())["tasks"]["task"]["rank_correlation"] < 1
-
-
-def test_info_counts_a_network_once_and_leaves_missing_values_out():
-    table = synthetic_table((3, 3, 2), duplicates=True, missing=0.3)
-    info = table_info(table)
-    assert info["architectures"] == 18 and info["distinct"] == 12
-    task = info["tasks"]["task"]
-    first = np.unique(table.canonical, return_index=True)[1]
-    values = table.metrics["search"][first, 0]
-    assert task["missing"] == np.isnan(values).sum() > 0
-    assert task["spread"]["best"] == task["best"]["search"] == pytest.approx(np.nanmax(values))
-    assert task["spread"]["worst"] == pytest.approx(np.nanmin(values))
-
-
-def test_info_of_what_is_to_be_minimized_calls_the_lowest_the_best():
-    table = synthetic_table((3, 3))
-    facts = {**table.metric_facts, "search": {"unit": "nats", "maximize": False}}
-    task = table_info(replace(table, metric_facts=facts))["tasks"]["task"]
-    assert task["best"]["search"] == pytest.approx(float(table.metrics["search"].min()))
-
-
-def test_info_of_a_table_without_a_value_says_none():
-    table = synthetic_table((2, 2))
-    empty = {**table.metrics, "search": np.full((4, 1), np.nan, np.float32)}
-    info = table_info(replace(table, metrics=empty))
-    assert info["tasks"]["task"]["best"] is None and info["metrics"]["search"]["lowest"] is None
-    assert json.dumps(info, allow_nan=False)
-
-
-def test_info_reads_well_and_its_json_is_one_object(here, command):
-    replace(synthetic_table(), made={"version": "1"}).save(Path("s.npz"))
-    shown = command("table", "info", "s.npz")
-    assert shown.status == 0 and "task task: search search, report report" in shown.out
-    assert "rank correlation of the two metrics 0." in shown.out and "72 designs, all distinct" in shown.out
-    assert command("table", "info", "s.npz", "--json").json["made"] == {"version": "1"}
-    missing = command("table", "info", "none.npz")
-    assert missing.status == 1 and len(missing.err.splitlines()) == 1
