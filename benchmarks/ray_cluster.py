@@ -37,7 +37,8 @@ class Node:
 
     def __init__(self, log: Path, *options: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"}
-        environment["RAY_raylet_start_wait_time_s"] = str(int(_START_SECONDS))  # on a busy machine
+        for patience in ("RAY_raylet_start_wait_time_s", "RAY_worker_register_timeout_seconds"):
+            environment[patience] = str(int(_START_SECONDS))  # on a busy machine
         command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--num-cpus=1"]
         with log.open("wb") as said:
             self._process = subprocess.Popen(

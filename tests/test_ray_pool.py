@@ -43,7 +43,8 @@ def ray() -> Iterator[Any]:
     found = pytest.importorskip("ray", reason="Ray (the extra `ray`) is missing")
     heard = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        for name, value in ray_engine._OF_OWN_RAY.items():
+            patch.setenv(name, value)
         # Ray asks for a token and says so in the environment; one of its own would stay in the home folder.
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setenv("RAY_AUTH_MODE", "")

@@ -20,6 +20,14 @@ from rl_designer.envs.names import unknown_name
 _LEAST_SHARE = 1 / 8
 
 _DEVICES = ("auto", "cpu", "cuda")
+
+# Nothing is told to Ray's makers; and a busy machine may take its time to start processes.
+_OF_OWN_RAY = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_raylet_start_wait_time_s": "600",
+    "RAY_worker_register_timeout_seconds": "600",
+}
+
 _REACH_SECONDS = 10.0
 _ADDRESS = re.compile(r"(\[[^\]]+\]|[^:/\[\]]+):(\d{1,5})")
 
@@ -145,7 +153,8 @@ class RayEngine:
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         address = self._address or os.environ.get("RAY_ADDRESS") or "local"
         if address == "local":
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            for name, value in _OF_OWN_RAY.items():
+                os.environ.setdefault(name, value)
             ray.init("local", num_cpus=self._workers or cores(), include_dashboard=False, **quiet)
             return
         try:
