@@ -145,7 +145,7 @@ def test_a_folder_that_does_not_say_it_is_loaded_and_gone_on_with(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "damage", [{"mean": [1.0] * 5}, {"deviation": [-1.0]}, {"mean": ["a"]}, {"deviation": []}]
+    "damage", [{"mean": [1.0] * 7}, {"deviation": [-1.0]}, {"mean": ["a"]}, {"deviation": []}]
 )
 def test_a_damaged_one_is_refused(damage: dict[str, Any], retrained: Path, tmp_path: Path) -> None:
     training = json.loads((retrained / "training.json").read_text())
