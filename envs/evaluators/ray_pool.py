@@ -17,7 +17,7 @@ _MOST_LOSSES = 4
 _MOST_FRUITLESS_STARTS = 2  # of all slots
 
 _LOOK_SECONDS = 2.0  # between two looks at who has joined the cluster
-_END_SECONDS = 5.0
+_END_SECONDS = 10.0
 
 
 class Cluster(Protocol):
