@@ -1,0 +1,83 @@
+"""Fashion-MNIST on two cores: the search, the final training of its winner, and references of its size.
+
+    python benchmarks/fashion_mnist/run.py --data-folder FOLDER --output runs/fashion
+
+The search trains designs on a part of the training data; of its best designs the one is taken that is best on
+validation after a few epochs on all of it; that one is trained in full and scored on the test, once. Every
+step can be stopped, and the same command goes on. Prints JSON: what came out, and each step's seconds in this
+start.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+@click.command()
+@click.option("--output", type=click.Path(path_type=Path), required=True)
+@click.option("--data-folder", help="Where the original files lie; else they are downloaded.")
+@click.option("--max-parameters", default="100k", show_default=True)
+@click.option("--max-macs", default="9M", show_default=True)
+@click.option("--evaluations", default=64, show_default=True)
+@click.option("--second", default=4, show_default=True, help="Best designs of the search to look at again.")
+@click.option("--second-epochs", default=4, show_default=True)
+@click.option("--epochs", default=75, show_default=True, help="Of the final training.")
+@click.option("--seeds", default=3, show_default=True, help="Final trainings.")
+@click.option("--references", default=1, show_default=True, help="Trainings of each reference; 0 for none.")
+@click.option("--seed", default=0, show_default=True, help="Of the search.")
+def main(output: Path, data_folder: str | None, **options: Any) -> None:
+    """Searches, trains, compares."""
+    data = ["--data-folder", data_folder] if data_folder else []
+    run = output / f"search-{options['max_parameters']}-{options['seed']}"
+    times: dict[str, float] = {}
+    final = ["--epochs", options["epochs"], "--precision", "bfloat16", *data]
+    if not _finished(run):
+        _timed(times, "search", *_search(run, options), *data)
+    best_of, epochs = options["second"], options["second_epochs"]
+    again = ["--on-validation", "--top", best_of, "--epochs", epochs, "--seeds", 1]
+    looked = _timed(times, "second look", "retrain", run, *again, "--precision", "bfloat16", *data)
+    best = max(looked["designs"], key=lambda design: design["val_accuracy"]["mean"])
+    winner = Path(best["folder"]) / "architecture.json"
+    on = ["--data", "fashion-mnist", "--output", output / "final"]
+    seeds = ["--seeds", options["seeds"]]
+    trained = _timed(times, "final training", "retrain", winner, *on, *seeds, *final)
+    result = {"options": options, "winner": trained["designs"][0], "seconds": times}
+    if options["references"]:
+        size = ["--max-parameters", options["max_parameters"], "--seeds", options["references"]]
+        result["references"] = _timed(times, "references", "benchmark", "references", *on, *size, *final)
+    print(json.dumps(result, indent=2))
+
+
+def _search(run: Path, options: dict[str, Any]) -> list[object]:
+    return [
+        *("train", "--data", "fashion-mnist", "--space", HERE / "space.toml", "--run", run),
+        *("--max-parameters", options["max_parameters"], "--max-macs", options["max_macs"]),
+        *("--examples", "12k", "--epochs", 6, "--precision", "bfloat16", "--augment", "flip-shift"),
+        *("--evaluations", options["evaluations"], "--no-control", "--seed", options["seed"]),
+    ]
+
+
+def _finished(run: Path) -> bool:
+    summary = run / "summary.json"
+    return summary.is_file() and json.loads(summary.read_text())["state"] == "finished"
+
+
+def _timed(times: dict[str, float], step: str, *words: object) -> Any:
+    """What a command prints as JSON; its seconds join `times`."""
+    began = time.monotonic()
+    command = [sys.executable, ROOT / "run.py", *words, "--json"]
+    done = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True)
+    times[step] = round(time.monotonic() - began)
+    return json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    main()
