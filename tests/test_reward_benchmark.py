@@ -14,6 +14,7 @@ from rich.console import Console
 from rl_designer.benchmark_log import BenchmarkLog
 from rl_designer.commands.benchmark_setting import benchmark_config
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.energy import check_energy, measured_energy
 from rl_designer.errors import WrongUsage
 from rl_designer.reward_benchmark.benchmark import (
     RUNS,
@@ -22,7 +23,6 @@ from rl_designer.reward_benchmark.benchmark import (
     run_reward_benchmark,
 )
 from rl_designer.reward_benchmark.conclusions import conclusions
-from rl_designer.energy import check_energy, measured_energy
 from rl_designer.reward_benchmark.output import rewards_table, run_line, write_files
 from rl_designer.reward_benchmark.plots import write_page
 from rl_designer.reward_benchmark.records import RewardRun

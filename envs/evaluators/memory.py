@@ -45,7 +45,7 @@ def machine_memory() -> int | None:
 
 
 def keep_freed_memory() -> None:
-    """From now on this process keeps what it frees of up to 32 MB and takes from it, where the C library is glibc.
+    """From now on this process keeps freed blocks of up to 32 MB for itself, where the C library is glibc.
 
     Otherwise large tensors come from the system anew in each step of a training, which clears their memory
     page by page: up to a third of the time of wide networks.

@@ -13,13 +13,13 @@ from rl_designer.benchmark import task_name
 from rl_designer.benchmark_log import BenchmarkLog, code_digest, finished_runs, how_to_go_on
 from rl_designer.benchmark_processes import run_all
 from rl_designer.config import SearchConfig
+from rl_designer.energy import check_energy
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import Reward, RewardFunction
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.reward_benchmark.conclusions import conclusions
 from rl_designer.reward_benchmark.default_yardstick import default_yardstick
-from rl_designer.energy import check_energy
 from rl_designer.reward_benchmark.landscape import Landscape
 from rl_designer.reward_benchmark.records import RewardRun
 from rl_designer.reward_benchmark.runs import RewardPlan, context_of, reward_of, run_once, setting_of

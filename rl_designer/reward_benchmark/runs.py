@@ -9,13 +9,13 @@ from functools import lru_cache
 
 from rl_designer.agents.registry import agent_class
 from rl_designer.config import SearchConfig
+from rl_designer.energy import measured_energy
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import COSTS, Cost, Reward, RewardContext, RewardError, load_reward
 from rl_designer.errors import usage_errors
-from rl_designer.energy import measured_energy
 from rl_designer.reward_benchmark.fronts import front_of
 from rl_designer.reward_benchmark.records import COLUMNS, RewardRun
 from rl_designer.runs import store_location
