@@ -33,6 +33,7 @@ class Energy:
 def check_energy(country: str | None = None) -> None:
     """Raises ValueError where codecarbon isn't installed, or doesn't know a country."""
     try:
+        import codecarbon  # noqa: F401
         from codecarbon.input import DataSource
     except ImportError as error:
         raise ValueError(

@@ -88,7 +88,8 @@ def test_a_search_is_followed_stopped_and_let_go_on_and_outlives_the_dashboard(
         assert process.wait(timeout=30) == 130
         page.wait_for_function("document.querySelector('.state').innerText === 'stopped'")
         kept = stored(run)
-        assert poll(page, run).shown == len(kept) and not (run / PROCESS).exists()
+        until(lambda: poll(page, run).shown == len(kept))
+        assert not (run / PROCESS).exists()
 
         page.get_by_role("button", name="Resume").click()
         until(lambda: len(stored(run)) > len(kept))

@@ -50,7 +50,7 @@ def test_an_unknown_country_and_a_missing_package_are_told_before_anything_is_ma
     pytest.importorskip("codecarbon", reason="the extra `energy` is not installed")
     ended = command(*SEARCH, "--energy", "Germany", "--run", "a")
     assert ended.status == 2 and "three letters of ISO 3166, such as DEU, got 'Germany'" in ended.err
-    monkeypatch.setitem(sys.modules, "codecarbon.input", None)
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
     ended = command(*SEARCH, "--energy", "DEU", "--run", "a")
     assert ended.status == 2 and "pip install 'rl-designer[energy]'" in ended.err
     assert not Path("a").exists()

@@ -22,10 +22,11 @@ def evaluation(parameters: int, tenths: int) -> Evaluation:
 
 
 def paid(reward: str, run: Sequence[Evaluation]) -> list[float]:
-    history, values, loaded = History(), [], load_reward(reward)
+    seen: list[Evaluation] = []
+    history, values, loaded = History(seen), [], load_reward(reward)
     for design in run:
         values.append(loaded(design, history))
-        history.record(design)
+        seen.append(design)
     return values
 
 
@@ -103,12 +104,13 @@ class _Sum:
 
 
 def test_a_view_takes_in_every_evaluation_once_and_in_order_whenever_it_is_asked() -> None:
-    history = History([evaluation(0, 0)])
+    seen = [evaluation(0, 0)]
+    history = History(seen)
     for count in range(1, 20):
         if count % 3:
             view = history.view(_Sum, "sum")
             assert view.seen == list(range(count)) and view is history.view(_Sum, "sum")
-        history.record(evaluation(count, 0))
+        seen.append(evaluation(count, 0))
     assert history.view(_Sum, "another").seen == list(range(20))
 
 

@@ -3,15 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from rl_designer import setting
-from rl_designer.config import SearchConfig, make_config
+from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.errors import WrongUsage
@@ -26,6 +25,14 @@ from tests.tables import synthetic_table
 
 class Fake(LayerEvaluator):
     """Trains nothing; stops the search when it is asked for the n-th time."""
+
+    device = "cpu"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
 
     def __init__(self, stop_at: int | None = None, digest: str = "fake") -> None:
         self.digest = digest
@@ -59,10 +66,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
     ) -> SearchResult:
         given = evaluator or Fake()
 
-        def made(config: SearchConfig, dataset: object, repeat: int = 0) -> AbstractContextManager[Fake]:
-            return nullcontext(given)
-
-        monkeypatch.setattr(setting, "_training_evaluator", made)
+        monkeypatch.setattr(setting, "_training_evaluator", lambda *settings: given)
         if resume:
             result = resume_search(Path(name))
             assert result is not None
@@ -483,9 +487,7 @@ def test_observers_are_closed_after_an_interruption(train: Any, monkeypatch: pyt
     recorder = Recorder()
     with pytest.raises(Interrupted):
         train("part", Fake(2))
-    monkeypatch.setattr(
-        setting, "_training_evaluator", lambda config, dataset, repeat=0: nullcontext(Fake(1))
-    )
+    monkeypatch.setattr(setting, "_training_evaluator", lambda *settings: Fake(1))
     with pytest.raises(Interrupted):
         resume_search(Path("part"), [recorder])
     assert recorder.heard[0] == ("started", (16, 0, 0))

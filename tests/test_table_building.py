@@ -45,7 +45,7 @@ def here(tmp_path, monkeypatch):
     """A folder with the space; trainings happen in this process."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(TINY)
-    monkeypatch.setattr(table_training, "cores", lambda: 0)
+    monkeypatch.setattr(table_training, "engine_of", lambda config: None)
     monkeypatch.setattr(memory, "default_memory_limit", lambda: None, raising=False)  # needs processes
     return tmp_path
 
