@@ -205,6 +205,8 @@ def started_script(folder: Path, guard: str = '"__main__"') -> tuple[subprocess.
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Whoever starts the tests in the background may have had Ctrl-C ignored, which is handed down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     return process, note
 
