@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pebble.pool.process import PoolManager
 
 from rl_designer.envs.evaluators.worker_pool import Lost, WorkerPool
 from tests import training_candidates as tasks
@@ -173,6 +174,20 @@ def test_workers_that_cannot_be_prepared_are_an_error_that_says_why() -> None:
 
 
 def test_workers_that_die_while_they_start_are_an_error_and_no_endless_loop() -> None:
+    with pytest.raises(RuntimeError, match="worker processes end before their first task"):
+        results_of(WorkerPool(2, tasks.leave_at_once), tasks.double, 1, 2)
+
+
+def test_a_task_given_to_a_pool_that_has_just_broken_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schedule = PoolManager.schedule
+
+    def schedule_late(manager: PoolManager, task: Any) -> None:
+        wait_until(lambda: not manager.context.alive)
+        schedule(manager, task)
+
+    monkeypatch.setattr(PoolManager, "schedule", schedule_late)
     with pytest.raises(RuntimeError, match="worker processes end before their first task"):
         results_of(WorkerPool(2, tasks.leave_at_once), tasks.double, 1, 2)
 

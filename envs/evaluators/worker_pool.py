@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ _PRELOADED = ["torch", "torch._dynamo", "gymnasium"]
 _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
 _MOST_FRUITLESS_STARTS = 2
+
+# How often a wait for results looks whether the pool is still there.
+_LOOK_SECONDS = 1.0
 
 # Then a worker makes room for a fresh one, so that what tasks leave behind doesn't pile up.
 _TASKS_A_WORKER = 100
@@ -177,14 +181,15 @@ class WorkerPool:
     ) -> None:
         """Takes out of `waiting` what ends; what is left when the pool breaks stays in."""
         kill_after = None if time_limit is None else time_limit * (1 + _GRACE_SHARE) + _GRACE_SECONDS
-        futures = _scheduled(self._started(), function, waiting, kill_after)
-        for future in as_completed(futures):
+        pool = self._started()
+        scheduled = _scheduled(pool, function, waiting, kill_after)
+        for future in _as_completed(scheduled, pool):
             outcome = _outcome(future, time_limit, self._memory_limit)
             if outcome is None:
                 continue
             if isinstance(outcome[0], _Unprepared):
                 raise RuntimeError(f"a worker process can't be prepared: {outcome[0].failure}")
-            index = futures[future]
+            index = scheduled[future]
             del waiting[index]
             finished(index, outcome[0])
 
@@ -210,15 +215,26 @@ def _scheduled(
     waiting: dict[int, tuple[Any, ...]],
     kill_after: float | None,
 ) -> dict[Future[Any], int]:
-    futures: dict[Future[Any], int] = {}
+    scheduled: dict[Future[Any], int] = {}
     for index, task in waiting.items():
         try:
-            futures[pool.schedule(_call, args=(function, task), timeout=kill_after)] = index
+            scheduled[pool.schedule(_call, args=(function, task), timeout=kill_after)] = index
         except RuntimeError:
             if pool.active:
                 raise
             break  # The pool broke just now; the rest stays waiting.
-    return futures
+    return scheduled
+
+
+def _as_completed(scheduled: Iterable[Future[Any]], pool: ProcessPool) -> Iterator[Future[Any]]:
+    """Each as it ends. A task given to a pool at the moment it broke never does, and is left out."""
+    unfinished = set(scheduled)
+    while unfinished:
+        broken = not pool.active
+        done, unfinished = futures.wait(unfinished, _LOOK_SECONDS, futures.FIRST_COMPLETED)
+        if broken and not done:
+            return
+        yield from done
 
 
 def _outcome(future: Future[Any], time_limit: float | None, memory_limit: int | None) -> tuple[Any] | None:
