@@ -15,12 +15,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import click
 import numpy as np
@@ -28,7 +29,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.faults_runs import QUICK_PPO, Search, kill, quick_workers, show, wait_for
+from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.search_spaces.base import Actions
+from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.store import Store
 from tests.postgresql import missing, private_postgres
 from tests.tables import synthetic_table
@@ -331,34 +335,64 @@ def long(folder: Path, options: dict[str, Any]) -> bool:
     are 10,000 evaluations, or half of all where there are fewer.
     """
     synthetic_table((4,) * 9).save(folder / "table.npz")
-    step, before = max(options["designs"] // 10, 1), [0.0]
-    written = threading.Lock()
-
-    def hear(count: int) -> None:
-        if count % step == 0:
-            with written, (folder / "marks").open("a") as file:
-                seconds, memory = time.process_time(), _resident()
-                each = round((seconds - before[0]) / step * 1e3, 3)
-                show("long", agent=options["agent"], evaluations=count, ms_each=each, MB=round(memory))
-                file.write(f"{count} {memory}\n")
-                before[0] = seconds
-
     search = {
         "table": str(folder / "table.npz"),
         "agent": options["agent"],
         "evaluations": options["designs"],
+        "tensorboard": False,
     }
-    Search(folder, {**search, "tensorboard": False}, folder, hear).end()
-    marks = [tuple(map(float, line.split())) for line in (folder / "marks").read_text().splitlines()]
-    later = [memory for count, memory in marks if count >= min(_SETTLED, marks[-1][0] / 2)]
-    grown = max(later) / later[0] - 1
-    show("long", agent=options["agent"], evaluations=int(marks[-1][0]), memory_grown_by=round(grown, 3))
+    marks = _Marks(options["agent"], max(options["designs"] // 10, 1))
+    with marks.counting():
+        Search(folder, search, folder, marks.hear).end()
+    evaluations, memory = int(marks.evaluations.value), list(marks.memory)
+    reached = [megabytes for megabytes in memory if megabytes]
+    settled = min(_SETTLED, evaluations / 2)
+    later = [megabytes for number, megabytes in enumerate(reached, 1) if number * marks.step >= settled]
+    grown = max(later) / later[0] - 1 if later else 0.0
+    show("long", agent=options["agent"], evaluations=evaluations, memory_grown_by=round(grown, 3))
     return grown <= _MOST_GROWTH
 
 
-def _resident() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+class _Marks:
+    """What a search in a forked process has come to; an agent may end before the first mark."""
+
+    def __init__(self, agent: str, step: int) -> None:
+        self.agent = agent
+        self.step = step
+        self.evaluations = RawValue("q")
+        self.memory = RawArray("d", 11)  # MB at each mark
+        self._proposed = 0
+        self._before = (0.0, 0)
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """The architectures that agents make of actions, known ones included, are counted."""
+        made = TableSpace.architectures
+
+        def counted(space: TableSpace, actions: Actions) -> list[Architecture]:
+            self._proposed += len(actions)
+            return made(space, actions)
+
+        with patch.object(TableSpace, "architectures", counted):
+            yield
+
+    def hear(self, count: int) -> None:
+        self.evaluations.value = count
+        if count % self.step:
+            return
+        now = (time.process_time(), self._proposed)
+        seconds, proposed = (after - before for after, before in zip(now, self._before, strict=True))
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        self.memory[count // self.step - 1] = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        show(
+            "long",
+            agent=self.agent,
+            evaluations=count,
+            ms_each=round(seconds / self.step * 1e3, 3),
+            made_for_each=round(proposed / self.step, 2),
+            MB=round(self.memory[count // self.step - 1]),
+        )
+        self._before = now
 
 
 PARTS = {"kill": kills, "faults": faults, "processes": processes, "speed": speed, "long": long}
