@@ -1,7 +1,5 @@
 """The dashboard in a real browser, on a live search: its numbers are the store's, and its buttons work."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +11,10 @@ import pytest
 
 from rl_designer.dashboard.process import searcher_of, stop_search
 from rl_designer.runs import PROCESS
+from tests.browser import chromium
 from tests.dashboard import dashboard, poll, start, stored, until, watched
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed")
+pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed")
 
 POLLS = 4
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -33,16 +32,8 @@ def slow(evaluation):
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
-    """Chromium: the system's, or the one that Playwright has installed."""
-    with playwright.sync_playwright() as tool:
-        arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        try:
-            opened = tool.chromium.launch(executable_path=path, args=arguments)
-        except playwright.Error as error:
-            pytest.skip(f"no browser: {str(error).strip().partition(chr(10))[0]}")
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The report in a real browser: nothing asked of a network, no error, every plot drawn, on every screen."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,9 @@ from rl_designer.report import RunReport
 from rl_designer.reports.page import write_report
 from rl_designer.runs import RunFolder
 from rl_designer.store import StoredDesign
+from tests.browser import chromium
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed")
+pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed")
 
 SCREENS = {"wide": (1280, 900), "tablet": (768, 1024), "phone": (360, 740)}
 SECONDS = 2.0
@@ -63,16 +62,8 @@ def layers_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium: the system's, or the one that Playwright has installed."""
-    with playwright.sync_playwright() as tool:
-        arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        try:
-            opened = tool.chromium.launch(executable_path=path, args=arguments)
-        except playwright.Error as error:
-            pytest.skip(f"no browser: {str(error).strip().partition(chr(10))[0]}")
+    with chromium() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture

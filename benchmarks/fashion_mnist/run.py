@@ -25,10 +25,12 @@ ROOT = HERE.parents[1]
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--data-folder", help="Where the original files lie; else they are downloaded.")
 @click.option("--max-parameters", default="100k", show_default=True)
-@click.option("--max-macs", default="9M", show_default=True)
+@click.option("--max-macs", default="14M", show_default=True)
 @click.option("--evaluations", default=64, show_default=True)
-@click.option("--second", default=4, show_default=True, help="Best designs of the search to look at again.")
-@click.option("--second-epochs", default=4, show_default=True)
+@click.option("--examples", default="24k", show_default=True, help="That the search trains on.")
+@click.option("--search-epochs", default=8, show_default=True)
+@click.option("--second", default=6, show_default=True, help="Best designs of the search to look at again.")
+@click.option("--second-epochs", default=14, show_default=True)
 @click.option("--epochs", default=75, show_default=True, help="Of the final training.")
 @click.option("--seeds", default=3, show_default=True, help="Final trainings.")
 @click.option("--references", default=1, show_default=True, help="Trainings of each reference; 0 for none.")
@@ -60,7 +62,8 @@ def _search(run: Path, options: dict[str, Any]) -> list[object]:
     return [
         *("train", "--data", "fashion-mnist", "--space", HERE / "space.toml", "--run", run),
         *("--max-parameters", options["max_parameters"], "--max-macs", options["max_macs"]),
-        *("--examples", "12k", "--epochs", 6, "--precision", "bfloat16", "--augment", "flip-shift"),
+        *("--examples", options["examples"], "--epochs", options["search_epochs"]),
+        *("--precision", "bfloat16", "--augment", "flip-shift"),
         *("--evaluations", options["evaluations"], "--no-control", "--seed", options["seed"]),
     ]
 
