@@ -1,6 +1,6 @@
 """Exported networks against the originals, over random architectures of each space, in all formats.
 
-Usage: python benchmarks/export_parity.py [--count 200] [--format NAME ...] [--seed 0]
+Usage: python benchmarks/export_parity.py [--count 200] [--space NAME ...] [--format NAME ...] [--seed 0]
 
 Weights, the statistics of batch norms and what inputs are standardised with are random, so that no module is
 an identity. The Python files are also checked by ruff and mypy, where they are installed, and run in a
@@ -116,15 +116,15 @@ def _said(command: list[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--space", choices=list(SPACES), action="append")
     parser.add_argument("--format", choices=list(FORMATS), action="append")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     results: dict[str, object] = {}
-    for name, shape in SPACES.items():
-        found = subjects(
-            make_space(name, shape, CLASSES, max_parameters=MOST_PARAMETERS), given.count, given.seed
-        )
+    for name in given.space or SPACES:
+        space = make_space(name, SPACES[name], CLASSES, max_parameters=MOST_PARAMETERS)
+        found = subjects(space, given.count, given.seed)
         with tempfile.TemporaryDirectory() as folder:
             for wanted in given.format or FORMATS:
                 results[f"{name} {wanted}"] = parity(found, wanted, Path(folder))

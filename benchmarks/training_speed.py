@@ -59,6 +59,7 @@ BATCH = 8  # candidates at a time
 @click.option("--evaluations", default=64, show_default=True, help="Of each search.")
 @click.option("--seeds", default=10, show_default=True, help="Paired searches.")
 @click.option("--workers", type=int, default=cores, help="[default: one a core]")
+@click.option("--seed", default=0, show_default=True, help="Of the random candidates that are trained.")
 @click.option("--real", is_flag=True, help="Train in `kept` and `search` too.")
 def main(parts: Sequence[str], names: Sequence[str], **options: Any) -> None:
     """Measures, and prints JSON."""
@@ -150,7 +151,8 @@ def plain_loop(architecture: Architecture, dataset: Any, epochs: int) -> float:
 def _ground(name: str, n: int, options: dict[str, Any]) -> tuple[Any, list[Architecture], TrainingEvaluator]:
     config = make_config({"data": name, "max_parameters": options["max_parameters"]})
     dataset, space = training_data(config)
-    return dataset, list(islice(random_sequence(space, (), 0), n)), _trainer(dataset, options)
+    designs = list(islice(random_sequence(space, (), options["seed"]), n))
+    return dataset, designs, _trainer(dataset, options)
 
 
 def _trainer(dataset: Any, options: dict[str, Any]) -> TrainingEvaluator:

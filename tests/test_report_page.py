@@ -265,6 +265,7 @@ def test_a_benchmark_s_folder_has_a_page(command: Command, benchmark: Path) -> N
     ended = command("report", benchmark)
     assert (ended.status, ended.out) == (0, "") and str(benchmark / "report.html") in ended.err
     text = text_of(benchmark)
+    assert '<h2 id="benchmark-1" class="hidden">' in text and "reward, mean over seeds" in text
     assert "Agents on a task" in text and "12.5 ± 1.5" in text and "95 % interval" in text
     assert Elements(text).open == []
     assert command("report", benchmark, "--json").json["benchmarks"][0]["task"] == "a task"
@@ -279,12 +280,15 @@ def test_a_benchmark_of_rewards_has_a_page(tmp_path: Path) -> None:
         "evaluations": 9,
         "yardstick_title": "best",
         "conclusions": ["It is so."],
+        "cost_drawn": "macs",
     }
     (tmp_path / "summary.json").write_text(json.dumps({**data, "rewards": {"accuracy": figures}}))
     (tmp_path / "rewards.csv").write_text("reward\naccuracy\n")
     rows = "reward,evaluations,chosen_by,reported\naccuracy,1,0.1,0.2\naccuracy,9,0.3,\n"
     (tmp_path / "courses.csv").write_text(rows)
+    (tmp_path / "fronts.csv").write_text("reward,cost,reported,low,high\naccuracy,10,0.1,,\n")
     text = page([read_benchmark(tmp_path)])
+    assert "by the most macs allowed" in text
     assert "It is so." in text and "0.4000 to 0.6000" in text and ">2<" in text  # Wh
 
 

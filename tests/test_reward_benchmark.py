@@ -134,6 +134,7 @@ def test_the_default_agent_does_the_same_for_a_rescaling(config: SearchConfig, f
 def test_the_figures_are_those_of_the_yardstick(result: RewardBenchmarkResult) -> None:
     data = result.data
     assert data["yardstick"].startswith("reported-within-limit:cost=parameters,limit=")
+    assert data["cost_drawn"] == "parameters"
     assert "'mnasnet'" in data["yardstick_chosen"] and data["higher_is_better"]
     assert data["seeds"] == SEEDS and data["task"] == "synthetic/task" and data["agent"] == "local-search"
     for name, figures in data["rewards"].items():

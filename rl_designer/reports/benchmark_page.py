@@ -14,9 +14,9 @@ from rl_designer.text import printable
 
 SUMMARY = "summary.json"
 _CURVES = {
-    "best_reward": "Best reward so far",
-    "best_reported": "Reported metric of the chosen design",
-    "simple_regret": "Simple regret of the search metric",
+    "best_reward": ("Best reward so far", "reward"),
+    "best_reported": ("Reported metric of the chosen design", "reported metric"),
+    "simple_regret": ("Simple regret of the search metric", "simple regret"),
 }
 
 
@@ -121,38 +121,56 @@ def _rewards(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 def _agent_plots(report: BenchmarkReport, name: str) -> list[Plot]:
     rows = report.tables.get("curves", [])
     plots = []
-    for figure, title in _CURVES.items():
+    for figure, (title, label) in _CURVES.items():
         own = [row for row in rows if row["figure"] == figure]
         regret = figure == "simple_regret"
-        plot = _curves(f"{name}-{figure}", title, own, "agent", "evaluations", "mean", regret)
+        axes = {"evaluations": "evaluations", "mean": f"{label}, mean over seeds"}
+        plot = _curves(f"{name}-{figure}", title, own, "agent", axes, regret)
         if plot is not None:
             plots.append(plot)
     return plots
 
 
 def _reward_plots(report: BenchmarkReport, name: str) -> list[Plot]:
-    wanted = {
+    cost = str(report.data.get("cost_drawn") or "cost")
+    wanted: dict[str, tuple[str, dict[str, str]]] = {
         "courses": (
             "Reported metric of the design chosen so far, mean over seeds",
-            "evaluations",
-            "reported",
+            {"evaluations": "evaluations", "reported": "reported metric"},
         ),
-        "fronts": ("Reported accuracy within a cost, median over seeds", "cost", "reported"),
-        "profiles": ("Share of seeds that do at least as well", "level", "share"),
+        "fronts": (
+            f"Reported accuracy by the most {cost} allowed, median over seeds",
+            {"cost": cost, "reported": "reported metric"},
+        ),
+        "profiles": (
+            "Share of seeds that do at least as well",
+            {"level": "at least, by the yardstick", "share": "share of seeds"},
+        ),
     }
     plots = []
-    for table, (title, x, y) in wanted.items():
+    for table, (title, axes) in wanted.items():
         rows = [row for row in report.tables.get(table, []) if row["reward"]]
-        plot = _curves(f"{name}-{table}", title, rows, "reward", x, y, False)
+        plot = _curves(f"{name}-{table}", title, rows, "reward", axes, False)
         if plot is not None:
             plots.append(plot)
     return plots
 
 
 def _curves(
-    name: str, title: str, rows: Sequence[Mapping[str, str]], by: str, x: str, y: str, positive: bool
+    name: str,
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    by: str,
+    axes: Mapping[str, str],
+    positive: bool,
 ) -> Plot | None:
-    """Lines with bands where the rows have `low` and `high`; only values above 0 where `positive`."""
+    """Lines with bands where the rows have `low` and `high`; only values above 0 where `positive`.
+
+    Args:
+        by: the column that tells the lines apart.
+        axes: the columns of x and of y, and what to call them.
+    """
+    (x, across), (y, up) = axes.items()
     series: list[Series] = []
     ends: list[tuple[str, ...]] = []
     for number, key in enumerate(dict.fromkeys(row[by] for row in rows)):
@@ -178,10 +196,10 @@ def _curves(
         name,
         title,
         f"{title}: " + "; ".join(f"{key} ends at {value}" for key, _, value in ends) + ".",
-        Axis(x, logarithmic=min(spread) > 0 and max(spread) / min(spread) > 20),
-        Axis(y, logarithmic=positive),
+        Axis(across, logarithmic=min(spread) > 0 and max(spread) / min(spread) > 20),
+        Axis(up, logarithmic=positive),
         series,
-        (by, x, y),
+        (by, across, up),
         ends,
     )
 

@@ -19,6 +19,7 @@ from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import Reward, RewardFunction
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.reward_benchmark.conclusions import conclusions
+from rl_designer.reward_benchmark.curves import cost_drawn
 from rl_designer.reward_benchmark.default_yardstick import default_yardstick
 from rl_designer.reward_benchmark.landscape import Landscape
 from rl_designer.reward_benchmark.records import RewardRun
@@ -228,6 +229,7 @@ def _data(benchmark: RewardBenchmark, summary: RewardSummary, why: str) -> dict[
         "yardstick_chosen": why or None,
         "higher_is_better": yardstick.higher_is_better,
         "seeds": benchmark.seeds,
+        "cost_drawn": cost_drawn(summary),
         "designs": len(summary.landscape.reported) if summary.landscape.complete else None,
         "rewards": summary.to_dict(),
         "best": summary.best,
