@@ -18,21 +18,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import click
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.faults_runs import QUICK_PPO, Search, kill, quick_workers, show, wait_for
-from rl_designer.envs.architecture import Architecture
+from benchmarks.faults_runs import QUICK_PPO, Marks, Search, kill, quick_workers, show, wait_for
 from rl_designer.envs.evaluators.base import Evaluation
-from rl_designer.envs.search_spaces.base import Actions
-from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.store import Store
 from tests.postgresql import missing, private_postgres
 from tests.tables import synthetic_table
@@ -341,7 +336,7 @@ def long(folder: Path, options: dict[str, Any]) -> bool:
         "evaluations": options["designs"],
         "tensorboard": False,
     }
-    marks = _Marks(options["agent"], max(options["designs"] // 10, 1))
+    marks = Marks(options["agent"], max(options["designs"] // 10, 1))
     with marks.counting():
         Search(folder, search, folder, marks.hear).end()
     evaluations, memory = int(marks.evaluations.value), list(marks.memory)
@@ -351,48 +346,6 @@ def long(folder: Path, options: dict[str, Any]) -> bool:
     grown = max(later) / later[0] - 1 if later else 0.0
     show("long", agent=options["agent"], evaluations=evaluations, memory_grown_by=round(grown, 3))
     return grown <= _MOST_GROWTH
-
-
-class _Marks:
-    """What a search in a forked process has come to; an agent may end before the first mark."""
-
-    def __init__(self, agent: str, step: int) -> None:
-        self.agent = agent
-        self.step = step
-        self.evaluations = RawValue("q")
-        self.memory = RawArray("d", 11)  # MB at each mark
-        self._proposed = 0
-        self._before = (0.0, 0)
-
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """The architectures that agents make of actions, known ones included, are counted."""
-        made = TableSpace.architectures
-
-        def counted(space: TableSpace, actions: Actions) -> list[Architecture]:
-            self._proposed += len(actions)
-            return made(space, actions)
-
-        with patch.object(TableSpace, "architectures", counted):
-            yield
-
-    def hear(self, count: int) -> None:
-        self.evaluations.value = count
-        if count % self.step:
-            return
-        now = (time.process_time(), self._proposed)
-        seconds, proposed = (after - before for after, before in zip(now, self._before, strict=True))
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        self.memory[count // self.step - 1] = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-        show(
-            "long",
-            agent=self.agent,
-            evaluations=count,
-            ms_each=round(seconds / self.step * 1e3, 3),
-            made_for_each=round(proposed / self.step, 2),
-            MB=round(self.memory[count // self.step - 1]),
-        )
-        self._before = now
 
 
 PARTS = {"kill": kills, "faults": faults, "processes": processes, "speed": speed, "long": long}

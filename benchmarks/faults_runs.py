@@ -6,17 +6,22 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from multiprocessing.sharedctypes import RawArray, RawValue
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators import worker_pool
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.search_spaces.base import Actions
+from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.interruption import clean_interruption
 from rl_designer.observers import Observer
 from rl_designer.report import read_run
@@ -137,6 +142,53 @@ class Search:
             [(d.source, d.design.index, d.design.architecture.digest, d.design.reward) for d in designs],
             weights.read_bytes() if weights.exists() else b"",
         )
+
+
+class Marks:
+    """What a search in a forked process has come to; an agent may end before the first mark.
+
+    Attributes:
+        evaluations: so far.
+        memory: of the process at each mark, MB.
+    """
+
+    def __init__(self, agent: str, step: int) -> None:
+        self.agent = agent
+        self.step = step
+        self.evaluations = RawValue("q")
+        self.memory = RawArray("d", 11)  # MB at each mark
+        self._proposed = 0
+        self._before = (0.0, 0)
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """The architectures that agents make of actions, known ones included, are counted."""
+        made = TableSpace.architectures
+
+        def counted(space: TableSpace, actions: Actions) -> list[Architecture]:
+            self._proposed += len(actions)
+            return made(space, actions)
+
+        with patch.object(TableSpace, "architectures", counted):
+            yield
+
+    def hear(self, count: int) -> None:
+        self.evaluations.value = count
+        if count % self.step:
+            return
+        now = (time.process_time(), self._proposed)
+        seconds, proposed = (after - before for after, before in zip(now, self._before, strict=True))
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        self.memory[count // self.step - 1] = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        show(
+            "long",
+            agent=self.agent,
+            evaluations=count,
+            ms_each=round(seconds / self.step * 1e3, 3),
+            made_for_each=round(proposed / self.step, 2),
+            MB=round(self.memory[count // self.step - 1]),
+        )
+        self._before = now
 
 
 def quick_workers() -> None:
