@@ -5,14 +5,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent import futures
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
@@ -226,15 +226,22 @@ def _scheduled(
     return scheduled
 
 
-def _as_completed(scheduled: Iterable[Future[Any]], pool: ProcessPool) -> Iterator[Future[Any]]:
+def _as_completed(scheduled: Collection[Future[Any]], pool: ProcessPool) -> Iterator[Future[Any]]:
     """Each as it ends. A task given to a pool at the moment it broke never does, and is left out."""
-    unfinished = set(scheduled)
+    ended: SimpleQueue[Future[Any]] = SimpleQueue()
+    for future in scheduled:
+        future.add_done_callback(ended.put)
+    unfinished = len(scheduled)
     while unfinished:
         broken = not pool.active
-        done, unfinished = futures.wait(unfinished, _LOOK_SECONDS, futures.FIRST_COMPLETED)
-        if broken and not done:
-            return
-        yield from done
+        try:
+            future = ended.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            if broken:
+                return
+        else:
+            unfinished -= 1
+            yield future
 
 
 def _outcome(future: Future[Any], time_limit: float | None, memory_limit: int | None) -> tuple[Any] | None:
