@@ -1,10 +1,11 @@
 """Exported networks against the originals, over random architectures of each space, in all formats.
 
 Usage: python benchmarks/export_parity.py [--count 200] [--space NAME ...] [--format NAME ...] [--seed 0]
+           [--alone PYTHON]
 
 Weights, the statistics of batch norms and what inputs are standardised with are random, so that no module is
 an identity. The Python files are also checked by ruff and mypy, where they are installed, and run in a
-process that can't import this package.
+process that can't import this package; `--alone` names another Python to do that, of a bare environment.
 """
 
 import argparse
@@ -88,7 +89,7 @@ def parity(found: list[Subject], name: str, folder: Path) -> dict[str, object]:
     }
 
 
-def checked_by_others(files: list[Path]) -> dict[str, str]:
+def checked_by_others(files: list[Path], alone: str) -> dict[str, str]:
     """What ruff, mypy and a process without this package say of the Python files; empty texts are praise."""
     paths = [str(path) for path in files]
     ruff = [sys.executable, "-m", "ruff"]
@@ -96,7 +97,7 @@ def checked_by_others(files: list[Path]) -> dict[str, str]:
     commands = {
         "ruff check": [*ruff, "check", "--quiet", "--config", str(CONFIG), *paths],
         "ruff format": [*ruff, "format", "--quiet", "--check", "--config", str(CONFIG), *paths],
-        "alone": [sys.executable, "-I", "-c", ALONE, *paths],
+        "alone": [alone, "-I", "-c", ALONE, *paths],
     }
     said = {name: _said(command) for name, command in commands.items()}
     # Files of one name are one module to mypy, so they get a name each.
@@ -119,6 +120,7 @@ def main() -> None:
     parser.add_argument("--space", choices=list(SPACES), action="append")
     parser.add_argument("--format", choices=list(FORMATS), action="append")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--alone", default=sys.executable)
     given = parser.parse_args()
     torch.set_num_threads(1)
     results: dict[str, object] = {}
@@ -131,7 +133,7 @@ def main() -> None:
                 print(name, wanted, json.dumps(results[f"{name} {wanted}"]), file=sys.stderr, flush=True)
             written = sorted(Path(folder).glob("python*/network.py"))
             if written:
-                results[f"{name} python, checked by others"] = checked_by_others(written)
+                results[f"{name} python, checked by others"] = checked_by_others(written, given.alone)
     print(json.dumps(results, indent=2))
 
 
