@@ -5,7 +5,7 @@ Usage: python benchmarks/export_parity.py [--count 200] [--space NAME ...] [--fo
 
 Weights, the statistics of batch norms and what inputs are standardised with are random, so that no module is
 an identity. The Python files are also checked by ruff and mypy, where they are installed, and run in a
-process that can't import this package; `--alone` names another Python to do that, of a bare environment.
+process that can't import this package, NumPy or safetensors; `--alone` names another Python to do that.
 """
 
 import argparse
@@ -34,7 +34,7 @@ CLASSES, MOST_PARAMETERS = 5, 100_000
 CONFIG = Path(__file__).parents[1] / "pyproject.toml"
 ALONE = """
 import sys
-sys.modules["rl_designer"] = None
+sys.modules |= dict.fromkeys(["rl_designer", "safetensors", "numpy"])
 import importlib.util, torch
 for path in sys.argv[1:]:
     spec = importlib.util.spec_from_file_location("network", path)
@@ -89,8 +89,8 @@ def parity(found: list[Subject], name: str, folder: Path) -> dict[str, object]:
     }
 
 
-def checked_by_others(files: list[Path], alone: str) -> dict[str, str]:
-    """What ruff, mypy and a process without this package say of the Python files; empty texts are praise."""
+def checked_by_others(files: list[Path], alone: str = sys.executable) -> dict[str, str]:
+    """What ruff, mypy and a process with torch alone say of the Python files; empty texts are praise."""
     paths = [str(path) for path in files]
     ruff = [sys.executable, "-m", "ruff"]
     typed = ["mypy", "--strict", "--config-file", str(CONFIG), "--scripts-are-modules"]

@@ -33,7 +33,7 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
     ready = "\n".join(_standardised(subject))
     parts = [
         _docstring(subject, weights),
-        "\n".join(_imports(weights is not None, "torch." in body + ready)),
+        "\n".join(_imports(weights is not None, weights is not None or "torch." in body + ready)),
         "\n".join(_constants(subject, weights)),
         "\n",
         *([ready, "\n"] if ready else []),
@@ -68,8 +68,7 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
             f"examples{data}, for each feature or channel{standardised}."
         ),
         "Output": f"logits, float32 [batch, {subject.num_classes}].",
-        "Written by": f"rl-designer {__version__}; needs torch alone"
-        + ("." if weights is None else ", and safetensors to load the weights."),
+        "Written by": f"rl-designer {__version__}; needs torch alone.",
     }
 
 
@@ -97,9 +96,9 @@ def _weights_text(subject: Subject, weights: str | None) -> str:
     return f"{text}." if accuracy is None else f"{text} (mean test accuracy of all: {accuracy:.4f})."
 
 
-def _imports(path: bool, torch: bool) -> Iterator[str]:
-    if path:
-        yield from ("from pathlib import Path", "")
+def _imports(loads: bool, torch: bool) -> Iterator[str]:
+    if loads:
+        yield from ("import json", "from pathlib import Path", "")
     if torch:
         yield "import torch"
     yield from ("from torch import Tensor, nn", "")
@@ -196,14 +195,22 @@ def _attribute(name: str, modules: tuple[str, ...]) -> Iterator[str]:
 
 
 def _loader(name: str) -> str:
-    return "\n".join(
-        [
-            f"def load(weights: Path = WEIGHTS) -> {name}:",
-            '    """The trained network on the CPU, in evaluation mode. Needs the package safetensors."""',
-            "    from safetensors.torch import load_file",
-            "",
-            f"    network = {name}()",
-            "    network.load_state_dict(load_file(weights))",
-            "    return network.eval()",
-        ]
-    )
+    return f'''def load(weights: Path = WEIGHTS) -> {name}:
+    """The trained network on the CPU, in evaluation mode."""
+    network = {name}()
+    network.load_state_dict(read_safetensors(weights))
+    return network.eval()
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors in a safetensors file: the length of a header, the header in JSON, all numbers."""
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    dtypes = {{"F32": torch.float32, "I64": torch.int64}}
+    tensors = {{}}
+    for name, entry in json.loads(data[8:start]).items():
+        if name != "__metadata__":
+            first, end = entry["data_offsets"]
+            numbers = bytearray(data[start + first : start + end])
+            tensors[name] = torch.frombuffer(numbers, dtype=dtypes[entry["dtype"]]).reshape(entry["shape"])
+    return tensors'''
