@@ -43,7 +43,7 @@ from rl_designer.setting import cores, training_data
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("speed", "kept", "search")
-BATCH = 8  # candidates at a time
+BATCH = 8  # candidates at a time, as agents hand them over
 
 
 @click.command()
@@ -52,6 +52,7 @@ BATCH = 8  # candidates at a time
 @click.option("--candidates", default=200, show_default=True)
 @click.option("--draws", default=100, show_default=True, help="Of the candidates, from the table.")
 @click.option("--timed", default=32, show_default=True, help="Candidates of the part `speed`.")
+@click.option("--batch", default=BATCH, show_default=True, help="Of the timed candidates, at a time.")
 @click.option("--epochs", default=12, show_default=True)
 @click.option("--max-parameters", default=20_000, show_default=True)
 @click.option("--fidelity", type=click.Choice([n for n in FIDELITIES if n != FULL]), default=DEFAULT_FIDELITY)
@@ -102,13 +103,13 @@ def _speed(name: str, options: dict[str, Any]) -> dict[str, Any]:
         for trainer in (evaluator, second):  # the workers' start is not what is measured
             trainer.evaluate(designs[: options["workers"]])
         seconds = {way: [] for way in ways}
-        for number, start in enumerate(range(0, len(designs), BATCH)):
+        for number, start in enumerate(range(0, len(designs), size := options["batch"])):
             order = list(ways)[number % 3 :] + list(ways)[: number % 3]
             for way in order:
                 began = time.perf_counter()
-                ways[way](designs[start : start + BATCH])
+                ways[way](designs[start : start + size])
                 seconds[way].append(time.perf_counter() - began)
-            print(f"{name}: {start + BATCH} of {len(designs)}", file=sys.stderr, flush=True)
+            print(f"{name}: {min(start + size, len(designs))} of {len(designs)}", file=sys.stderr, flush=True)
     return _speed_figures(seconds, len(designs))
 
 

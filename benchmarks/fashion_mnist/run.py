@@ -25,13 +25,14 @@ ROOT = HERE.parents[1]
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--data-folder", help="Where the original files lie; else they are downloaded.")
 @click.option("--max-parameters", default="100k", show_default=True)
-@click.option("--max-macs", default="14M", show_default=True)
+@click.option("--max-macs", default="13M", show_default=True)
 @click.option("--evaluations", default=64, show_default=True)
 @click.option("--examples", default="24k", show_default=True, help="That the search trains on.")
 @click.option("--search-epochs", default=8, show_default=True)
-@click.option("--second", default=6, show_default=True, help="Best designs of the search to look at again.")
-@click.option("--second-epochs", default=14, show_default=True)
-@click.option("--epochs", default=75, show_default=True, help="Of the final training.")
+@click.option("--fidelity", default="halving", show_default=True, help="Which of its trainings go on.")
+@click.option("--second", default=4, show_default=True, help="Best designs of the search to look at again.")
+@click.option("--second-epochs", default=12, show_default=True)
+@click.option("--epochs", default=60, show_default=True, help="Of the final training.")
 @click.option("--seeds", default=3, show_default=True, help="Final trainings.")
 @click.option("--references", default=1, show_default=True, help="Trainings of each reference; 0 for none.")
 @click.option("--seed", default=0, show_default=True, help="Of the search.")
@@ -63,7 +64,7 @@ def _search(run: Path, options: dict[str, Any]) -> list[object]:
         *("train", "--data", "fashion-mnist", "--space", HERE / "space.toml", "--run", run),
         *("--max-parameters", options["max_parameters"], "--max-macs", options["max_macs"]),
         *("--examples", options["examples"], "--epochs", options["search_epochs"]),
-        *("--precision", "bfloat16", "--augment", "flip-shift"),
+        *("--precision", "bfloat16", "--augment", "flip-shift", "--fidelity", options["fidelity"]),
         *("--evaluations", options["evaluations"], "--no-control", "--seed", options["seed"]),
     ]
 
@@ -77,7 +78,9 @@ def _timed(times: dict[str, float], step: str, *words: object) -> Any:
     """What a command prints as JSON; its seconds join `times`."""
     began = time.monotonic()
     command = [sys.executable, ROOT / "run.py", *words, "--json"]
-    done = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run([*map(str, command)], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(done.returncode)  # the command has said why
     times[step] = round(time.monotonic() - began)
     return json.loads(done.stdout)
 
