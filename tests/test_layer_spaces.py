@@ -1,13 +1,15 @@
 """The layer-by-layer spaces: what is legal; legal is always within the limits and never a dead end."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.search_spaces.costs import costs
-from rl_designer.envs.search_spaces.definition import FAMILIES, SpaceDefinition
+from rl_designer.envs.search_spaces.costs import costs, trace
+from rl_designer.envs.search_spaces.definition import ANY, FAMILIES, NON_DECREASING, WIDTHS, SpaceDefinition
 from rl_designer.envs.search_spaces.layer_kinds import KINDS
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import SPACES, default_space, make_space, space_definition
@@ -43,7 +45,8 @@ def definitions(draw: st.DrawFn) -> SpaceDefinition:
         }
     if "pool" in layers:
         layers["global-pool"] = {"operation": ["max", "average"]}
-    return SpaceDefinition.of("any", name, draw(st.integers(2, 6)), layers)
+    widths = draw(st.sampled_from(WIDTHS)) if family.rank else ANY
+    return SpaceDefinition.of("any", name, draw(st.integers(2, 6)), layers, widths)
 
 
 def choices(kind: str, option: str) -> list[object]:
@@ -151,6 +154,49 @@ def test_masks_and_states_of_many_equal_those_of_one(space: LayerSpace, seed: in
         going = actions[live, step] >= 0
         live, states = live[going], states[going]
         states = space.advance(states, actions[live, step])
+
+
+def narrows(space: LayerSpace, architecture: Architecture) -> bool:
+    """Whether a convolution is narrower than its map, where that hasn't the shape of the data."""
+    return any(
+        KINDS[step.layer.kind].role == "feature"
+        and step.inputs.sizes != space.input_shape
+        and step.options["width"] < step.inputs.channels
+        for step in trace(architecture, space.input_shape)
+    )
+
+
+@any_space
+@given(spaces(), seeds)
+def test_non_decreasing_widths_forbid_what_becomes_narrower_and_nothing_else(
+    space: LayerSpace, seed: int
+) -> None:
+    assume(space.definition.rank > 0)
+    free, ordered = (
+        LayerSpace(
+            replace(space.definition, widths=widths),
+            space.input_shape,
+            space.num_classes,
+            max_parameters=space.max_parameters,
+            max_macs=space.max_macs,
+        )
+        for widths in WIDTHS
+    )
+    assert not any(narrows(ordered, design) for design in ordered.architectures(walks(ordered, 8, seed)))
+    for design in free.architectures(walks(free, 8, seed)):
+        if narrows(free, design):
+            with pytest.raises(ValueError, match="is not legal"):
+                ordered.check(design)
+        else:
+            ordered.check(design)
+
+
+def test_the_first_layer_may_be_narrower_than_the_data() -> None:
+    layers = {"conv": {"kernel": [3], "width": [4, 32]}, "global-pool": {"operation": ["max"]}}
+    space = LayerSpace(SpaceDefinition.of("a", "convnet1d", 4, layers, NON_DECREASING), (12, 40), 3)
+    prefix = space.extend(space.initial(), 0)
+    assert space.action_mask(prefix).tolist() == [True, True, True, False]
+    assert space.action_mask(space.extend(prefix, 1)).tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize(("name", "shape"), BUILT_IN)

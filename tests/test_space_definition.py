@@ -73,9 +73,25 @@ def test_the_digest_changes_with_everything(write: Write) -> None:
         ("= 5\n", "= 6\n"),
         ("tiny", "other"),
         ("0.2", "0.3"),
+        ("= 5\n", '= 5\nwidths = "non-decreasing"\n'),
     ]
     texts = [GOOD, *(GOOD.replace(*change) for change in changes)]
     assert len({SpaceDefinition.from_toml(write(text)).digest for text in texts}) == len(texts)
+
+
+def test_widths_in_any_order_are_the_default_and_leave_the_digest_as_it_is_without_them(write: Write) -> None:
+    said = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", '= 5\nwidths = "any"\n')))
+    assert said == SpaceDefinition.from_toml(write(GOOD))
+    assert "widths" not in said.to_dict()
+    ordered = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", '= 5\nwidths = "non-decreasing"\n')))
+    assert SpaceDefinition.from_dict(ordered.to_dict()) == ordered != said
+
+
+def test_features_have_no_widths_to_order() -> None:
+    with pytest.raises(
+        ValueError, match="widths = 'non-decreasing' is about convolutions, and 'mlp' has none"
+    ):
+        SpaceDefinition.of("a", "mlp", 2, {"dense": {"width": [4]}}, "non-decreasing")
 
 
 def test_built_in_definitions_are_their_names() -> None:
@@ -106,6 +122,12 @@ def test_an_option_with_a_default_may_be_left_out(write: Write) -> None:
         ("max_layers = 5", "max_layers = 65", "max_layers must be an integer from 2 to 64, got 65"),
         ("max_layers = 5", "max_layers = true", "max_layers must be an integer from 2 to 64, got True"),
         ("max_layers = 5", "max_layers = 5.0", "max_layers must be an integer"),
+        (
+            "max_layers = 5",
+            'max_layers = 5\nwidths = "non-decresing"',
+            "unknown order of widths 'non-decresing'. Did you mean 'non-decreasing'",
+        ),
+        ("max_layers = 5", "max_layers = 5\nwidths = [8]", r"unknown order of widths '\[8\]'"),
         ("layers.conv]", "layers.convv]", "unknown convnet1d layer 'convv'. Did you mean 'conv'"),
         ("layers.conv]", "layers.residual-dense]", "unknown convnet1d layer 'residual-dense'"),
         ("kernel = [3, 5]", "kernels = [3, 5]", "unknown option 'kernels'. Did you mean 'kernel'"),

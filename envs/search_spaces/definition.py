@@ -5,6 +5,7 @@ A user's file:
     name = "tiny-signals"
     family = "convnet1d"            # or "convnet" (images), "mlp" (features)
     max_layers = 5                  # the global-pool is one, the final classifier is not
+    widths = "non-decreasing"       # may be left out; no convolution narrower than the one before
 
     [layers.conv]                   # an action adds a layer: one choice of every option
     kernel = [3, 5]
@@ -31,6 +32,11 @@ from rl_designer.envs.search_spaces.layer_kinds import KINDS
 from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, toml_of
 
 BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")
+
+# How the widths of a design's convolutions may follow each other. Good networks rarely become narrower
+# (Radosavovic et al. 2020, Designing network design spaces, section 3.2.3, arXiv:2003.13678).
+ANY, NON_DECREASING = "any", "non-decreasing"
+WIDTHS = (ANY, NON_DECREASING)
 
 MOST_LAYERS = 64
 MOST_CHOICES = 64
@@ -72,6 +78,8 @@ class SpaceDefinition:
         family: `convnet` (images), `convnet1d` (signals) or `mlp` (features).
         max_layers: the most layers of a design, global pooling included, the final classifier not.
         layers: the kinds with their options' choices, in the order of the actions.
+        widths: `any`, or `non-decreasing`: a convolution, or block of them, has at least as many channels
+            as the map that it gets, unless that has the shape of the data.
 
     Raises:
         ValueError: for a definition that breaks a rule; one line.
@@ -81,9 +89,11 @@ class SpaceDefinition:
     family: str
     max_layers: int
     layers: tuple[tuple[str, Choices], ...]
+    widths: str = ANY
 
     def __post_init__(self) -> None:
         _check_head(self.name, self.family, self.max_layers)
+        _check_widths(self.name, self.family, self.widths)
         family = FAMILIES[self.family]
         for kind, choices in self.layers:
             if kind not in family.kinds:
@@ -97,7 +107,14 @@ class SpaceDefinition:
             )
 
     @classmethod
-    def of(cls, name: str, family: str, max_layers: int, layers: Mapping[str, Mapping[str, Any]]) -> Self:
+    def of(
+        cls,
+        name: str,
+        family: str,
+        max_layers: int,
+        layers: Mapping[str, Mapping[str, Any]],
+        widths: str = ANY,
+    ) -> Self:
         """From plain mappings: kind → option → list of choices."""
         return cls(
             name,
@@ -107,6 +124,7 @@ class SpaceDefinition:
                 (kind, tuple((option, tuple(values)) for option, values in choices.items()))
                 for kind, choices in layers.items()
             ),
+            widths,
         )
 
     @classmethod
@@ -114,15 +132,16 @@ class SpaceDefinition:
         """The inverse of `to_dict`. Raises ValueError, one line, for anything else."""
         if not isinstance(data, Mapping):
             raise ValueError(f"a space must be a table, got {type(data).__name__}")
-        known = ("name", "family", "max_layers", "layers")
+        needed = ("name", "family", "max_layers", "layers")
+        known = (*needed, "widths")
         for key in data:
             if key not in known:
                 raise ValueError(f"space: {unknown_name('key', str(key), known)}")
-        for key in known:
+        for key in needed:
             if key not in data:
                 raise ValueError(f"a space needs the key {key!r}")
         _check_tables(data["layers"])
-        return cls.of(data["name"], data["family"], data["max_layers"], data["layers"])
+        return cls.of(**data)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
@@ -153,6 +172,7 @@ class SpaceDefinition:
             "name": self.name,
             "family": self.family,
             "max_layers": self.max_layers,
+            **({} if self.widths == ANY else {"widths": self.widths}),  # digests as they were without it
             "layers": {
                 kind: {option: list(values) for option, values in choices} for kind, choices in self.layers
             },
@@ -194,6 +214,13 @@ def _check_head(name: Any, family: Any, max_layers: Any) -> None:
     if not whole or not fewest <= max_layers <= MOST_LAYERS:
         rule = f"max_layers must be an integer from {fewest} to {MOST_LAYERS}"
         raise ValueError(_of(name, f"{rule}, got {max_layers!r}"))
+
+
+def _check_widths(name: str, family: str, widths: Any) -> None:
+    if widths not in WIDTHS:
+        raise ValueError(_of(name, unknown_name("order of widths", str(widths), WIDTHS)))
+    if widths != ANY and FAMILIES[family].rank == 0:
+        raise ValueError(_of(name, f"widths = {widths!r} is about convolutions, and {family!r} has none"))
 
 
 def _check_tables(layers: Any) -> None:

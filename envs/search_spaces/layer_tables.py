@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.search_spaces.costs import MOST_SIZE
-from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
 from rl_designer.envs.search_spaces.layer_kinds import KINDS, Shape, classifier, full_options
 
 _MOST_ENTRIES = 2_000_000
@@ -70,6 +70,8 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
                 f"{num_actions:,} actions on more than {len(known):,} shapes; offer fewer widths or strides"
             )
         rows = _effects(frontier, groups, num_actions, definition.rank)
+        if definition.widths == NON_DECREASING and parts:  # the first rows are the data's own shape
+            _forbid_narrowing(rows, frontier, groups)
         parts.append(rows)
         reached = rows.after[rows.fits]
         keys, first = np.unique(_keys(reached), return_index=True)
@@ -125,6 +127,12 @@ def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int
         if KINDS[kind].role == "dense":
             fits[:, where] &= inputs.positions == 1
     return _Rows(after, parameters, macs, fits)
+
+
+def _forbid_narrowing(rows: _Rows, shapes: Integers, groups: list[_Group]) -> None:
+    for kind, where, options in groups:
+        if KINDS[kind].role == "feature":
+            rows.fits[:, where] &= options["width"] >= shapes[:, :1]
 
 
 def action_features(definition: SpaceDefinition) -> NDArray[np.float32]:
