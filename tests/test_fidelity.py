@@ -32,7 +32,8 @@ from rl_designer.envs.rewards.fields import stopping_misfit
 from rl_designer.errors import WrongUsage
 from rl_designer.fidelity import settled_fidelity
 from rl_designer.report import read_run
-from rl_designer.search import SearchResult, resume_search, run_search
+from rl_designer.search import resume_search, run_search
+from rl_designer.search_run import SearchResult
 from rl_designer.store import Store
 from rl_designer.stored_evaluator import StoredEvaluator
 from tests.training_candidates import blobs, dense

@@ -11,7 +11,8 @@ from rl_designer.config import make_config
 from rl_designer.observers import Observer
 from rl_designer.run_check import began, changed_code, changed_settings, code_version, other_than_asked
 from rl_designer.runs import RunFolder
-from rl_designer.search import Stopped, resume_search, run_search
+from rl_designer.search import resume_search, run_search
+from rl_designer.search_run import Stopped
 from rl_designer.store import StoreError
 from rl_designer.stored_evaluator import StoredEvaluator
 from tests.command_line import runner

@@ -18,7 +18,8 @@ from rl_designer.observers import Observer
 from rl_designer.replay import RunClock
 from rl_designer.report import read_run, report_to_dict
 from rl_designer.runs import RunFolder
-from rl_designer.search import Interrupted, SearchResult, resume_search, run_search
+from rl_designer.search import resume_search, run_search
+from rl_designer.search_run import Interrupted, SearchResult
 from tests.evaluators import LayerEvaluator
 from tests.tables import synthetic_table
 

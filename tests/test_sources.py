@@ -15,7 +15,8 @@ from rl_designer.errors import WrongUsage
 from rl_designer.observers import Observer, Start
 from rl_designer.progress import PlainProgress
 from rl_designer.runs import RunFolder
-from rl_designer.search import Interrupted, SearchResult, resume_search, run_search
+from rl_designer.search import resume_search, run_search
+from rl_designer.search_run import Interrupted, SearchResult
 from rl_designer.sources import agent_and_sources, digest_of_sources
 from tests.command_line import Ended, runner
 from tests.tables import synthetic_table

@@ -62,7 +62,8 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
     layers = definition.enumerate()
     groups, num_actions = _groups(definition, layers), len(layers) + 1
     frontier = np.array([[inputs.channels, inputs.height, inputs.width]], dtype=np.int64)
-    known, parts = _keys(frontier), []
+    known = _keys(frontier)
+    parts: list[_Rows] = []
     while len(frontier):
         if len(known) * num_actions > _MOST_ENTRIES:
             raise ValueError(
