@@ -33,7 +33,7 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
     ready = "\n".join(_standardised(subject))
     parts = [
         _docstring(subject, weights),
-        "\n".join(_imports(weights is not None, weights is not None or "torch." in body + ready)),
+        "\n".join(_imports(weights is not None, "torch." in body + ready)),
         "\n".join(_constants(subject, weights)),
         "\n",
         *([ready, "\n"] if ready else []),
@@ -99,7 +99,7 @@ def _weights_text(subject: Subject, weights: str | None) -> str:
 def _imports(loads: bool, torch: bool) -> Iterator[str]:
     if loads:
         yield from ("import json", "from pathlib import Path", "")
-    if torch:
+    if loads or torch:
         yield "import torch"
     yield from ("from torch import Tensor, nn", "")
 

@@ -33,8 +33,8 @@ from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, toml_of
 
 BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")
 
-# How the widths of a design's convolutions may follow each other. Good networks rarely become narrower
-# (Radosavovic et al. 2020, Designing network design spaces, section 3.2.3, arXiv:2003.13678).
+# How the widths of a design's convolutions may follow each other. Networks that never become narrower are
+# better on the average (Radosavovic et al. 2020, section 3.2.3, arXiv:2003.13678).
 ANY, NON_DECREASING = "any", "non-decreasing"
 WIDTHS = (ANY, NON_DECREASING)
 
