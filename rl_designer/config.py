@@ -65,6 +65,7 @@ _TRAINING_ONLY = (
     "fidelity",
     "augment",
     "precision",
+    "optimizer",
     "workers",
     "engine",
     "ray_address",
@@ -100,6 +101,7 @@ class SearchConfig(BaseModel):
             `quarters`, or `full` where the reward needs whole trainings.
         augment: name of an augmentation of the training data; None for none.
         precision: of the trainings' products, `float32` or `bfloat16`; None for `float32`.
+        optimizer: of the trainings, `adamw` or `muon`; None for `adamw`.
         workers: processes that train at the same time; None for one a core. Doesn't change any result.
         engine: where they run, a name of `ENGINES`; None for `local`. Doesn't change any result either.
         ray_address, gpus_per_candidate: as `RayEngine` takes them.
@@ -133,6 +135,7 @@ class SearchConfig(BaseModel):
     fidelity: Literal["full", "quarters", "halving"] | None = None
     augment: Name | None = None
     precision: Literal["float32", "bfloat16"] | None = None
+    optimizer: Literal["adamw", "muon"] | None = None
     workers: Count | None = None
     engine: Literal["local", "ray"] | None = None
     ray_address: Name | None = None

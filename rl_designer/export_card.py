@@ -157,7 +157,7 @@ def _results(subject: Subject) -> Iterator[str]:
     part = "test" if "test_accuracy" in results else "val"
     yield f"{_called(part)}: {_spread(results.get(f'{part}_accuracy') or {})}."
     if subject.settings is not None:
-        kept = ("epochs", "batch_size", "learning_rate", "weight_decay", "augment", "precision")
+        kept = ("epochs", "batch_size", "learning_rate", "weight_decay", "augment", "precision", "optimizer")
         told = ", ".join(
             f"{name.replace('_', ' ')} {subject.settings[name]}"
             for name in kept

@@ -270,9 +270,11 @@ def plain_standardisation(known: Standardisation | None) -> dict[str, Any] | Non
 
 
 def _facts(training: Training) -> dict[str, Any]:
-    """What must be the same to go on. Older folders have no standardisation; the digest tells the data."""
+    """What must be the same to go on. Older folders have no standardisation, the digest tells the data; and
+    no optimiser, there was one.
+    """
     data = training.model_dump(exclude={"standardisation"})
-    return {**data.pop("settings"), "data": data.pop("data")["digest"], **data}
+    return {"optimizer": "adamw", **data.pop("settings"), "data": data.pop("data")["digest"], **data}
 
 
 def _check_same(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:

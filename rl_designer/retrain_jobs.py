@@ -121,7 +121,8 @@ class Job:
                     VERSION,
                     self.winner.architecture.digest,
                     self.dataset.digest,
-                    sorted(self.training.settings.items()),
+                    # As seeds were before there was a choice.
+                    sorted(self.training.settings.items() - {("optimizer", "adamw")}),
                     number,
                 ),
                 self.folder.weights(number),

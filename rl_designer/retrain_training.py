@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.failures import DIVERGED, failure_text
+from rl_designer.envs.evaluators.optimizers import optimizers_of
 from rl_designer.envs.evaluators.training_steps import (
-    adamw,
     own_randomness,
     placed,
     steps_an_epoch,
@@ -116,7 +116,7 @@ class _Training:
 
     def __init__(self, network: nn.Module, x: Tensor, y: Tensor, settings: FullSettings, seed: int) -> None:
         self.network, self.x, self.y, self.settings, self.seed = network, x, y, settings, seed
-        self.optimizer = adamw(network, settings)
+        self.optimizers = optimizers_of(network, settings)
         self.steps = steps_an_epoch(len(x), settings)
         self.average = _Average(network, settings, settings.epochs * self.steps)
         self.losses: list[float] = []
@@ -142,7 +142,7 @@ class _Training:
         with own_randomness(seed_of(self.seed, "dropout", epoch), self.x.device):
             total = train_epoch(
                 self.network,
-                self.optimizer,
+                self.optimizers,
                 self.x,
                 self.y,
                 self.settings,
@@ -157,9 +157,7 @@ class _Training:
         return torch.Generator().manual_seed(seed_of(self.seed, name, epoch))
 
     def _checkpoint(self) -> Checkpoint:
-        return Checkpoint(
-            self.record, self.network.state_dict(), self.average.tensors, self.optimizer.state_dict()["state"]
-        )
+        return Checkpoint(self.record, self.network.state_dict(), self.average.tensors, self.optimizers.state)
 
     @torch.no_grad()
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -167,19 +165,6 @@ class _Training:
         for average, saved in zip(self.average.tensors, checkpoint.average, strict=True):
             average.copy_(saved)
         self.average.step = len(checkpoint.record.losses) * self.steps
-        state = self.optimizer.state_dict()
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        state["state"] = {
-            index: {name: _as_laid_out(value, parameters[index]) for name, value in values.items()}
-            for index, values in checkpoint.optimizer.items()
-        }
-        self.optimizer.load_state_dict(state)
+        self.optimizers.restore(checkpoint.optimizer)
         self.losses = list(checkpoint.record.losses)
         self._began -= checkpoint.record.seconds
-
-
-def _as_laid_out(value: Tensor, parameter: Tensor) -> Tensor:
-    """In the parameter's memory format: the fused optimiser takes it for granted."""
-    if value.shape != parameter.shape:
-        return value
-    return torch.empty_like(parameter, requires_grad=False).copy_(value)

@@ -215,6 +215,7 @@ def _training_evaluator(
             epochs=config.epochs or DEFAULT_EPOCHS,
             augment=config.augment or False,
             precision=config.precision or "float32",
+            optimizer=config.optimizer or "adamw",
         ),
         engine=engine,
         device=config.device or "auto",

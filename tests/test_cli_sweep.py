@@ -178,6 +178,7 @@ WRONG = {
     ("benchmark", "rewards", "--reward", "accuracy", "--yardstick"): ("nonsense", "hypervolume:cost=money"),
     ("benchmark", "references", "--data", "wine", "--only"): ("nonsense", "resnet-8"),
     ("benchmark", "references", "--data", "wine", "--precision"): ("nonsense",),
+    ("benchmark", "references", "--data", "wine", "--optimizer"): ("nonsense",),
     ("export", "gone", "--format"): ("nonsense", "python:x"),
     ("list",): ("nonsense",),
     ("table", "info"): ("nonsense", "folder", "text.npz"),

@@ -308,6 +308,7 @@ def test_an_unknown_device_is_wrong_usage(tmp_path: Path) -> None:
     [
         (replace(PLAN, settings=replace(SETTINGS, epochs=3)), "holds a training with epochs 2, not 3"),
         (replace(PLAN, settings=replace(SETTINGS, learning_rate=1e-3)), "learning_rate 0.02, not 0.001"),
+        (replace(PLAN, settings=replace(SETTINGS, optimizer="muon")), "optimizer adamw, not muon"),
     ],
 )
 def test_a_folder_of_other_settings_is_not_gone_on_with(tmp_path: Path, plan: Plan, message: str) -> None:
@@ -316,6 +317,19 @@ def test_a_folder_of_other_settings_is_not_gone_on_with(tmp_path: Path, plan: Pl
     with pytest.raises(WrongUsage, match=f"{message}; name another folder with --output"):
         retrain([winner(tmp_path, 8)], dataset, plan)
     assert sealed.opened == 1
+
+
+def test_a_folder_from_before_there_was_a_choice_of_optimizers_is_gone_on_with(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    path = Path(result["folder"]) / "training.json"
+    older = json.loads(path.read_text())
+    assert older["settings"].pop("optimizer") == "adamw"
+    path.write_text(json.dumps(older))
+    [again] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    assert again["seeds"] == result["seeds"] and sealed.opened == 1
+    with pytest.raises(WrongUsage, match="optimizer adamw, not muon"):
+        retrain([winner(tmp_path, 8)], dataset, replace(PLAN, settings=replace(SETTINGS, optimizer="muon")))
 
 
 def test_a_folder_of_other_data_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -103,9 +103,11 @@ def test_people_get_figures_the_weakest_classes_and_where_the_weights_are(comman
 def test_settings_are_taken_and_recorded(command: Command) -> None:
     options = ["--batch-size", 4, "--learning-rate", 0.005, "--weight-decay", 0.01, "--label-smoothing", 0]
     more = ["--averaging", 0.1, "--no-augment", "--precision", "bfloat16", "--device", "cpu", "--workers", 1]
+    more += ["--optimizer", "muon"]
     given = {
         "epochs": 1, "batch_size": 4, "learning_rate": 0.005, "weight_decay": 0.01, "label_smoothing": 0.0,
         "averaging": 0.1, "augment": False, "precision": "bfloat16",
+        "optimizer": "muon",
     }  # fmt: skip
     ended = command("retrain", "a.json", "--data", "data.npz", *QUICK, "--json", *options, *more)
     assert ended.json["settings"].items() >= given.items()
@@ -170,6 +172,7 @@ def test_on_validation_leaves_the_test_sealed(command: Command) -> None:
         (("a.json", "--data", "data.npz", "--augment", "flip-shift"), 2, "needs images"),
         (("a.json", "--data", "data.npz", "--augment", "shift", "--no-augment"), 2, "exclude each other"),
         (("a.json", "--data", "data.npz", "--precision", "half"), 2, "precision must be one of float32"),
+        (("a.json", "--data", "data.npz", "--optimizer", "moun"), 2, "Did you mean 'muon'"),
         (("a.json", "--data", "data.npz", "--device", "cuda:9"), 2, "unknown device 'cuda:9'"),
         (("data.npz", "--data", "data.npz"), 1, "the architecture file data.npz is not JSON"),
     ],

@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.evaluators.training_settings import OPTIMIZERS, PRECISIONS
 from rl_designer.envs.network import build_network
 from rl_designer.retrain_checkpoint import read_checkpoint, read_weights
 from rl_designer.retrain_settings import FullSettings, default_precision, full_settings
@@ -74,9 +75,12 @@ def equal(first: dict[str, Any], second: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("kind", SHAPES)
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_training_that_died_goes_on_to_the_same_bits(tmp_path: Path, kind: str, precision: str) -> None:
-    settings = replace(QUICK, precision=precision)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_training_that_died_goes_on_to_the_same_bits(
+    tmp_path: Path, kind: str, precision: str, optimizer: str
+) -> None:
+    settings = replace(QUICK, precision=precision, optimizer=optimizer)
 
     def die_in(epoch: int) -> Any:
         def heard(epochs: int, loss: float) -> None:

@@ -165,6 +165,7 @@ def test_the_digest_changes_with_data_settings_and_repeat_and_is_else_the_same()
         "weight_decay": 0.1,
         "label_smoothing": 0.0,
         "precision": "bfloat16",
+        "optimizer": "muon",
     }
     plain = TrainingEvaluator(blobs()).digest
     assert len(plain) == 20

@@ -31,6 +31,7 @@ from rl_designer.envs.search_spaces.registry import make_space
         ({"augment": "flip-shft"}, "unknown augmentation 'flip-shft'. Did you mean 'flip-shift'"),
         ({"augment": True}, "unknown augmentation 'True'"),
         ({"precision": "float16"}, "precision must be one of float32, bfloat16, got 'float16'"),
+        ({"optimizer": "moun"}, "unknown optimizer 'moun'. Did you mean 'muon'"),
     ],
 )
 def test_settings_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:

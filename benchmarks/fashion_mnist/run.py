@@ -25,7 +25,9 @@ ROOT = HERE.parents[1]
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--data-folder", help="Where the original files lie; else they are downloaded.")
 @click.option("--max-parameters", default="100k", show_default=True)
-@click.option("--max-macs", default="13M", show_default=True)
+@click.option("--max-macs", default="14M", show_default=True)
+@click.option("--optimizer", default="muon", show_default=True, help="Of all trainings.")
+@click.option("--weight-decay", default=0.01, show_default=True, help="Of the trainings after the search.")
 @click.option("--evaluations", default=64, show_default=True)
 @click.option("--examples", default="24k", show_default=True, help="That the search trains on.")
 @click.option("--search-epochs", default=8, show_default=True)
@@ -41,12 +43,14 @@ def main(output: Path, data_folder: str | None, **options: Any) -> None:
     data = ["--data-folder", data_folder] if data_folder else []
     run = output / f"search-{options['max_parameters']}-{options['seed']}"
     times: dict[str, float] = {}
-    final = ["--epochs", options["epochs"], "--precision", "bfloat16", *data]
+    recipe = ["--precision", "bfloat16", "--optimizer", options["optimizer"]]
+    recipe += ["--weight-decay", options["weight_decay"], *data]
+    final = ["--epochs", options["epochs"], *recipe]
     if not _finished(run):
         _timed(times, "search", *_search(run, options), *data)
     best_of, epochs = options["second"], options["second_epochs"]
     again = ["--on-validation", "--top", best_of, "--epochs", epochs, "--seeds", 1]
-    looked = _timed(times, "second look", "retrain", run, *again, "--precision", "bfloat16", *data)
+    looked = _timed(times, "second look", "retrain", run, *again, *recipe)
     best = max(looked["designs"], key=lambda design: design["val_accuracy"]["mean"])
     winner = Path(best["folder"]) / "architecture.json"
     on = ["--data", "fashion-mnist", "--output", output / "final"]
@@ -65,6 +69,7 @@ def _search(run: Path, options: dict[str, Any]) -> list[object]:
         *("--max-parameters", options["max_parameters"], "--max-macs", options["max_macs"]),
         *("--examples", options["examples"], "--epochs", options["search_epochs"]),
         *("--precision", "bfloat16", "--augment", "flip-shift", "--fidelity", options["fidelity"]),
+        *("--optimizer", options["optimizer"]),
         *("--evaluations", options["evaluations"], "--no-control", "--seed", options["seed"]),
     ]
 

@@ -17,9 +17,9 @@ from torch.nn.functional import cross_entropy
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Bars, Evaluation
 from rl_designer.envs.evaluators.failures import DIVERGED, failure_of, failure_text, out_of_time
+from rl_designer.envs.evaluators.optimizers import optimizers_of
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 from rl_designer.envs.evaluators.training_steps import (
-    adamw,
     computed_in,
     laid_out,
     own_randomness,
@@ -152,13 +152,13 @@ def _epochs(
     network: nn.Module, data: TrainingData, settings: TrainingSettings, seed: int, clock: _Clock
 ) -> Iterator[tuple[float, float]]:
     """Validation accuracy and loss after each epoch."""
-    optimizer = adamw(network, settings)
+    optimizers = optimizers_of(network, settings)
     shuffle = torch.Generator().manual_seed(seed_of(seed, "batches"))
     change = torch.Generator().manual_seed(seed_of(seed, "augmentation"))
     for epoch in range(settings.epochs):
         total = train_epoch(
             network,
-            optimizer,
+            optimizers,
             data.x_train,
             data.y_train,
             settings,

@@ -30,6 +30,9 @@ __all__ = ["TrainingEvaluator", "TrainingSettings"]
 # Part of the digest: raise it with every change of the recipe, or of the networks, that changes results.
 RECIPE_VERSION = 1
 
+# Settings at these values are left out of the digest, which so is what it was before there was a choice.
+_ONCE_WITHOUT_CHOICE = (("precision", "float32"), ("optimizer", "adamw"))
+
 OnResult = Callable[[int, Evaluation], None]
 
 
@@ -244,7 +247,7 @@ def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -
     plain = {
         name: value if isinstance(value, str | bool) else float(value)
         for name, value in asdict(settings).items()
-        if (name, value) != ("precision", "float32")  # as digests were before there was a choice
+        if (name, value) not in _ONCE_WITHOUT_CHOICE
     }
     parts = {"recipe": RECIPE_VERSION, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]

@@ -8,6 +8,7 @@ from rl_designer.envs.evaluators.augmentation import AUGMENTATIONS
 from rl_designer.envs.names import unknown_name
 
 PRECISIONS = ("float32", "bfloat16")
+OPTIMIZERS = ("adamw", "muon")
 
 # An epoch has at least this many batches, however small the training split is.
 _FEWEST_BATCHES = 8
@@ -16,7 +17,7 @@ _SMALLEST_BATCH = 2
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a candidate is trained: AdamW, one cycle of the learning rate, cross-entropy.
+    """How a candidate is trained: an optimiser, one cycle of the learning rate, cross-entropy.
 
     The defaults suit small networks on a few thousand small examples: on `mnist1d` good networks of at most
     20,000 parameters reach a validation accuracy of 0.98 in 2 to 4 s of one core.
@@ -27,14 +28,18 @@ class TrainingSettings:
         learning_rate: the peak of the cycle, above 0.
         warmup: share of the steps in which the learning rate rises, linearly, 0 to 1; then it falls as a
             cosine (one-cycle, Smith & Topin 2018, arXiv:1708.07120).
-        weight_decay: decoupled (AdamW), on matrices and kernels only, not on biases and norms; at least 0.
+        weight_decay: decoupled, on matrices and kernels only, not on biases and norms; at least 0.
         label_smoothing: the share of the target that is spread over all classes, 0 to below 1.
         augment: a name of `AUGMENTATIONS`, or False.
         precision: of the forward pass's products, one of `PRECISIONS`; weights are float32. bfloat16 is
             faster on GPUs, and on CPUs with AVX-512 BF16 or AMX; on others it is slower.
+        optimizer: one of `OPTIMIZERS`. `adamw` (Loshchilov & Hutter 2019, arXiv:1711.05101), or `muon`, whose
+            steps of matrices and kernels are made orthogonal (Jordan et al. 2024,
+            https://kellerjordan.github.io/posts/muon/) and have AdamW's size (Liu et al. 2025,
+            arXiv:2502.16982, 2.2); AdamW moves biases and norms.
 
     Raises:
-        ValueError: for a value out of range an unknown augmentation or precision.
+        ValueError: for a value out of range, an unknown augmentation, precision or optimiser.
     """
 
     epochs: int = 12
@@ -45,6 +50,7 @@ class TrainingSettings:
     label_smoothing: float = 0.1
     augment: str | Literal[False] = False
     precision: str = "float32"
+    optimizer: str = "adamw"
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -63,6 +69,8 @@ class TrainingSettings:
             raise ValueError(f"{unknown_name('augmentation', str(self.augment), AUGMENTATIONS)} Or False.")
         if self.precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(unknown_name("optimizer", self.optimizer, OPTIMIZERS))
 
     def batch_for(self, examples: int) -> int:
         """Examples a step on a training split of `examples`."""

@@ -1,4 +1,4 @@
-"""What a candidate's short training and a winner's full one share: randomness, layout, optimiser, steps."""
+"""What a candidate's short training and a winner's full one share: randomness, layout, steps."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rl_designer.envs.evaluators.augmentation import augment
+from rl_designer.envs.evaluators.optimizers import Optimizers
 from rl_designer.envs.evaluators.signals import faster_signal_network
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
 
@@ -62,17 +63,6 @@ def computed_in(precision: str, device: torch.device) -> AbstractContextManager[
     return nullcontext() if precision == "float32" else torch.autocast(device.type, dtype=torch.bfloat16)
 
 
-def adamw(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Decay pulls matrices and kernels towards zero; biases and norms have no reason to be there."""
-    matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
-
-
 def steps_an_epoch(examples: int, settings: TrainingSettings) -> int:
     """An incomplete batch is left out, others in each epoch: a batch norm can't take a batch of one."""
     return max(1, examples // settings.batch_for(examples))
@@ -80,7 +70,7 @@ def steps_an_epoch(examples: int, settings: TrainingSettings) -> int:
 
 def train_epoch(
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Optimizers,
     x: Tensor,
     y: Tensor,
     settings: TrainingSettings,
@@ -106,20 +96,14 @@ def train_epoch(
         batch = x[chosen]
         if settings.augment:
             batch = augment(settings.augment, batch, change)
-        _set_rate(optimizer, settings.learning_rate_at(step, settings.epochs * steps))
-        optimizer.zero_grad()
+        network.zero_grad()
         with computed_in(settings.precision, x.device):
             loss = _loss(network, batch, y[chosen], settings)
         loss.backward()
-        optimizer.step()
+        optimizers.step(settings.learning_rate_at(step, settings.epochs * steps))
         after_step()
         total += loss.detach()
     return float(total)
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, learning_rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
 
 
 def _loss(network: nn.Module, x: Tensor, y: Tensor, settings: TrainingSettings) -> Tensor:

@@ -88,6 +88,11 @@ _ENGINE = {"engine", "ray_address", "gpus_per_candidate"}
     help="Of the trainings' products; bfloat16 is faster on GPUs, and on CPUs with AVX-512 BF16 or AMX.  "
     "[default: float32]",
 )
+@click.option(
+    "--optimizer",
+    type=click.Choice(["adamw", "muon"]),
+    help="Of the trainings; muon is slower and often better.  [default: adamw]",
+)
 @click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]")
 @engine_options
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda …  [default: auto]")
