@@ -57,7 +57,9 @@ _TRAINING_OPTIONS = (
         metavar="NAME",
         help="float32, or bfloat16 (faster where the hardware has it).  [default: by the device]",
     ),
-    click.option("--optimizer", metavar="NAME", help="adamw, or muon (slower, often better).  [default: adamw]"),
+    click.option(
+        "--optimizer", metavar="NAME", help="adamw, or muon (slower, often better).  [default: adamw]"
+    ),
     click.option(
         "--on-validation",
         is_flag=True,
