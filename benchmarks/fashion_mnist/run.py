@@ -37,6 +37,14 @@ ROOT = HERE.parents[1]
 @click.option("--epochs", default=60, show_default=True, help="Of the final training.")
 @click.option("--seeds", default=3, show_default=True, help="Final trainings.")
 @click.option("--references", default=1, show_default=True, help="Trainings of each reference; 0 for none.")
+@click.option(
+    "--reference",
+    "names",
+    multiple=True,
+    default=["lenet-5", "resnet-8", "mobilenet-v2"],
+    show_default=True,
+    help="Which of them; may be given again.",
+)
 @click.option("--seed", default=0, show_default=True, help="Of the search.")
 def main(output: Path, data_folder: str | None, **options: Any) -> None:
     """Searches, trains, compares."""
@@ -59,6 +67,7 @@ def main(output: Path, data_folder: str | None, **options: Any) -> None:
     result = {"options": options, "winner": trained["designs"][0], "seconds": times}
     if options["references"]:
         size = ["--max-parameters", options["max_parameters"], "--seeds", options["references"]]
+        size += [word for name in options["names"] for word in ("--only", name)]
         result["references"] = _timed(times, "references", "benchmark", "references", *on, *size, *final)
     print(json.dumps(result, indent=2))
 
