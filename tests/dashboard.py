@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -13,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rl_designer.config import make_config
+from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.quantities import show_count
 from rl_designer.report import RunReport, read_run
-from rl_designer.store import StoredDesign
+from rl_designer.runs import PROCESS, RunFolder
+from rl_designer.store import Store, StoredDesign
 
 ROOT = Path(__file__).resolve().parents[1]
 _READ = """() => ({
@@ -50,6 +54,41 @@ def start(*arguments: str | Path, folder: Path) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+
+
+def run_folder(parent: Path) -> RunFolder:
+    """A run that has begun and has no design yet, with a store beside it."""
+    config = make_config({"data": "wine", "evaluations": 4, "store": str(parent / "s.sqlite")})
+    definition = space_definition("mlp")
+    setting = {"space": definition.to_dict(), "input_shape": [13], "num_classes": 3}
+    with Store(parent / "s.sqlite"):
+        return RunFolder.create(parent / "runs" / "a run", config, {"setting": setting, "title": "wine"})
+
+
+def announce(folder: RunFolder, **said: Any) -> None:
+    """Writes who searches in the run, as a search does."""
+    (folder.path / PROCESS).write_text(json.dumps({"host": platform.node(), **said}))
+
+
+@contextmanager
+def waiting_processes() -> Iterator[Callable[[Path | None], int]]:
+    """Gives a function that starts a process that has a file open, and returns its number; ends them all."""
+    started: list[subprocess.Popen[str]] = []
+    code = "import sys, time; f = open(sys.argv[1], 'rb'); print('ready', flush=True); time.sleep(60)"
+
+    def start(file: Path | None) -> int:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(file or os.devnull)], stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        return process.pid
+
+    yield start
+    for process in started:
+        assert process.poll() in (None, -15)
+        process.kill()
+        process.communicate()
 
 
 @contextmanager

@@ -1,8 +1,29 @@
 """Finished runs of the benchmark of rewards, made by hand, for tests."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rl_designer.reward_benchmark.records import RewardRun
+from tests.tables import synthetic_table
+
+OWN_REWARDS = """
+import math
+
+def negative(evaluation):
+    return -evaluation.val_accuracy
+
+def small(evaluation):
+    return -evaluation.parameters
+
+def rescaled(evaluation):
+    return math.exp(7 * evaluation.val_accuracy)
+
+def broken(evaluation):
+    return 1 / (evaluation.parameters - 100)  # the smallest design has 100
+
+def silent(evaluation):
+    evaluation.val_accuracy
+"""
 
 
 def run_of(
@@ -32,3 +53,10 @@ def run_of(
         ),
         seconds=1.0,
     )
+
+
+def folder_of_rewards(folder: Path) -> Path:
+    """The folder, with a small table in `table.npz` and rewards in `own.py`."""
+    synthetic_table((4, 4, 3, 4), forbidden=0.1, missing=0.05).save(folder / "table.npz")
+    (folder / "own.py").write_text(OWN_REWARDS)
+    return folder
