@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from rl_designer.config import make_config
 from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.quantities import show_count
@@ -21,6 +23,7 @@ from rl_designer.report import RunReport, read_run
 from rl_designer.runs import PROCESS, RunFolder
 from rl_designer.store import Store, StoredDesign
 
+linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")
 ROOT = Path(__file__).resolve().parents[1]
 _READ = """() => ({
     tiles: Object.fromEntries([...document.querySelectorAll("[data-tile]")].map(
@@ -84,11 +87,13 @@ def waiting_processes() -> Iterator[Callable[[Path | None], int]]:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         return process.pid
 
-    yield start
-    for process in started:
-        assert process.poll() in (None, -15)
-        process.kill()
-        process.communicate()
+    try:
+        yield start
+    finally:
+        for process in started:
+            assert process.poll() in (None, -15)
+            process.kill()
+            process.communicate()
 
 
 @contextmanager

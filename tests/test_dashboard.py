@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +37,20 @@ from rl_designer.reports.run_page import run_data
 from rl_designer.runs import CONFIG, POLICY, RunFolder
 from rl_designer.store import Store, StoredDesign, StoredRun
 from tests.command_line import Ended, runner
-from tests.dashboard import announce, expected_rows, expected_tiles, run_folder, until, waiting_processes
-
-linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")
+from tests.dashboard import (
+    announce,
+    expected_rows,
+    expected_tiles,
+    linux,
+    run_folder,
+    until,
+    waiting_processes,
+)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
     return run_folder(tmp_path)
-
-
-@pytest.fixture
-def other() -> Iterator[Callable[[Path | None], int]]:
-    """Starts a process that has a file open, and ends it afterwards; its number."""
-    with waiting_processes() as start:
-        yield start
 
 
 # -- what the pages are told ---------------------------------------------------------------------------
@@ -126,22 +125,23 @@ def test_a_run_is_read_again_only_when_something_was_written(searched: Path) -> 
 
 
 @linux
-def test_states_follow_the_folder_and_the_process(folder: RunFolder, other: Any) -> None:
+def test_states_follow_the_folder_and_the_process(folder: RunFolder) -> None:
     watch = RunWatch(folder.path)
     assert watch.look().state == BROKEN_OFF  # it says that it is running, and no process is
-    with Store(folder.store_location) as store:
-        store.add_run(StoredRun(folder.id, str(folder.path), "ppo", "s", "e"))
-        announce(folder, pid=other(folder.path / CONFIG))
-        assert watch.look().state == SEARCHING
-        found = designs_of(Evaluation(0.9))[0].design
-        store.add_evaluations({(found.architecture.digest, "e"): found.evaluation})
-        store.add_designs(folder.id, "agent", [(found, "e", 1.0)])
-        report = watch.look().report
-        assert report is not None and len(report.designs) == 1
-    with pytest.raises(ValueError, match="a search is going on in a run already"):
-        watch.resume()
-    watch.stop()
-    assert until(lambda: watch.look().state != STOPPING) is True
+    with waiting_processes() as start:
+        with Store(folder.store_location) as store:
+            store.add_run(StoredRun(folder.id, str(folder.path), "ppo", "s", "e"))
+            announce(folder, pid=start(folder.path / CONFIG))
+            assert watch.look().state == SEARCHING
+            found = designs_of(Evaluation(0.9))[0].design
+            store.add_evaluations({(found.architecture.digest, "e"): found.evaluation})
+            store.add_designs(folder.id, "agent", [(found, "e", 1.0)])
+            report = watch.look().report
+            assert report is not None and len(report.designs) == 1
+        with pytest.raises(ValueError, match="a search is going on in a run already"):
+            watch.resume()
+        watch.stop()
+        assert until(lambda: watch.look().state != STOPPING) is True
     folder.update_summary(state="interrupted")
     assert watch.look().state == STOPPED
     (folder.path / CONFIG).write_text("evaluations = 0")

@@ -12,9 +12,7 @@ import pytest
 from rl_designer.dashboard.process import LOG, Resumed, resume_command, searcher_of, stop_search
 from rl_designer.dashboard.watch import STOPPED, RunWatch
 from rl_designer.runs import CONFIG, PROCESS, RunFolder
-from tests.dashboard import announce, run_folder, until, waiting_processes
-
-linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")
+from tests.dashboard import announce, linux, run_folder, until, waiting_processes
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rl_designer.energy import check_energy, measured_energy
 from tests.command_line import Ended, runner
 
 TABLE = ("--table", "mnist1d-convnet1d")
@@ -54,3 +55,16 @@ def test_an_unknown_country_and_a_missing_package_are_told_before_anything_is_ma
     ended = command(*SEARCH, "--energy", "DEU", "--run", "a")
     assert ended.status == 2 and "pip install 'rl-designer[energy]'" in ended.err
     assert not Path("a").exists()
+
+
+def test_energy_is_measured_where_codecarbon_is_installed() -> None:
+    pytest.importorskip("codecarbon", reason="the extra `energy` is not installed")
+    with measured_energy() as energy:
+        sum(range(10**6))
+    assert energy.kwh is not None and energy.kwh >= 0
+
+
+def test_without_codecarbon_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+    with pytest.raises(ValueError, match=r"--energy needs codecarbon.*pip install 'rl-designer\[energy\]'"):
+        check_energy()

@@ -1,4 +1,4 @@
-"""Files that a stranger made to do harm, or a disk damaged: a clear line each, no code run, little memory."""
+"""Files that a stranger made to do harm, or a disk damaged: a clear line each, and no code run."""
 
 import contextlib
 import io
