@@ -102,7 +102,8 @@ class SearchConfig(BaseModel):
         augment: name of an augmentation of the training data; None for none.
         precision: of the trainings' products, `float32` or `bfloat16`; None for `float32`.
         optimizer: of the trainings, `adamw` or `muon`; None for `adamw`.
-        workers: processes that train at the same time; None for one a core. Doesn't change any result.
+        workers: processes that train at the same time; None for one a core, on a
+            GPU at most 8. Doesn't change any result.
         engine: where they run, a name of `ENGINES`; None for `local`. Doesn't change any result either.
         ray_address, gpus_per_candidate: as `RayEngine` takes them.
         device: `auto`, `cpu`, `cuda` …

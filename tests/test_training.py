@@ -12,9 +12,10 @@ import torch
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, SealedTest, load_dataset
-from rl_designer.envs.evaluators import training
+from rl_designer.envs.evaluators import local_engine, training
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.failures import is_transient
+from rl_designer.envs.evaluators.local_engine import LocalEngine
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 from rl_designer.envs.search_spaces.costs import costs
 from tests import training_candidates as candidates
@@ -393,6 +394,17 @@ def two_cuda_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("two_cuda_devices")
 def test_device_names_where_there_is_cuda(name: str, device: str) -> None:
     assert TrainingEvaluator(blobs(), device=name).device == device
+
+
+@pytest.mark.parametrize(
+    ("workers", "cores", "device", "at_once"),
+    [(None, 64, "cpu", 64), (None, 64, "cuda:1", 8), (None, 4, "cuda:0", 4), (12, 4, "cuda:0", 12)],
+)
+def test_unless_asked_for_there_is_one_worker_a_core_and_on_a_gpu_at_most_eight(
+    workers: int | None, cores: int, device: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_engine, "cores", lambda: cores)
+    assert LocalEngine(workers).at_once(device) == at_once
 
 
 @pytest.mark.usefixtures("two_cuda_devices")

@@ -2,6 +2,10 @@
 
 from rl_designer.envs.names import unknown_name
 
+# Trainings at a time, unless asked otherwise: small networks leave most of a GPU idle, but each process takes
+# some hundred megabytes of it.
+MOST_ON_A_GPU = 8
+
 
 def device_name(name: str) -> str:
     """The device that a name means here: `cpu`, or `cuda:N`.

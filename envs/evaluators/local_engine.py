@@ -8,7 +8,7 @@ from typing import Any
 
 from rl_designer.envs.cores import cores
 from rl_designer.envs.evaluators.array_folder import write_arrays
-from rl_designer.envs.evaluators.devices import device_name
+from rl_designer.envs.evaluators.devices import MOST_ON_A_GPU, device_name
 from rl_designer.envs.evaluators.engines import Workload
 from rl_designer.envs.evaluators.worker_pool import WorkerPool
 
@@ -17,11 +17,11 @@ class LocalEngine:
     """Processes of this machine, one thread each.
 
     Args:
-        workers: processes, at least 1; None for one a core.
+        workers: processes, at least 1; None for one a core, on a GPU at most 8.
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        self._workers = workers or cores()
+        self._workers = workers
 
     def device(self, name: str) -> str:
         """As `device_name`."""
@@ -29,10 +29,10 @@ class LocalEngine:
 
     def at_once(self, device: str) -> int:
         """One a worker."""
-        return self._workers
+        return self._workers or (cores() if device == "cpu" else min(cores(), MOST_ON_A_GPU))
 
     def pool(self, workload: Workload) -> "LocalPool":
-        return LocalPool(workload, self._workers)
+        return LocalPool(workload, self.at_once(workload.device))
 
     def close(self) -> None:
         """Nothing is left to give back."""

@@ -12,12 +12,10 @@ from importlib.util import find_spec
 from typing import Any
 
 from rl_designer.envs.cores import cores
+from rl_designer.envs.evaluators.devices import MOST_ON_A_GPU
 from rl_designer.envs.evaluators.engines import Workload
 from rl_designer.envs.evaluators.ray_pool import RayPool
 from rl_designer.envs.names import unknown_name
-
-# Small networks leave most of a GPU idle; with more of them its memory and its queue are full.
-_LEAST_SHARE = 1 / 8
 
 _DEVICES = ("auto", "cpu", "cuda")
 
@@ -107,7 +105,7 @@ class RayEngine:
             return {"CPU": 1.0}
         self.join()
         share = self._share or self._total("GPU") / max(1.0, self._total("CPU"))
-        return {"CPU": 1.0, "GPU": self._share or min(1.0, max(_LEAST_SHARE, share))}
+        return {"CPU": 1.0, "GPU": self._share or min(1.0, max(1 / MOST_ON_A_GPU, share))}
 
     def pool(self, workload: Workload) -> RayPool:
         return RayPool(self, workload)

@@ -104,6 +104,11 @@ _ENGINE = (
 )
 
 
+workers_option = click.option(
+    "--workers", type=COUNT, help="Trainings at the same time.  [default: one a core, on a GPU at most 8]"
+)
+
+
 def engine_options(command: Command) -> Command:
     """`--engine` and the options of engines."""
     for option in reversed(_ENGINE):

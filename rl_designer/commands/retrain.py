@@ -65,7 +65,9 @@ _TRAINING_OPTIONS = (
         is_flag=True,
         help="Train on the training part alone and score on validation; the test stays sealed.",
     ),
-    click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]"),
+    click.option(
+        "--workers", type=COUNT, help="Trainings at the same time.  [default: one a core, on a GPU one]"
+    ),
     click.option("--device", metavar="NAME", default="auto", help="auto, cpu, cuda …  [default: auto]"),
 )
 

@@ -12,6 +12,7 @@ from rl_designer.commands.common import (
     candidate_memory_limit,
     engine_options,
     output_options,
+    workers_option,
 )
 from rl_designer.commands.table_import import fetch, import_table
 from rl_designer.commands.table_output import FILE, check_output, show, write
@@ -67,7 +68,7 @@ table.add_command(fetch)
 @click.option("--augment", metavar="NAME", help="Augmentation of the training data.")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
 @candidate_memory_limit
-@click.option("--workers", type=COUNT, help="Designs in training at the same time.  [default: one a core]")
+@workers_option
 @engine_options
 @click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
 @click.option("--output", type=FILE, required=True, help="The table, a .npz file.")

@@ -19,6 +19,7 @@ from rl_designer.commands.common import (
     note,
     output_options,
     print_json,
+    workers_option,
 )
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ _ENGINE = {"engine", "ray_address", "gpus_per_candidate"}
     type=click.Choice(["adamw", "muon"]),
     help="Of the trainings; muon is slower and often better.  [default: adamw]",
 )
-@click.option("--workers", type=COUNT, help="Trainings at the same time.  [default: one a core]")
+@workers_option
 @engine_options
 @click.option("--device", metavar="NAME", help="auto, cpu, cuda …  [default: auto]")
 @click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
