@@ -184,7 +184,8 @@ def test_the_steps_are_the_policy_s_own_probabilities(name: str, request: pytest
         if (space.canonical(row[None])[0] != row).any():
             continue
         steps = steps_of(policy, None, space, space.architecture(row[row >= 0].tolist()))
-        assert np.log([step.chosen.probability for step in steps]).sum() == pytest.approx(log, abs=1e-6)
+        # The network computes in single precision, which rounds otherwise for eight designs than for one.
+        assert np.log([step.chosen.probability for step in steps]).sum() == pytest.approx(log, rel=1e-5)
         for step in steps:
             together = sum(choice.probability for choice in step.choices) + step.other_probability
             assert together == pytest.approx(1) and 1 <= step.options <= step.legal + 1e-6
