@@ -1,7 +1,6 @@
 """The training evaluator: it learns, it repeats itself to the bit, and a failure is a result."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ import torch
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, SealedTest, load_dataset
-from rl_designer.envs.evaluators import local_engine, training
+from rl_designer.envs.evaluators import training
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.evaluators.failures import is_transient
-from rl_designer.envs.evaluators.local_engine import LocalEngine
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 from rl_designer.envs.search_spaces.costs import costs
 from tests import training_candidates as candidates
@@ -378,43 +376,3 @@ def test_arrays_that_cannot_be_written_to_are_taken_without_a_warning(
 def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingEvaluator(blobs(), **options)
-
-
-@pytest.fixture
-def two_cuda_devices(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    yield
-
-
-@pytest.mark.parametrize(
-    ("name", "device"),
-    [("auto", "cuda:0"), ("cuda", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu", "cpu")],
-)
-@pytest.mark.usefixtures("two_cuda_devices")
-def test_device_names_where_there_is_cuda(name: str, device: str) -> None:
-    assert TrainingEvaluator(blobs(), device=name).device == device
-
-
-@pytest.mark.parametrize(
-    ("workers", "cores", "device", "at_once"),
-    [(None, 64, "cpu", 64), (None, 64, "cuda:1", 8), (None, 4, "cuda:0", 4), (12, 4, "cuda:0", 12)],
-)
-def test_unless_asked_for_there_is_one_worker_a_core_and_on_a_gpu_at_most_eight(
-    workers: int | None, cores: int, device: str, at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(local_engine, "cores", lambda: cores)
-    assert LocalEngine(workers).at_once(device) == at_once
-
-
-@pytest.mark.usefixtures("two_cuda_devices")
-def test_a_device_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(ValueError, match=r"'cuda:2'.*Legal: auto, cpu, cuda, cuda:0, cuda:1"):
-        TrainingEvaluator(blobs(), device="cuda:2")
-
-
-def test_without_cuda_auto_is_the_cpu_and_cuda_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert TrainingEvaluator(blobs(), device="auto").device == "cpu"
-    with pytest.raises(ValueError, match="PyTorch finds no CUDA device"):
-        TrainingEvaluator(blobs(), device="cuda")
