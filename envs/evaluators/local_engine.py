@@ -28,7 +28,7 @@ class LocalEngine:
         return device_name(name)
 
     def at_once(self, device: str) -> int:
-        """One a worker."""
+        """One a worker; of those there are, unless told, one a core, and on a GPU at most 8."""
         return self._workers or (cores() if device == "cpu" else min(cores(), MOST_ON_A_GPU))
 
     def pool(self, workload: Workload) -> "LocalPool":
