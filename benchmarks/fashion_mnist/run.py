@@ -24,6 +24,7 @@ ROOT = HERE.parents[1]
 @click.command()
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 @click.option("--data-folder", help="Where the original files lie; else they are downloaded.")
+@click.option("--space", default="space.toml", show_default=True, help="Beside this script, or a full path.")
 @click.option("--max-parameters", default="100k", show_default=True)
 @click.option("--max-macs", default="14M", show_default=True)
 @click.option("--optimizer", default="muon", show_default=True, help="Of all trainings.")
@@ -74,7 +75,7 @@ def main(output: Path, data_folder: str | None, **options: Any) -> None:
 
 def _search(run: Path, options: dict[str, Any]) -> list[object]:
     return [
-        *("train", "--data", "fashion-mnist", "--space", HERE / "space.toml", "--run", run),
+        *("train", "--data", "fashion-mnist", "--space", HERE / options["space"], "--run", run),
         *("--max-parameters", options["max_parameters"], "--max-macs", options["max_macs"]),
         *("--examples", options["examples"], "--epochs", options["search_epochs"]),
         *("--precision", "bfloat16", "--augment", "flip-shift", "--fidelity", options["fidelity"]),
