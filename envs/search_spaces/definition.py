@@ -7,6 +7,9 @@ A user's file:
     max_layers = 5                  # the global-pool is one, the final classifier is not
     widths = "non-decreasing"       # may be left out; no convolution narrower than the one before
 
+    [largest_map]                   # may be left out; where no map is larger than so many positions a side
+    residual = 14
+
     [layers.conv]                   # an action adds a layer: one choice of every option
     kernel = [3, 5]
     width = [8, 16]
@@ -80,6 +83,7 @@ class SpaceDefinition:
         layers: the kinds with their options' choices, in the order of the actions.
         widths: `any`, or `non-decreasing`: a convolution, or block of them, has at least as many channels
             as the map that it gets, unless that has the shape of the data.
+        largest_map: kinds with the largest map that they may get, in positions a side.
 
     Raises:
         ValueError: for a definition that breaks a rule; one line.
@@ -90,11 +94,13 @@ class SpaceDefinition:
     max_layers: int
     layers: tuple[tuple[str, Choices], ...]
     widths: str = ANY
+    largest_map: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         _check_head(self.name, self.family, self.max_layers)
         _check_widths(self.name, self.family, self.widths)
         family = FAMILIES[self.family]
+        _check_largest_map(self.name, family, dict(self.layers), self.largest_map)
         for kind, choices in self.layers:
             if kind not in family.kinds:
                 raise ValueError(_of(self.name, unknown_name(f"{self.family} layer", kind, family.kinds)))
@@ -114,8 +120,9 @@ class SpaceDefinition:
         max_layers: int,
         layers: Mapping[str, Mapping[str, Any]],
         widths: str = ANY,
+        largest_map: Mapping[str, int] | None = None,
     ) -> Self:
-        """From plain mappings: kind → option → list of choices."""
+        """From plain mappings: kind → option → list of choices, kind → positions a side."""
         return cls(
             name,
             family,
@@ -125,6 +132,7 @@ class SpaceDefinition:
                 for kind, choices in layers.items()
             ),
             widths,
+            tuple((largest_map or {}).items()),
         )
 
     @classmethod
@@ -133,7 +141,7 @@ class SpaceDefinition:
         if not isinstance(data, Mapping):
             raise ValueError(f"a space must be a table, got {type(data).__name__}")
         needed = ("name", "family", "max_layers", "layers")
-        known = (*needed, "widths")
+        known = (*needed, "widths", "largest_map")
         for key in data:
             if key not in known:
                 raise ValueError(f"space: {unknown_name('key', str(key), known)}")
@@ -141,6 +149,8 @@ class SpaceDefinition:
             if key not in data:
                 raise ValueError(f"a space needs the key {key!r}")
         _check_tables(data["layers"])
+        if not isinstance(data.get("largest_map", {}), Mapping):
+            raise ValueError(f"`largest_map` must be a table, got {str(data['largest_map'])[:80]!r}")
         return cls.of(**data)
 
     @classmethod
@@ -172,7 +182,9 @@ class SpaceDefinition:
             "name": self.name,
             "family": self.family,
             "max_layers": self.max_layers,
-            **({} if self.widths == ANY else {"widths": self.widths}),  # digests as they were without it
+            # Digests are as they were before there were these two.
+            **({} if self.widths == ANY else {"widths": self.widths}),
+            **({"largest_map": dict(self.largest_map)} if self.largest_map else {}),
             "layers": {
                 kind: {option: list(values) for option, values in choices} for kind, choices in self.layers
             },
@@ -221,6 +233,18 @@ def _check_widths(name: str, family: str, widths: Any) -> None:
         raise ValueError(_of(name, unknown_name("order of widths", str(widths), WIDTHS)))
     if widths != ANY and FAMILIES[family].rank == 0:
         raise ValueError(_of(name, f"widths = {widths!r} is about convolutions, and {family!r} has none"))
+
+
+def _check_largest_map(
+    name: str, family: Family, layers: dict[str, Choices], largest_map: tuple[tuple[str, int], ...]
+) -> None:
+    legal = [kind for kind in family.features if kind in layers and family.rank > 0]
+    for kind, side in largest_map:
+        if kind not in legal:
+            raise ValueError(_of(name, f"largest_map: {unknown_name('layer on maps', kind, legal)}"))
+        if not isinstance(side, int) or isinstance(side, bool) or side < 1:
+            rule = "must be a positive integer, positions a side"
+            raise ValueError(_of(name, f"largest_map.{kind} {rule}, got {side!r}"))
 
 
 def _check_tables(layers: Any) -> None:

@@ -73,6 +73,7 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
         rows = _effects(frontier, groups, num_actions, definition.rank)
         if definition.widths == NON_DECREASING and parts:  # the first rows are the data's own shape
             _forbid_narrowing(rows, frontier, groups)
+        _forbid_large_maps(rows, frontier, groups, dict(definition.largest_map))
         parts.append(rows)
         reached = rows.after[rows.fits]
         keys, first = np.unique(_keys(reached), return_index=True)
@@ -134,6 +135,14 @@ def _forbid_narrowing(rows: _Rows, shapes: Integers, groups: list[_Group]) -> No
     for kind, where, options in groups:
         if KINDS[kind].role == "feature":
             rows.fits[:, where] &= options["width"] >= shapes[:, :1]
+
+
+def _forbid_large_maps(
+    rows: _Rows, shapes: Integers, groups: list[_Group], largest_map: Mapping[str, int]
+) -> None:
+    for kind, where, _ in groups:
+        if kind in largest_map:
+            rows.fits[:, where] &= shapes[:, 1:].max(axis=1, keepdims=True) <= largest_map[kind]
 
 
 def action_features(definition: SpaceDefinition) -> NDArray[np.float32]:
