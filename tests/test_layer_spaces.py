@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.search_spaces.costs import costs, trace
+from rl_designer.envs.search_spaces.costs import MOST_SIZE, costs, trace
 from rl_designer.envs.search_spaces.definition import ANY, FAMILIES, NON_DECREASING, WIDTHS, SpaceDefinition
 from rl_designer.envs.search_spaces.layer_kinds import KINDS
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
@@ -46,7 +46,9 @@ def definitions(draw: st.DrawFn) -> SpaceDefinition:
     if "pool" in layers:
         layers["global-pool"] = {"operation": ["max", "average"]}
     widths = draw(st.sampled_from(WIDTHS)) if family.rank else ANY
-    return SpaceDefinition.of("any", name, draw(st.integers(2, 6)), layers, widths)
+    limited = draw(st.sets(st.sampled_from([kind for kind in kinds if kind in family.features])))
+    largest_map = {kind: draw(st.integers(1, 30)) for kind in sorted(limited)} if family.rank else {}
+    return SpaceDefinition.of("any", name, draw(st.integers(2, 6)), layers, widths, largest_map)
 
 
 def choices(kind: str, option: str) -> list[object]:
@@ -189,6 +191,45 @@ def test_non_decreasing_widths_forbid_what_becomes_narrower_and_nothing_else(
                 ordered.check(design)
         else:
             ordered.check(design)
+
+
+def has_large_map(definition: SpaceDefinition, space: LayerSpace, architecture: Architecture) -> bool:
+    """Whether a layer gets a map that is larger than the definition's `largest_map` says."""
+    largest_map = dict(definition.largest_map)
+    return any(
+        max(step.inputs.height, step.inputs.width) > largest_map.get(step.layer.kind, MOST_SIZE)
+        for step in trace(architecture, space.input_shape)
+    )
+
+
+@any_space
+@given(spaces(), seeds)
+def test_a_largest_map_forbids_layers_on_larger_ones_and_nothing_else(space: LayerSpace, seed: int) -> None:
+    limited, free = space.definition, replace(space.definition, largest_map=())
+    limits = {"max_parameters": space.max_parameters, "max_macs": space.max_macs}
+    without = LayerSpace(free, space.input_shape, space.num_classes, **limits)
+    assert not any(
+        has_large_map(limited, space, design) for design in space.architectures(walks(space, 8, seed))
+    )
+    for design in without.architectures(walks(without, 8, seed)):
+        if has_large_map(limited, space, design):
+            with pytest.raises(ValueError, match="is not legal"):
+                space.check(design)
+        else:
+            space.check(design)
+
+
+def test_a_kind_waits_for_the_map_to_become_small_enough() -> None:
+    layers = {
+        "conv": {"kernel": [3], "width": [4], "stride": [1, 2]},
+        "residual": {"kernel": [3], "width": [4]},
+        "global-pool": {"operation": ["max"]},
+    }
+    space = LayerSpace(SpaceDefinition.of("a", "convnet", 4, layers, ANY, {"residual": 10}), (1, 7, 20), 3)
+    start = space.initial()
+    assert space.action_mask(start).tolist() == [True, True, False, False, False]  # 20 a side
+    assert space.action_mask(space.extend(start, 0)).tolist() == [True, True, False, True, False]
+    assert space.action_mask(space.extend(start, 1)).tolist() == [True, True, True, True, False]  # 10 a side
 
 
 def test_the_first_layer_may_be_narrower_than_the_data() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.search_spaces.definition import BUILT_IN_NAMES, SpaceDefinition, family_of
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import SPACES, make_space, space_definition
 
 GOOD = """
@@ -74,6 +75,8 @@ def test_the_digest_changes_with_everything(write: Write) -> None:
         ("tiny", "other"),
         ("0.2", "0.3"),
         ("= 5\n", '= 5\nwidths = "non-decreasing"\n'),
+        ("= 5\n", "= 5\nlargest_map = {conv = 10}\n"),
+        ("= 5\n", "= 5\nlargest_map = {conv = 11}\n"),
     ]
     texts = [GOOD, *(GOOD.replace(*change) for change in changes)]
     assert len({SpaceDefinition.from_toml(write(text)).digest for text in texts}) == len(texts)
@@ -85,6 +88,27 @@ def test_widths_in_any_order_are_the_default_and_leave_the_digest_as_it_is_witho
     assert "widths" not in said.to_dict()
     ordered = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", '= 5\nwidths = "non-decreasing"\n')))
     assert SpaceDefinition.from_dict(ordered.to_dict()) == ordered != said
+
+
+def test_a_largest_map_survives_a_round_trip_and_is_not_written_where_there_is_none(write: Write) -> None:
+    limited = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", "= 5\nlargest_map = {conv = 10}\n")))
+    assert limited.largest_map == (("conv", 10),)
+    assert SpaceDefinition.from_dict(limited.to_dict()) == limited
+    none = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", "= 5\nlargest_map = {}\n")))
+    assert none == SpaceDefinition.from_toml(write(GOOD))
+    assert "largest_map" not in none.to_dict()
+
+
+def test_features_have_no_maps_to_limit() -> None:
+    with pytest.raises(ValueError, match=r"largest_map: unknown layer on maps 'dense'.* Legal: \(none\)"):
+        SpaceDefinition.of("a", "mlp", 2, {"dense": {"width": [4]}}, largest_map={"dense": 3})
+
+
+def test_where_every_layer_waits_for_a_smaller_map_there_is_no_first_one() -> None:
+    layers = {"conv": {"kernel": [3], "width": [4]}, "global-pool": {"operation": ["max"]}}
+    definition = SpaceDefinition.of("a", "convnet", 3, layers, largest_map={"conv": 7})
+    with pytest.raises(ValueError, match=r"no first layer .* \(1, 8, 8\): .* or it is above `largest_map`"):
+        LayerSpace(definition, (1, 8, 8), 3)
 
 
 def test_features_have_no_widths_to_order() -> None:
@@ -127,6 +151,20 @@ def test_an_option_with_a_default_may_be_left_out(write: Write) -> None:
             'max_layers = 5\nwidths = "non-decresing"',
             "unknown order of widths 'non-decresing'. Did you mean 'non-decreasing'",
         ),
+        ("max_layers = 5", "max_layers = 5\nlargest_map = 7", "`largest_map` must be a table of .*, got '7'"),
+        (
+            "max_layers = 5",
+            "max_layers = 5\nlargest_map = {conf = 7}",
+            "largest_map: unknown layer on maps 'conf'. Did you mean 'conv'",
+        ),
+        (
+            "max_layers = 5",
+            "max_layers = 5\nlargest_map = {global-pool = 7}",
+            "unknown layer on maps 'global-pool'",
+        ),
+        ("max_layers = 5", "max_layers = 5\nlargest_map = {conv = 0}", "largest_map.conv must be .*, got 0"),
+        ("max_layers = 5", "max_layers = 5\nlargest_map = {conv = true}", "must be a positive .*, got True"),
+        ("max_layers = 5", "max_layers = 5\nlargest_map = {conv = 7.5}", "must be a positive .*, got 7.5"),
         ("max_layers = 5", "max_layers = 5\nwidths = [8]", r"unknown order of widths '\[8\]'"),
         ("layers.conv]", "layers.convv]", "unknown convnet1d layer 'convv'. Did you mean 'conv'"),
         ("layers.conv]", "layers.residual-dense]", "unknown convnet1d layer 'residual-dense'"),

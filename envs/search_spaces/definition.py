@@ -149,8 +149,9 @@ class SpaceDefinition:
             if key not in data:
                 raise ValueError(f"a space needs the key {key!r}")
         _check_tables(data["layers"])
-        if not isinstance(data.get("largest_map", {}), Mapping):
-            raise ValueError(f"`largest_map` must be a table, got {str(data['largest_map'])[:80]!r}")
+        if not isinstance(largest_map := data.get("largest_map", {}), Mapping):
+            rule = "`largest_map` must be a table of positions a side, such as {residual = 14}"
+            raise ValueError(f"{rule}, got {str(largest_map)[:80]!r}")
         return cls.of(**data)
 
     @classmethod

@@ -24,7 +24,8 @@ class LayerSpace(SearchSpace):
     The rules of the mask:
     - What may follow what: `layer_rules`. Kernels no larger than the map, strides no larger than the kernel,
       a pool only where it leaves more than one position, and on a map of one position only the first
-      global-pool (all are the same there). By the definition's `widths`, no convolution that narrows its map.
+      global-pool (all are the same there). By the definition's `widths`, no convolution that narrows its map;
+      by its `largest_map`, no layer on a map larger than its kind may get.
     - Every legal prefix can be finished at once, by a global-pool where it is still a map, and `stop`, within
       `max_parameters`, `max_macs` and `max_layers`. So a layer is legal exactly where its own costs and
       the classifier's right after it still fit, and there is no dead end. A design that would be within a
@@ -158,6 +159,8 @@ class LayerSpace(SearchSpace):
         first &= tables.fits[0]
         if not first.any():
             why = "its kernels are larger than the data or smaller than their strides"
+            if self.definition.largest_map:
+                why += ", or it is above `largest_map`"
             return f"no first layer of space {self.name!r} fits the shape {self.input_shape}: {why}"
         limits = [
             f"{name}={limit}"
