@@ -126,9 +126,13 @@ def test_programs_compute_the_same_on_batches_of_any_size(name: str, tmp_path: P
     subject = of_every_kind()
     [file] = export(subject, tmp_path, [name])
     assert file.difference is not None and file.difference <= 1e-5
-    computed, x = FORMATS[name].read(subject, tmp_path), torch.randn(33, 1, 20)
+    computed = FORMATS[name].read(subject, tmp_path)
+    x = torch.randn(33, 1, 20, generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
-        torch.testing.assert_close(computed(x), subject.network(x), rtol=1e-5, atol=1e-5)
+        expected = subject.network(x)
+        # A small logit is a sum of large terms, and rounded as they are.
+        largest = float(expected.abs().max())
+        torch.testing.assert_close(computed(x), expected, rtol=0, atol=1e-5 * max(1.0, largest))
 
 
 def test_files_do_not_name_folders_of_this_machine(tmp_path: Path) -> None:
