@@ -193,9 +193,9 @@ def test_non_decreasing_widths_forbid_what_becomes_narrower_and_nothing_else(
             ordered.check(design)
 
 
-def has_large_map(definition: SpaceDefinition, space: LayerSpace, architecture: Architecture) -> bool:
-    """Whether a layer gets a map that is larger than the definition's `largest_map` says."""
-    largest_map = dict(definition.largest_map)
+def has_large_map(space: LayerSpace, architecture: Architecture) -> bool:
+    """Whether a layer gets a map that is larger than the space's `largest_map` says."""
+    largest_map = dict(space.definition.largest_map)
     return any(
         max(step.inputs.height, step.inputs.width) > largest_map.get(step.layer.kind, MOST_SIZE)
         for step in trace(architecture, space.input_shape)
@@ -205,14 +205,12 @@ def has_large_map(definition: SpaceDefinition, space: LayerSpace, architecture: 
 @any_space
 @given(spaces(), seeds)
 def test_a_largest_map_forbids_layers_on_larger_ones_and_nothing_else(space: LayerSpace, seed: int) -> None:
-    limited, free = space.definition, replace(space.definition, largest_map=())
+    free = replace(space.definition, largest_map=())
     limits = {"max_parameters": space.max_parameters, "max_macs": space.max_macs}
     without = LayerSpace(free, space.input_shape, space.num_classes, **limits)
-    assert not any(
-        has_large_map(limited, space, design) for design in space.architectures(walks(space, 8, seed))
-    )
+    assert not any(has_large_map(space, design) for design in space.architectures(walks(space, 8, seed)))
     for design in without.architectures(walks(without, 8, seed)):
-        if has_large_map(limited, space, design):
+        if has_large_map(space, design):
             with pytest.raises(ValueError, match="is not legal"):
                 space.check(design)
         else:

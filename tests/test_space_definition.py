@@ -107,7 +107,9 @@ def test_features_have_no_maps_to_limit() -> None:
 def test_where_every_layer_waits_for_a_smaller_map_there_is_no_first_one() -> None:
     layers = {"conv": {"kernel": [3], "width": [4]}, "global-pool": {"operation": ["max"]}}
     definition = SpaceDefinition.of("a", "convnet", 3, layers, largest_map={"conv": 7})
-    with pytest.raises(ValueError, match=r"no first layer .* \(1, 8, 8\): .* or it is above `largest_map`"):
+    with pytest.raises(
+        ValueError, match=r"no first layer .* \(1, 8, 8\): .* or the data larger than its `largest_map`"
+    ):
         LayerSpace(definition, (1, 8, 8), 3)
 
 

@@ -100,12 +100,12 @@ class SpaceDefinition:
         _check_head(self.name, self.family, self.max_layers)
         _check_widths(self.name, self.family, self.widths)
         family = FAMILIES[self.family]
-        _check_largest_map(self.name, family, dict(self.layers), self.largest_map)
         for kind, choices in self.layers:
             if kind not in family.kinds:
                 raise ValueError(_of(self.name, unknown_name(f"{self.family} layer", kind, family.kinds)))
             _check_choices(_of(self.name, f"layers.{kind}"), kind, choices)
         _check_kinds(self.name, family, dict(self.layers))
+        _check_largest_map(self.name, family, dict(self.layers), self.largest_map)
         actions = 1 + sum(prod(len(values) for _, values in choices) for _, choices in self.layers)
         if actions > MOST_ACTIONS:
             raise ValueError(

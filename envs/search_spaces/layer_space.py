@@ -160,7 +160,7 @@ class LayerSpace(SearchSpace):
         if not first.any():
             why = "its kernels are larger than the data or smaller than their strides"
             if self.definition.largest_map:
-                why += ", or it is above `largest_map`"
+                why += ", or the data larger than its `largest_map` says"
             return f"no first layer of space {self.name!r} fits the shape {self.input_shape}: {why}"
         limits = [
             f"{name}={limit}"
