@@ -68,6 +68,42 @@ def test_each_moves_every_parameter_and_the_loss_falls(name: str, memory_format:
         assert (old != parameter).any()
 
 
+@pytest.mark.parametrize(
+    "without", [{}, {"4.bias": [0, 1, 2, 3, 4, 5]}, {"4.bias": [2, 3]}, {"0.weight": [0]}]
+)
+def test_adamw_moves_as_torchs_to_the_bit_whichever_gradients_are_missing(
+    without: dict[str, list[int]],
+) -> None:
+    ours, torchs = network_of(torch.channels_last), network_of(torch.channels_last)
+    decayed = [parameter for parameter in torchs.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in torchs.parameters() if parameter.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+    optimizers = optimizers_of(ours, SETTINGS)
+    expected = torch.optim.AdamW(groups, lr=RATE, fused=True)
+    x, y = examples()
+    for step in range(6):
+        for network in (ours, torchs):
+            network.zero_grad()
+            cross_entropy(network(x), y).backward()  # type: ignore[no-untyped-call]
+            for name, steps_without in without.items():
+                if step in steps_without:
+                    network.get_parameter(name).grad = None
+        optimizers.step(RATE)
+        expected.step()
+        for found, parameter in zip(ours.parameters(), torchs.parameters(), strict=True):
+            assert torch.equal(found, parameter)
+
+
+def test_adamw_takes_steps_where_nothing_has_a_gradient() -> None:
+    network = network_of()
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    optimizers = optimizers_of(network, SETTINGS)
+    optimizers.step(RATE)
+    optimizers.step(RATE)
+    for old, parameter in zip(before, network.parameters(), strict=True):
+        assert torch.equal(old, parameter)
+
+
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_what_was_saved_goes_on_to_the_same_bits(name: str) -> None:
     settings = replace(SETTINGS, optimizer=name)

@@ -13,7 +13,6 @@ from torch import nn
 from rl_designer.envs.evaluators.augmentation import AUGMENTATIONS, augment
 from rl_designer.envs.evaluators.signals import faster_signal_network
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
-from rl_designer.envs.evaluators.training_steps import computed_in, placed
 from rl_designer.envs.network import build_network
 from rl_designer.envs.search_spaces.registry import make_space
 
@@ -139,22 +138,3 @@ def test_a_network_with_an_unknown_signal_module_is_left_as_it_is() -> None:
     network = nn.Sequential(nn.Conv1d(1, 4, 3), nn.InstanceNorm1d(4))
     assert faster_signal_network(network) is network
     assert isinstance(network[0], nn.Conv1d)
-
-
-# -- precision -------------------------------------------------------------------------------------
-
-
-def test_on_a_cpu_strided_depthwise_convolutions_stay_in_float32_for_speed() -> None:
-    torch.manual_seed(0)
-    depthwise = nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8, bias=False)
-    network = nn.Sequential(depthwise, nn.Conv2d(8, 4, 1, bias=False))
-    images = torch.randn(2, 8, 6, 6)
-    exact, expected = depthwise(images), network(images)
-    ready = placed(network, images)
-    torch.testing.assert_close(ready(images), expected)
-    with computed_in("bfloat16", images.device):
-        assert ready[0](images).dtype == torch.float32
-        torch.testing.assert_close(ready[0](images), exact)
-        assert ready(images).dtype == torch.bfloat16
-    with computed_in("float32", images.device):
-        assert ready(images).dtype == torch.float32

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +77,7 @@ def _adamw(
         {"params": matrices, "weight_decay": settings.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
-    return Optimizers(torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True))
+    return Optimizers(_fused_adamw(groups, settings))
 
 
 def _muon(
@@ -99,7 +101,80 @@ def _muon(
 
     muon.register_step_pre_hook(take_gradients)
     rest = [{"params": vectors, "weight_decay": 0.0}]
-    return Optimizers(muon, torch.optim.AdamW(rest, lr=settings.learning_rate, fused=True))
+    return Optimizers(muon, _fused_adamw(rest, settings))
+
+
+def _fused_adamw(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.AdamW:
+    on_cpu = all(parameter.is_cpu for group in groups for parameter in group["params"])
+    return (_AdamWOnCpu if on_cpu else torch.optim.AdamW)(groups, lr=settings.learning_rate, fused=True)
+
+
+class _AdamWOnCpu(torch.optim.AdamW):
+    """Torch's fused steps, to the bit, with one count of steps for all parameters. Torch counts them for each
+    parameter, which takes longer than the arithmetic of a small network.
+    """
+
+    _prepared: _Prepared | None = None
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        prepared = self._prepared
+        if prepared is None or prepared.states is not self.state or not prepared.has_gradients():
+            self._step_apart()
+            return
+        prepared.count.add_(1)
+        for group, averages, squares in prepared.groups:
+            torch._fused_adamw_(
+                group["params"],
+                [parameter.grad for parameter in group["params"]],
+                averages,
+                squares,
+                [],
+                [prepared.count] * len(averages),
+                lr=group["lr"],
+                beta1=group["betas"][0],
+                beta2=group["betas"][1],
+                weight_decay=group["weight_decay"],
+                eps=group["eps"],
+                amsgrad=False,
+                maximize=False,
+            )
+
+    def _step_apart(self) -> None:
+        for state in self.state.values():
+            state["step"] = state["step"].clone()
+        super().step()
+        self._prepared = _Prepared.of(self)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What steps of an optimiser take, while its `states` are these: for each group its averages of gradients
+    and of their squares.
+    """
+
+    states: object
+    count: Tensor
+    groups: list[tuple[dict[str, Any], list[Tensor], list[Tensor]]]
+
+    @classmethod
+    def of(cls, optimizer: torch.optim.AdamW) -> _Prepared | None:
+        """None where the parameters haven't all taken the same number of steps, or none at all."""
+        states = [optimizer.state.get(parameter, {}) for parameter in _parameters(optimizer)]
+        if not all(states) or len({float(state["step"]) for state in states}) != 1:
+            return None
+        for state in states:
+            state["step"] = states[0]["step"]
+        groups = []
+        for group in optimizer.param_groups:
+            own = [optimizer.state[parameter] for parameter in group["params"]]
+            groups.append(
+                (group, [state["exp_avg"] for state in own], [state["exp_avg_sq"] for state in own])
+            )
+        return cls(optimizer.state, states[0]["step"], [group for group in groups if group[1]])
+
+    def has_gradients(self) -> bool:
+        return all(parameter.grad is not None for group, _, _ in self.groups for parameter in group["params"])
 
 
 def _order(kernel: Tensor) -> list[int]:

@@ -27,7 +27,8 @@ from rl_designer.envs.seeding import seed_of
 
 __all__ = ["TrainingEvaluator", "TrainingSettings"]
 
-# Part of the digest: raise it with every change of the recipe, or of the networks, that changes results.
+# Part of the digest: raise it with every change of the recipe, or of the networks, that changes results by
+# more than rounding, as another processor or release of torch may.
 RECIPE_VERSION = 1
 
 # Settings at these values are left out of the digest, which so is what it was before there was a choice.

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rl_designer.envs.evaluators.augmentation import augment
+from rl_designer.envs.evaluators.cpu_modules import use_faster_modules
 from rl_designer.envs.evaluators.optimizers import Optimizers
 from rl_designer.envs.evaluators.signals import faster_signal_network
 from rl_designer.envs.evaluators.training_settings import TrainingSettings
@@ -35,22 +36,9 @@ def placed(network: nn.Module, x: Tensor) -> nn.Module:
         network = faster_signal_network(network)
     elif x.ndim == 4:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if x.device.type == "cpu":
-            _keep_in_float32(network)
+    if x.device.type == "cpu":
+        use_faster_modules(network)
     return network.to(x.device)
-
-
-class _Float32Conv(nn.Conv2d):
-    def forward(self, input: Tensor) -> Tensor:
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(input.float())
-
-
-def _keep_in_float32(network: nn.Module) -> None:
-    """Those convolutions that have no fast backward pass in bfloat16 on CPUs: 10 to 20 times slower there."""
-    for module in network.modules():
-        if type(module) is nn.Conv2d and module.groups > 1 and max(module.stride) > 1:
-            module.__class__ = _Float32Conv
 
 
 def laid_out(x: Tensor) -> Tensor:
@@ -89,6 +77,7 @@ def train_epoch(
     """
     size, steps = settings.batch_for(len(x)), steps_an_epoch(len(x), settings)
     network.train()
+    parameters = list(network.parameters())  # once: finding them takes a while in each step
     order = torch.randperm(len(x), generator=shuffle)[: steps * size].to(x.device)
     total = torch.zeros((), device=x.device)
     for step, chosen in enumerate(order.split(size), start=epoch * steps):
@@ -96,7 +85,8 @@ def train_epoch(
         batch = x[chosen]
         if settings.augment:
             batch = augment(settings.augment, batch, change)
-        network.zero_grad()
+        for parameter in parameters:
+            parameter.grad = None
         with computed_in(settings.precision, x.device):
             loss = _loss(network, batch, y[chosen], settings)
         loss.backward()
