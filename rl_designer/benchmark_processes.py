@@ -4,14 +4,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 Plan = TypeVar("Plan")
 Record = TypeVar("Record")
+
+GRACE = 10.0
+"""Seconds that an interrupted run has to close what it has open."""
 
 
 def run_all(
@@ -54,12 +59,23 @@ def _workers(n: int) -> Iterator[ProcessPoolExecutor]:
         try:
             yield executor
         except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
-            for child in set(multiprocessing.active_children()) - before:
-                child.terminate()
+            _end(set(multiprocessing.active_children()) - before)
             raise
         finally:
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _end(children: Collection[BaseProcess]) -> None:
+    """Ends processes by SIGTERM, by SIGKILL after `GRACE` seconds, or at a second interruption."""
+    try:
+        for child in children:
+            child.terminate()
+        deadline = time.monotonic() + GRACE
+        for child in children:
+            child.join(max(0.0, deadline - time.monotonic()))
+    finally:
+        for child in children:
+            child.kill()
 
 
 @contextmanager
@@ -78,15 +94,21 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 _working = threading.Event()
+_leaving = threading.Event()
 
 
 def _at_work(run: Callable[[Plan], Record], plan: Plan) -> Record:
     """In a worker: runs a plan, and lets `_leave` know."""
-    _working.set()
     try:
-        return run(plan)
+        _working.set()
+        try:
+            return run(plan)
+        finally:
+            _working.clear()
     finally:
-        _working.clear()
+        if _leaving.is_set():
+            # The executor would take SystemExit for the plan's result and go on with the next plan.
+            os._exit(1)
 
 
 def _prepare_worker() -> None:
@@ -97,6 +119,8 @@ def _prepare_worker() -> None:
 
 
 def _leave() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _leaving.set()
     if not _working.is_set():
         # Whoever unwinds while reading the next plan leaves half of it to the other workers.
         os._exit(1)

@@ -35,3 +35,31 @@ def kill_the_slot_at_first(note: Path | None) -> str:
     if note is not None:
         note.touch()
     return kill_the_slot(first)
+
+
+def note_and_wait(plan: tuple[Path, float]) -> str:
+    """A run that leaves a note as it begins, and another as it ends, however it ends."""
+    folder, seconds = plan
+    (folder / f"begun-{os.getpid()}-{time.monotonic_ns()}").touch()
+    try:
+        time.sleep(seconds)
+    finally:
+        (folder / f"ended-{os.getpid()}-{time.monotonic_ns()}").touch()
+    return "done"
+
+
+def note_and_ignore_signals(plan: tuple[Path, float]) -> str:
+    """A run that no signal that can be ignored ends."""
+    folder, seconds = plan
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    (folder / f"begun-{os.getpid()}").touch()
+    time.sleep(seconds)
+    return "done"
+
+
+def fail(plan: str) -> str:
+    raise LookupError(f"no {plan}")
+
+
+def die(plan: str) -> str:
+    os._exit(1)
