@@ -6,6 +6,7 @@ A user's file:
     family = "convnet1d"            # or "convnet" (images), "mlp" (features)
     max_layers = 5                  # the global-pool is one, the final classifier is not
     widths = "non-decreasing"       # may be left out; no convolution narrower than the one before
+    stem = ["conv"]                 # may be left out; the kinds that may come first
 
     [largest_map]                   # may be left out; where no map is larger than so many positions a side
     residual = 14
@@ -22,7 +23,7 @@ A user's file:
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -84,6 +85,7 @@ class SpaceDefinition:
         widths: `any`, or `non-decreasing`: a convolution, or block of them, has at least as many channels
             as the map that it gets, unless that has the shape of the data.
         largest_map: kinds with the largest map that they may get, in positions a side.
+        stem: kinds that may come first; none named: all that can.
 
     Raises:
         ValueError: for a definition that breaks a rule; one line.
@@ -95,6 +97,7 @@ class SpaceDefinition:
     layers: tuple[tuple[str, Choices], ...]
     widths: str = ANY
     largest_map: tuple[tuple[str, int], ...] = ()
+    stem: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_head(self.name, self.family, self.max_layers)
@@ -106,6 +109,7 @@ class SpaceDefinition:
             _check_choices(_of(self.name, f"layers.{kind}"), kind, choices)
         _check_kinds(self.name, family, dict(self.layers))
         _check_largest_map(self.name, family, dict(self.layers), self.largest_map)
+        _check_stem(self.name, family, dict(self.layers), self.stem)
         actions = 1 + sum(prod(len(values) for _, values in choices) for _, choices in self.layers)
         if actions > MOST_ACTIONS:
             raise ValueError(
@@ -121,6 +125,7 @@ class SpaceDefinition:
         layers: Mapping[str, Mapping[str, Any]],
         widths: str = ANY,
         largest_map: Mapping[str, int] | None = None,
+        stem: Sequence[str] = (),
     ) -> Self:
         """From plain mappings: kind → option → list of choices, kind → positions a side."""
         return cls(
@@ -133,6 +138,7 @@ class SpaceDefinition:
             ),
             widths,
             tuple((largest_map or {}).items()),
+            tuple(stem),
         )
 
     @classmethod
@@ -141,7 +147,7 @@ class SpaceDefinition:
         if not isinstance(data, Mapping):
             raise ValueError(f"a space must be a table, got {type(data).__name__}")
         needed = ("name", "family", "max_layers", "layers")
-        known = (*needed, "widths", "largest_map")
+        known = (*needed, "widths", "largest_map", "stem")
         for key in data:
             if key not in known:
                 raise ValueError(f"space: {unknown_name('key', str(key), known)}")
@@ -152,6 +158,9 @@ class SpaceDefinition:
         if not isinstance(largest_map := data.get("largest_map", {}), Mapping):
             rule = "`largest_map` must be a table of positions a side, such as {residual = 14}"
             raise ValueError(f"{rule}, got {str(largest_map)[:80]!r}")
+        if not isinstance(stem := data.get("stem", ()), list | tuple):
+            rule = '`stem` must be a list of kinds of layers, such as ["conv"]'
+            raise ValueError(f"{rule}, got {str(stem)[:80]!r}")
         return cls.of(**data)
 
     @classmethod
@@ -183,9 +192,10 @@ class SpaceDefinition:
             "name": self.name,
             "family": self.family,
             "max_layers": self.max_layers,
-            # Digests are as they were before there were these two.
+            # Digests are as they were before there were these.
             **({} if self.widths == ANY else {"widths": self.widths}),
             **({"largest_map": dict(self.largest_map)} if self.largest_map else {}),
+            **({"stem": list(self.stem)} if self.stem else {}),
             "layers": {
                 kind: {option: list(values) for option, values in choices} for kind, choices in self.layers
             },
@@ -246,6 +256,15 @@ def _check_largest_map(
         if not isinstance(side, int) or isinstance(side, bool) or side < 1:
             rule = "must be a positive integer, positions a side"
             raise ValueError(_of(name, f"largest_map.{kind} {rule}, got {side!r}"))
+
+
+def _check_stem(name: str, family: Family, layers: dict[str, Choices], stem: tuple[str, ...]) -> None:
+    legal = [kind for kind in family.features if kind in layers]
+    for kind in stem:
+        if kind not in legal:
+            raise ValueError(_of(name, f"stem: {unknown_name('first layer', str(kind), legal)}"))
+        if stem.count(kind) > 1:
+            raise ValueError(_of(name, f"stem names the layer {kind!r} more than once"))
 
 
 def _check_tables(layers: Any) -> None:

@@ -25,7 +25,7 @@ class LayerSpace(SearchSpace):
     - What may follow what: `layer_rules`. Kernels no larger than the map, strides no larger than the kernel,
       a pool only where it leaves more than one position, and on a map of one position only the first
       global-pool (all are the same there). By the definition's `widths`, no convolution that narrows its map;
-      by its `largest_map`, no layer on a map larger than its kind may get.
+      by its `largest_map`, no layer on a map larger than its kind may get; by its `stem`, no other first layer.
     - Every legal prefix can be finished at once, by a global-pool where it is still a map, and `stop`, within
       `max_parameters`, `max_macs` and `max_layers`. So a layer is legal exactly where its own costs and
       the classifier's right after it still fit, and there is no dead end. A design that would be within a
@@ -77,8 +77,7 @@ class LayerSpace(SearchSpace):
         self._make_shape_tables(tabulate(definition, inputs, num_classes))
 
     def start(self, n: int) -> States:
-        context = CONTEXTS.index("start" if self.definition.rank else "vector start")
-        return np.tile(np.array([0, context, 0, 0, 0], dtype=np.int64), (n, 1))
+        return np.tile(np.array([0, self._first_context, 0, 0, 0], dtype=np.int64), (n, 1))
 
     def advance(self, states: States, actions: NDArray[np.int64]) -> States:
         shape, context = states[:, _SHAPE], states[:, _CONTEXT]
@@ -121,6 +120,10 @@ class LayerSpace(SearchSpace):
 
     # -- tables ------------------------------------------------------------------------------------
 
+    @property
+    def _first_context(self) -> int:
+        return CONTEXTS.index("start" if self.definition.rank else "vector start")
+
     def _make_context_tables(self) -> None:
         """`_next_context` [contexts, actions], and `_most_layers`: how many layers a prefix may have so that
         the action is legal; -1 where the rules forbid it."""
@@ -135,6 +138,9 @@ class LayerSpace(SearchSpace):
                     to_come = (self._layers[action] is not None) + still_a_map(after)
                     self._next_context[row, action] = CONTEXTS.index(after)
                     self._most_layers[row, action] = self.definition.max_layers - to_come
+        if stem := self.definition.stem:
+            others = [layer is None or layer.kind not in stem for layer in self._layers]
+            self._most_layers[self._first_context, others] = -1
 
     def _make_shape_tables(self, tables: ShapeTables) -> None:
         """All [shapes, actions]: the shape after an action, its costs, and what a prefix may have cost so far
@@ -155,12 +161,14 @@ class LayerSpace(SearchSpace):
             raise ValueError(self._why_empty(tables))
 
     def _why_empty(self, tables: ShapeTables) -> str:
-        first = self._most_layers[self.start(1)[0, _CONTEXT]] >= 0
+        first = self._most_layers[self._first_context] >= 0
         first &= tables.fits[0]
         if not first.any():
             why = "its kernels are larger than the data or smaller than their strides"
             if self.definition.largest_map:
                 why += ", or the data larger than its `largest_map` says"
+            if self.definition.stem:
+                why += ", or its `stem` leaves out those that would"
             return f"no first layer of space {self.name!r} fits the shape {self.input_shape}: {why}"
         limits = [
             f"{name}={limit}"
