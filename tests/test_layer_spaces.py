@@ -46,9 +46,11 @@ def definitions(draw: st.DrawFn) -> SpaceDefinition:
     if "pool" in layers:
         layers["global-pool"] = {"operation": ["max", "average"]}
     widths = draw(st.sampled_from(WIDTHS)) if family.rank else ANY
-    limited = draw(st.sets(st.sampled_from([kind for kind in kinds if kind in family.features])))
+    features = [kind for kind in kinds if kind in family.features]
+    limited = draw(st.sets(st.sampled_from(features)))
     largest_map = {kind: draw(st.integers(1, 30)) for kind in sorted(limited)} if family.rank else {}
-    return SpaceDefinition.of("any", name, draw(st.integers(2, 6)), layers, widths, largest_map)
+    stem = draw(st.lists(st.sampled_from(features), unique=True))
+    return SpaceDefinition.of("any", name, draw(st.integers(2, 6)), layers, widths, largest_map, stem)
 
 
 def choices(kind: str, option: str) -> list[object]:
@@ -211,6 +213,21 @@ def test_a_largest_map_forbids_layers_on_larger_ones_and_nothing_else(space: Lay
     assert not any(has_large_map(space, design) for design in space.architectures(walks(space, 8, seed)))
     for design in without.architectures(walks(without, 8, seed)):
         if has_large_map(space, design):
+            with pytest.raises(ValueError, match="is not legal"):
+                space.check(design)
+        else:
+            space.check(design)
+
+
+@any_space
+@given(spaces(), seeds)
+def test_a_stem_forbids_other_first_layers_and_nothing_else(space: LayerSpace, seed: int) -> None:
+    stem, free = space.definition.stem, replace(space.definition, stem=())
+    limits = {"max_parameters": space.max_parameters, "max_macs": space.max_macs}
+    without = LayerSpace(free, space.input_shape, space.num_classes, **limits)
+    assert all(not stem or d.layers[0].kind in stem for d in space.architectures(walks(space, 8, seed)))
+    for design in without.architectures(walks(without, 8, seed)):
+        if stem and design.layers[0].kind not in stem:
             with pytest.raises(ValueError, match="is not legal"):
                 space.check(design)
         else:

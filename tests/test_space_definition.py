@@ -77,6 +77,7 @@ def test_the_digest_changes_with_everything(write: Write) -> None:
         ("= 5\n", '= 5\nwidths = "non-decreasing"\n'),
         ("= 5\n", "= 5\nlargest_map = {conv = 10}\n"),
         ("= 5\n", "= 5\nlargest_map = {conv = 11}\n"),
+        ("= 5\n", '= 5\nstem = ["conv"]\n'),
     ]
     texts = [GOOD, *(GOOD.replace(*change) for change in changes)]
     assert len({SpaceDefinition.from_toml(write(text)).digest for text in texts}) == len(texts)
@@ -97,6 +98,26 @@ def test_a_largest_map_survives_a_round_trip_and_is_not_written_where_there_is_n
     none = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", "= 5\nlargest_map = {}\n")))
     assert none == SpaceDefinition.from_toml(write(GOOD))
     assert "largest_map" not in none.to_dict()
+
+
+def test_a_stem_survives_a_round_trip_and_is_not_written_where_there_is_none(write: Write) -> None:
+    stemmed = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", '= 5\nstem = ["conv"]\n')))
+    assert stemmed.stem == ("conv",)
+    assert SpaceDefinition.from_dict(stemmed.to_dict()) == stemmed
+    none = SpaceDefinition.from_toml(write(GOOD.replace("= 5\n", "= 5\nstem = []\n")))
+    assert none == SpaceDefinition.from_toml(write(GOOD))
+    assert "stem" not in none.to_dict()
+
+
+def test_where_no_layer_of_the_stem_fits_there_is_no_first_one() -> None:
+    layers = {
+        "conv": {"kernel": [9], "width": [4]},
+        "residual": {"kernel": [3], "width": [4]},
+        "global-pool": {"operation": ["max"]},
+    }
+    definition = SpaceDefinition.of("a", "convnet", 3, layers, stem=["conv"])
+    with pytest.raises(ValueError, match=r"no first layer .* \(1, 8, 8\): .* or its `stem` leaves out"):
+        LayerSpace(definition, (1, 8, 8), 3)
 
 
 def test_features_have_no_maps_to_limit() -> None:
@@ -167,6 +188,15 @@ def test_an_option_with_a_default_may_be_left_out(write: Write) -> None:
         ("max_layers = 5", "max_layers = 5\nlargest_map = {conv = 0}", "largest_map.conv must be .*, got 0"),
         ("max_layers = 5", "max_layers = 5\nlargest_map = {conv = true}", "must be a positive .*, got True"),
         ("max_layers = 5", "max_layers = 5\nlargest_map = {conv = 7.5}", "must be a positive .*, got 7.5"),
+        ("max_layers = 5", 'max_layers = 5\nstem = "conv"', r"`stem` must be a list of .*, got 'conv'"),
+        (
+            "max_layers = 5",
+            'max_layers = 5\nstem = ["conf"]',
+            "stem: unknown first layer 'conf'. Did you mean 'conv'",
+        ),
+        ("max_layers = 5", 'max_layers = 5\nstem = ["dropout"]', "stem: unknown first layer 'dropout'"),
+        ("max_layers = 5", "max_layers = 5\nstem = [7]", "stem: unknown first layer '7'"),
+        ("max_layers = 5", 'max_layers = 5\nstem = ["conv", "conv"]', "stem names the layer 'conv' more than"),
         ("max_layers = 5", "max_layers = 5\nwidths = [8]", r"unknown order of widths '\[8\]'"),
         ("layers.conv]", "layers.convv]", "unknown convnet1d layer 'convv'. Did you mean 'conv'"),
         ("layers.conv]", "layers.residual-dense]", "unknown convnet1d layer 'residual-dense'"),
