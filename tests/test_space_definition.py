@@ -196,7 +196,11 @@ def test_an_option_with_a_default_may_be_left_out(write: Write) -> None:
         ),
         ("max_layers = 5", 'max_layers = 5\nstem = ["dropout"]', "stem: unknown first layer 'dropout'"),
         ("max_layers = 5", "max_layers = 5\nstem = [7]", "stem: unknown first layer '7'"),
-        ("max_layers = 5", 'max_layers = 5\nstem = ["conv", "conv"]', "stem names the layer 'conv' more than"),
+        (
+            "max_layers = 5",
+            'max_layers = 5\nstem = ["conv", "conv"]',
+            "stem names the layer 'conv' more than",
+        ),
         ("max_layers = 5", "max_layers = 5\nwidths = [8]", r"unknown order of widths '\[8\]'"),
         ("layers.conv]", "layers.convv]", "unknown convnet1d layer 'convv'. Did you mean 'conv'"),
         ("layers.conv]", "layers.residual-dense]", "unknown convnet1d layer 'residual-dense'"),

@@ -25,7 +25,7 @@ class LayerSpace(SearchSpace):
     - What may follow what: `layer_rules`. Kernels no larger than the map, strides no larger than the kernel,
       a pool only where it leaves more than one position, and on a map of one position only the first
       global-pool (all are the same there). By the definition's `widths`, no convolution that narrows its map;
-      by its `largest_map`, no layer on a map larger than its kind may get; by its `stem`, no other first layer.
+      by its `largest_map`, no layer on a map larger than its kind may get; by its `stem`, only some first.
     - Every legal prefix can be finished at once, by a global-pool where it is still a map, and `stop`, within
       `max_parameters`, `max_macs` and `max_layers`. So a layer is legal exactly where its own costs and
       the classifier's right after it still fit, and there is no dead end. A design that would be within a
