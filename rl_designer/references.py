@@ -15,7 +15,7 @@ from rl_designer.architecture_files import ArchitectureFile
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
-from rl_designer.envs.search_spaces.definition import family_of
+from rl_designer.envs.search_spaces.definition_rules import family_of
 from rl_designer.envs.search_spaces.layer_kinds import KINDS, MOST_WIDTH, Shape, full_options
 from rl_designer.retrain_shapes import shape_for
 

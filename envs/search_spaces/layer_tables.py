@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.search_spaces.costs import MOST_SIZE
-from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.definition_rules import NON_DECREASING
 from rl_designer.envs.search_spaces.layer_kinds import KINDS, Shape, classifier, full_options
 
 _MOST_ENTRIES = 2_000_000

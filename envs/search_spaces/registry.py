@@ -7,7 +7,8 @@ from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.convnet import CONVNET
 from rl_designer.envs.search_spaces.convnet1d import CONVNET1D
 from rl_designer.envs.search_spaces.costs import input_of
-from rl_designer.envs.search_spaces.definition import SpaceDefinition, family_of
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.definition_rules import family_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.mlp import MLP
 
