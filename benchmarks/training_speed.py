@@ -4,8 +4,9 @@
 
 Three parts, each by itself with --part: `speed`, candidates an hour of the plain loop, of the evaluator, and
 of the evaluator with early stopping, in turn on the same random candidates; `kept`, how many of the best
-candidates early stopping leaves to the end; `search`, the winner of a search in full and with early stopping.
-`kept` and `search` replay the learning curves of the embedded table, and with --real they train.
+candidates early stopping leaves to the end, and with --again how many of them are among the best when trained
+anew; `search`, the winner of a search in full and with early stopping. `kept` and `search` replay the
+learning curves of the embedded table, and with --real they train.
 """
 
 import json
@@ -62,6 +63,7 @@ BATCH = 8  # candidates at a time, as agents hand them over
 @click.option("--workers", type=int, default=cores, help="[default: one a core]")
 @click.option("--seed", default=0, show_default=True, help="Of the random candidates that are trained.")
 @click.option("--real", is_flag=True, help="Train in `kept` and `search` too.")
+@click.option("--again", is_flag=True, help="In `kept --real` train twice: are the best ones best again?")
 def main(parts: Sequence[str], names: Sequence[str], **options: Any) -> None:
     """Measures, and prints JSON."""
     result: dict[str, Any] = {
@@ -156,9 +158,11 @@ def _ground(name: str, n: int, options: dict[str, Any]) -> tuple[Any, list[Archi
     return dataset, designs, _trainer(dataset, options)
 
 
-def _trainer(dataset: Any, options: dict[str, Any]) -> TrainingEvaluator:
+def _trainer(dataset: Any, options: dict[str, Any], repeat: int = 0) -> TrainingEvaluator:
     settings = TrainingSettings(epochs=options["epochs"])
-    return TrainingEvaluator(dataset, settings=settings, workers=options["workers"], device="cpu")
+    return TrainingEvaluator(
+        dataset, settings=settings, workers=options["workers"], device="cpu", repeat=repeat
+    )
 
 
 def _stopping(evaluator: Any, trainer: Any, fidelity: str) -> EarlyStopping:
@@ -206,12 +210,28 @@ def kept(names: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     ]
     found = {"embedded table": _spread(draws) | {"draws": len(draws)}}
     for name in names if options["real"] else ():
-        _, designs, evaluator = _ground(name, options["candidates"], options)
+        dataset, designs, evaluator = _ground(name, options["candidates"], options)
         with evaluator:
             results = dict(zip((d.digest for d in designs), evaluator.evaluate(designs), strict=True))
         trained = [design for design in designs if results[design.digest].failure is None]
         found[name] = _kept(trained, lambda d: results[d.digest], options["epochs"], options)  # noqa: B023
+        if options["again"]:
+            with _trainer(dataset, options, repeat=1) as evaluator:
+                again = [evaluation.val_accuracy or 0.0 for evaluation in evaluator.evaluate(trained)]
+            found[name]["again"] = _found_again(
+                np.array([results[design.digest].val_accuracy for design in trained]), np.array(again)
+            )
     return found
+
+
+def _found_again(first: NDArray[np.float64], second: NDArray[np.float64]) -> dict[str, float]:
+    """Of the best tenth by full trainings, the share among the best by other full trainings of the same."""
+
+    def best(accuracies: NDArray[np.float64], share: float) -> NDArray[np.bool_]:
+        return accuracies >= np.sort(accuracies)[-max(int(len(accuracies) * share), 1)]
+
+    shares = {"tenth": 0.1, "quarter": 0.25, "half": 0.5}
+    return {name: float(best(second, share)[best(first, 0.1)].mean()) for name, share in shares.items()}
 
 
 def _kept(
@@ -219,7 +239,7 @@ def _kept(
     known: Callable[[Architecture], Evaluation],
     epochs: int,
     options: dict[str, Any],
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """The share of the best tenth in full training that is trained in full, and of the epochs."""
     replayed = Replayed(known, epochs)
     stopping = _stopping(replayed, replayed, options["fidelity"])
