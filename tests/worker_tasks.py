@@ -40,8 +40,8 @@ def kill_the_slot_at_first(note: Path | None) -> str:
 def note_and_wait(plan: tuple[Path, float]) -> str:
     """A run that leaves a note as it begins, and another as it ends, however it ends."""
     folder, seconds = plan
-    (folder / f"begun-{os.getpid()}-{time.monotonic_ns()}").touch()
     try:
+        (folder / f"begun-{os.getpid()}-{time.monotonic_ns()}").touch()
         time.sleep(seconds)
     finally:
         (folder / f"ended-{os.getpid()}-{time.monotonic_ns()}").touch()
