@@ -18,11 +18,12 @@ from rl_designer.commands.sample import sample
 from rl_designer.commands.table import table
 from rl_designer.commands.train import resume, train
 from rl_designer.errors import WrongUsage
-from rl_designer.interruption import INTERRUPTED, clean_interruption
+from rl_designer.interruption import INTERRUPTED, clean_interruption, interruption_asked
 from rl_designer.version import __version__
 
 DONE, COULD_NOT, WRONG_USAGE = 0, 1, 2
 DEBUG = "RL_DESIGNER_DEBUG"
+_NOTHING_LOST = "nothing was lost"
 _LONGEST_MESSAGE = 2_000  # characters; names from outside may be longer
 
 
@@ -79,12 +80,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return COULD_NOT
     except (KeyboardInterrupt, click.Abort) as stop:
         # Click makes an Abort of a KeyboardInterrupt, whose text says how to go on.
-        return _fail(str(stop.__cause__ or stop) or "nothing was lost", INTERRUPTED, "Interrupted")
+        return _fail(str(stop.__cause__ or stop) or _NOTHING_LOST, INTERRUPTED, "Interrupted")
     except (click.UsageError, WrongUsage) as error:
         return _fail(_message(error), WRONG_USAGE)
     except (click.ClickException, ValueError, OSError, ImportError) as error:
         return _fail(_message(error), COULD_NOT)
     except Exception as error:
+        if interruption_asked():
+            # Libraries may turn a KeyboardInterrupt into an error of theirs, as NumPy does in comparisons.
+            return _fail(_NOTHING_LOST, INTERRUPTED, "Interrupted")
         # Of the machine, or a mistake of ours: who can tell wants to see where.
         return _fail(f"{_message(error)} ({DEBUG}=1 shows where)", COULD_NOT)
     return DONE

@@ -9,6 +9,7 @@ from rl_designer.agents.memory import Review
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import Design
+from rl_designer.interruption import uninterrupted
 
 
 @dataclass(frozen=True)
@@ -81,5 +82,6 @@ class Observers(Observer):
         self._tell("closed")
 
     def _tell(self, method: str, *arguments: Any) -> None:
-        for observer in self._observers:
-            getattr(observer, method)(*arguments)
+        with uninterrupted():  # displays and logs hold locks
+            for observer in self._observers:
+                getattr(observer, method)(*arguments)

@@ -1,6 +1,8 @@
 """TensorBoard's scalars of a search, under the tags that users of Stable-Baselines3 know."""
 
+import os
 import shutil
+import socket
 import time
 from collections import deque
 from typing import Any
@@ -28,15 +30,20 @@ class TensorBoardLog(Observer):
         self._failures = 0
 
     def started(self, start: Start) -> None:
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter  # type: ignore[import-untyped]
+        from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
         folder = start.folder / TENSORBOARD
         shutil.rmtree(folder, ignore_errors=True)  # a resumed run writes all of them again
-        self._writer = EventFileWriter(str(folder))
+        folder.mkdir(parents=True)
+        name = f"events.out.tfevents.{time.time():010.0f}.{socket.gethostname()}.{os.getpid()}.0"
+        # Not `EventFileWriter`: Ctrl-C can leave its thread's queue locked for good, and its buffer makes
+        # curves minutes late.
+        self._writer = RecordWriter((folder / name).open("wb", buffering=0))
+        self._write(file_version="brain.Event:2")
 
     def designed(self, design: Design, source: str) -> None:
         if source == "control":
-            self._write({"control/reward": design.reward}, design.index)
+            self._write_scalars({"control/reward": design.reward}, design.index)
             return
         self._rewards.append(design.reward)
         self._lengths.append(len(design.architecture.layers))
@@ -53,15 +60,19 @@ class TensorBoardLog(Observer):
             "search/macs": design.evaluation.macs,
             "search/failures": self._failures,
         }
-        self._write({tag: value for tag, value in scalars.items() if value is not None}, design.index)
+        self._write_scalars({tag: value for tag, value in scalars.items() if value is not None}, design.index)
 
     def closed(self) -> None:
         if self._writer is not None:
             self._writer.close()
 
-    def _write(self, scalars: dict[str, float], step: int) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+    def _write_scalars(self, scalars: dict[str, float], step: int) -> None:
         from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-untyped]
 
         values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-        self._writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
+        self._write(step=step, summary=Summary(value=values))
+
+    def _write(self, **content: Any) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+
+        self._writer.write(Event(wall_time=time.time(), **content).SerializeToString())

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluators.base import Evaluation
 from rl_designer.envs.problem import Design
-from rl_designer.interruption import clean_interruption, uninterrupted
 from rl_designer.store import SCHEMA_VERSION, Store, StoredRun, StoreError
 from rl_designer.stored_evaluator import StoredEvaluator
 
@@ -319,55 +318,3 @@ def test_a_path_through_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="can't be opened"):
         Store(tmp_path / "file" / "s.sqlite")
-
-
-# -- interruption ----------------------------------------------------------------------------------
-
-
-def test_an_interruption_waits_for_the_write_at_hand() -> None:
-    written = []
-    with pytest.raises(KeyboardInterrupt), clean_interruption(), uninterrupted():
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-            written.append(1)
-        written.append(2)
-    assert written == [1, 2]
-
-
-def test_it_comes_at_once_where_nothing_is_written() -> None:
-    with pytest.raises(KeyboardInterrupt), clean_interruption():
-        signal.raise_signal(signal.SIGTERM)
-        pytest.fail("not interrupted")
-
-
-def test_the_handlers_of_before_are_back_afterwards() -> None:
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with clean_interruption():
-        pass
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
-
-
-def test_a_second_interruption_ends_the_process_at_once() -> None:
-    code = (
-        "import signal\n"
-        "from rl_designer.interruption import clean_interruption, uninterrupted\n"
-        "with clean_interruption(), uninterrupted():\n"
-        "    signal.raise_signal(signal.SIGINT)\n"
-        "    signal.raise_signal(signal.SIGINT)\n"
-        "    print('still here')\n"
-    )
-    root = Path(__file__).resolve().parent.parent
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
-
-
-def test_other_threads_are_left_alone() -> None:
-    def work() -> None:
-        with clean_interruption(), uninterrupted():
-            done.append(threading.current_thread().name)
-
-    done: list[str] = []
-    thread = threading.Thread(target=work, name="worker")
-    thread.start()
-    thread.join()
-    assert done == ["worker"]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -44,11 +45,9 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "store.sqlite")
     url: str = request.getfixturevalue("server").url
-    engine = sql.create_engine(url)
-    with engine.begin() as connection:
+    with engine_of(url) as engine, engine.begin() as connection:
         connection.exec_driver_sql("DROP SCHEMA public CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA public")
-    engine.dispose()
     return url
 
 
@@ -56,8 +55,13 @@ def architecture(number: int) -> Architecture:
     return Architecture("test", (Layer.of("dense", width=number),), True)
 
 
-def engine_of(location: str) -> sql.Engine:
-    return sql.create_engine(location if "://" in location else f"sqlite:///{location}")
+@contextmanager
+def engine_of(location: str) -> Iterator[sql.Engine]:
+    engine = sql.create_engine(location if "://" in location else f"sqlite:///{location}")
+    try:
+        yield engine
+    finally:
+        engine.dispose()  # a connection that is left open warns whenever it is collected, in any test
 
 
 # -- every kind of store ---------------------------------------------------------------------------
@@ -100,33 +104,32 @@ _SCHEMA_1 = (
 
 def shape(location: str) -> dict[str, object]:
     """Tables, columns, keys and indices."""
-    engine = engine_of(location)
-    inspector = sql.inspect(engine)
-    found: dict[str, object] = {
-        table: (
-            sorted((c["name"], c["nullable"]) for c in inspector.get_columns(table)),
-            inspector.get_pk_constraint(table)["constrained_columns"],
-            sorted(
-                (str(index["name"]), tuple(index["column_names"])) for index in inspector.get_indexes(table)
-            ),
-        )
-        for table in inspector.get_table_names()
-    }
-    engine.dispose()
-    return found
+    with engine_of(location) as engine:
+        inspector = sql.inspect(engine)
+        return {
+            table: (
+                sorted((c["name"], c["nullable"]) for c in inspector.get_columns(table)),
+                inspector.get_pk_constraint(table)["constrained_columns"],
+                sorted(
+                    (str(index["name"]), tuple(index["column_names"]))
+                    for index in inspector.get_indexes(table)
+                ),
+            )
+            for table in inspector.get_table_names()
+        }
 
 
 def test_a_store_of_an_earlier_schema_is_brought_up_and_keeps_everything(
     location: str, tmp_path: Path
 ) -> None:
-    with engine_of(location).begin() as connection:
+    with engine_of(location) as engine, engine.begin() as connection:
         for statement in _SCHEMA_1:
             connection.exec_driver_sql(statement)
     for _ in range(2):
         with Store(location) as store:
             assert store.evaluations(["e"], ["a"]) == {"a": Evaluation(0.5)}
             store.add_evaluations({("a", "f" * 400): Evaluation(0.1)})
-    with engine_of(location).begin() as connection:
+    with engine_of(location) as engine, engine.begin() as connection:
         versions = (
             connection.exec_driver_sql("SELECT version FROM schema_version ORDER BY version").scalars().all()
         )
