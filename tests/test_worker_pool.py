@@ -241,6 +241,49 @@ def test_ctrl_c_ends_a_script_and_its_workers(tmp_path: Path) -> None:
     wait_until(lambda: not is_alive(worker))
 
 
+SLOW_START = """\
+    import os
+    import signal
+    import sys
+    import threading
+    import time
+    from pathlib import Path
+
+    from rl_designer.envs.evaluators import worker_pool
+    from rl_designer.envs.evaluators.worker_pool import WorkerPool
+    from tests import worker_tasks as tasks
+
+    worker_pool._PRELOADED = ["slow"]
+
+    if __name__ == "__main__":
+        pool = WorkerPool(2, tasks.prepare_folder, (Path(sys.argv[1]),))
+        threading.Timer(0.5, os.killpg, (os.getpgrp(), signal.SIGINT)).start()  # as a terminal does
+        try:
+            pool.run(tasks.write_process_and_hang, [(Path("note"),)], print)
+        except KeyboardInterrupt:
+            print("interrupted")
+        del pool
+        time.sleep(3)
+"""
+
+
+def test_ctrl_c_while_workers_start_leaves_none_behind(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\n\ntime.sleep(2)\n")
+    (tmp_path / "script.py").write_text(textwrap.dedent(SLOW_START))
+    ended = subprocess.run(
+        [sys.executable, "script.py", "prepared"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "interrupted\n", "")
+    assert not (tmp_path / "prepared").exists()
+
+
 def test_workers_clean_up_and_end_when_their_script_is_killed(tmp_path: Path) -> None:
     process, note = started_script(tmp_path)
     worker = worker_of(note)

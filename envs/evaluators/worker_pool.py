@@ -1,16 +1,13 @@
 """`WorkerPool`: processes that work on tasks; one that hangs or dies costs its own task only."""
 
 import multiprocessing
-import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -24,13 +21,8 @@ from rl_designer.envs.evaluators.failures import (
     out_of_memory,
     out_of_time,
 )
-from rl_designer.envs.evaluators.memory import (
-    OVER_LIMIT,
-    MemoryGuard,
-    keep_freed_memory,
-    peak_memory,
-    show_bytes,
-)
+from rl_designer.envs.evaluators.memory import OVER_LIMIT
+from rl_designer.envs.evaluators.worker import Unprepared, begin, call
 
 # A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
 _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
@@ -49,22 +41,11 @@ _LOOK_SECONDS = 1.0
 # Then a worker makes room for a fresh one, so that what tasks leave behind doesn't pile up.
 _TASKS_A_WORKER = 100
 
-# Why this worker could not be prepared; None in one that was.
-_unprepared: str | None = None
-
-# In a worker, where memory is limited: what each task runs in.
-_guard: MemoryGuard | None = None
-
 
 @dataclass(frozen=True)
 class Lost:
     """A task without a result. `failure` says why, in one line."""
 
-    failure: str
-
-
-@dataclass(frozen=True)
-class _Unprepared:
     failure: str
 
 
@@ -187,7 +168,7 @@ class WorkerPool:
             outcome = _outcome(future, time_limit, self._memory_limit)
             if outcome is None:
                 continue
-            if isinstance(outcome[0], _Unprepared):
+            if isinstance(outcome[0], Unprepared):
                 raise RuntimeError(f"a worker process can't be prepared: {outcome[0].failure}")
             index = scheduled[future]
             del waiting[index]
@@ -202,11 +183,28 @@ class WorkerPool:
             self._pool = ProcessPool(
                 self._workers,
                 max_tasks=_TASKS_A_WORKER,
-                initializer=_begin,
+                initializer=begin,
                 initargs=(self._prepare, self._abandon, self._arguments, self._memory_limit),
                 context=self._processes,
             )
+            _start(self._pool)
         return self._pool
+
+
+def _start(pool: ProcessPool) -> None:
+    """Starts the workers; Ctrl-C waits, since one whose number isn't known yet can't be ended."""
+    with ThreadPoolExecutor(1) as thread:  # signals are the main thread's
+        thread.submit(_start_deaf, pool).result()
+
+
+def _start_deaf(pool: ProcessPool) -> None:
+    """Starts the workers, and the server they are forked from, deaf to a terminal's Ctrl-C: of one that comes
+    during imports Python would tell at length.
+    """
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # it would undo the next line
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # of this thread, and handed down
+    _ = pool.active
 
 
 def _scheduled(
@@ -218,7 +216,7 @@ def _scheduled(
     scheduled: dict[Future[Any], int] = {}
     for index, task in waiting.items():
         try:
-            scheduled[pool.schedule(_call, args=(function, task), timeout=kill_after)] = index
+            scheduled[pool.schedule(call, args=(function, task), timeout=kill_after)] = index
         except RuntimeError:
             if pool.active:
                 raise
@@ -265,51 +263,3 @@ def _ending(exit_code: int) -> str:
         return f"exit status {exit_code}"
     name = signal.Signals(-exit_code).name
     return f"{name}, perhaps for lack of memory" if name == "SIGKILL" else name
-
-
-def _begin(
-    prepare: Callable[..., None],
-    abandon: Callable[..., None] | None,
-    arguments: Iterable[Any],
-    memory_limit: int | None,
-) -> None:
-    """In the worker, before its first task."""
-    global _unprepared, _guard
-    threading.Thread(target=_end_with_parent, args=(abandon, arguments), daemon=True).start()
-    keep_freed_memory()
-    try:
-        prepare(*arguments)
-        if memory_limit is not None:
-            _check_room(memory_limit)
-            _guard = MemoryGuard(memory_limit)
-    except Exception as error:
-        _unprepared = failure_of(error)
-
-
-def _check_room(memory_limit: int) -> None:
-    taken = peak_memory() or 0
-    if taken > memory_limit:
-        raise ValueError(
-            f"the memory limit of {show_bytes(memory_limit)} must be more than the {show_bytes(taken)} that "
-            "Python, PyTorch and the data take before any design"
-        )
-
-
-def _call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
-    """In the worker, for each task."""
-    if _unprepared is not None:
-        return _Unprepared(_unprepared)
-    guarded: AbstractContextManager[None] = nullcontext() if _guard is None else _guard.task()
-    with guarded:
-        return function(*task)
-
-
-def _end_with_parent(abandon: Callable[..., None] | None, arguments: Iterable[Any]) -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        try:
-            if abandon is not None:
-                abandon(*arguments)
-        finally:
-            os._exit(1)
