@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -216,7 +217,7 @@ def test_json_and_csv_are_written_and_hold_the_figures(result, tmp_path: Path) -
 def test_the_table_for_people_fits_a_terminal_and_names_every_agent(result) -> None:  # type: ignore[no-untyped-def]
     from rich.console import Console
 
-    console = Console(width=120, record=True, file=open(os.devnull, "w"))  # noqa: SIM115, PTH123
+    console = Console(width=120, record=True, file=StringIO())
     console.print(figures_table(result.data))
     text = console.export_text()
     assert all(agent in text for agent in AGENTS) and "…" not in text
@@ -240,11 +241,9 @@ def test_without_plotly_the_message_says_how_to_get_it(
 
 
 def test_progress_off_a_terminal_is_a_line_now_and_then(config: SearchConfig) -> None:
-    import io
-
     from rich.console import Console
 
-    text = io.StringIO()
+    text = StringIO()
     record = RunRecord("random", 0, 60, 0, ((1, 0.5, 0.5),), 1.0, 0.5, None)
     with BenchmarkProgress(Console(file=text), clock=lambda: 0.0) as progress:
         progress(0, 200, None)
