@@ -92,7 +92,7 @@ def _first(number: int, frame: FrameType | None) -> None:
 
 
 def _end(asked: _Interruption) -> None:
-    asked.over = True
+    asked.over, asked.raised = True, None  # it holds the frames that it went through
     if asked.alarm is not None:
         handler, timer = asked.alarm
         signal.setitimer(signal.ITIMER_REAL, 0)

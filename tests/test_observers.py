@@ -129,8 +129,8 @@ def test_scalars_have_the_tags_that_users_of_stable_baselines3_know(tmp_path: Pa
         evaluation = Evaluation(accuracy, failure=None if accuracy else "diverged: nan", parameters=100 + n)
         log.designed(Design(architecture(n), evaluation, accuracy or -1.0, n), "agent")
     log.designed(Design(architecture(9), Evaluation(0.9), 0.9, 0), "control")
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()  # all is there before the log is closed
     log.closed()
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     scalars = {
         tag: [(e.step, round(e.value, 4)) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]
     }
