@@ -82,6 +82,6 @@ class Observers(Observer):
         self._tell("closed")
 
     def _tell(self, method: str, *arguments: Any) -> None:
-        with uninterrupted():  # displays and logs hold locks
+        with uninterrupted():  # a display has locks
             for observer in self._observers:
                 getattr(observer, method)(*arguments)
