@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.array_files import read_arrays, readable, replace, write_arrays
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
-from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, json_of
 
 FORMAT = "rl-designer-policy/1"
 _WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")

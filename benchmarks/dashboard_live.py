@@ -25,7 +25,7 @@ from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from rl_designer.dashboard.process import searcher_of, stop_search
-from tests.dashboard import Poll, dashboard, poll, start, stored, until, watched
+from tests.helpers.dashboard import Poll, dashboard, poll, start, stored, until, watched
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 600.0  # seconds, since a resumed search first does again what it had done

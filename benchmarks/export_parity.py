@@ -22,12 +22,12 @@ import torch
 from torch import nn
 
 from rl_designer.envs.datasets import Standardisation
-from rl_designer.envs.network import build_network
+from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import make_space
-from rl_designer.export import export
-from rl_designer.export_formats import FORMATS
-from rl_designer.export_subject import Origin, Subject
+from rl_designer.exporting.export import export
+from rl_designer.exporting.formats import FORMATS
+from rl_designer.exporting.subject import Origin, Subject
 
 SPACES = {"convnet": (3, 15, 18), "convnet1d": (2, 41), "mlp": (13,)}
 CLASSES, MOST_PARAMETERS = 5, 100_000

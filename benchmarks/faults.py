@@ -27,10 +27,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.faults_runs import QUICK_PPO, Marks, Search, kill, quick_workers, show, wait_for
-from rl_designer.envs.evaluators.base import Evaluation
-from rl_designer.store import Store
-from tests.postgresql import missing, private_postgres
-from tests.tables import synthetic_table
+from rl_designer.envs.evaluation import Evaluation
+from rl_designer.store.store import Store
+from tests.helpers.postgresql import missing, private_postgres
+from tests.helpers.tables import synthetic_table
 
 _SETTLED = 10_000  # evaluations, after which the memory of a long run must stay as it is
 _MOST_GROWTH = 0.1

@@ -27,14 +27,14 @@ from torch import nn
 from rl_designer.agents.registry import agent_class
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import load_dataset
-from rl_designer.envs.evaluators.base import Evaluation, Evaluator
-from rl_designer.envs.evaluators.failures import out_of_memory, out_of_time
+from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
-from rl_designer.envs.network import build_network
+from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.seeding import seed_of
+from rl_designer.envs.workers.failures import out_of_memory, out_of_time
 from rl_designer.quantities import parse_bytes
 
 ROOT = Path(__file__).resolve().parents[1]

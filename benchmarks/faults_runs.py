@@ -17,16 +17,16 @@ from unittest.mock import patch
 
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators import worker_pool
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.workers import pool as worker_pool
 from rl_designer.interruption import clean_interruption
-from rl_designer.observers import Observer
-from rl_designer.report import read_run
-from rl_designer.runs import RunFolder
-from rl_designer.search import resume_search, run_search
+from rl_designer.reports.terminal import read_run
+from rl_designer.runs.folder import RunFolder
+from rl_designer.searches.observers import Observer
+from rl_designer.searches.search import resume_search, run_search
 
 QUICK_PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1"
 
@@ -120,7 +120,7 @@ class Search:
 
     def counts(self) -> dict[str, int]:
         """Reported evaluations, those of them that are not in the store, and those trained once more."""
-        from rl_designer.store import Store
+        from rl_designer.store.store import Store
 
         reported, again = set(), 0
         for line in self.log.read_text().splitlines():
@@ -194,7 +194,7 @@ class Marks:
 def quick_workers() -> None:
     """Workers are forks of the search: not as they are shipped, but PyTorch is loaded once only."""
     import_module("rl_designer.agents.controller")
-    import_module("rl_designer.envs.evaluators.recipe")
+    import_module("rl_designer.envs.training.recipe")
     worker_pool._START_METHOD = "fork"
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.tables import synthetic_table
+from tests.helpers.tables import synthetic_table
 
 ROOT = Path(__file__).resolve().parents[1]
 

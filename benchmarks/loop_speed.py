@@ -16,15 +16,15 @@ import torch
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from rl_designer.agents.controller import Controller, PPOSettings
-from rl_designer.envs.architecture_table import ArchitectureTable
 from rl_designer.envs.design_env import DesignEnv
 from rl_designer.envs.design_vec_env import DesignVecEnv, score_by
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.tables.table import ArchitectureTable
 
 EPISODES, REPEATS = 256, 7
 DEFAULT_TABLE = Path(__file__).parents[2] / "shared" / "tables" / "nas-bench-201.npz"

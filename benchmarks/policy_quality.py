@@ -22,11 +22,11 @@ from scipy.stats import rankdata
 from rl_designer.agents.controller import Controller, PPOSettings
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.ppo import PPO
-from rl_designer.envs.architecture_table import ArchitectureTable
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.tables.table import ArchitectureTable
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = Path(os.environ.get("RL_DESIGNER_TABLES", ROOT.parent / "shared" / "tables"))

@@ -18,15 +18,15 @@ from typing import Any
 import click
 from rich.console import Console
 
-from rl_designer.benchmark_log import BenchmarkLog
-from rl_designer.benchmark_output import BenchmarkProgress
+from rl_designer.comparisons.output import BenchmarkProgress
+from rl_designer.comparisons.reward_output import run_line, write_files
+from rl_designer.comparisons.reward_plots import write_page
+from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
 from rl_designer.config import make_config
 from rl_designer.envs.rewards.registry import REWARDS
-from rl_designer.envs.tables import DEFAULT_TABLE, TABLES
-from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
-from rl_designer.reward_benchmark.output import run_line, write_files
-from rl_designer.reward_benchmark.plots import write_page
-from rl_designer.runs import write_text
+from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES
+from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.runs.folder import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (

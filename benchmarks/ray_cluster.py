@@ -25,7 +25,7 @@ from typing import Any
 
 from faults_runs import Search, _children, _command, show, wait_for
 
-from rl_designer.envs.evaluators.engines import Workload, make_engine
+from rl_designer.envs.workers.engines import Workload, make_engine
 
 ROOT = Path(__file__).resolve().parents[1]
 KILL_AFTER = 8  # evaluations

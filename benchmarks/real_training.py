@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from rl_designer.config import make_config
-from rl_designer.search import run_search
-from rl_designer.search_run import SearchResult
+from rl_designer.searches.run import SearchResult
+from rl_designer.searches.search import run_search
 
 ROOT = Path(__file__).resolve().parents[1]
 AGENTS = ("ppo", "ppo-model-free", "regularized-evolution", "random")

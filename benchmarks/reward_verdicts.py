@@ -17,21 +17,21 @@ from typing import Any
 import click
 from rich.console import Console
 
-from rl_designer.benchmark_log import BenchmarkLog
-from rl_designer.benchmark_output import BenchmarkProgress
-from rl_designer.benchmark_processes import run_all
+from rl_designer.comparisons.landscape import Landscape
+from rl_designer.comparisons.output import BenchmarkProgress
+from rl_designer.comparisons.reward_figures import INDISTINGUISHABLE, RewardSummary
+from rl_designer.comparisons.reward_output import run_line
+from rl_designer.comparisons.reward_records import RewardRun
+from rl_designer.comparisons.reward_trial import RewardPlan, context_of, run_once, setting_of
+from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
+from rl_designer.comparisons.yardsticks import make_yardstick
 from rl_designer.config import SearchConfig, make_config
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.tables import DEFAULT_TABLE
-from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
-from rl_designer.reward_benchmark.landscape import Landscape
-from rl_designer.reward_benchmark.output import run_line
-from rl_designer.reward_benchmark.records import RewardRun
-from rl_designer.reward_benchmark.runs import RewardPlan, context_of, run_once, setting_of
-from rl_designer.reward_benchmark.summary import INDISTINGUISHABLE, RewardSummary
-from rl_designer.reward_benchmark.yardsticks import make_yardstick
-from rl_designer.runs import write_json
+from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
+from rl_designer.jobs.jobs import run_all
+from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.runs.folder import write_json
 from rl_designer.setting import cores
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -22,8 +22,7 @@ import numpy as np
 
 from rl_designer.agents.ppo import PPO
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.architecture_table import ArchitectureTable
-from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import accuracy
@@ -31,6 +30,7 @@ from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import stream
+from rl_designer.envs.tables.table import ArchitectureTable
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = Path(os.environ.get("RL_DESIGNER_TABLES", ROOT.parent / "shared" / "tables"))

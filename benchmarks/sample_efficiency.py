@@ -17,11 +17,11 @@ from typing import Any
 import click
 from rich.console import Console
 
-from rl_designer.benchmark import RUNS, Benchmark, run_benchmark
-from rl_designer.benchmark_log import BenchmarkLog
-from rl_designer.benchmark_output import BenchmarkProgress, write_files
+from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
+from rl_designer.comparisons.output import BenchmarkProgress, write_files
 from rl_designer.config import make_config
-from rl_designer.runs import write_text
+from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.runs.folder import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = {

@@ -29,17 +29,17 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from rl_designer.agents.registry import agent_class
 from rl_designer.config import DEFAULT_FIDELITY, make_config
-from rl_designer.control import random_sequence
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.base import Bars, Evaluation
+from rl_designer.envs.evaluation import Bars, Evaluation
 from rl_designer.envs.evaluators.early_stopping import FIDELITIES, FULL, EarlyStopping, cut_short
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
-from rl_designer.envs.network import build_network
+from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
-from rl_designer.envs.tables import load_table
-from rl_designer.search import run_search
+from rl_designer.envs.tables.catalogue import load_table
+from rl_designer.searches.control import random_sequence
+from rl_designer.searches.search import run_search
 from rl_designer.setting import cores, training_data
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -26,13 +26,13 @@ import numpy as np
 from rl_designer.agents.memory import Source
 from rl_designer.agents.ppo import PPO
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.architecture_table import ArchitectureTable
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import stream
+from rl_designer.envs.tables.table import ArchitectureTable
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = Path(os.environ.get("RL_DESIGNER_TABLES", ROOT.parent / "shared" / "tables"))

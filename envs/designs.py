@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.packing import PackedTuples, Places
 
 _AS_THEY_ARE = 10_000  # the first designs of a search; later ones are packed, and made anew when asked for

@@ -8,7 +8,7 @@ import numpy as np
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.designs import Design, Designs
-from rl_designer.envs.evaluators.base import Evaluation, Evaluator
+from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.reward import BestBy, RewardError, RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace

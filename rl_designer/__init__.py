@@ -13,12 +13,12 @@ if not (_here / "envs").is_dir():
 
 _PUBLIC = {
     "Architecture": "rl_designer.envs.architecture",
-    "ArchitectureTable": "rl_designer.envs.architecture_table",
+    "ArchitectureTable": "rl_designer.envs.tables.table",
     "Budget": "rl_designer.envs.problem",
     "Design": "rl_designer.envs.problem",
     "DesignEnv": "rl_designer.envs.design_env",
     "DesignVecEnv": "rl_designer.envs.design_vec_env",
-    "Evaluation": "rl_designer.envs.evaluators.base",
+    "Evaluation": "rl_designer.envs.evaluation",
     "Layer": "rl_designer.envs.architecture",
     "Problem": "rl_designer.envs.problem",
     "SearchSpace": "rl_designer.envs.search_spaces.base",

@@ -15,10 +15,10 @@ from pydantic import (
     model_validator,
 )
 
-from rl_designer.envs.evaluators.training_settings import TrainingSettings
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
-from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, toml_of
+from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.errors import WrongUsage
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
@@ -181,7 +181,7 @@ class SearchConfig(BaseModel):
         """What a run folder keeps: paths that hold in every working directory, no password of the store."""
         from rl_designer.envs.datasets import DATASETS
         from rl_designer.envs.search_spaces.registry import SPACES
-        from rl_designer.envs.tables import TABLES
+        from rl_designer.envs.tables.catalogue import TABLES
 
         reward_file, colon, function = self.reward.partition(".py:")
         paths: dict[str, Any] = {

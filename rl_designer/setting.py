@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_designer.config import DEFAULT_ENGINE, DEFAULT_EPOCHS, SearchConfig
-from rl_designer.envs.cores import cores as cores
-from rl_designer.envs.evaluators.base import Evaluator
-from rl_designer.envs.evaluators.engines import Engine, make_engine
-from rl_designer.envs.evaluators.training_settings import TrainingSettings
+from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.workers.cores import cores as cores
+from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.errors import WrongUsage, usage_errors
 
 if TYPE_CHECKING:
-    from rl_designer.envs.architecture_table import ArchitectureTable
     from rl_designer.envs.datasets import Dataset
     from rl_designer.envs.evaluators.training import TrainingEvaluator
     from rl_designer.envs.search_spaces.layer_space import LayerSpace
+    from rl_designer.envs.tables.table import ArchitectureTable
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
     """
     if "table" in facts:
         from rl_designer.envs.search_spaces.table import TableSpace
-        from rl_designer.envs.tables import load_table
+        from rl_designer.envs.tables.catalogue import load_table
 
         table = load_table(str(facts["table"]))
         with usage_errors():
@@ -98,7 +98,7 @@ def named_table(name: str) -> "ArchitectureTable":
         WrongUsage: for a word that names neither.
         ValueError: for a file that is missing or is no sound table.
     """
-    from rl_designer.envs.tables import UnknownTable, load_table
+    from rl_designer.envs.tables.catalogue import UnknownTable, load_table
 
     try:
         return load_table(name)
@@ -128,7 +128,7 @@ def _limits(config: SearchConfig) -> dict[str, int | None]:
 def _table_setting(config: SearchConfig) -> Setting:
     from rl_designer.envs.evaluators.table import TableEvaluator
     from rl_designer.envs.search_spaces.table import TableSpace
-    from rl_designer.envs.tables import TABLES
+    from rl_designer.envs.tables.catalogue import TABLES
 
     name = str(config.table)
     table = named_table(name)
@@ -206,8 +206,8 @@ def _load(config: SearchConfig, kind: Any) -> Any:
 def _training_evaluator(
     config: SearchConfig, dataset: Any, engine: Engine, repeat: int
 ) -> "TrainingEvaluator":
-    from rl_designer.envs.evaluators.memory import default_memory_limit
     from rl_designer.envs.evaluators.training import TrainingEvaluator
+    from rl_designer.envs.workers.memory import default_memory_limit
 
     return TrainingEvaluator(
         dataset,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import runner
-from tests.hostile_outcomes import ESCAPE, MARKER, made
+from tests.helpers.command_line import runner
+from tests.helpers.hostile_outcomes import ESCAPE, MARKER, made
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +67,7 @@ def test_a_copied_run_opens_no_server_that_it_names(capsys: pytest.CaptureFixtur
 def test_names_from_outside_are_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     from dataclasses import replace
 
-    from tests.tables import synthetic_table
+    from tests.helpers.tables import synthetic_table
 
     evil = f"{ESCAPE}[bold]x[/bold]\u202e<script>\r\n"
     table = replace(synthetic_table((2, 3)), name=evil, title=evil, source=evil)

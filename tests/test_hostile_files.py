@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.command_line import runner
-from tests.hostile_files import LOADERS
-from tests.hostile_outcomes import ESCAPE, MARKER, made, outcome, pickled, refusal
+from tests.helpers.command_line import runner
+from tests.helpers.hostile_files import LOADERS
+from tests.helpers.hostile_outcomes import ESCAPE, MARKER, made, outcome, pickled, refusal
 
 JSON_LOADERS = [
     name

@@ -106,13 +106,13 @@ def test_the_checks_fail_on_what_is_forbidden() -> None:
     up = graph_of(
         {
             "rl_designer.envs.problem": ("def f():\n    from rl_designer.agents import base", False),
-            "rl_designer.agents.base": ("from ..store import Store", False),
-            "rl_designer.store": ("import rl_designer.envs.problem", False),
+            "rl_designer.agents.base": ("from ..store.store import Store", False),
+            "rl_designer.store.store": ("import rl_designer.envs.problem", False),
         }
     )
     assert climbers(up) == [
         "rl_designer.envs.problem imports rl_designer.agents.base",
-        "rl_designer.agents.base imports rl_designer.store",
+        "rl_designer.agents.base imports rl_designer.store.store",
     ]
     circle = graph_of(
         {"rl_designer.a": ("from . import b", False), "rl_designer.b": ("from .a import x", False)}
@@ -130,7 +130,8 @@ def test_the_command_line_loads_nothing_heavy_before_it_must() -> None:
 
 def test_data_spaces_and_configs_need_no_torch() -> None:
     code = (
-        "import sys, rl_designer.envs, rl_designer.config, rl_designer.sampling, rl_designer.report\n"
+        "import sys, rl_designer.envs, rl_designer.config, rl_designer.searches.sampling\n"
+        "import rl_designer.reports.terminal\n"
         "print([m for m in ('torch', 'sklearn', 'stable_baselines3') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -17,18 +17,18 @@ from rl_designer.agents.belief import FILE, MOST_SEARCHES, Belief
 from rl_designer.agents.memory import Source, check_sources
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.reward_model import RewardModel
-from rl_designer.benchmark_plots import write_plots
+from rl_designer.comparisons.agent_plots import write_plots
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.network import build_network
+from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.costs import MOST_ACTIVATIONS, MOST_PARAMETERS, check_size
 from rl_designer.envs.search_spaces.table import TableSpace
-from rl_designer.runs import RunFolder
+from rl_designer.runs.folder import RunFolder
 from rl_designer.text import in_html
-from tests.command_line import Ended, runner
-from tests.hostile_files import LOADERS
-from tests.strategies import walks
-from tests.tables import synthetic_table
+from tests.helpers.command_line import Ended, runner
+from tests.helpers.hostile_files import LOADERS
+from tests.helpers.strategies import walks
+from tests.helpers.tables import synthetic_table
 
 SPACE = TableSpace(synthetic_table((3, 3, 2)))
 IMAGE = "<img src=x onerror=alert(1)>"

@@ -38,16 +38,16 @@ _NAMED = {
     "digits": _Reader("embedded:digits"),
     "breast-cancer": _Reader("embedded:breast_cancer"),
     "wine": _Reader("embedded:wine"),
-    "fashion-mnist": _Reader("published:fashion_mnist", ("folder",)),
-    "mnist": _Reader("published:mnist", ("folder",)),
-    "cifar10": _Reader("published:cifar10", ("folder",)),
+    "fashion-mnist": _Reader("published.formats:fashion_mnist", ("folder",)),
+    "mnist": _Reader("published.formats:mnist", ("folder",)),
+    "cifar10": _Reader("published.formats:cifar10", ("folder",)),
 }
 _BY_SUFFIX = {
-    ".npz": _Reader("npz_files:read_npz"),
-    ".csv": _Reader("csv_files:read_csv", ("target",)),
-    ".parquet": _Reader("parquet_files:read_parquet", ("target",)),
+    ".npz": _Reader("readers.npz_files:read_npz"),
+    ".csv": _Reader("readers.csv_files:read_csv", ("target",)),
+    ".parquet": _Reader("readers.parquet_files:read_parquet", ("target",)),
 }
-_FOLDER = _Reader("image_folders:read_images", ("image_size",))
+_FOLDER = _Reader("readers.image_folders:read_images", ("image_size",))
 
 _OPTIONS = {
     "target": "--target is for .csv and .parquet files",

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.base import Bars, Evaluation
+from rl_designer.envs.evaluation import Bars, Evaluation
 
 # Share of the epochs → share of the designs that go on. A name is one line here.
 FIDELITIES: Mapping[str, tuple[tuple[float, float], ...]] = {

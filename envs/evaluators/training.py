@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.augmentation import check_augmentation
-from rl_designer.envs.evaluators.base import Bars, Evaluation
-from rl_designer.envs.evaluators.devices import device_name
-from rl_designer.envs.evaluators.engines import Engine, Pool, Workload
-from rl_designer.envs.evaluators.local_engine import LocalEngine
-from rl_designer.envs.evaluators.memory import peak_memory
-from rl_designer.envs.evaluators.training_job import PARTS, Job, Plan, prepare_worker, train_in_worker
-from rl_designer.envs.evaluators.training_settings import TrainingSettings
-from rl_designer.envs.evaluators.worker_pool import Lost
+from rl_designer.envs.evaluation import Bars, Evaluation
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
+from rl_designer.envs.training.augmentation import check_augmentation
+from rl_designer.envs.training.job import PARTS, Job, Plan, prepare_worker, train_in_worker
+from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.workers.devices import device_name
+from rl_designer.envs.workers.engines import Engine, Pool, Workload
+from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.envs.workers.memory import peak_memory
+from rl_designer.envs.workers.pool import Lost
 
 __all__ = ["TrainingEvaluator", "TrainingSettings"]
 

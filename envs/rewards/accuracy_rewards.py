@@ -1,6 +1,6 @@
 """Rewards for how good a network is, whatever it costs."""
 
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.measures import accuracy_of, known
 
 

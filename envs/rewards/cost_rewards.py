@@ -6,7 +6,7 @@ Latency is in seconds.
 
 import math
 
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
 
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any
 
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.reward import Reward, RewardError
 
 # Made up: only which of its figures are asked for matters.

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar, overload
 
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args
 
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 
 # `parameters` and `macs` (multiply-adds of one example) are counts, `latency` is measured, in seconds.
 Cost = Literal["parameters", "macs", "latency"]

@@ -10,7 +10,7 @@ from types import CodeType
 from typing import Any, Literal
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.measures import NotMeasured
 
 # `(evaluation) → number`, or `(evaluation, history) → number`; parameters are keyword-only.

@@ -21,7 +21,7 @@ What is measured anew each time, such as the latency, differs a little from run 
 import math
 from collections.abc import Sequence
 
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards import accuracy_of, cost_of
 
 

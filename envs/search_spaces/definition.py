@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rl_designer.envs.architecture import Layer
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.definition_rules import (
     ANY,
@@ -44,7 +45,6 @@ from rl_designer.envs.search_spaces.definition_rules import (
     check_widths,
     of_space,
 )
-from rl_designer.envs.untrusted import MEBIBYTE, bounded_bytes, toml_of
 
 BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")
 MOST_ACTIONS = 2_000

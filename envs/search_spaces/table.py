@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
-from rl_designer.envs.architecture_table import ArchitectureTable
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
+from rl_designer.envs.tables.table import ArchitectureTable
 
 _MOST_ENTRIES = 2**26  # prefixes times options, each with the number of the prefix that it leads to
 

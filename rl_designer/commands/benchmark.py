@@ -11,7 +11,7 @@ from rl_designer.commands.benchmark_setting import (
     run_options,
     setting_options,
 )
-from rl_designer.commands.common import COUNT, fidelity, note, output_options, print_json
+from rl_designer.commands.options import COUNT, fidelity, note, output_options, print_json
 
 DEFAULT_AGENTS = ("ppo", "regularized-evolution", "local-search", "random")
 DEFAULT_EVALUATIONS = 100
@@ -66,10 +66,10 @@ def agents(
     ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed. The others are
     compared with the first. Without any: ppo regularized-evolution local-search random.
     """
-    from rl_designer.benchmark import RUNS, Benchmark, run_benchmark
-    from rl_designer.benchmark_log import BenchmarkLog
-    from rl_designer.benchmark_output import BenchmarkProgress, figures_table, write_files
-    from rl_designer.report import terminal
+    from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
+    from rl_designer.comparisons.output import BenchmarkProgress, figures_table, write_files
+    from rl_designer.jobs.log import BenchmarkLog
+    from rl_designer.reports.terminal import terminal
 
     if plots:
         check_plots_wanted(output)
@@ -89,7 +89,7 @@ def agents(
 
 
 def _write_plots(result: Any, output: Path) -> list[Path]:
-    from rl_designer.benchmark_plots import write_plots
+    from rl_designer.comparisons.agent_plots import write_plots
 
     path = output / "curves.html"
     write_plots(result.data, result.summary.curves(), path)

@@ -11,7 +11,7 @@ from rl_designer.commands.benchmark_setting import (
     run_options,
     setting_options,
 )
-from rl_designer.commands.common import COUNT, note, output_options, print_json
+from rl_designer.commands.options import COUNT, note, output_options, print_json
 
 DEFAULT_SEEDS = 20
 DEFAULT_EVALUATIONS = 100
@@ -66,12 +66,12 @@ def rewards(
     On an architecture table, or on real training. Each verdict is against the first reward, paired by seed; a
     reward that rises while the reported metric doesn't is flagged.
     """
-    from rl_designer.benchmark_log import BenchmarkLog
-    from rl_designer.benchmark_output import BenchmarkProgress
-    from rl_designer.report import terminal
-    from rl_designer.reward_benchmark.benchmark import RUNS, RewardBenchmark, run_reward_benchmark
-    from rl_designer.reward_benchmark.output import rewards_table, run_line, write_files
-    from rl_designer.reward_benchmark.plots import write_page
+    from rl_designer.comparisons.output import BenchmarkProgress
+    from rl_designer.comparisons.reward_output import rewards_table, run_line, write_files
+    from rl_designer.comparisons.reward_plots import write_page
+    from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
+    from rl_designer.jobs.log import BenchmarkLog
+    from rl_designer.reports.terminal import terminal
 
     if plots:
         check_plots_wanted(output)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rl_designer.commands.common import COUNT, OUTPUT_FOLDER, SECONDS, candidate_memory_limit
+from rl_designer.commands.options import COUNT, OUTPUT_FOLDER, SECONDS, candidate_memory_limit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,8 +64,8 @@ def run_options(command: Command) -> Command:
 def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
     """The config of all runs. Real trainings run one a process, and are kept so that none is done twice."""
     from rl_designer.config import make_config
-    from rl_designer.envs.tables import DEFAULT_TABLE
-    from rl_designer.runs import DEFAULT_PARENT, DEFAULT_STORE
+    from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
+    from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 
     if options["table"] is None and options["data"] is None:
         for name in _TRAINING_ONLY:
@@ -80,7 +80,7 @@ def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
 
 def check_plots_wanted(output: Path | None) -> None:
     """Raises where `--plots` can't be: without a folder, or without Plotly."""
-    from rl_designer.benchmark_plots import check_plots
+    from rl_designer.comparisons.agent_plots import check_plots
 
     if output is None:
         raise click.UsageError("--plots needs --output, the folder to write them to")

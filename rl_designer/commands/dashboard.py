@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from rl_designer.commands.common import FOLDER, note, output_options, print_json
+from rl_designer.commands.options import FOLDER, note, output_options, print_json
 
 _PACKAGES = ("nicegui", "psutil")
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, OUTPUT_FOLDER, note, output_options, print_json
+from rl_designer.commands.options import COUNT, FOLDER, OUTPUT_FOLDER, note, output_options, print_json
 from rl_designer.quantities import parse_count
 
 if TYPE_CHECKING:
-    from rl_designer.export import Exported
-    from rl_designer.export_subject import Subject
+    from rl_designer.exporting.export import Exported
+    from rl_designer.exporting.subject import Subject
 
 _DEFAULT = "exported"
 _DATA = ("data", "target", "data_folder", "image_size", "space")
@@ -73,9 +73,9 @@ def export(
         _check_alone(click.get_current_context())
         _write_study(source, to_optuna, store, as_json, quiet)
         return
-    from rl_designer.export import export as write
-    from rl_designer.export import left_out, wanted_formats
-    from rl_designer.export_find import find_subject
+    from rl_designer.exporting.export import export as write
+    from rl_designer.exporting.export import left_out, wanted_formats
+    from rl_designer.exporting.find import find_subject
 
     wanted = wanted_formats(formats)
     given = {name: data[name] for name in _DATA if data[name] is not None}
@@ -103,8 +103,8 @@ def _check_alone(context: click.Context) -> None:
 
 
 def _write_study(source: Path, url: str, store: str | None, as_json: bool, quiet: bool) -> None:
-    from rl_designer.export_optuna import export_to_optuna
-    from rl_designer.report import read_run
+    from rl_designer.exporting.optuna import export_to_optuna
+    from rl_designer.reports.terminal import read_run
     from rl_designer.text import printable
 
     written = export_to_optuna(read_run(source, store), url)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import output_options, print_json
+from rl_designer.commands.options import output_options, print_json
 
 KINDS = ("spaces", "agents", "rewards", "datasets", "tables")
 
@@ -58,8 +58,8 @@ def _catalogue() -> dict[str, dict[str, str]]:
 
 
 def _tables() -> dict[str, str]:
-    from rl_designer.envs.tables import TABLES
-    from rl_designer.table_fetch import PUBLISHED
+    from rl_designer.envs.tables.catalogue import TABLES
+    from rl_designer.table_making.published import PUBLISHED
 
     return dict(TABLES) | {name: f"`table fetch {name}`: {table.line}" for name, table in PUBLISHED.items()}
 

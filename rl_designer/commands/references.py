@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, OUTPUT_FOLDER, note, output_options, print_json
+from rl_designer.commands.options import COUNT, FOLDER, OUTPUT_FOLDER, note, output_options, print_json
 from rl_designer.commands.retrain import plan_of, training_options
 
 
@@ -40,11 +40,11 @@ def references(
     Linear, MLP and CNN of the MNIST-1D paper, LeNet-5, ResNet and MobileNetV2, each as wide as
     --max-parameters allows. Give the same command again to go on after any stop.
     """
-    from rl_designer.references_benchmark import compare, references_within
-    from rl_designer.references_output import print_comparison
-    from rl_designer.report import terminal
-    from rl_designer.retrain_progress import training_progress
-    from rl_designer.retrain_sources import find_winners, load_data
+    from rl_designer.jobs.retrain_progress import training_progress
+    from rl_designer.reports.terminal import terminal
+    from rl_designer.retraining.reference_comparison import compare, references_within
+    from rl_designer.retraining.references_output import print_comparison
+    from rl_designer.retraining.winners import find_winners, load_data
 
     if not sources and options["data"] is None:
         raise click.UsageError("name what to train on: --data NAME, or a RUN")

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rl_designer.commands.common import FOLDER, note, output_options, print_json
+from rl_designer.commands.options import FOLDER, note, output_options, print_json
 
 if TYPE_CHECKING:
-    from rl_designer.report import RunReport
     from rl_designer.reports.benchmark_page import BenchmarkReport
+    from rl_designer.reports.terminal import RunReport
 
 
 @click.command()
@@ -31,7 +31,7 @@ def report(
     A RUN may also be a folder that `benchmark … --output` wrote. With --json the runs' data; the page is then
     written only where --output says so.
     """
-    from rl_designer.report import report_to_dict
+    from rl_designer.reports.terminal import report_to_dict
 
     subjects = [_read(folder, store) for folder in folders]
     runs, benchmarks = _sorted(subjects)
@@ -49,8 +49,8 @@ def report(
 
 
 def _read(folder: Path, store: str | None) -> "RunReport | BenchmarkReport":
-    from rl_designer.report import read_run
     from rl_designer.reports.benchmark_page import is_benchmark, read_benchmark
+    from rl_designer.reports.terminal import read_run
 
     return read_benchmark(folder) if is_benchmark(folder) else read_run(folder, store)
 
@@ -58,15 +58,15 @@ def _read(folder: Path, store: str | None) -> "RunReport | BenchmarkReport":
 def _sorted(
     subjects: Sequence["RunReport | BenchmarkReport"],
 ) -> tuple[list["RunReport"], list["BenchmarkReport"]]:
-    from rl_designer.report import RunReport
     from rl_designer.reports.benchmark_page import BenchmarkReport
+    from rl_designer.reports.terminal import RunReport
 
     runs = [subject for subject in subjects if isinstance(subject, RunReport)]
     return runs, [subject for subject in subjects if isinstance(subject, BenchmarkReport)]
 
 
 def _print(runs: Sequence["RunReport"]) -> None:
-    from rl_designer.report import print_report, terminal
+    from rl_designer.reports.terminal import print_report, terminal
 
     console = terminal()
     for number, read in enumerate(runs):

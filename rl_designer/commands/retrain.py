@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, OUTPUT_FOLDER, Number, output_options, print_json
+from rl_designer.commands.options import COUNT, FOLDER, OUTPUT_FOLDER, Number, output_options, print_json
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
-    from rl_designer.retrain_jobs import Plan
+    from rl_designer.retraining.job import Plan
 
 _SETTINGS = (
     "epochs",
@@ -81,10 +81,10 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
     """How to train on a data set, by the options."""
-    from rl_designer.envs.evaluators.devices import device_name
+    from rl_designer.envs.workers.devices import device_name
     from rl_designer.errors import usage_errors
-    from rl_designer.retrain_jobs import Plan
-    from rl_designer.retrain_settings import full_settings
+    from rl_designer.retraining.job import Plan
+    from rl_designer.retraining.settings import full_settings
 
     if options["no_augment"] and options["augment"] is not None:
         raise click.UsageError("--augment and --no-augment exclude each other")
@@ -120,12 +120,12 @@ def retrain(
 
     Give the same command again to go on after any stop.
     """
-    from rl_designer.report import terminal
-    from rl_designer.retrain import retrain as train
-    from rl_designer.retrain_folder import plain_settings
-    from rl_designer.retrain_output import print_retrained, retrained_to_dict
-    from rl_designer.retrain_progress import training_progress
-    from rl_designer.retrain_sources import find_winners, load_data
+    from rl_designer.jobs.retrain_progress import training_progress
+    from rl_designer.reports.terminal import terminal
+    from rl_designer.retraining.folder import plain_settings
+    from rl_designer.retraining.output import print_retrained, retrained_to_dict
+    from rl_designer.retraining.retrain import retrain as train
+    from rl_designer.retraining.winners import find_winners, load_data
 
     found = find_winners(sources, top=top, output=output, store=options["store"])
     dataset = load_data(found, options)

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import COUNT, FOLDER, Number, note, output_options, print_json
+from rl_designer.commands.options import COUNT, FOLDER, Number, note, output_options, print_json
 
 if TYPE_CHECKING:
-    from rl_designer.runs import RunFolder
+    from rl_designer.runs.folder import RunFolder
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -44,8 +44,8 @@ def sample(
     folder: Path, temperature: float | None, store: str | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
     """Draw designs from the policy of a trained RUN."""
-    from rl_designer.runs import RunFolder
-    from rl_designer.sampling import Draw, drawn_to_dict, sample_designs
+    from rl_designer.runs.folder import RunFolder
+    from rl_designer.searches.sampling import Draw, drawn_to_dict, sample_designs
 
     if options["deterministic"] and temperature is not None:
         raise click.UsageError("--deterministic and --temperature exclude each other")
@@ -70,7 +70,7 @@ def sample(
 
 def _seen(run: "RunFolder", store: str | None, quiet: bool) -> set[str] | None:
     """Digests of the run's designs; None where a run was taken away without its store."""
-    from rl_designer.store import Store, StoreError
+    from rl_designer.store.store import Store, StoreError
 
     try:
         with Store(store or run.store_location, create=False) as opened:
@@ -87,7 +87,7 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
     from rich.text import Text
 
     from rl_designer.quantities import show_count
-    from rl_designer.report import terminal
+    from rl_designer.reports.terminal import terminal
     from rl_designer.text import short_design
 
     table = Table(box=None, pad_edge=False, header_style="dim")

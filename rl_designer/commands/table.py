@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.common import (
+from rl_designer.commands.options import (
     COUNT,
     SECONDS,
     Number,
@@ -81,8 +81,8 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 
     The same command again goes on where it was stopped, even by kill -9.
     """
-    from rl_designer.table_building import build_table
-    from rl_designer.table_progress import BuildProgress
+    from rl_designer.jobs.progress import BuildProgress
+    from rl_designer.table_making.building import build_table
 
     check_output(output)
     plan = _plan(options)
@@ -108,9 +108,9 @@ def info(source: str, as_json: bool, quiet: bool) -> None:
 
 def _plan(options: dict[str, Any]) -> Any:
     from rl_designer.config import make_config
-    from rl_designer.envs.evaluators.training_settings import TrainingSettings
+    from rl_designer.envs.training.settings import TrainingSettings
     from rl_designer.errors import usage_errors
-    from rl_designer.table_training import TablePlan
+    from rl_designer.table_making.training import TablePlan
 
     own = ("seeds", "designs", "share", "batch_size", "learning_rate", "name", "title")
     config = make_config({name: value for name, value in options.items() if name not in own})

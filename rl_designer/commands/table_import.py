@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import note, output_options
+from rl_designer.commands.options import note, output_options
 from rl_designer.commands.table_output import FILE, check_output, show, write
 
 if TYPE_CHECKING:
-    from rl_designer.envs.architecture_table import ArchitectureTable
-    from rl_designer.table_import_csv import Mapped
+    from rl_designer.envs.tables.table import ArchitectureTable
+    from rl_designer.table_making.import_csv import Mapped
 
 FORMATS = ("csv", "nas-bench-macro", "nats-bench")
 _NOTES = 20  # while a large archive is read
@@ -73,7 +73,7 @@ def _format_of(source: Path) -> str:
 
 
 def _csv(source: Path, output: Path, options: dict[str, Any]) -> "ArchitectureTable":
-    from rl_designer.table_import_csv import read_csv_table, read_mapping
+    from rl_designer.table_making.import_csv import read_csv_table, read_mapping
 
     given = [name for name in ("decisions", "metrics", "search", "report", "name") if options[name]]
     if options["mapping"] is None:
@@ -85,7 +85,7 @@ def _csv(source: Path, output: Path, options: dict[str, Any]) -> "ArchitectureTa
 
 def _mapping(output: Path, options: dict[str, Any]) -> "Mapped":
     """What the options say."""
-    from rl_designer.table_import_csv import mapping_of
+    from rl_designer.table_making.import_csv import mapping_of
 
     if not options["decisions"] or not options["metrics"]:
         raise click.UsageError(
@@ -108,13 +108,13 @@ def _column_and_unit(text: str) -> tuple[str, str]:
 
 
 def _macro(source: Path, output: Path, options: dict[str, Any]) -> "ArchitectureTable":
-    from rl_designer.table_import_macro import read_macro_table
+    from rl_designer.table_making.import_macro import read_macro_table
 
     return read_macro_table(source)
 
 
 def _nats(source: Path, output: Path, options: dict[str, Any]) -> "ArchitectureTable":
-    from rl_designer.table_import_nats import read_nats_table
+    from rl_designer.table_making.import_nats import read_nats_table
 
     def heard(done: int, total: int) -> None:
         if done % max(total // _NOTES, 1) == 0:
@@ -136,7 +136,7 @@ def fetch(name: str, output: Path | None, data_folder: str | None, as_json: bool
 
     NAME is nas-bench-macro or nats-bench-200; `list tables` says what they are.
     """
-    from rl_designer.table_fetch import fetch_table
+    from rl_designer.table_making.published import fetch_table
 
     output = output or Path(f"{name}.npz")
     check_output(output)

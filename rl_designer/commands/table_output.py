@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rl_designer.commands.common import note, print_json
+from rl_designer.commands.options import note, print_json
 
 if TYPE_CHECKING:
-    from rl_designer.envs.architecture_table import ArchitectureTable
+    from rl_designer.envs.tables.table import ArchitectureTable
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -28,8 +28,8 @@ def write(table: "ArchitectureTable", output: Path, quiet: bool) -> None:
 
 def show(table: "ArchitectureTable", as_json: bool, output: Path | None = None) -> None:
     """Prints what `table info` shows: as JSON, or for people."""
-    from rl_designer.report import terminal
-    from rl_designer.table_info import print_info, table_info
+    from rl_designer.reports.terminal import terminal
+    from rl_designer.table_making.info import print_info, table_info
 
     info = table_info(table)
     if as_json:

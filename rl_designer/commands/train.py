@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.common import (
+from rl_designer.commands.options import (
     COUNT,
     FOLDER,
     SECONDS,
@@ -24,8 +24,8 @@ from rl_designer.commands.common import (
 
 if TYPE_CHECKING:
     from rl_designer.config import SearchConfig
-    from rl_designer.observers import Observer
-    from rl_designer.runs import RunFolder
+    from rl_designer.runs.folder import RunFolder
+    from rl_designer.searches.observers import Observer
 
 
 _ENGINE = {"engine", "ray_address", "gpus_per_candidate"}
@@ -134,8 +134,8 @@ def train(
 ) -> None:
     """Search for good networks, and train the policy that designs them."""
     from rl_designer.config import make_config, read_settings
-    from rl_designer.runs import CONFIG, check_free
-    from rl_designer.search import run_search
+    from rl_designer.runs.folder import CONFIG, check_free
+    from rl_designer.searches.search import run_search
 
     if no_control and options["control_share"] is not None:
         raise click.UsageError("--no-control and --control-share exclude each other")
@@ -173,7 +173,7 @@ def train(
 @output_options
 def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: bool, **engine: Any) -> None:
     """Go on with a run after any stop, as if it had never stopped."""
-    from rl_designer.runs import RunFolder
+    from rl_designer.runs.folder import RunFolder
 
     if not trust:
         RunFolder.open(folder).check_code()
@@ -181,9 +181,9 @@ def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: b
 
 
 def _resume(folder: Path, store: str | None, engine: dict[str, Any], as_json: bool, quiet: bool) -> None:
-    from rl_designer.run_check import changed_code
-    from rl_designer.runs import RunFolder
-    from rl_designer.search import resume_search
+    from rl_designer.runs.check import changed_code
+    from rl_designer.runs.folder import RunFolder
+    from rl_designer.searches.search import resume_search
 
     run = RunFolder.open(folder)
     if run.summary["state"] == "finished":
@@ -202,8 +202,8 @@ def _resume(folder: Path, store: str | None, engine: dict[str, Any], as_json: bo
 def _check_same(folder: Path, config: "SearchConfig") -> None:
     """Says what becomes of a search that a folder holds. Raises WrongUsage where another is asked for."""
     from rl_designer.errors import WrongUsage
-    from rl_designer.run_check import other_than_asked
-    from rl_designer.runs import RunFolder
+    from rl_designer.runs.check import other_than_asked
+    from rl_designer.runs.folder import RunFolder
 
     run = RunFolder.open(folder)
     if other := other_than_asked(run.summary, config, run.config):
@@ -215,15 +215,15 @@ def _check_same(folder: Path, config: "SearchConfig") -> None:
 
 @contextmanager
 def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
-    from rl_designer.progress import progress_display
-    from rl_designer.tensorboard import TensorBoardLog
+    from rl_designer.searches.progress import progress_display
+    from rl_designer.searches.tensorboard import TensorBoardLog
 
     yield [progress_display()] * (not quiet) + [TensorBoardLog()] * tensorboard
 
 
 def _show(folder: "RunFolder", store: str | None, as_json: bool, quiet: bool) -> None:
-    from rl_designer.report import print_report, public_summary, read_run, terminal
     from rl_designer.reports.page import leave_report
+    from rl_designer.reports.terminal import print_report, public_summary, read_run, terminal
 
     read = read_run(folder.path, store)
     if not quiet:

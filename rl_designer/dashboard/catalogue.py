@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rl_designer.dashboard.watch import RunWatch
-from rl_designer.runs import CONFIG, DEFAULT_PARENT, SUMMARY, RunFolder
+from rl_designer.runs.folder import CONFIG, DEFAULT_PARENT, SUMMARY, RunFolder
 
 
 class Catalogue:

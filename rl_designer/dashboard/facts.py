@@ -5,9 +5,9 @@ from typing import Any
 
 from rl_designer.dashboard.watch import FINISHED, View
 from rl_designer.quantities import show_count, show_seconds
-from rl_designer.report import RunReport
+from rl_designer.reports.terminal import RunReport
 from rl_designer.reports.words import figure
-from rl_designer.store import StoredDesign
+from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
 
 MOST_DESIGNS = 200  # in the table; all of them are in the store

@@ -14,9 +14,9 @@ import psutil
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import rl_designer
-from rl_designer.envs.untrusted import bounded_bytes, json_of
+from rl_designer.envs.files.untrusted import bounded_bytes, json_of
 from rl_designer.interruption import INTERRUPTED
-from rl_designer.runs import CONFIG, PROCESS
+from rl_designer.runs.folder import CONFIG, PROCESS
 from rl_designer.text import cut, printable
 
 LOG = "resume.log"

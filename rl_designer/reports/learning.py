@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import merit
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.report import RunReport
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
+from rl_designer.reports.terminal import RunReport
 from rl_designer.reports.words import figure, told_design
-from rl_designer.store import StoredDesign
+from rl_designer.store.store import StoredDesign
 
 _LOW, _MIDDLE, _HIGH = 0.1, 0.5, 0.9
 

@@ -7,10 +7,9 @@ from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agent_class
-from rl_designer.envs.evaluators.base import Evaluation
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.quantities import show_count, show_seconds
-from rl_designer.report import WINNERS, RunReport
 from rl_designer.reports.differences import differences, told
 from rl_designer.reports.drawing import draw
 from rl_designer.reports.front import front_plot
@@ -18,8 +17,9 @@ from rl_designer.reports.importance import importance
 from rl_designer.reports.learning import control_of, learning_plot
 from rl_designer.reports.policy_steps import steps_of
 from rl_designer.reports.spending import configuration, failed_share, failures, spent
+from rl_designer.reports.terminal import WINNERS, RunReport
 from rl_designer.reports.words import figure, yes_or_no
-from rl_designer.runs import POLICY
+from rl_designer.runs.folder import POLICY
 from rl_designer.setting import space_of
 from rl_designer.text import short_design, shortened
 

@@ -1,0 +1,1 @@
+"""What a stranger may have written is read here."""

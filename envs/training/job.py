@@ -1,0 +1,81 @@
+"""What trains candidates in one process: the plan, the data on the device, and a worker's part."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from numpy.typing import NDArray
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluation import Bars, Evaluation
+from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.workers.array_folder import read_arrays
+
+if TYPE_CHECKING:
+    from rl_designer.envs.training.recipe import TrainingData
+
+# All that is read of a data set: never its test part.
+PARTS = ("x_train", "y_train", "x_val", "y_val")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How candidates are trained, wherever it is.
+
+    Attributes:
+        device: `cpu` or `cuda:N`.
+        time_limit: seconds for each training; None is without limit.
+        build: makes the network; None for `build_network`.
+    """
+
+    settings: TrainingSettings
+    device: str
+    time_limit: float | None
+    build: Callable[..., Any] | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A plan and its data on the device, in the process that trains."""
+
+    data: "TrainingData"
+    plan: Plan
+
+    @classmethod
+    def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, plan: Plan) -> Self:
+        """`parts` in the order of `PARTS`."""
+        from rl_designer.envs.training.recipe import TrainingData
+
+        return cls(TrainingData.of(parts, num_classes, plan.device), plan)
+
+    def train(self, architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
+        """As `train_candidate`."""
+        from rl_designer.envs.networks.network import build_network
+        from rl_designer.envs.training.recipe import train_candidate
+
+        plan = self.plan
+        return train_candidate(
+            architecture,
+            self.data,
+            plan.settings,
+            seed=seed,
+            time_limit=plan.time_limit,
+            bars=bars,
+            build=plan.build or build_network,
+        )
+
+
+_worker_job: Job | None = None
+
+
+def prepare_worker(folder: str, num_classes: int, plan: Plan) -> None:
+    """In a worker, before its first task; the data lie in the folder."""
+    global _worker_job
+    _worker_job = Job.of(read_arrays(Path(folder), PARTS), num_classes, plan)
+
+
+def train_in_worker(architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
+    """A worker's task."""
+    assert _worker_job is not None  # the pool has prepared this process
+    return _worker_job.train(architecture, seed, bars)

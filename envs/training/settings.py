@@ -1,0 +1,84 @@
+"""`TrainingSettings`: how a candidate is trained. No torch here."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.training.augmentation import AUGMENTATIONS
+
+PRECISIONS = ("float32", "bfloat16")
+OPTIMIZERS = ("adamw", "muon")
+
+# An epoch has at least this many batches, however small the training split is.
+_FEWEST_BATCHES = 8
+_SMALLEST_BATCH = 2
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a candidate is trained: an optimiser, one cycle of the learning rate, cross-entropy.
+
+    The defaults suit small networks on a few thousand small examples: on `mnist1d` good networks of at most
+    20,000 parameters reach a validation accuracy of 0.98 in 2 to 4 s of one core.
+
+    Attributes:
+        epochs: passes over the training split, at least 1.
+        batch_size: examples a step, at least 2; less on a training split of fewer than 8 batches.
+        learning_rate: the peak of the cycle, above 0.
+        warmup: share of the steps in which the learning rate rises, linearly, 0 to 1; then it falls as a
+            cosine (one-cycle, Smith & Topin 2018, arXiv:1708.07120).
+        weight_decay: decoupled, on matrices and kernels only, not on biases and norms; at least 0.
+        label_smoothing: the share of the target that is spread over all classes, 0 to below 1.
+        augment: a name of `AUGMENTATIONS`, or False.
+        precision: of the forward pass's products, one of `PRECISIONS`; weights are float32. bfloat16 is
+            faster on GPUs, and on CPUs with AVX-512 BF16 or AMX; on others it is slower.
+        optimizer: one of `OPTIMIZERS`. `adamw` (Loshchilov & Hutter 2019, arXiv:1711.05101), or `muon`, whose
+            steps of matrices and kernels are made orthogonal (Jordan et al. 2024,
+            https://kellerjordan.github.io/posts/muon/) and have AdamW's size (Liu et al. 2025,
+            arXiv:2502.16982, 2.2); AdamW moves biases and norms.
+
+    Raises:
+        ValueError: for a value out of range, an unknown augmentation, precision or optimiser.
+    """
+
+    epochs: int = 12
+    batch_size: int = 64
+    learning_rate: float = 0.02
+    warmup: float = 0.25
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    augment: str | Literal[False] = False
+    precision: str = "float32"
+    optimizer: str = "adamw"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"a training needs at least 1 epoch, got {self.epochs}")
+        if self.batch_size < _SMALLEST_BATCH:
+            raise ValueError(f"batch_size must be at least {_SMALLEST_BATCH}, got {self.batch_size}")
+        if not 0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"warmup is a share of the training, 0 to 1, got {self.warmup}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing}")
+        if self.augment is not False and self.augment not in AUGMENTATIONS:
+            raise ValueError(f"{unknown_name('augmentation', str(self.augment), AUGMENTATIONS)} Or False.")
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(unknown_name("optimizer", self.optimizer, OPTIMIZERS))
+
+    def batch_for(self, examples: int) -> int:
+        """Examples a step on a training split of `examples`."""
+        return min(self.batch_size, max(_SMALLEST_BATCH, examples // _FEWEST_BATCHES))
+
+    def learning_rate_at(self, step: int, steps: int) -> float:
+        """The learning rate of step `step` of `steps`, counted from 0."""
+        rising = self.warmup * steps
+        if step < rising:
+            return self.learning_rate * min(1.0, (step + 1) / rising)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))

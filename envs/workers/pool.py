@@ -1,0 +1,265 @@
+"""`WorkerPool`: processes that work on tasks; one that hangs or dies costs its own task only."""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from rl_designer.envs.workers.failures import (
+    WORKER_DIED,
+    failure_of,
+    failure_text,
+    out_of_memory,
+    out_of_time,
+)
+from rl_designer.envs.workers.memory import OVER_LIMIT
+from rl_designer.envs.workers.worker import Unprepared, begin, call
+
+# A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
+_GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
+
+# Loaded once, by the server process that workers are forked from, so that a worker starts in no time. A
+# process's first optimizer imports the compiler.
+_PRELOADED = ["torch", "torch._dynamo", "gymnasium"]
+
+_START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+
+_MOST_FRUITLESS_STARTS = 2
+
+# How often a wait for results looks whether the pool is still there.
+_LOOK_SECONDS = 1.0
+
+# Then a worker makes room for a fresh one, so that what tasks leave behind doesn't pile up.
+_TASKS_A_WORKER = 100
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task without a result. `failure` says why, in one line."""
+
+    failure: str
+
+
+class _Processes:
+    """A multiprocessing context that knows the processes that it has made."""
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self._made: list[BaseProcess] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def Process(self, *arguments: Any, **options: Any) -> BaseProcess:
+        process: BaseProcess = self._context.Process(*arguments, **options)
+        self._made = [made for made in self._made if made.pid is None or made.is_alive()] + [process]
+        return process
+
+    def kill(self) -> None:
+        for process in self._made:
+            if process.pid is not None and process.is_alive():
+                process.kill()
+
+
+class WorkerPool:
+    """Processes of one torch thread each, started together at the first `run`.
+
+    They are not forks of this process, since a fork of a process that has used torch can hang: on Linux they
+    are forks of a `forkserver`, elsewhere they are `spawn`ed. As always where processes start so, a Python
+    script must keep its work under `if __name__ == "__main__":`, or the workers would do it too.
+
+    Workers ignore Ctrl-C: the caller gets the KeyboardInterrupt, and the pool ends its workers. They also end
+    when the caller's process is killed. Each gives way to a fresh one after 100 tasks.
+
+    Args:
+        workers: processes, at least 1.
+        prepare: called once in each worker with `arguments`, before its first task; picklable.
+        abandon: called in each worker with `arguments` when the caller's process was killed and can't clean
+            up; picklable.
+        memory_limit: bytes of memory that a worker may take as a whole, Python, PyTorch and the data
+            included; a task that takes more is lost, and its worker with it. None is without limit; Windows
+            can't keep one.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        prepare: Callable[..., None],
+        arguments: Sequence[Any] = (),
+        *,
+        abandon: Callable[..., None] | None = None,
+        memory_limit: int | None = None,
+    ) -> None:
+        self._workers = workers
+        self._prepare = prepare
+        self._abandon = abandon
+        self._arguments = tuple(arguments)
+        self._memory_limit = memory_limit
+        self._pool: ProcessPool | None = None
+        self._processes = _Processes(multiprocessing.get_context(_START_METHOD))
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        finished: Callable[[int, Any], None],
+        *,
+        time_limit: float | None = None,
+    ) -> None:
+        """Calls `function(*task)` for each task in the workers, begun in the given order.
+
+        On any exception, KeyboardInterrupt included, the workers are ended.
+
+        Args:
+            function: picklable, as are its results.
+            finished: called here with a task's index and its result, or what was `Lost`, as each ends.
+            time_limit: seconds that a task may take; its worker is killed after that, a quarter of it, and a
+                second.
+
+        Raises:
+            RuntimeError: where workers can't be prepared, or end before they have done anything.
+        """
+        waiting = dict(enumerate(tasks))
+        fruitless = 0
+        try:
+            while waiting:
+                before = len(waiting)
+                self._round(function, waiting, finished, time_limit)
+                fruitless = 0 if len(waiting) < before else fruitless + 1
+                if fruitless == _MOST_FRUITLESS_STARTS:
+                    raise RuntimeError(
+                        "the worker processes end before their first task; a script must keep its work under "
+                        '`if __name__ == "__main__":`'
+                    )
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the workers at once. A later `run` starts others."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            # One that is still starting when the pool is gone would complain on stderr.
+            self._processes.kill()
+            pool.join()
+
+    def _round(
+        self,
+        function: Callable[..., Any],
+        waiting: dict[int, tuple[Any, ...]],
+        finished: Callable[[int, Any], None],
+        time_limit: float | None,
+    ) -> None:
+        """Takes out of `waiting` what ends; what is left when the pool breaks stays in."""
+        kill_after = None if time_limit is None else time_limit * (1 + _GRACE_SHARE) + _GRACE_SECONDS
+        pool = self._started()
+        scheduled = _scheduled(pool, function, waiting, kill_after)
+        for future in _as_completed(scheduled, pool):
+            outcome = _outcome(future, time_limit, self._memory_limit)
+            if outcome is None:
+                continue
+            if isinstance(outcome[0], Unprepared):
+                raise RuntimeError(f"a worker process can't be prepared: {outcome[0].failure}")
+            index = scheduled[future]
+            del waiting[index]
+            finished(index, outcome[0])
+
+    def _started(self) -> ProcessPool:
+        if self._pool is not None and not self._pool.active:
+            self.close()
+        if self._pool is None:
+            if _START_METHOD == "forkserver":
+                self._processes.set_forkserver_preload(_PRELOADED)
+            self._pool = ProcessPool(
+                self._workers,
+                max_tasks=_TASKS_A_WORKER,
+                initializer=begin,
+                initargs=(self._prepare, self._abandon, self._arguments, self._memory_limit),
+                context=self._processes,
+            )
+            _start(self._pool)
+        return self._pool
+
+
+def _start(pool: ProcessPool) -> None:
+    """Starts the workers; Ctrl-C waits, since one whose number isn't known yet can't be ended."""
+    with ThreadPoolExecutor(1) as thread:  # signals are the main thread's
+        thread.submit(_start_deaf, pool).result()
+
+
+def _start_deaf(pool: ProcessPool) -> None:
+    """Starts the workers, and the server they are forked from, deaf to a terminal's Ctrl-C: of one that comes
+    during imports Python would tell at length.
+    """
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # it would undo the next line
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # of this thread, and handed down
+    _ = pool.active
+
+
+def _scheduled(
+    pool: ProcessPool,
+    function: Callable[..., Any],
+    waiting: dict[int, tuple[Any, ...]],
+    kill_after: float | None,
+) -> dict[Future[Any], int]:
+    scheduled: dict[Future[Any], int] = {}
+    for index, task in waiting.items():
+        try:
+            scheduled[pool.schedule(call, args=(function, task), timeout=kill_after)] = index
+        except RuntimeError:
+            if pool.active:
+                raise
+            break  # The pool broke just now; the rest stays waiting.
+    return scheduled
+
+
+def _as_completed(scheduled: Collection[Future[Any]], pool: ProcessPool) -> Iterator[Future[Any]]:
+    """Each as it ends. A task given to a pool at the moment it broke never does, and is left out."""
+    ended: SimpleQueue[Future[Any]] = SimpleQueue()
+    for future in scheduled:
+        future.add_done_callback(ended.put)
+    unfinished = len(scheduled)
+    while unfinished:
+        broken = not pool.active
+        try:
+            future = ended.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            if broken:
+                return
+        else:
+            unfinished -= 1
+            yield future
+
+
+def _outcome(future: Future[Any], time_limit: float | None, memory_limit: int | None) -> tuple[Any] | None:
+    """The result or what was `Lost`, in a tuple; None where the pool broke and the task has to wait."""
+    error = future.exception()
+    if error is None:
+        return (future.result(),)
+    if isinstance(error, BrokenProcessPool):
+        return None
+    if isinstance(error, TimeoutError):
+        return (Lost(out_of_time(time_limit or 0.0)),)
+    if isinstance(error, ProcessExpired):
+        if memory_limit is not None and error.exitcode == OVER_LIMIT:
+            return (Lost(out_of_memory(memory_limit)),)
+        return (Lost(failure_text(WORKER_DIED, _ending(error.exitcode))),)
+    return (Lost(failure_of(error)),)
+
+
+def _ending(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"exit status {exit_code}"
+    name = signal.Signals(-exit_code).name
+    return f"{name}, perhaps for lack of memory" if name == "SIGKILL" else name

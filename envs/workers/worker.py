@@ -1,0 +1,74 @@
+"""What a worker process of a `WorkerPool` does."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from typing import Any
+
+from rl_designer.envs.workers.failures import failure_of
+from rl_designer.envs.workers.memory import MemoryGuard, keep_freed_memory, peak_memory, show_bytes
+
+# Why this worker could not be prepared; None in one that was.
+_unprepared: str | None = None
+
+# Where memory is limited: what each task runs in.
+_guard: MemoryGuard | None = None
+
+
+@dataclass(frozen=True)
+class Unprepared:
+    """Instead of a task's result, in a worker that couldn't be prepared."""
+
+    failure: str
+
+
+def begin(
+    prepare: Callable[..., None],
+    abandon: Callable[..., None] | None,
+    arguments: Iterable[Any],
+    memory_limit: int | None,
+) -> None:
+    """Before the first task."""
+    global _unprepared, _guard
+    threading.Thread(target=_end_with_parent, args=(abandon, arguments), daemon=True).start()
+    keep_freed_memory()
+    try:
+        prepare(*arguments)
+        if memory_limit is not None:
+            _check_room(memory_limit)
+            _guard = MemoryGuard(memory_limit)
+    except Exception as error:
+        _unprepared = failure_of(error)
+
+
+def _check_room(memory_limit: int) -> None:
+    taken = peak_memory() or 0
+    if taken > memory_limit:
+        raise ValueError(
+            f"the memory limit of {show_bytes(memory_limit)} must be more than the {show_bytes(taken)} that "
+            "Python, PyTorch and the data take before any design"
+        )
+
+
+def call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    """For each task."""
+    if _unprepared is not None:
+        return Unprepared(_unprepared)
+    guarded: AbstractContextManager[None] = nullcontext() if _guard is None else _guard.task()
+    with guarded:
+        return function(*task)
+
+
+def _end_with_parent(abandon: Callable[..., None] | None, arguments: Iterable[Any]) -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        try:
+            if abandon is not None:
+                abandon(*arguments)
+        finally:
+            os._exit(1)

@@ -1,0 +1,1 @@
+"""Is A better than B? Agents and rewards side by side."""

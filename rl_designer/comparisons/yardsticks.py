@@ -1,0 +1,185 @@
+"""Yardsticks: by what rewards are judged. One function and one line of `YARDSTICKS` each.
+
+What a run *chooses* is its design with the highest reward, for that is what a user of the reward is handed;
+for a reward that sees the history, and so can't compare designs of different moments, the one with the
+highest validation accuracy. A yardstick then measures by the *reported* metric, which no search has seen.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rl_designer.comparisons.landscape import Landscape
+from rl_designer.comparisons.reward_records import RewardRun
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.rewards import COSTS, Cost, RewardContext
+from rl_designer.quantities import parse_count, parse_seconds
+
+
+def reported(run: RewardRun, landscape: Landscape) -> float:
+    """The reported metric of the chosen design.
+
+    A run whose designs all failed counts as the lowest value of the table, on real training as 0.
+    """
+    return _reported_of(run, run.choice(), landscape)
+
+
+def reported_within_limit(run: RewardRun, landscape: Landscape, *, cost: Cost, limit: float) -> float:
+    """The reported metric of the design that a run hands out where a cost may be at most `limit`: the one
+    with the highest reward among those that keep it.
+
+    A run without such a design counts as the lowest value of the table, on real training as 0.
+    """
+    return _reported_of(run, run.choice(cost, limit), landscape)
+
+
+def hypervolume(run: RewardRun, landscape: Landscape, *, cost: Cost) -> float:
+    """The area that a run's designs dominate in reported metric against the logarithm of a cost, as a share
+    of what the known front dominates, 0–1; see `KnownFront.hypervolume`.
+
+    The known front is the table's; on real training that of all runs of the benchmark together. The reference
+    point lies a tenth of the known front's range beyond its lowest accuracy and its highest cost.
+    """
+    return landscape.front(cost).hypervolume(run.column(cost), run.column("reported"))
+
+
+def front_regret(run: RewardRun, landscape: Landscape, *, cost: Cost) -> float:
+    """How far a run's designs are from the table's front, on average along it, in units of its range; 0 where
+    they cover it: IGD+, see `KnownFront.distance`. Less is better.
+    """
+    return landscape.front(cost).distance(run.column(cost), run.column("reported"))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is in the registry.
+
+    Attributes:
+        measure: of a run and the landscape; `cost` and `limit` are keyword-only, where it has them.
+        title: for people, with the cost and the limit in braces.
+        needs_table: whether the best that there is must be known.
+    """
+
+    measure: Callable[..., float]
+    title: str
+    higher_is_better: bool = True
+    needs_table: bool = False
+
+
+YARDSTICKS: dict[str, Kind] = {
+    "reported": Kind(reported, "reported accuracy of the chosen design"),
+    "reported-within-limit": Kind(
+        reported_within_limit, "reported accuracy of the design chosen among those with {cost} ≤ {limit}"
+    ),
+    "hypervolume": Kind(
+        hypervolume, "hypervolume of reported accuracy against {cost}, share of the known front's"
+    ),
+    "front-regret": Kind(
+        front_regret,
+        "distance to the table's front of reported accuracy against {cost}",
+        higher_is_better=False,
+        needs_table=True,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """A yardstick with its parameters.
+
+    Attributes:
+        text: what `make_yardstick` reads as the same.
+        title: for people.
+        cost, limit: where it has them.
+    """
+
+    text: str
+    title: str
+    higher_is_better: bool
+    measure: Callable[[RewardRun, Landscape], float]
+    cost: Cost | None = None
+    limit: float | None = None
+
+
+def make_yardstick(text: str, context: RewardContext, landscape: Landscape | None) -> Yardstick:
+    """A yardstick by name, with parameters where wanted: `reported-within-limit:cost=parameters,limit=20k`.
+
+    The default cost is `parameters`; the default limit is what rewards aim at by default, the limit on the
+    cost or the median of the costs.
+
+    Args:
+        landscape: of the table; None on real training.
+
+    Raises:
+        ValueError: for an unknown name or parameter, a value out of range, a cost that the table lacks, or a
+            table that isn't there.
+    """
+    name, _, rest = text.partition(":")
+    if name not in YARDSTICKS:
+        raise ValueError(unknown_name("yardstick", name, YARDSTICKS))
+    kind = YARDSTICKS[name]
+    if kind.needs_table and landscape is None:
+        raise ValueError(f"the yardstick {name!r} needs a table: elsewhere nobody knows the front")
+    legal = [p.name for p in inspect.signature(kind.measure).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    given = _given(name, legal, rest)
+    parameters: dict[str, Any] = {}
+    if "cost" in legal:
+        parameters["cost"] = _cost(name, given.get("cost", "parameters"), landscape)
+    if "limit" in legal:
+        parameters["limit"] = _limit(name, given.get("limit"), parameters["cost"], context)
+    spelled = ",".join(f"{key}={_spelled(value)}" for key, value in parameters.items())
+    return Yardstick(
+        text=f"{name}:{spelled}" if spelled else name,
+        title=kind.title.format(**{key: _spelled(value, ",") for key, value in parameters.items()}),
+        higher_is_better=kind.higher_is_better,
+        measure=lambda run, landscape: kind.measure(run, landscape, **parameters),
+        **parameters,
+    )
+
+
+def _given(name: str, legal: list[str], text: str) -> dict[str, str]:
+    given = {}
+    for item in filter(None, text.split(",")):
+        key, _, value = item.partition("=")
+        if key not in legal:
+            raise ValueError(unknown_name(f"parameter of yardstick {name!r}", key, legal))
+        given[key] = value
+    return given
+
+
+def _cost(name: str, text: str, landscape: Landscape | None) -> Cost:
+    if text not in COSTS:
+        raise ValueError(unknown_name(f"cost of yardstick {name!r}", text, COSTS))
+    cost = next(cost for cost in COSTS if cost == text)
+    if landscape is not None and cost not in landscape.costs:
+        raise ValueError(
+            f"the yardstick {name!r} needs the cost {cost!r}, which {landscape.source} lacks; "
+            f"it has {', '.join(landscape.costs) or 'none'}"
+        )
+    return cost
+
+
+def _limit(name: str, text: str | None, cost: Cost, context: RewardContext) -> float:
+    if text is None:
+        try:
+            return context.target(cost)
+        except ValueError as error:
+            raise ValueError(
+                f"the yardstick {name!r} needs a limit: {error}; give it, as in limit=0.001"
+            ) from error
+    try:
+        return float(parse_seconds(text) if cost == "latency" else parse_count(text))
+    except ValueError as error:
+        raise ValueError(f"the limit of yardstick {name!r} {error}") from error
+
+
+def _spelled(value: str | float, separator: str = "") -> str:
+    return value if isinstance(value, str) else f"{value:{separator}.12g}"
+
+
+def _reported_of(run: RewardRun, index: int | None, landscape: Landscape) -> float:
+    value = np.nan if index is None else float(run.column("reported")[index])
+    return landscape.floor if np.isnan(value) else value

@@ -1,0 +1,1 @@
+"""A network that needs this package no more."""

@@ -1,0 +1,128 @@
+"""`export`: a network in files that need none of this package; each is read back and compared first."""
+
+import contextlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rl_designer.envs.names import unknown_name
+from rl_designer.errors import WrongUsage
+from rl_designer.exporting.card import CARD, card
+from rl_designer.exporting.checks import Mismatch, largest_difference
+from rl_designer.exporting.formats import FORMATS, PYTHON, remove_weights
+from rl_designer.exporting.subject import Subject
+from rl_designer.runs.folder import write_text
+
+CARD_FORMAT = "card"
+NAMES = (*FORMATS, CARD_FORMAT)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written.
+
+    Attributes:
+        difference: the largest from the original's logits, see `largest_difference`; None of a card.
+    """
+
+    format: str
+    path: Path
+    difference: float | None
+
+
+def export(
+    subject: Subject,
+    folder: Path,
+    formats: Sequence[str] | None = None,
+    *,
+    licence: str | None = None,
+    overwrite: bool = False,
+) -> list[Exported]:
+    """Writes a network's files into a folder, all of them or none.
+
+    Args:
+        formats: of `NAMES`; None for all that the installed packages allow.
+        licence: for the model card; None where nobody has said so.
+        overwrite: whether files of these names are replaced; weights that an earlier export wrote are
+            removed where the new network has none.
+
+    Raises:
+        WrongUsage: for an unknown format, and for files that are there already.
+        ImportError: where a format needs a package that isn't installed.
+        Mismatch: where a file doesn't compute what the network does; nothing is left of it.
+        OSError: where the folder can't be written.
+    """
+    wanted = wanted_formats(formats)
+    files = {name: FORMATS[name].files_of(subject) for name in wanted if name in FORMATS}
+    if CARD_FORMAT in wanted:
+        files[CARD_FORMAT] = (CARD,)
+    _check_free(folder, [file for group in files.values() for file in group], overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".export.", dir=folder) as beside:
+            written = _written(subject, files, Path(beside), folder, licence)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # where nothing else is in it
+        raise
+    if overwrite and PYTHON in files and not subject.trained:
+        remove_weights(folder)
+    return written
+
+
+def _written(
+    subject: Subject, files: Mapping[str, tuple[str, ...]], beside: Path, folder: Path, licence: str | None
+) -> list[Exported]:
+    """Writes into one folder, and moves what is right into the other."""
+    differences = {name: _checked(subject, name, beside) for name in files if name in FORMATS}
+    if CARD_FORMAT in files:
+        others = [file for name, group in files.items() if name != CARD_FORMAT for file in group]
+        try:
+            text = card(subject, others, licence)
+        except (KeyError, TypeError, AttributeError) as error:  # of figures that somebody has changed
+            raise ValueError(f"the figures of {subject.origin.source} are damaged: {error!r}") from error
+        write_text(beside / CARD, text)
+    return [
+        Exported(name, (beside / file).replace(folder / file), differences.get(name))
+        for name, group in files.items()
+        for file in group
+    ]
+
+
+def wanted_formats(formats: Sequence[str] | None) -> list[str]:
+    """The formats to write, each once. Raises as `export`."""
+    if not formats:
+        return [name for name in NAMES if name == CARD_FORMAT or not FORMATS[name].missing]
+    for name in formats:
+        if name not in NAMES:
+            raise WrongUsage(unknown_name("format", name, NAMES))
+        if name in FORMATS:
+            FORMATS[name].check_installed()
+    return [name for name in NAMES if name in formats]
+
+
+def left_out() -> dict[str, list[str]]:
+    """The formats that can't be written here, and the packages that they lack."""
+    return {name: found.missing for name, found in FORMATS.items() if found.missing}
+
+
+def _checked(subject: Subject, name: str, folder: Path) -> float:
+    """Writes one format, reads it back, and compares; the largest difference."""
+    FORMATS[name].write(subject, folder)
+    try:
+        return largest_difference(subject, FORMATS[name].read(subject, folder))
+    except Mismatch as error:
+        raise Mismatch(
+            f"the {name} file is not the network that was exported, so it was removed: {error}"
+        ) from error
+
+
+def _check_free(folder: Path, files: Sequence[str], overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise WrongUsage(f"{folder} is no folder; name another with --output")
+    taken = [file for file in files if (folder / file).exists()]
+    if taken and not overwrite:
+        raise WrongUsage(
+            f"{folder} has {', '.join(taken)} already; name another folder with --output, or --overwrite"
+        )

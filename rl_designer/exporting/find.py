@@ -1,0 +1,244 @@
+"""What is exported: the winner of a run, an architecture file, or a retrained folder → `Subject`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rl_designer.config import make_config
+from rl_designer.envs.architecture import Architecture
+from rl_designer.errors import WrongUsage
+from rl_designer.exporting.subject import Origin, Split, Subject
+from rl_designer.reports.terminal import RunReport, read_run
+from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
+from rl_designer.retraining.job import Plan, Winner, folder_of
+from rl_designer.retraining.settings import FullSettings
+from rl_designer.retraining.shapes import shape_for, standardisation_for, takes_features
+from rl_designer.retraining.winners import Sources, load_data
+from rl_designer.runs.architecture_files import ARCHITECTURE, ArchitectureFile, read_architecture
+from rl_designer.runs.folder import CONFIG
+from rl_designer.setting import training_data
+from rl_designer.store.store import StoredDesign
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rl_designer.envs.datasets import Dataset, Standardisation
+
+_EXAMPLES = 64  # real inputs that an export is checked on
+_EMBEDDED = ("mnist1d", "digits", "breast-cancer", "wine")  # data that are there wherever the package is
+
+
+def find_subject(
+    source: Path, data: Mapping[str, Any], *, seed: int | None = None, store: str | None = None
+) -> Subject:
+    """The network that is to be exported.
+
+    Args:
+        source: a run's folder (its best design, with weights where its `retrained` folder has them), an
+            architecture file, or a folder that `retrain` wrote.
+        data: `data`, `target`, `data_folder`, `image_size`, `space`, as `load_data` takes them.
+        seed: the number of the full training whose weights are taken; None for the first there is.
+        store: where a run's store is now; None for where it was.
+
+    Raises:
+        WrongUsage: where an architecture file doesn't say for which data it is, and `data` doesn't either.
+        ValueError: for what can't be read, a run on a table, a run without a design, a training that isn't
+            there, data that don't fit.
+    """
+    if (source / TRAINING).exists():
+        return _retrained(source, seed, data, store)
+    if source.is_dir():
+        if (source / ARCHITECTURE).exists() and not (source / CONFIG).exists():
+            return _of_file(source / ARCHITECTURE, seed, data)
+        return _of_run(source, seed, data, store)
+    return _of_file(source, seed, data)
+
+
+def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
+    report = read_run(path, store)
+    if report.folder.config.table is not None:
+        raise ValueError(f"{path} searched on an architecture table; there is no network to export")
+    if not report.winners:
+        raise ValueError(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
+    winner = report.winners[0]
+    architecture, origin = winner.design.architecture, _origin_of(report, winner)
+    retrained = folder_of(
+        Winner(ArchitectureFile(architecture), path / DEFAULT_PARENT, str(path)), Plan(FullSettings())
+    )
+    if _seeds(retrained) or seed is not None:
+        return _with_weights(retrained.path, seed, _dataset_of(report, data), origin)
+    setting = report.folder.summary.get("setting", {})
+    try:
+        shape, classes = tuple(map(int, setting["input_shape"])), int(setting["num_classes"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the run {path} doesn't say for which input it was: {error!r}") from error
+    dataset = _dataset_of(report, data)
+    return _untrained(architecture, shape, classes, origin, dataset, data=report.folder.summary.get("title"))
+
+
+def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
+    """Of a retrained folder; where it lies in the folder of the run that found it, with what that knows."""
+    parent = path.absolute().parent.parent
+    digest = RetrainedFolder(path).architecture().digest
+    if "data" not in data and (parent / CONFIG).is_file():
+        try:
+            report = read_run(parent, store)
+        except ValueError:  # a run that was moved without its store
+            return _with_weights(path, seed, _named(path), None)
+        for winner in report.winners:
+            if winner.design.architecture.digest == digest:
+                return _with_weights(path, seed, _dataset_of(report, data), _origin_of(report, winner))
+    if "data" not in data:
+        return _with_weights(path, seed, _named(path), None)
+    dataset = training_data(make_config(dict(data)))[0]
+    if dataset.digest != RetrainedFolder(path).training().data.digest:
+        raise ValueError(f"{path} was trained on other data than {dataset.name}; leave --data away")
+    return _with_weights(path, seed, dataset, None)
+
+
+def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origin: Origin | None) -> Subject:
+    folder = RetrainedFolder(path)
+    known = _seeds(folder)
+    if not known or (seed is not None and seed not in known):
+        legal = ", ".join(map(str, known)) or "none; `retrain` makes them"
+        raise ValueError(
+            f"{path} has no weights of training {0 if seed is None else seed}; there are: {legal}"
+        )
+    chosen = known[0] if seed is None else seed
+    read, training = load_retrained(path, chosen), folder.training()
+    file = read_architecture(path / ARCHITECTURE)
+    if dataset is not None and dataset.digest != training.data.digest:
+        dataset = None  # other data than the weights were trained on
+    return Subject(
+        read.architecture,
+        read.network,
+        read.input_shape,
+        len(read.class_names),
+        origin or Origin(str(path), note=file.note or file.source),
+        class_names=read.class_names,
+        name=file.name,
+        data=training.data.name,
+        split=_split(dataset),
+        retrained_seed=chosen,
+        results=read.results,
+        settings=training.settings,
+        standardisation=read.standardisation or _standardisation(read.architecture, dataset),
+        examples=_examples(read.architecture, dataset),
+    )
+
+
+def _of_file(path: Path, seed: int | None, data: Mapping[str, Any]) -> Subject:
+    if seed is not None:
+        raise WrongUsage(f"--weights-of chooses among retrained weights, and {path} has none")
+    file = read_architecture(path)
+    origin = Origin(str(path), note=file.note or file.source)
+    dataset = None
+    if file.input_shape is None or file.num_classes is None or "data" in data:
+        if "data" not in data:
+            raise WrongUsage(
+                f"{path} doesn't say for which input and classes it is; name the data with --data"
+            )
+        dataset = load_data(Sources([Winner(file, Path(), str(path))], None), data)
+    if dataset is None:
+        assert file.input_shape is not None and file.num_classes is not None  # looked at above
+        shape, classes = file.input_shape, file.num_classes
+    else:
+        shape, classes = dataset.input_shape, dataset.num_classes
+        _check_same_data(path, file, shape_for(file.architecture, shape), classes)
+    return _untrained(file.architecture, shape, classes, origin, dataset, name=file.name)
+
+
+def _check_same_data(path: Path, file: ArchitectureFile, shape: tuple[int, ...], classes: int) -> None:
+    for what, said, found in (
+        ("inputs of shape", file.input_shape, shape),
+        ("classes:", file.num_classes, classes),
+    ):
+        if said is not None and said != found:
+            raise ValueError(f"{path} is for {what} {said}, the data have {found}")
+
+
+def _untrained(
+    architecture: Architecture,
+    shape: tuple[int, ...],
+    classes: int,
+    origin: Origin,
+    dataset: "Dataset | None",
+    *,
+    name: str | None = None,
+    data: str | None = None,
+) -> Subject:
+    from rl_designer.envs.networks.network import build_network
+
+    shape = shape_for(architecture, shape)
+    return Subject(
+        architecture,
+        build_network(architecture, shape, classes).eval(),
+        shape,
+        classes,
+        origin,
+        class_names=None if dataset is None else dataset.class_names,
+        name=name,
+        data=data if dataset is None else dataset.name,
+        split=_split(dataset),
+        standardisation=_standardisation(architecture, dataset),
+        examples=_examples(architecture, dataset),
+    )
+
+
+def _origin_of(report: RunReport, winner: StoredDesign) -> Origin:
+    design, config = winner.design, report.folder.config
+    return Origin(
+        str(report.folder.path),
+        agent=report.found_by(winner),
+        seed=config.seed,
+        evaluations=len(report.designs),
+        seconds=report.folder.summary.get("seconds"),
+        found_at=report.position(winner),
+        reward=design.reward,
+        val_accuracy=design.evaluation.val_accuracy,
+        verdict=report.folder.summary.get("verdict"),
+        config=config.model_dump(exclude_none=True),
+    )
+
+
+def _seeds(folder: RetrainedFolder) -> list[int]:
+    """The trainings that have weights."""
+    numbers = (path.stem.removeprefix("seed-") for path in folder.path.glob("seed-*.safetensors"))
+    return sorted(int(number) for number in numbers if number.isdecimal() and number.isascii())
+
+
+def _dataset_of(report: RunReport, data: Mapping[str, Any]) -> "Dataset | None":
+    """The data of a run, where they are at hand: an export needs only examples of them."""
+    for name in data.keys() - {"data_folder"}:
+        raise WrongUsage(f"the run brings its own data; leave --{name.replace('_', '-')} away")
+    try:
+        return training_data(report.folder.config.model_copy(update=data))[0]
+    except (ValueError, OSError, ImportError):
+        return None
+
+
+def _named(path: Path) -> "Dataset | None":
+    """The data that a retrained folder names, where they come with the package."""
+    from rl_designer.envs.datasets import load_dataset
+
+    training = RetrainedFolder(path).training()
+    try:
+        return load_dataset(training.data.name) if training.data.name in _EMBEDDED else None
+    except (ValueError, OSError):
+        return None
+
+
+def _split(dataset: "Dataset | None") -> Split | None:
+    return None if dataset is None else Split(len(dataset.y_train), len(dataset.y_val))
+
+
+def _standardisation(architecture: Architecture, dataset: "Dataset | None") -> "Standardisation | None":
+    return None if dataset is None else standardisation_for(architecture, dataset)
+
+
+def _examples(architecture: Architecture, dataset: "Dataset | None") -> "NDArray[np.float32] | None":
+    if dataset is None:
+        return None
+    examples = dataset.x_val[:_EXAMPLES]
+    return examples.reshape(len(examples), -1) if takes_features(architecture) else examples

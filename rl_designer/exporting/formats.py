@@ -1,0 +1,214 @@
+"""A network written as Python, ONNX or a `torch.export` program, and read back to be compared. Imports torch.
+
+Every writer gives the files that it wrote and what computes the same as the network, read from those files.
+"""
+
+import importlib.util
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from rl_designer.exporting.python_source import python_source
+from rl_designer.exporting.subject import Subject
+from rl_designer.runs.folder import write_text
+
+NAME = "network"
+INPUT, OUTPUT = "input", "logits"
+_BATCH = "batch"
+PYTHON = "python"
+_DESIGN = "design"  # what says, in a file's metadata, that an export wrote it
+_EXTRA = "pip install 'rl-designer[onnx]'"
+_LOUD = "torch.onnx"
+
+Computed = Callable[[Tensor], Tensor]  # float32 [n, *input_shape] → logits [n, classes]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that networks are written in.
+
+    Attributes:
+        files: the files' names; the one with the weights alone only where they were trained.
+        write: writes them into a folder.
+        read: reads them back.
+        needs: packages that aren't installed with rl-designer itself.
+    """
+
+    files: tuple[str, ...]
+    write: Callable[[Subject, Path], None]
+    read: Callable[[Subject, Path], Computed]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[str]:
+        """The packages that aren't there."""
+        return [name for name in self.needs if importlib.util.find_spec(name) is None]
+
+    def check_installed(self) -> None:
+        """Raises ImportError, saying what to install, where a package is missing."""
+        if self.missing:
+            raise ImportError(f"ONNX needs {', '.join(self.missing)}, which isn't installed: {_EXTRA}")
+
+    def files_of(self, subject: Subject) -> tuple[str, ...]:
+        """The names of the files that this subject gets."""
+        return tuple(f for f in self.files if subject.trained or not f.endswith(".safetensors"))
+
+
+def _write_python(subject: Subject, folder: Path) -> None:
+    if subject.trained:
+        write_weights(subject, folder / f"{NAME}.safetensors")
+    weights = f"{NAME}.safetensors" if subject.trained else None
+    write_text(folder / f"{NAME}.py", python_source(subject, weights))
+
+
+def write_weights(subject: Subject, path: Path) -> None:
+    """The network's weights, float32 as they are, under the names of the Python file's modules."""
+    with torch.random.fork_rng(devices=[]):
+        copy = _module_of(python_source(subject)).__dict__[subject.class_name]()
+    names, state = copy.state_dict(), subject.network.state_dict()
+    tensors = dict(zip(names, (tensor.contiguous() for tensor in state.values()), strict=True))
+    # One entry alone: safetensors writes several in an order that differs from call to call.
+    save_file(tensors, path, {_DESIGN: subject.architecture.digest})
+
+
+def remove_weights(folder: Path) -> None:
+    """Removes the weights of an earlier export; a file of this name that no export wrote stays."""
+    path = folder / f"{NAME}.safetensors"
+    try:
+        with safe_open(path, framework="pt", device="cpu") as opened:
+            ours = _DESIGN in (opened.metadata() or {})
+    except (SafetensorError, OSError):
+        return
+    if ours:
+        path.unlink()
+
+
+def _read_python(subject: Subject, folder: Path) -> Computed:
+    """The file's own network, with the weights beside it, or else with those of the subject."""
+    source = (folder / f"{NAME}.py").read_text(encoding="utf-8")
+    module = _module_of(source, str((folder / f"{NAME}.py").absolute()))
+    with torch.random.fork_rng(devices=[]):
+        if subject.trained:
+            network: nn.Module = module.__dict__["load"]()
+        else:
+            network = module.__dict__[subject.class_name]()
+            values = subject.network.state_dict().values()
+            network.load_state_dict(dict(zip(network.state_dict(), values, strict=True)))
+    return network.eval()
+
+
+def _module_of(source: str, path: str = f"{NAME}.py") -> ModuleType:
+    """A module of source that was made here; it is not entered in `sys.modules`."""
+    module = ModuleType(NAME)
+    module.__file__ = path
+    # What `import` does; the text is `python_source`'s, in which all that came from outside is escaped.
+    exec(compile(source, path, "exec"), module.__dict__)
+    return module
+
+
+def exported_program(subject: Subject) -> torch.export.ExportedProgram:
+    """The network as a `torch.export` program for batches of any size."""
+    example = torch.zeros(2, *subject.input_shape)
+    with _quiet(), torch.no_grad():
+        shapes = ({0: torch.export.Dim(_BATCH)},)
+        program = torch.export.export(subject.network, (example,), dynamic_shapes=shapes)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine
+    return program
+
+
+def metadata(subject: Subject) -> dict[str, str]:
+    """What stands beside the network in ONNX and `torch.export` files; lists are JSON.
+
+    `mean` and `deviation` are there where they are known: one number where all are equal, or one for each
+    feature or channel.
+    """
+    facts = {_DESIGN: subject.architecture.digest, "space": subject.architecture.space}
+    if subject.class_names is not None:
+        facts["class_names"] = json.dumps(subject.class_names)
+    if (known := subject.standardisation) is not None:
+        for name, values in {"mean": known.mean.ravel(), "deviation": known.deviation.ravel()}.items():
+            equal = bool((values == values[0]).all())
+            facts[name] = json.dumps((values[:1] if equal else values).tolist())
+    return facts
+
+
+def _write_program(subject: Subject, folder: Path) -> None:
+    with _quiet():
+        path = folder / f"{NAME}.pt2"
+        torch.export.save(exported_program(subject), path, extra_files=metadata(subject))
+
+
+def _read_program(subject: Subject, folder: Path) -> Computed:
+    with _quiet():
+        return torch.export.load(folder / f"{NAME}.pt2").module()
+
+
+def _write_onnx(subject: Subject, folder: Path) -> None:
+    import onnx
+
+    path = folder / f"{NAME}.onnx"
+    with _quiet(), torch.no_grad():
+        torch.onnx.export(
+            exported_program(subject),
+            (),
+            path,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    model = onnx.load(path)
+    for node in model.graph.node:
+        del node.metadata_props[:]  # how torch came to it
+    onnx.helper.set_model_props(model, metadata(subject))
+    onnx.save(model, path)
+
+
+def _read_onnx(subject: Subject, folder: Path) -> Computed:
+    import onnx
+    import onnxruntime  # type: ignore[import-untyped,unused-ignore]
+
+    path = str(folder / f"{NAME}.onnx")
+    onnx.checker.check_model(path, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def computed(x: Tensor) -> Tensor:
+        return torch.from_numpy(session.run([OUTPUT], {INPUT: x.numpy()})[0])
+
+    return computed
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Within it, torch keeps for itself what its exporters deprecate, and which packages they lack."""
+    logger = logging.getLogger(_LOUD)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+FORMATS: Mapping[str, Format] = {
+    PYTHON: Format((f"{NAME}.py", f"{NAME}.safetensors"), _write_python, _read_python),
+    "onnx": Format((f"{NAME}.onnx",), _write_onnx, _read_onnx, ("onnx", "onnxruntime", "onnxscript")),
+    "torch-export": Format((f"{NAME}.pt2",), _write_program, _read_program),
+}

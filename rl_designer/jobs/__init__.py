@@ -1,0 +1,1 @@
+"""Many jobs, in parallel, resumable, with progress."""

@@ -1,0 +1,214 @@
+"""What a run found: as data, and as text for a terminal."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.problem import merit
+from rl_designer.envs.rewards import BestBy
+from rl_designer.quantities import show_count, show_seconds
+from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.summaries import design_to_dict, improvement
+from rl_designer.searches.control import CONTROL_AGENT
+from rl_designer.store.store import Store, StoredDesign
+from rl_designer.text import printable, short_design, shortened
+
+WINNERS = 10
+_WIDTH_ELSEWHERE = 120  # characters, where stdout is no terminal
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run's folder and its designs, the agent's first.
+
+    Attributes:
+        controls: evaluations of the earlier runs' random designs that it is compared with.
+    """
+
+    folder: RunFolder
+    designs: list[StoredDesign]
+    controls: Sequence[Evaluation] = ()
+
+    @property
+    def winners(self) -> list[StoredDesign]:
+        """Distinct designs that were trained in full, the best first, the earliest of equals."""
+        trained = [d for d in self.designs if d.design.evaluation.in_full]
+        best: dict[str, StoredDesign] = {}
+        for found in sorted(trained, key=lambda d: -merit(d.design, self.best_by)):
+            best.setdefault(found.design.architecture.digest, found)
+        return list(best.values())
+
+    @property
+    def best_by(self) -> BestBy:
+        """What the designs are ranked by: reward, or accuracy where the reward saw the history."""
+        return "val_accuracy" if self.folder.summary.get("best_by") == "val_accuracy" else "reward"
+
+    def position(self, design: StoredDesign) -> int:
+        """Which evaluation of the run it was, from 1; the control's come after the agent's."""
+        agents = sum(d.source == "agent" for d in self.designs)
+        return design.design.index + 1 + (0 if design.source == "agent" else agents)
+
+    def found_by(self, design: StoredDesign) -> str:
+        """The agent's name, or the control's."""
+        return printable(self.folder.config.agent_name) if design.source == "agent" else CONTROL_AGENT
+
+
+def read_run(path: Path, store: str | None = None) -> RunReport:
+    """A run with its designs; also one that is still running or was stopped.
+
+    Args:
+        store: where its store is now; None for where it was.
+
+    Raises:
+        ValueError: where there is no run, or no store.
+    """
+    folder = RunFolder.open(path)
+    with Store(store or folder.store_location, create=False) as opened:
+        known = (folder.summary.get("control_plan") or {}).get("known", [])
+        evaluator = str(folder.summary.get("evaluator", ""))
+        controls = opened.evaluations([evaluator], known) if known else {}
+        return RunReport(folder, opened.designs(folder.id), list(controls.values()))
+
+
+def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
+    """What `report --json` prints: the designs of all runs, the best of them, and each run's figures."""
+    designs = [
+        {"run": str(report.folder.path), **design_to_dict(d.design, report.found_by(d)), "seconds": d.seconds}
+        for report in reports
+        for d in report.designs
+    ]
+    trained = [design for design in designs if design["failure"] is None and design["stopped_at"] is None]
+    by_accuracy = any(report.best_by == "val_accuracy" for report in reports)
+    best_by = "val_accuracy" if by_accuracy else "reward"
+    return {
+        "designs": designs,
+        "best": max(trained, key=lambda design: design[best_by] or 0.0, default=None),
+        "runs": [{"run": str(report.folder.path), **public_summary(report.folder)} for report in reports],
+    }
+
+
+def public_summary(folder: RunFolder) -> dict[str, Any]:
+    """A run's summary without what only a resumed run needs."""
+    inside = ("place", "control_plan", "space_key", "evaluator", "setting")
+    return {name: value for name, value in folder.summary.items() if name not in inside} | {
+        "run": str(folder.path)
+    }
+
+
+def print_report(console: Console, report: RunReport) -> None:
+    """The table of winners, the best design layer by layer, how the designs improved, the verdict."""
+    for part in _parts(report, console.width):
+        console.print(part, soft_wrap=isinstance(part, Text))
+
+
+def terminal(*, stderr: bool = False) -> Console:
+    """A console that leaves wide lines to where they go, unless that is a terminal."""
+    console = Console(stderr=stderr)
+    return console if console.is_terminal else Console(stderr=stderr, width=_WIDTH_ELSEWHERE)
+
+
+def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
+    yield Text(_headline(report), style="bold")
+    if not report.winners:
+        yield Text("No design has been trained yet." if not report.designs else _all_failed(report))
+        return
+    yield _winners_table(report, width)
+    yield Text(f"\nThe best design, {report.winners[0].design.architecture.digest}:")
+    yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
+    yield Text("")
+    better = improvement([d.design for d in report.designs if d.source == "agent"])
+    if better is not None and report.best_by == "reward":
+        first, last = better["first_quarter"], better["last_quarter"]
+        yield Text(
+            f"Mean reward of {report.folder.config.agent_name}'s designs: {first:.4f} in the first quarter, "
+            f"{last:.4f} in the last."
+        )
+    for source in report.folder.summary.get("sources", []):
+        yield Text(f"Started from {printable(source['reason'])}.")
+    if "verdict" in report.folder.summary:
+        yield Text(printable(report.folder.summary["verdict"]))
+
+
+def _headline(report: RunReport) -> str:
+    summary, designs = report.folder.summary, [d.design for d in report.designs]
+    failed = sum(design.evaluation.failure is not None for design in designs)
+    state = str(summary.get("state", "running"))
+    time = f" in {show_seconds(summary['seconds'])}" if "seconds" in summary else ""
+    stopped = sum(design.evaluation.stopped_at is not None for design in designs)
+    failures = f", {failed:,} failed" if failed else ""
+    failures += f", {stopped:,} stopped early" if stopped else ""
+    what = f"{report.folder.config.agent} on {summary.get('title', '')}"
+    return printable(f"{report.folder.path}: {what}, {state}, {len(designs):,} evaluations{time}{failures}")
+
+
+def _all_failed(report: RunReport) -> str:
+    reason = printable(report.designs[0].design.evaluation.failure)
+    return f"All {len(report.designs):,} designs failed; the first: {reason}"
+
+
+def _winners_table(report: RunReport, width: int) -> Table:
+    winners = report.winners[:WINNERS]
+    evaluations = [winner.design.evaluation for winner in winners]
+    columns: dict[str, list[str]] = {
+        "": [str(rank) for rank in range(1, len(winners) + 1)],
+        "reward": [f"{winner.design.reward:.4f}" for winner in winners],
+        "val. accuracy": ["–" if e.val_accuracy is None else f"{e.val_accuracy:.4f}" for e in evaluations],
+        "parameters": [show_count(e.parameters) for e in evaluations],
+        "multiply-adds": [show_count(e.macs) for e in evaluations],
+        "found at": [str(report.position(winner)) for winner in winners],
+        "by": [report.found_by(winner) for winner in winners],
+    }
+    columns = {name: cells for name, cells in columns.items() if set(cells) != {"–"}}
+    room = width - sum(2 + max(map(len, (name, *cells))) for name, cells in columns.items())
+    columns["design"] = [shortened(short_design(w.design.architecture), max(room, 16)) for w in winners]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        table.add_column(name, justify="left" if name in ("by", "design") else "right", no_wrap=True)
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def drawing(architecture: Architecture, setting: dict[str, Any]) -> RenderableType:
+    """A design layer by layer: what each makes of the shape, what it costs; of a table's, its decisions."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("layer")
+    if "input_shape" not in setting:
+        table.add_column("")
+        for layer in architecture.layers:
+            table.add_row(
+                Text(printable(layer.kind)), Text(printable(", ".join(str(v) for _, v in layer.options)))
+            )
+        return table
+    from rl_designer.envs.search_spaces.costs import describe
+
+    for name in ("output", "parameters", "multiply-adds"):
+        table.add_column(name, justify="right", no_wrap=True)
+    shape, classes = tuple(setting["input_shape"]), int(setting["num_classes"])
+    lines = describe(architecture, shape, classes)
+    table.add_row("input", _shape(shape), "", "")
+    for line in lines:
+        table.add_row(
+            Text(printable(f"↓ {line.layer}")),
+            _shape(line.output_shape),
+            _cost(line.parameters),
+            _cost(line.macs),
+        )
+    totals = sum(line.parameters for line in lines), sum(line.macs for line in lines)
+    table.add_row("together", "", *(show_count(total) for total in totals), style="bold")
+    return table
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return " × ".join(str(size) for size in sizes)
+
+
+def _cost(count: int) -> str:
+    return show_count(count) if count else "·"

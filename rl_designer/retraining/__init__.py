@@ -1,0 +1,1 @@
+"""Winners, and references, trained in full."""

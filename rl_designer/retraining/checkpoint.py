@@ -1,0 +1,160 @@
+"""Checkpoints and weights of full trainings, as safetensors: nothing in them can be run. Imports torch.
+
+A checkpoint holds the tensors `network.NAME`, `average.INDEX` and `optimizer.INDEX.NAME`; what is no tensor
+is JSON in the metadata. Files are written beside and renamed.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rl_designer.envs.files.untrusted import MEBIBYTE
+from rl_designer.interruption import uninterrupted
+
+WEIGHTS_FORMAT = "retrained-weights/1"
+CHECKPOINT_FORMAT = "training-checkpoint/1"
+
+_MOST_BESIDES = 16 * MEBIBYTE  # of names, shapes and the record
+# Bytes of a parameter: norms have no more statistics than parameters. A checkpoint also has an average of
+# all, and two moments of each parameter.
+_WEIGHTS_BYTES, _CHECKPOINT_BYTES = 2 * 4, 6 * 4
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a training.
+
+    Attributes:
+        seed: of everything random.
+        losses: mean training loss of each epoch, in nats.
+        seconds: wall time, over all starts.
+        device: where its last start was trained.
+    """
+
+    seed: int
+    losses: tuple[float, ...]
+    seconds: float
+    device: str
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The inverse of JSON of `asdict`. Raises ValueError, KeyError or TypeError on anything else."""
+        data = json.loads(text)
+        return cls(
+            int(data["seed"]), tuple(map(float, data["losses"])), float(data["seconds"]), str(data["device"])
+        )
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training after some epochs. `optimizer` is parameter's index → name → tensor."""
+
+    record: Record
+    network: Mapping[str, Tensor]
+    average: list[Tensor]
+    optimizer: Mapping[int, Mapping[str, Tensor]]
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Replaces the one that is there."""
+    tensors = {f"network.{name}": tensor for name, tensor in checkpoint.network.items()}
+    tensors |= {f"average.{index}": tensor for index, tensor in enumerate(checkpoint.average)}
+    for index, values in checkpoint.optimizer.items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
+    _write(path, tensors, CHECKPOINT_FORMAT, checkpoint.record)
+
+
+def read_checkpoint(path: Path, seed: int, parameters: int) -> Checkpoint:
+    """The inverse of `write_checkpoint`.
+
+    Args:
+        parameters: of the network; a file that is too large to be its checkpoint is not read.
+
+    Raises:
+        ValueError: for a file that is damaged, or of a training of another seed.
+    """
+    tensors, record = _read(path, CHECKPOINT_FORMAT, _CHECKPOINT_BYTES * parameters)
+    if record.seed != seed:
+        raise ValueError(f"{path} is of another training; delete it to train from the start")
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+    try:
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts[part][rest] = tensor
+        average = [parts["average"][str(index)] for index in range(len(parts["average"]))]
+        optimizer: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in parts["optimizer"].items():
+            index, _, key = name.partition(".")
+            optimizer.setdefault(int(index), {})[key] = tensor
+    except (KeyError, ValueError) as error:
+        raise _damaged(path, error) from error
+    return Checkpoint(record, parts["network"], average, optimizer)
+
+
+def write_weights(
+    path: Path, state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], record: Record
+) -> None:
+    """Weights under the names and in the shapes of `build_network`'s modules, `shapes`, in their order; the
+    trained network may be another form of it, with the same tensors in the same order.
+    """
+    tensors = {
+        name: tensor.detach().cpu().reshape(shape)
+        for (name, shape), tensor in zip(shapes.items(), state.values(), strict=True)
+    }
+    _write(path, tensors, WEIGHTS_FORMAT, record)
+
+
+def read_weights(path: Path, parameters: int) -> tuple[dict[str, Tensor], Record]:
+    """Weights on the CPU, and the record of their training.
+
+    Args:
+        parameters: of the network; a file that is too large to be its weights is not read.
+
+    Raises:
+        ValueError: for a file that is missing, damaged, or of another format.
+    """
+    return _read(path, WEIGHTS_FORMAT, _WEIGHTS_BYTES * parameters)
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor], name: str, record: Record) -> None:
+    # One entry alone: safetensors writes several in an order that differs from call to call.
+    metadata = {name: json.dumps(asdict(record), allow_nan=False)}
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with uninterrupted():
+            # Copies: views of one storage can't be saved, and other memory formats neither.
+            ready = {
+                key: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+                for key, tensor in tensors.items()
+            }
+            save_file(ready, beside, metadata)
+            beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _read(path: Path, name: str, expected: int) -> tuple[dict[str, Tensor], Record]:
+    try:
+        size, most = path.stat().st_size, expected + _MOST_BESIDES
+        if size > most:
+            raise ValueError(f"it has {size:,} bytes; those of such a network have at most {most:,}")
+        with safe_open(path, framework="pt", device="cpu") as opened:
+            metadata: dict[str, Any] = opened.metadata() or {}
+            if name not in metadata:
+                raise ValueError(f"its format is {', '.join(metadata)[:60]!r}, not {name!r}")
+            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 (no mapping)
+        return tensors, Record.from_text(metadata[name])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} can't be used: {' '.join(str(error).split())}")

@@ -1,0 +1,284 @@
+"""The folder of one retrained architecture, and `load_retrained`, which makes a network of it again.
+
+- `architecture.json`: see `architecture_files`.
+- `training.json`: what the weights were trained on, and how.
+- `seed-0.safetensors` …: the weights, under the names of `build_network`'s modules.
+- `results.json`: the figures, once the trainings have ended.
+- `seed-0.checkpoint.safetensors` …: only while a training is on its way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.datasets.standardisation import Standardisation, check_values, distinct
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
+from rl_designer.envs.search_spaces.costs import check_size
+from rl_designer.errors import WrongUsage
+from rl_designer.retraining.settings import FullSettings
+from rl_designer.runs.architecture_files import (
+    ARCHITECTURE,
+    ArchitectureFile,
+    read_architecture,
+    write_architecture,
+)
+from rl_designer.runs.folder import write_json
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from torch import nn
+
+TRAINING = "training.json"
+RESULTS = "results.json"
+DEFAULT_PARENT = "retrained"
+FORMAT = "retrained/1"
+
+# Raise it with every change of the training that changes weights: no folder goes on with another version.
+VERSION = 1
+
+_MOST_VALUES = 100_000  # of mean and deviation together, so that the file stays below its limit
+_OF_A_SEED = {"seed", "failure", "accuracy", "loss"}
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    digest: str
+    examples: int
+
+
+class _Standardisation(BaseModel):
+    """See `distinct`: each number stands for as many features or channels."""
+
+    model_config = ConfigDict(strict=True)
+
+    mean: list[float]
+    deviation: list[float]
+
+
+class Training(BaseModel):
+    """What weights were trained on, and how; the content of `training.json`.
+
+    Attributes:
+        scored_on: `test` (trained on training and validation part together) or `validation` (trained on the
+            training part alone, the test stays sealed).
+        input_shape: of one example that the network takes.
+        settings: `FullSettings` as plain values.
+        standardisation: what the examples were standardised with; None where that isn't known.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    format: str = FORMAT
+    version: int = VERSION
+    data: _Data
+    scored_on: str
+    input_shape: list[int]
+    class_names: list[str]
+    settings: dict[str, bool | int | float | str]
+    standardisation: _Standardisation | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.standardisation is not None:
+            check_values(self.standardisation.mean, self.standardisation.deviation, self.input_shape)
+        return self
+
+    def known_standardisation(self) -> Standardisation | None:
+        """For one example of `input_shape`; None where it isn't known."""
+        if self.standardisation is None:
+            return None
+        kept = self.standardisation
+        return Standardisation.of_values(kept.mean, kept.deviation, self.input_shape)
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A retrained network, ready to be used.
+
+    Attributes:
+        network: in evaluation mode, on the CPU: float32 [n, *input_shape], standardised with the training
+            part's statistics, to logits [n, classes].
+        input_shape: of one example.
+        class_names: by class number.
+        seed: the number of its training in the folder.
+        results: the content of `results.json`, or None where it isn't there yet.
+        standardisation: what makes the network's inputs of raw ones (`apply`); None where it isn't known.
+    """
+
+    architecture: Architecture
+    network: nn.Module
+    input_shape: tuple[int, ...]
+    class_names: tuple[str, ...]
+    seed: int
+    results: dict[str, Any] | None
+    standardisation: Standardisation | None = None
+
+
+def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
+    """Makes a network of a folder that `retrain` wrote. Nothing in it is run.
+
+    Args:
+        seed: which training; choosing one by its test accuracy would make that figure too good.
+
+    Raises:
+        ValueError: where the folder or the weights aren't there, or are damaged; one line.
+    """
+    from rl_designer.envs.networks.network import build_network
+    from rl_designer.retraining.checkpoint import read_weights
+
+    opened = RetrainedFolder(Path(folder))
+    training, architecture = opened.training(), opened.architecture()
+    weights = opened.weights(seed)
+    shape, classes = training.input_shape, len(training.class_names)
+    # Before memory is taken for what a stranger's file may ask for.
+    parameters = check_size(architecture, shape, classes).parameters
+    state, _ = read_weights(weights, parameters)
+    if parameters > sum(tensor.numel() for tensor in state.values()):
+        raise ValueError(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: it has too few weights")
+    network = build_network(architecture, shape, classes)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        text = " ".join(str(error).split())[:200]
+        raise ValueError(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: {text}") from error
+    return Retrained(
+        architecture,
+        network.eval(),
+        tuple(training.input_shape),
+        tuple(training.class_names),
+        seed,
+        opened.results(),
+        training.known_standardisation(),
+    )
+
+
+@dataclass(frozen=True)
+class RetrainedFolder:
+    """Reads and writes the files of one."""
+
+    path: Path
+
+    def weights(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}.safetensors"
+
+    def checkpoint(self, seed: int) -> Path:
+        return self.path / f"seed-{seed}.checkpoint.safetensors"
+
+    def architecture(self) -> Architecture:
+        """Raises ValueError where there is none, or a damaged one."""
+        return read_architecture(self.path / ARCHITECTURE).architecture
+
+    def training(self) -> Training:
+        """Raises ValueError where there is none, or a damaged one."""
+        path = self.path / TRAINING
+        if not path.is_file():
+            raise ValueError(f"{self.path} holds no retrained network (no {TRAINING}); `retrain` makes one")
+        try:
+            content = bounded_bytes(path, 16 * MEBIBYTE)
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        try:
+            training = Training.model_validate_json(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(map(str, first["loc"])) or "all of it"
+            raise ValueError(f"{path} is damaged: {where}: {first['msg']}") from error
+        if training.format != FORMAT:
+            raise ValueError(f"{path} has the format {training.format[:60]!r}, not {FORMAT!r}")
+        return training
+
+    def results(self) -> dict[str, Any] | None:
+        """The figures; None where they aren't there yet. Raises ValueError for a damaged file."""
+        path = self.path / RESULTS
+        if not path.exists():
+            return None
+        try:
+            results = json_of(bounded_bytes(path, 16 * MEBIBYTE))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: {error}") from error
+        if not isinstance(results, dict) or not isinstance(results.get("seeds"), list):
+            raise ValueError(f"{path} is damaged: it has no list `seeds`")
+        for line in results["seeds"]:
+            if not isinstance(line, dict) or not line.keys() >= _OF_A_SEED or type(line["seed"]) is not int:
+                raise ValueError(f"{path} is damaged: {str(line)[:60]!r} is no seed's result")
+        return results
+
+    def begin(self, file: ArchitectureFile, training: Training) -> None:
+        """Makes the folder, or goes on with it.
+
+        Raises:
+            WrongUsage: where it holds a training that is another one.
+            ValueError: where it is damaged.
+            OSError: where it can't be written.
+        """
+        if (self.path / TRAINING).exists():
+            _check_same(self.path, _facts(self.training()), _facts(training))
+            if self.architecture().digest != file.architecture.digest:
+                raise ValueError(f"{self.path} is damaged: its architecture is another one")
+            return
+        # An architecture alone is a beginning that was interrupted.
+        if self.path.exists() and {child.name for child in self.path.iterdir()} - {ARCHITECTURE}:
+            raise WrongUsage(f"{self.path} exists and is no training; name another folder with --output")
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_architecture(self.path / ARCHITECTURE, file)
+        write_json(self.path / TRAINING, training.model_dump())
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        write_json(self.path / RESULTS, results)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in the same folder. Raises ValueError where one does."""
+        if fcntl is None:
+            yield
+            return
+        with (self.path / TRAINING).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ValueError(f"another process is training in {self.path}; wait for its end") from None
+            yield
+
+
+def plain_settings(settings: FullSettings) -> dict[str, Any]:
+    """JSON-ready; 1 and 1.0 of a number that may have a fraction are the same."""
+    return {
+        name: float(value) if isinstance(getattr(FullSettings(), name), float) else value
+        for name, value in asdict(settings).items()
+    }
+
+
+def plain_standardisation(known: Standardisation | None) -> dict[str, Any] | None:
+    """As `Training` keeps it; None where there is none, or one of more than 100,000 numbers."""
+    if known is None:
+        return None
+    mean, deviation = distinct(known.mean), distinct(known.deviation)
+    return None if len(mean) + len(deviation) > _MOST_VALUES else {"mean": mean, "deviation": deviation}
+
+
+def _facts(training: Training) -> dict[str, Any]:
+    """What must be the same to go on. Older folders have no standardisation, the digest tells the data; and
+    no optimiser, there was one.
+    """
+    data = training.model_dump(exclude={"standardisation"})
+    return {"optimizer": "adamw", **data.pop("settings"), "data": data.pop("data")["digest"], **data}
+
+
+def _check_same(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:
+    for name in wanted:
+        if there.get(name) != wanted[name]:
+            what = f"{name} {there.get(name)}, not {wanted[name]}" if name != "data" else "other data"
+            raise WrongUsage(f"{path} holds a training with {what}; name another folder with --output")

@@ -1,0 +1,197 @@
+"""`Job`: one winner's trainings, its folder, its results."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.search_spaces.costs import Costs, check_size
+from rl_designer.envs.seeding import seed_of
+from rl_designer.retraining.folder import (
+    VERSION,
+    RetrainedFolder,
+    Training,
+    load_retrained,
+    plain_settings,
+    plain_standardisation,
+)
+from rl_designer.retraining.scores import (
+    MOST_CLASSES_OF_A_MATRIX,
+    class_figures,
+    logits_of,
+    score,
+    spread,
+    weakest,
+)
+from rl_designer.retraining.settings import FullSettings
+from rl_designer.retraining.shapes import shape_for, standardisation_for, takes_features
+from rl_designer.retraining.workers import Task
+from rl_designer.runs.architecture_files import ArchitectureFile
+
+TEST, VALIDATION = "test", "validation"
+_DIGEST_IN_NAME = 12
+
+
+@dataclass(frozen=True)
+class Winner:
+    """A network to train in full.
+
+    Attributes:
+        parent: its folder is made in this one.
+        origin: where it comes from, for people and scripts: a run's folder, a file, a reference's name.
+    """
+
+    file: ArchitectureFile
+    parent: Path
+    origin: str
+
+    @property
+    def architecture(self) -> Architecture:
+        return self.file.architecture
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.file.name or self.architecture.digest[:_DIGEST_IN_NAME]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How winners are trained.
+
+    Attributes:
+        seeds: trainings of each.
+        on_validation: train on the training part alone and score on validation; the test stays sealed.
+        workers: trainings at the same time, in processes; 0 trains in this one; None for one a core, or one
+            on a GPU. Doesn't change any result.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+    """
+
+    settings: FullSettings
+    seeds: int = 3
+    on_validation: bool = False
+    workers: int | None = None
+    device: str = "auto"
+
+
+def folder_of(winner: Winner, plan: Plan) -> RetrainedFolder:
+    """Where a winner's weights and results are."""
+    suffix = f"-{VALIDATION}" if plan.on_validation else ""
+    return RetrainedFolder(winner.parent / f"{winner.architecture.digest[:_DIGEST_IN_NAME]}{suffix}")
+
+
+class Job:
+    """One winner's trainings."""
+
+    def __init__(self, winner: Winner, dataset: Dataset, plan: Plan) -> None:
+        self.winner, self.dataset, self.plan = winner, dataset, plan
+        self.input_shape = shape_for(winner.architecture, dataset.input_shape)
+        self.costs: Costs = check_size(winner.architecture, self.input_shape, dataset.num_classes)
+        # What is kept of it: with the shape and the classes that it is trained for.
+        self.file = replace(winner.file, input_shape=self.input_shape, num_classes=dataset.num_classes)
+        self.training = Training.model_validate(
+            {
+                "data": {
+                    "name": dataset.name,
+                    "digest": dataset.digest,
+                    "examples": len(dataset.y_train) + (0 if plan.on_validation else len(dataset.y_val)),
+                },
+                "scored_on": VALIDATION if plan.on_validation else TEST,
+                "input_shape": list(self.input_shape),
+                "class_names": list(dataset.class_names),
+                "settings": plain_settings(plan.settings),
+                "standardisation": plain_standardisation(standardisation_for(winner.architecture, dataset)),
+            }
+        )
+        self.folder = folder_of(winner, plan)
+
+    def tasks(self) -> dict[int, Task]:
+        """What has no weights yet, by the seed's number."""
+        return {
+            number: Task(
+                self.winner.architecture,
+                self.dataset.num_classes,
+                self.plan.settings,
+                seed_of(
+                    "retrain",
+                    VERSION,
+                    self.winner.architecture.digest,
+                    self.dataset.digest,
+                    # As seeds were before there was a choice.
+                    sorted(self.training.settings.items() - {("optimizer", "adamw")}),
+                    number,
+                ),
+                self.folder.weights(number),
+                self.folder.checkpoint(number),
+            )
+            for number in range(self.plan.seeds)
+            if not self.folder.weights(number).exists()
+        }
+
+    def finish(self, failures: dict[tuple[Path, int], str], device: str) -> dict[str, Any]:
+        """Scores what has no score yet, and writes the results."""
+        known = {int(line["seed"]): line for line in (self.folder.results() or {"seeds": []})["seeds"]}
+        known = {number: line for number, line in known.items() if line["failure"] is None}
+        fresh = [number for number in range(self.plan.seeds) if number not in known]
+        failed = {number: failures.get((self.folder.path, number)) for number in fresh}
+        x, y = self._split() if None in failed.values() else (None, None)
+        for number, failure in failed.items():
+            known[number] = self._line(number, failure, x, y, device)
+        results = self._results([known[number] for number in sorted(known)])
+        self.folder.write_results(results)
+        return results
+
+    def _split(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        if self.plan.on_validation:
+            x, y = self.dataset.x_val, self.dataset.y_val
+        else:
+            assert self.dataset.sealed_test is not None  # `retrain` has looked
+            x, y = self.dataset.sealed_test.open()
+        return (x.reshape(len(x), -1) if takes_features(self.winner.architecture) else x), y
+
+    def _line(self, number: int, failure: str | None, x: Any, y: Any, device: str) -> dict[str, Any]:
+        from rl_designer.retraining.checkpoint import read_weights
+
+        line: dict[str, Any] = {"seed": number, "failure": failure, "accuracy": None, "loss": None}
+        if failure is not None:
+            return line
+        path = self.folder.weights(number)
+        record = read_weights(path, self.costs.parameters)[1]
+        found = score(logits_of(load_retrained(self.folder.path, number).network, x, device), y)
+        small = len(found.confusion) <= MOST_CLASSES_OF_A_MATRIX
+        return line | {
+            "accuracy": found.accuracy,
+            "loss": found.loss,
+            "training_loss": record.losses[-1],
+            "training_seconds": round(record.seconds, 3),
+            "device": record.device,
+            "weights": path.name,
+            "confusion_matrix": found.confusion.tolist() if small else None,
+        }
+
+    def _results(self, lines: list[dict[str, Any]]) -> dict[str, Any]:
+        scored = "val" if self.plan.on_validation else "test"
+        matrices = [line["confusion_matrix"] for line in lines if line.get("confusion_matrix") is not None]
+        confusion = np.array(matrices, dtype=np.int64).sum(axis=0) if matrices else None
+        classes = [] if confusion is None else class_figures(confusion, self.training.class_names)
+        file = self.winner.file
+        return {
+            "digest": self.winner.architecture.digest,
+            "name": file.name,
+            "layers": [layer.to_dict() for layer in self.winner.architecture.layers],
+            "parameters": self.costs.parameters,
+            "macs": self.costs.macs,
+            f"{scored}_accuracy": spread([line["accuracy"] for line in lines]),
+            f"{scored}_loss": spread([line["loss"] for line in lines]),
+            "weakest_classes": weakest(classes) if classes else [],
+            "classes": classes,
+            "confusion_matrix": None if confusion is None else confusion.tolist(),
+            "failures": sum(line["failure"] is not None for line in lines),
+            **self.training.model_dump(exclude={"class_names", "format", "version", "standardisation"}),
+            "seeds": lines,
+            "folder": str(self.folder.path),
+        }

@@ -1,0 +1,83 @@
+"""`FullSettings`: how a winner is trained in full. No torch here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rl_designer.envs.training.augmentation import check_augmentation
+from rl_designer.envs.training.settings import TrainingSettings
+
+# Images of these may be mirrored; a mirrored digit or sign is another one, or none.
+_MIRRORED = ("fashion-mnist", "cifar10")
+_AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
+
+_EXAMPLES_SEEN = 300_000
+_FIRST_WITH_BFLOAT16 = 8  # compute capability 8.0: Ampere
+_FEWEST_EPOCHS, _MOST_EPOCHS = 30, 100
+
+
+@dataclass(frozen=True)
+class FullSettings(TrainingSettings):
+    """How a winner is trained in full: as a candidate, for longer, with averaged weights.
+
+    Attributes:
+        averaging: the horizon of the weights' exponential moving average as a share of all steps, 0 to 1
+            (Polyak & Juditsky 1992; Izmailov et al. 2018, arXiv:1803.05407); 0 keeps the last weights.
+
+    Raises:
+        ValueError: as `TrainingSettings`, for a share that can't be.
+    """
+
+    epochs: int = 100
+    averaging: float = 0.02
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.averaging <= 1:
+            raise ValueError(f"averaging is a share of the training, 0 to 1, got {self.averaging}")
+
+    def keep_of_average(self, step: int, steps: int) -> float:
+        """The weight of the average so far as the weights of step `step` of `steps`, from 0, join it."""
+        horizon = self.averaging * steps
+        # Early on the average is young: the first weights soon weigh nothing.
+        return min(horizon / (horizon + 1), (step + 1) / (step + 10))
+
+
+def default_precision(device: str) -> str:
+    """`bfloat16` on a GPU that computes in it, else `float32`, so that results on CPUs agree.
+
+    Args:
+        device: as `device_name` gives it.
+    """
+    if device == "cpu":
+        return "float32"
+    import torch
+
+    # Older GPUs only emulate it.
+    return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= _FIRST_WITH_BFLOAT16 else "float32"
+
+
+def full_settings(
+    name: str, examples: int, input_shape: Sequence[int], given: Mapping[str, Any], device: str = "cpu"
+) -> FullSettings:
+    """Defaults that suit the data, under what is given.
+
+    Args:
+        name: of the data set.
+        examples: that are trained on.
+        input_shape: of one example.
+        given: `FullSettings`' fields; None where not given.
+        device: that is trained on, as `device_name` gives it.
+
+    Raises:
+        ValueError: for a value out of range, and an augmentation that doesn't fit the data.
+    """
+    defaults: dict[str, Any] = {
+        "precision": default_precision(device),
+        "epochs": min(max(round(_EXAMPLES_SEEN / examples), _FEWEST_EPOCHS), _MOST_EPOCHS),
+        "augment": "flip-shift" if name in _MIRRORED else _AUGMENTATION_OF_RANK.get(len(input_shape), False),
+    }
+    settings = FullSettings(**defaults | {key: value for key, value in given.items() if value is not None})
+    if settings.augment:
+        check_augmentation(settings.augment, input_shape)
+    return settings

@@ -1,1 +1,0 @@
-"""Rewards side by side, by a yardstick that is none of them."""

@@ -1,0 +1,289 @@
+"""`RunFolder`: what a person takes away from a run. Every file is written beside and renamed."""
+
+import contextlib
+import json
+import os
+import platform
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of, toml_of
+from rl_designer.errors import WrongUsage
+from rl_designer.interruption import uninterrupted
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
+
+CONFIG = "config.toml"
+SUMMARY = "summary.json"
+POLICY = "policy"
+TENSORBOARD = "tensorboard"
+SOURCES = "sources"
+PROCESS = "process.json"  # while a search is going on: the process that searches, and its machine
+PLACE = "place"  # in the summary: the number of the folder's file, which a copy from elsewhere doesn't have
+DEFAULT_PARENT = Path("runs")
+DEFAULT_STORE = "store.sqlite"
+
+
+class _Plan(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    known: list[str]
+    paid: int | None
+
+
+class _Setting(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    table: str | None = None
+    name: str | None = None
+    space: dict[str, Any] | None = None
+    input_shape: list[int] | None = Field(default=None, min_length=1, max_length=3)
+    num_classes: int | None = None
+
+
+class _SourceFacts(BaseModel):
+    run: str
+    kept: bool | None
+    reason: str
+
+
+class _Summary(BaseModel):
+    """What other code relies on in a summary, where it is there."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    id: str
+    state: Literal["running", "interrupted", "finished"]
+    title: str = ""
+    seconds: float = Field(default=0.0, ge=0)
+    verdict: str = ""
+    setting: _Setting = _Setting()
+    control_plan: _Plan | None = None
+    sources: list[_SourceFacts] = []
+
+
+class RunFolder:
+    """A run's folder: `config.toml` (everything needed to do it again), `summary.json` (its id, how far it
+    is, what came out), `policy/`, `tensorboard/`, and `sources/`, the policies that it started with.
+    """
+
+    def __init__(self, path: Path, config: SearchConfig, summary: dict[str, Any]) -> None:
+        self.path = path
+        self.config = config
+        self.summary = summary
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | None,
+        config: SearchConfig,
+        facts: dict[str, Any],
+        fill: Callable[[Path], None] = lambda folder: None,
+    ) -> Self:
+        """Makes a new one, complete from the first moment that it is there.
+
+        Args:
+            path: None for `runs/<data>-<agent>-<seed>`, with a number behind it where that is taken.
+            facts: the beginning of the summary.
+            fill: puts what else belongs into it.
+
+        Raises:
+            WrongUsage: where something is at `path` already.
+            OSError: where it can't be written.
+        """
+        summary = {"id": uuid.uuid4().hex, "state": "running", **facts}
+        folder = cls(path or free_path(config), config, summary)
+        if path is not None:
+            check_free(path)
+        while not folder._claim(fill):
+            if path is not None:
+                check_free(path)
+            folder.path = free_path(config)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Reads what `create` wrote. Raises ValueError where there is no run, or a damaged one."""
+        if not (path / CONFIG).is_file():
+            what = "holds no run (no config.toml)" if path.is_dir() else "is no run folder"
+            raise ValueError(f"{path} {what}; `rl-designer train --run {path}` makes one")
+        try:
+            settings = toml_of(bounded_bytes(path / CONFIG, MEBIBYTE))
+            summary = json_of(bounded_bytes(path / SUMMARY, 16 * MEBIBYTE))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"the run {path} is damaged: {error}") from error
+        try:
+            _Summary.model_validate(summary)
+            return cls(path, make_config({}, settings, CONFIG), summary)
+        except ValidationError as error:
+            where = ".".join(map(str, error.errors()[0]["loc"])) or "all of it"
+            reason = f"{SUMMARY}: {where}: {error.errors()[0]['msg']}"
+            raise ValueError(f"the run {path} is damaged: {reason}") from error
+        except WrongUsage as error:
+            raise ValueError(f"the run {path} is damaged: {error}") from error
+
+    @property
+    def id(self) -> str:
+        """The run's name in the store."""
+        return str(self.summary["id"])
+
+    @property
+    def store_location(self) -> str:
+        """Path or URL of the run's store. Of a run that came from elsewhere, what it names only where that is
+        a file in its folder or beside it: a server, or another file, which SQLite would write to, is opened
+        only for those who name it themselves.
+        """
+        config, named = self.config, self.config.store
+        if named is not None and self.from_elsewhere and not self._is_near(named):
+            config = config.model_copy(update={"store": None})
+        return store_location(config, self.path)
+
+    def _is_near(self, store: str) -> bool:
+        folder, file = self.path.resolve(), Path(store).resolve()
+        return "://" not in store and (file.parent == folder.parent or folder in file.parents)
+
+    @property
+    def from_elsewhere(self) -> bool:
+        """Whether the folder isn't the one that was made here: a copy, perhaps a stranger's."""
+        return bool(self.summary.get(PLACE) != self.path.stat().st_ino)
+
+    def check_code(self) -> None:
+        """Raises WrongUsage where going on would run code that a copy from elsewhere names."""
+        if ".py" in self.config.reward and self.from_elsewhere:
+            raise WrongUsage(
+                f"{self.path} was copied from elsewhere and names the reward {self.config.reward}, whose "
+                "code would be run with your rights; add --trust only if you trust where the run comes from"
+            )
+
+    def update_summary(self, **facts: Any) -> None:
+        """Adds to the summary, and writes it."""
+        self.summary = {**self.summary, **facts}
+        write_json(self.path / SUMMARY, self.summary)
+
+    def save_policy(self, save: Callable[[Path], None]) -> None:
+        """Puts what `save` writes into a folder in the policy's place."""
+        target = self.path / POLICY
+        beside = self.path / f".{POLICY}.{os.getpid()}"
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir()
+        with uninterrupted():
+            save(beside)
+            if target.is_dir():
+                shutil.rmtree(target)
+            beside.rename(target)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from searching in the same folder, and says who does. Raises ValueError where
+        another does.
+        """
+        if fcntl is None:
+            with self._announced():
+                yield
+            return
+        with (self.path / CONFIG).open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ValueError(f"another process is searching in {self.path}; wait for its end") from None
+            with self._announced():
+                yield
+
+    @contextlib.contextmanager
+    def _announced(self) -> Iterator[None]:
+        """Leaves `process.json` in the folder meanwhile, for who wants to stop the search."""
+        path = self.path / PROCESS
+        try:
+            with contextlib.suppress(OSError):  # only who wants to stop it would miss it
+                write_json(path, {"pid": os.getpid(), "host": platform.node()})
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _claim(self, fill: Callable[[Path], None]) -> bool:
+        """Writes the folder beside and renames it; whether it got the place."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(f".{self.path.name}.{self.id[:8]}")
+        beside.mkdir()
+        with uninterrupted():
+            try:
+                fill(beside)
+                write_text(beside / CONFIG, self.config.to_keep().to_toml())
+                self.summary[PLACE] = beside.stat().st_ino
+                write_json(beside / SUMMARY, self.summary)
+            except BaseException:
+                shutil.rmtree(beside)
+                raise
+            try:
+                beside.rename(self.path)  # fails where a folder with something in it is there
+            except OSError:
+                shutil.rmtree(beside)
+                if not self.path.exists():
+                    raise
+                return False
+        return True
+
+
+def default_name(config: SearchConfig) -> str:
+    """`<data>-<agent>-<seed>`; of a path, its stem."""
+    source = Path(config.table or config.data or "").absolute().stem
+    parts = (source, config.task or "", config.agent_name, str(config.seed))
+    cleaned = (re.sub(r"[^\w.]+", "-", part).strip("-.") for part in parts)
+    return "-".join(part for part in cleaned if part)
+
+
+def free_path(config: SearchConfig) -> Path:
+    """The default path of a run, with the first number behind it that makes it new."""
+    name, number = default_name(config), 1
+    path = DEFAULT_PARENT / name
+    while path.exists():
+        number += 1
+        path = DEFAULT_PARENT / f"{name}-{number}"
+    return path
+
+
+def store_location(config: SearchConfig, path: Path | None) -> str:
+    """Path or URL of a run's store: by default it lies beside the run folder `path`."""
+    parent = DEFAULT_PARENT if path is None else path.absolute().parent
+    return config.store or str(parent / DEFAULT_STORE)
+
+
+def check_free(path: Path) -> None:
+    """Raises WrongUsage where something is at `path` that a new run must not touch."""
+    if path.is_dir() and not any(path.iterdir()):
+        return
+    if (path / CONFIG).is_file():
+        raise WrongUsage(
+            f"{path} holds a run; go on with `rl-designer resume {path}`, or name another with --run"
+        )
+    if path.exists() or path.is_symlink():
+        raise WrongUsage(f"{path} exists and is no run; name another with --run")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file beside and renames it."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with uninterrupted():
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Writes an object as JSON, beside and renamed."""
+    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")

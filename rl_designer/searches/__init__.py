@@ -1,0 +1,1 @@
+"""One search, from its config to its run folder."""

@@ -1,0 +1,95 @@
+"""The energy of searches and their emissions, as codecarbon estimates them, offline."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rl_designer.runs.folder import RunFolder
+
+# Where none is named: it matters for emissions alone.
+_COUNTRY = "USA"
+# A worker that ends in between takes its processor time since the last look with it.
+_SECONDS_BETWEEN_LOOKS = 5
+
+
+@dataclass
+class Energy:
+    """What was used.
+
+    Attributes:
+        kwh: kilowatt hours of this process and its workers: their share of processor and memory, and the
+            GPUs; None before the end of the measurement.
+        co2_kg: what the country's mix of power emits for it, kilograms of CO₂ equivalents.
+    """
+
+    kwh: float | None = None
+    co2_kg: float | None = None
+
+
+def check_energy(country: str | None = None) -> None:
+    """Raises ValueError where codecarbon isn't installed, or doesn't know a country."""
+    try:
+        import codecarbon  # noqa: F401
+        from codecarbon.input import DataSource
+    except ImportError as error:
+        raise ValueError(
+            "--energy needs codecarbon, which isn't installed: pip install 'rl-designer[energy]'"
+        ) from error
+    if country is not None and country not in DataSource().get_global_energy_mix_data():
+        raise ValueError(
+            f"energy needs a country in the three letters of ISO 3166, such as DEU, got {country!r}"
+        )
+
+
+@contextmanager
+def measured_energy() -> Iterator[Energy]:
+    """Measures what this process does within. Nothing is sent or asked for over a network, and no file is
+    written.
+    """
+    tracker, energy = _own_tracker(), Energy()
+    tracker.start_task()
+    try:
+        yield energy
+    finally:
+        energy.kwh = float(tracker.stop_task().energy_consumed)
+
+
+@lru_cache(maxsize=1)
+def _own_tracker() -> Any:
+    """One a process: it needs two seconds to look at the machine."""
+    return _tracker(_COUNTRY)
+
+
+def _tracker(country: str) -> Any:
+    from codecarbon import OfflineEmissionsTracker
+
+    logging.getLogger("codecarbon").disabled = True  # it speaks before it has read its `log_level`
+    return OfflineEmissionsTracker(
+        country_iso_code=country,
+        tracking_mode="process",
+        measure_power_secs=_SECONDS_BETWEEN_LOOKS,
+        save_to_file=False,
+        allow_multiple_runs=True,
+        log_level="critical",
+    )
+
+
+@contextmanager
+def kept_energy(run: "RunFolder", country: str | None) -> Iterator[None]:
+    """Adds what happens within to the run's summary, `energy_kwh` and `co2_kg`; nothing without a country."""
+    if country is None:
+        yield
+        return
+    tracker = _tracker(country)
+    tracker.start()
+    try:
+        yield
+    finally:
+        tracker.stop()
+        used = tracker.final_emissions_data
+        before = [float(run.summary.get(name) or 0) for name in ("energy_kwh", "co2_kg")]
+        run.update_summary(energy_kwh=before[0] + used.energy_consumed, co2_kg=before[1] + used.emissions)

@@ -1,0 +1,157 @@
+"""Designs from a trained policy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rl_designer.agents.base import PolicyAgent, Sample
+from rl_designer.agents.registry import agent_class
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.seeding import seed_of
+from rl_designer.runs.folder import POLICY, RunFolder
+from rl_designer.setting import space_of
+
+_MOST_FRUITLESS = 50  # turns without a new design, after which there are no more to be had
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What is drawn from a policy.
+
+    Attributes:
+        n: designs.
+        unique: whether all must be distinct; there may be fewer then.
+        max_parameters, max_macs: None for the run's own limit.
+        policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
+        trust: whether pickles in it may be read.
+    """
+
+    n: int = 10
+    temperature: float = 1.0
+    deterministic: bool = False
+    unique: bool = False
+    max_parameters: int | None = None
+    max_macs: int | None = None
+    seed: int = 0
+    policy_file: Path | None = None
+    trust: bool = False
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Samples, and the policy's entropy in nats, estimated as minus the mean log-probability of all draws at
+    this temperature; 0 for the deterministic policy.
+    """
+
+    samples: list[Sample]
+    space: SearchSpace
+    entropy: float
+
+    @property
+    def distinct(self) -> int:
+        return len({sample.architecture.digest for sample in self.samples})
+
+
+def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
+    """Designs from a run's policy, within limits; the run's data aren't needed.
+
+    Raises:
+        ValueError: where the run has no policy, or the limits leave no design.
+    """
+    agent = agent_class(folder.config.agent)
+    if not issubclass(agent, PolicyAgent):
+        raise ValueError(
+            f"the agent {folder.config.agent_name!r} of {folder.path} leaves no policy; train with ppo"
+        )
+    if draw.policy_file is None and not (folder.path / POLICY).is_dir():
+        raise ValueError(f"{folder.path} has no policy yet; finish it with: rl-designer resume {folder.path}")
+    config = folder.config
+    limits = (draw.max_parameters or config.max_parameters, draw.max_macs or config.max_macs)
+    space = space_of(folder.summary.get("setting", {}), *limits)
+    policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
+    draws = samples = _draw(policy, space, draw, 0)
+    if draw.unique:
+        draws, samples = _draw_distinct(policy, space, draw, samples)
+    entropy = 0.0 if draw.deterministic else -sum(s.log_probability for s in draws) / len(draws)
+    return Drawn(samples, space, entropy)
+
+
+def costs_of(
+    architectures: Sequence[Architecture], space: SearchSpace
+) -> list[tuple[int | None, int | None]]:
+    """Parameters and multiply-adds of complete designs; None where a table doesn't have them."""
+    if isinstance(space, LayerSpace):
+        found = [costs(architecture, space.input_shape, space.num_classes) for architecture in architectures]
+        return [(cost.parameters, cost.macs) for cost in found]
+    if isinstance(space, TableSpace):
+        # Costs are the same for all tasks of a table.
+        evaluator = TableEvaluator(space, next(iter(space.table.tasks)))
+        return [(e.parameters, e.macs) for e in evaluator.evaluate(architectures)]
+    return [(None, None)] * len(architectures)
+
+
+def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
+    """What `sample --json` prints. `seen`: digests of the run's designs; None where they are not known."""
+    architectures = [sample.architecture for sample in drawn.samples]
+    return {
+        "architectures": [
+            {
+                "digest": sample.architecture.digest,
+                "layers": [layer.to_dict() for layer in sample.architecture.layers],
+                "log_probability": sample.log_probability,
+                "parameters": parameters,
+                "macs": macs,
+                "seen": None if seen is None else sample.architecture.digest in seen,
+                "predicted_reward": sample.predicted_reward,
+            }
+            for sample, (parameters, macs) in zip(
+                drawn.samples, costs_of(architectures, drawn.space), strict=True
+            )
+        ],
+        "distinct": drawn.distinct,
+        "entropy": drawn.entropy,
+    }
+
+
+def _imported(agent: PolicyAgent, draw: Draw, space: SearchSpace) -> PolicyAgent:
+    from rl_designer.agents.sb3_files import read_sb3_policy
+
+    assert draw.policy_file is not None
+    agent.policy = read_sb3_policy(draw.policy_file, space, trust=draw.trust)
+    return agent
+
+
+def _draw(policy: PolicyAgent, space: SearchSpace, draw: Draw, turn: int) -> list[Sample]:
+    return policy.sample(
+        draw.n,
+        space,
+        seed=draw.seed if turn == 0 else seed_of(draw.seed, "turn", turn),
+        temperature=draw.temperature,
+        deterministic=draw.deterministic,
+    )
+
+
+def _draw_distinct(
+    policy: PolicyAgent, space: SearchSpace, draw: Draw, first: list[Sample]
+) -> tuple[list[Sample], list[Sample]]:
+    """All draws, and the first `n` distinct ones; fewer where 50 turns in a row bring nothing new."""
+    draws = list(first)
+    distinct: dict[str, Sample] = {}
+    for sample in first:
+        distinct.setdefault(sample.architecture.digest, sample)
+    turn = fruitless = 0
+    while len(distinct) < draw.n and fruitless < _MOST_FRUITLESS and not draw.deterministic:
+        turn += 1
+        more = _draw(policy, space, draw, turn)
+        new = [sample for sample in more if sample.architecture.digest not in distinct]
+        fruitless = 0 if new else fruitless + 1
+        draws += more
+        for sample in new:
+            distinct.setdefault(sample.architecture.digest, sample)
+    return draws, list(distinct.values())[: draw.n]

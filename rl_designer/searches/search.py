@@ -1,0 +1,102 @@
+"""A search, from config to run folder: puts space, evaluator, reward, budget and agent together."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from rl_designer.agents.base import Agent
+from rl_designer.agents.memory import check_sources
+from rl_designer.agents.registry import agent_class
+from rl_designer.config import SearchConfig, on_engine
+from rl_designer.envs.rewards import Reward, RewardContext, load_reward
+from rl_designer.errors import usage_errors
+from rl_designer.runs.check import BEGAN, began, changed_settings
+from rl_designer.runs.folder import RunFolder, store_location
+from rl_designer.searches.energy import check_energy
+from rl_designer.searches.fidelity import settled_fidelity
+from rl_designer.searches.observers import Observer, Observers
+from rl_designer.searches.replay import begin_anew
+from rl_designer.searches.run import SearchResult, SearchRun
+from rl_designer.searches.sources import check_remembers, check_source, copy_sources
+from rl_designer.setting import Setting, make_setting
+from rl_designer.store.store import Store
+
+
+def run_search(
+    config: SearchConfig, folder: Path | None = None, observers: Sequence[Observer] = ()
+) -> SearchResult:
+    """Searches, and writes a run folder.
+
+    Args:
+        folder: None for the default name under `runs/`.
+
+    Raises:
+        WrongUsage: for names, numbers and folders that can't be.
+        ValueError, OSError: for data, stores and folders that can't be read or written.
+    """
+    with usage_errors():
+        agent = _agent(config)
+        if config.energy is not None:
+            check_energy(config.energy)
+    setting = make_setting(config)
+    check_sources([check_source(Path(source), setting) for source in config.sources])
+    with usage_errors():
+        reward = _reward(config, setting)
+        fidelity = settled_fidelity(config, reward)
+    # What the setting says is kept, for people and so that a resumed run has the same.
+    asked, config = config, config.model_copy(update={"reward": reward.text, "fidelity": fidelity})
+    # Whatever can be wrong is found before the folder is made.
+    with Store(store_location(config, folder)) as store:
+        facts = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
+        facts |= {BEGAN: began(config, asked)}
+        run = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
+        return SearchRun(run, setting, store, agent, reward, Observers(observers)).run()
+
+
+def resume_search(
+    folder: Path,
+    observers: Sequence[Observer] = (),
+    store: str | None = None,
+    engine: Mapping[str, Any] = MappingProxyType({}),
+) -> SearchResult | None:
+    """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
+    with the same designs and the same policy as if it never had. None where it was finished.
+
+    Args:
+        store: where its store is now; None for where it was.
+        engine: where its designs are trained now, as `on_engine` takes it.
+
+    Raises:
+        ValueError, OSError: as `run_search`; for a folder that is no run; and where its config, data or
+            reward are not what they were.
+    """
+    run = RunFolder.open(folder)
+    if run.summary.get("state") == "finished":
+        return None
+    if changed := changed_settings(run.summary, run.config):
+        raise ValueError(
+            f"{folder} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
+            f"{begin_anew(folder)}, or put it back"
+        )
+    if store is not None:
+        run.config = run.config.model_copy(update={"store": store})
+    run.config = on_engine(run.config, engine)
+    agent = _agent(run.config)
+    setting = make_setting(run.config)
+    reward = _reward(run.config, setting)
+    with Store(run.store_location, create=False) as opened:
+        return SearchRun(run, setting, opened, agent, reward, Observers(observers)).run()
+
+
+def _agent(config: SearchConfig) -> Agent:
+    agent = agent_class(config.agent)(seed=config.seed)
+    if config.sources:
+        check_remembers(agent, config.agent_name)
+    return agent
+
+
+def _reward(config: SearchConfig, setting: Setting) -> Reward:
+    context = RewardContext(setting.space, config.max_parameters, config.max_macs)
+    return load_reward(config.reward, context)

@@ -1,0 +1,1 @@
+"""Every evaluation of all runs."""

@@ -1,0 +1,204 @@
+"""`StoredEvaluator`: what the store knows is not measured again; what is measured is stored at once."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluation import Bars, Evaluation, Evaluator
+from rl_designer.envs.evaluators.early_stopping import cut_short
+from rl_designer.envs.workers.failures import WORKER_DIED, is_transient
+from rl_designer.store.claims import Claim
+from rl_designer.store.store import Store, StoreError
+
+Heard = Callable[[Architecture, Evaluation, bool], None]
+
+BEAT_SECONDS = 5.0
+DEAD_AFTER_SECONDS = 30.0  # without a beat
+POLL_SECONDS = 0.5
+
+
+class StoredEvaluator:
+    """An evaluator that asks the store first.
+
+    A failure that another try might not have (`is_transient`) is kept for this run alone, so that a resumed
+    run sees what it saw, and other runs try again. Where a worker was killed from outside, the design is
+    measured once more. A training that was stopped early is kept with its epochs, and answers only where it
+    would have been stopped as early.
+
+    What takes time, which is an evaluator that tells of each result as it comes (`on_result`), is claimed in
+    the store: where another run is measuring the same just now, its result is waited for.
+
+    Args:
+        run: id of the run.
+        hear: called with each evaluation once it is known and stored, and whether the store knew it before.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        evaluator: Evaluator,
+        run: str,
+        hear: Heard = lambda architecture, evaluation, stored: None,
+    ) -> None:
+        self._store = store
+        self._evaluator = evaluator
+        self._run = run
+        self._own = f"{evaluator.digest}@{run}"
+        self._owner = uuid.uuid4().hex
+        self._hear = hear
+        self._batch: list[Architecture] = []
+        self._early: set[str] = set()
+        self._bars: dict[str, Bars] = {}
+        self._last_try = False
+        self._watched: dict[str, tuple[Claim, float]] = {}
+        self._claims = hasattr(evaluator, "on_result")
+        self.answered = 0
+        self.measured = 0
+        if hasattr(evaluator, "on_result"):
+            evaluator.on_result = self._finished
+
+    @property
+    def digest(self) -> str:
+        return self._evaluator.digest
+
+    def key(self, evaluation: Evaluation) -> str:
+        """The evaluator that a design's evaluation is stored under: the digest, or this run's own. One that
+        was stopped early has what the run expects of it, so it is the run's own; `keep` stores it.
+        """
+        if evaluation.stopped_at is not None:
+            return f"{self._own}:stopped"
+        return self._own if is_transient(evaluation) else self.digest
+
+    def keep(self, architecture: Architecture, evaluation: Evaluation) -> None:
+        """Stores a design's evaluation where `key` says; what is there already stays."""
+        self._store.add_evaluations({(architecture.digest, self.key(evaluation)): evaluation})
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], bars: Sequence[Bars] | None = None
+    ) -> list[Evaluation]:
+        """As every evaluator; all is stored once it returns.
+
+        Args:
+            bars: as an evaluator takes them that can stop early. What is known is cut to what would have been
+                trained, so that the store makes no difference to the results.
+        """
+        digests = [architecture.digest for architecture in architectures]
+        self._bars = {} if bars is None else dict(zip(digests, bars, strict=True))
+        known: dict[str, Evaluation] = {}
+        unknown = {architecture.digest: architecture for architecture in architectures}
+        while unknown:
+            found = self._known(unknown)
+            for digest, evaluation in found.items():
+                self._hear(unknown.pop(digest), evaluation, True)
+            self.answered += len(found)
+            known |= found
+            if unknown:
+                measured = self._measure_ours(list(unknown.values()))
+                unknown = {digest: unknown[digest] for digest in unknown if digest not in measured}
+                known |= measured
+        return [known[architecture.digest] for architecture in architectures]
+
+    def _known(self, digests: Iterable[str]) -> dict[str, Evaluation]:
+        epochs = sorted({epoch for bars in self._bars.values() for epoch in bars}, reverse=True)
+        # This run's own first: another run may since have measured what failed here.
+        keys = [self._own, self.digest, *(self._shorter(epoch) for epoch in epochs)]
+        stored = self._store.evaluations(keys, digests)
+        cut = {digest: cut_short(found, self._bars.get(digest, {})) for digest, found in stored.items()}
+        return {digest: evaluation for digest, evaluation in cut.items() if evaluation is not None}
+
+    def _shorter(self, epochs: int) -> str:
+        """Where trainings are stored that were stopped after so many epochs, for all runs."""
+        return f"{self.digest}:{epochs}"
+
+    def _measured_key(self, evaluation: Evaluation) -> str:
+        epochs = evaluation.stopped_at
+        return self.key(evaluation) if epochs is None else self._shorter(epochs)
+
+    def _measure_ours(self, unknown: list[Architecture]) -> dict[str, Evaluation]:
+        """Measures what no other run is measuring; where they measure all of it, waits a moment."""
+        if not self._claims:
+            return self._measure(unknown)
+        digests = [architecture.digest for architecture in unknown]
+        claimed = self._store.claims.take(self._run, self._owner, self.digest, digests)
+        if claimed.ours:
+            with self._alive():
+                return self._measure([a for a in unknown if a.digest in claimed.ours])
+        if len(claimed.held) == len(unknown):
+            for digest, claim in claimed.held.items():
+                self._watch(digest, claim)
+            time.sleep(POLL_SECONDS)
+        return {}
+
+    def _watch(self, digest: str, claim: Claim) -> None:
+        now = time.monotonic()
+        seen, since = self._watched.get(digest, (claim, now))
+        if seen != claim:
+            since = now
+        self._watched[digest] = claim, since
+        if now - since >= DEAD_AFTER_SECONDS:
+            self._store.claims.drop(self.digest, digest, claim)
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Within it, others are told that our claims hold; afterwards we have none."""
+        over = threading.Event()
+
+        def tell() -> None:
+            while not over.wait(BEAT_SECONDS):
+                with suppress(StoreError):  # what can't be written at all shows where results are stored
+                    self._store.claims.beat(self._owner)
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            with suppress(StoreError):
+                self._store.claims.release(self._owner)
+
+    def _measure(self, fresh: list[Architecture]) -> dict[str, Evaluation]:
+        self._last_try = False
+        measured = self._tried(fresh)
+        if killed := [a for a in fresh if _was_killed(measured[a.digest])]:
+            self._last_try = True
+            measured |= self._tried(killed)
+        self.measured += len(fresh)
+        return measured
+
+    def _tried(self, fresh: list[Architecture]) -> dict[str, Evaluation]:
+        self._batch = fresh
+        self._early.clear()
+        evaluator: Any = self._evaluator  # one that is given bars can stop early
+        options = {"bars": [self._bars[a.digest] for a in fresh]} if self._bars else {}
+        results = evaluator.evaluate(fresh, **options)
+        measured = dict(zip((a.digest for a in fresh), results, strict=True))
+        late = [a for a in fresh if a.digest not in self._early and self._counts(measured[a.digest])]
+        self._keep({a: measured[a.digest] for a in late})
+        return measured
+
+    def _finished(self, index: int, evaluation: Evaluation) -> None:
+        if self._counts(evaluation):
+            # Stored one by one as they finish, so that an interruption loses only what was still training.
+            self._keep({self._batch[index]: evaluation})
+            self._early.add(self._batch[index].digest)
+
+    def _keep(self, evaluations: dict[Architecture, Evaluation]) -> None:
+        self._store.add_evaluations(
+            {(a.digest, self._measured_key(value)): value for a, value in evaluations.items()},
+            owner=self._owner if self._claims else "",
+        )
+        for architecture, evaluation in evaluations.items():
+            self._hear(architecture, evaluation, False)
+
+    def _counts(self, evaluation: Evaluation) -> bool:
+        return self._last_try or not _was_killed(evaluation)
+
+
+def _was_killed(evaluation: Evaluation) -> bool:
+    return (evaluation.failure or "").startswith(f"{WORKER_DIED}: SIGKILL")

@@ -1,0 +1,1 @@
+"""Architecture tables made, imported and described."""

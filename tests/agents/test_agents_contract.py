@@ -1,0 +1,144 @@
+"""Every agent of the registry keeps the contract, and the contract notices agents that don't."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rl_designer.agents.base import Agent
+from rl_designer.agents.random_search import RandomSearch
+from rl_designer.agents.registry import AGENTS, agent_class
+from rl_designer.envs.problem import BudgetSpent, Problem
+from rl_designer.envs.seeding import stream
+from tests.helpers import agent_contract as contract
+
+Check = Callable[[contract.AgentClass], None]
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_agent(name: str, check: Check) -> None:
+    if name.startswith("optuna"):
+        pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
+    check(agent_class(name))
+
+
+_SEARCHES = """
+from rl_designer.agents.registry import AGENTS, agent_class
+from tests.helpers import agent_contract as contract
+for name in AGENTS:
+    try:
+        problem = contract._searched(agent_class(name), seed=3)
+    except ValueError:
+        continue
+    print(name, *contract._digests(problem))
+"""
+
+
+def test_every_agent_gives_the_same_designs_in_another_process() -> None:
+    def searched(hash_seed: str) -> str:
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run(
+            [sys.executable, "-c", _SEARCHES],
+            cwd=Path(__file__).resolve().parents[2],
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    first = searched("1")
+    assert "random" in first and first == searched("2")
+
+
+class Unseeded(RandomSearch):
+    def search(self, problem: Problem) -> None:
+        self.seed = int(np.random.default_rng().integers(2**31))
+        super().search(problem)
+
+
+class IgnoresItsSeed(RandomSearch):
+    def __init__(self, *, seed: int = 0) -> None:
+        super().__init__(seed=0)
+
+
+class GivesUpEarly(Agent):
+    def search(self, problem: Problem) -> None:
+        problem.evaluate(problem.space.architectures(problem.space.random_actions(3, stream(0))))
+
+
+class AsksPastTheProblem(RandomSearch):
+    def search(self, problem: Problem) -> None:
+        super().search(problem)
+        actions = problem.space.random_actions(5, stream(self.seed))
+        problem.evaluator.evaluate(problem.space.architectures(actions))
+
+
+class LetsTheEndEscape(Agent):
+    def search(self, problem: Problem) -> None:
+        generator = stream(self.seed)
+        while True:
+            problem.evaluate(problem.space.architectures(problem.space.random_actions(1, generator)))
+
+
+class CountsOnSuccess(Agent):
+    def search(self, problem: Problem) -> None:
+        generator, best = stream(self.seed), 0.0
+        try:
+            while True:
+                actions = problem.space.random_actions(1, generator)
+                design = problem.evaluate(problem.space.architectures(actions))[0]
+                best = max(best, design.evaluation.val_accuracy)  # type: ignore[type-var,assignment]
+        except BudgetSpent:
+            pass
+
+
+class InsistsOnTheNew(Agent):
+    def search(self, problem: Problem) -> None:
+        generator = stream(self.seed)
+        try:
+            while True:
+                found = problem.space.architectures(problem.space.random_actions(1, generator))
+                if not problem.seen(found[0]):
+                    problem.evaluate(found)
+        except BudgetSpent:
+            pass
+
+
+class IgnoresMasks(Agent):
+    def search(self, problem: Problem) -> None:
+        space, generator = problem.space, stream(self.seed)
+        try:
+            while True:
+                actions = generator.integers(space.num_actions, size=(1, space.max_steps))
+                problem.evaluate(space.architectures(actions))
+        except BudgetSpent:
+            pass
+
+
+@pytest.mark.parametrize(
+    "broken, check",
+    [
+        (Unseeded, contract.gives_the_same_designs_for_the_same_seed),
+        (IgnoresItsSeed, contract.gives_other_designs_for_another_seed),
+        (GivesUpEarly, contract.spends_the_budget_and_no_more),
+        (AsksPastTheProblem, contract.spends_the_budget_and_no_more),
+        (LetsTheEndEscape, contract.ends_when_the_time_is_up),
+        (CountsOnSuccess, contract.survives_failures),
+        (InsistsOnTheNew, contract.ends_when_there_is_nothing_new),
+        (IgnoresMasks, contract.keeps_to_the_designs_of_a_table_with_holes_and_duplicates),
+        (IgnoresMasks, contract.keeps_to_the_limits_of_a_space_of_variable_length),
+    ],
+)
+def test_the_contract_notices_a_broken_agent(broken: type[Agent], check: Check) -> None:
+    with pytest.raises((AssertionError, BudgetSpent, TypeError, ValueError)):
+        check(broken)
+
+
+def test_the_contract_finds_nothing_wrong_with_what_the_broken_agents_start_from() -> None:
+    for check in contract.CHECKS:
+        check(RandomSearch)

@@ -1,0 +1,383 @@
+"""`Belief`: the same posterior as GPyTorch's, from plain arrays; and that no bad file does harm."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import gpytorch
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from rl_designer.agents import array_files
+from rl_designer.agents.array_files import read_arrays, write_arrays
+from rl_designer.agents.belief import DEEPEST, FILE, NUMBERS, Belief, vars_of
+from rl_designer.agents.reward_model import RewardModel
+from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.table import TableSpace
+from tests.helpers.strategies import walks
+from tests.helpers.tables import synthetic_table
+
+TABLE = TableSpace(synthetic_table((3, 4, 2, 3)))
+SIGNALS = make_space("convnet1d", (1, 40), 10, max_parameters=3_000)
+SPACES = pytest.mark.parametrize("space", [TABLE, SIGNALS], ids=["table", "convnet1d"])
+
+Arrays = dict[str, NDArray[np.float64]]
+
+
+def fitted(space: SearchSpace, n: int = 20, seed: int = 0) -> tuple[RewardModel, Belief]:
+    """A model, and what it believes after `n` designs with random rewards."""
+    model = RewardModel(space, seed=seed)
+    return model, model.fit(walks(space, n, seed), np.random.default_rng(seed).normal(size=n))
+
+
+BELIEFS = {space.name: fitted(space)[1] for space in (TABLE, SIGNALS)}
+
+
+# -- the posterior ----------------------------------------------------------------------------------
+
+
+@SPACES
+def test_it_expects_what_gpytorch_expects_of_the_same_process(space: SearchSpace) -> None:
+    model, belief = fitted(space)
+    others = walks(space, 50, seed=9)
+    process = model._process
+    assert process is not None
+    with torch.no_grad(), gpytorch.settings.fast_computations(False, False, False):
+        posterior = process(model._features(others))
+    mean, deviation = belief.predict(space, others)
+    assert mean.dtype == deviation.dtype == np.float64
+    # A jitter of 1e-6 on the diagonal is all that differs.
+    np.testing.assert_allclose(mean, posterior.mean.numpy(), atol=1e-4)
+    np.testing.assert_allclose(deviation**2, posterior.variance.numpy(), atol=1e-4)
+    np.testing.assert_allclose(belief.joint(space, others)[1], posterior.covariance_matrix.numpy(), atol=1e-4)
+    assert mean.std() > 0.05 and deviation.std() > 0.01
+
+
+@SPACES
+def test_the_joint_distribution_has_the_means_and_variances_of_the_single_ones(space: SearchSpace) -> None:
+    belief, designs = BELIEFS[space.name], walks(space, 30, seed=9)
+    mean, covariance = belief.joint(space, designs)
+    alone, deviation = belief.predict(space, designs)
+    np.testing.assert_allclose(mean, alone)
+    np.testing.assert_allclose(covariance.diagonal(), deviation**2, atol=1e-8)
+    np.testing.assert_allclose(covariance, covariance.T, atol=1e-12)
+    assert np.linalg.eigvalsh(covariance).min() > -1e-8
+
+
+def test_far_from_every_point_it_expects_0_with_the_deviation_of_the_prior() -> None:
+    belief = BELIEFS[TABLE.name]
+    mean, deviation = replace(belief, points=belief.points + 100).predict(TABLE, walks(TABLE, 5))
+    np.testing.assert_allclose(mean, 0, atol=1e-12)
+    np.testing.assert_allclose(deviation, np.sqrt(belief.scale))
+
+
+def test_no_designs_are_no_predictions() -> None:
+    mean, deviation = BELIEFS[TABLE.name].predict(TABLE, TABLE.pad([]))
+    assert mean.shape == deviation.shape == (0,)
+
+
+@SPACES
+def test_expected_rewards_lie_among_the_evaluated_ones_in_the_order_of_the_scores(space: SearchSpace) -> None:
+    belief, designs = BELIEFS[space.name], walks(space, 50, seed=9)
+    rewards = belief.expected_rewards(space, designs)
+    assert belief.rewards[0] <= rewards.min() and rewards.max() <= belief.rewards[-1]
+    assert (np.diff(rewards[belief.predict(space, designs)[0].argsort()]) >= 0).all()
+
+
+# -- files ------------------------------------------------------------------------------------------
+
+
+@SPACES
+def test_it_comes_back_from_its_file_bit_by_bit(space: SearchSpace, tmp_path: Path) -> None:
+    belief, designs = BELIEFS[space.name], walks(space, 30, seed=9)
+    belief.predict(space, designs)  # what was worked out on the way is no part of the file
+    belief.save(tmp_path)
+    back = Belief.load(tmp_path, space)
+    assert back is not None
+    for name, array in vars_of(belief).items():
+        assert vars_of(back)[name].tobytes() == array.tobytes(), name
+    for ours, theirs in zip(belief.predict(space, designs), back.predict(space, designs), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+def test_without_a_file_there_is_none(tmp_path: Path) -> None:
+    assert Belief.load(tmp_path, TABLE) is None
+    assert Belief.load(tmp_path / "nowhere", TABLE) is None
+
+
+def test_it_is_good_for_the_same_space_with_other_data_and_other_limits(tmp_path: Path) -> None:
+    BELIEFS[SIGNALS.name].save(tmp_path)
+    other = make_space("convnet1d", (3, 128), 2, max_parameters=50_000)
+    belief = Belief.load(tmp_path, other)
+    assert belief is not None
+    assert np.isfinite(belief.predict(other, walks(other, 10))).all()
+
+
+def refusal(folder: Path, space: SearchSpace = TABLE) -> str:
+    """The one line with which a file is refused; it names the file."""
+    with pytest.raises(ValueError) as caught:
+        Belief.load(folder, space)
+    line = str(caught.value)
+    assert "\n" not in line and str(folder / FILE) in line
+    return line
+
+
+def written(belief: Belief, folder: Path) -> Arrays:
+    """The arrays of a belief's file."""
+    belief.save(folder)
+    return read_arrays(folder / FILE, "file")
+
+
+def without(name: str) -> Callable[[Arrays], None]:
+    def damage(arrays: Arrays) -> None:
+        del arrays[name]
+
+    return damage
+
+
+def changed(
+    name: str, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> Callable[[Arrays], None]:
+    return lambda arrays: arrays.update({name: change(arrays[name])})
+
+
+def with_last(value: float) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    def change(array: NDArray[np.float64]) -> NDArray[np.float64]:
+        array = array.copy()
+        array.flat[-1] = value
+        return array
+
+    return change
+
+
+NAMES = sorted(NUMBERS)
+OLD = [name for name in NAMES if name != "memory_weights"]  # what format 1 had
+DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
+    **{f"no {name}": (without(name), "must hold options, step_weights") for name in (*NAMES, "actions")},
+    "one array too many": (lambda arrays: arrays.update(extra=np.zeros(1)), "must hold options"),
+    **{
+        f"{name} of float32": (
+            changed(name, lambda array: array.astype(np.float32)),
+            "finite float64 numbers only",
+        )
+        for name in NAMES
+    },
+    **{
+        f"{value} in {name}": (changed(name, with_last(value)), "finite float64 numbers only")
+        for name in ("options", "points", "targets", "facts")
+        for value in (np.nan, np.inf, -np.inf)
+    },
+    **{
+        f"{name} of one number too few": (changed(name, lambda array: array[:-1]), "must have the shape")
+        for name in ("options", "step_weights", "points", "scores", "rewards", "facts")
+    },
+    **{
+        f"{name} of another rank": (changed(name, lambda array: array[None]), "must have the shape")
+        for name in NAMES
+    },
+    **{
+        f"{name} as a lone number": (changed(name, lambda _: np.array(1.0)), "must have the shape")
+        for name in NAMES
+    },
+    "points of another width": (changed("points", lambda array: array[:, :-1]), "must have the shape"),
+    "weights for a whole that isn't": (changed("whole_weights", lambda _: np.ones(3)), "'whole_weights'"),
+    "no designs": (
+        lambda arrays: arrays.update(
+            points=arrays["points"][:0], targets=np.zeros(0), actions=arrays["actions"][:0]
+        ),
+        "designs must have been fitted, got 0",
+    ),
+    "more designs than were evaluated": (
+        lambda arrays: arrays.update(scores=np.zeros(3), rewards=np.zeros(3)),
+        "from 1 to 3 designs must have been fitted, got 20",
+    ),
+    "a weight for a source that isn't": (changed("memory_weights", lambda _: np.ones(2)), "'memory_weights'"),
+    "an action that the space doesn't have": (
+        changed("actions", lambda a: a + 9),
+        "'actions' must be from -1",
+    ),
+    "actions below -1": (changed("actions", lambda a: a - 9), "'actions' must be from -1 to 3"),
+    "actions of other steps": (changed("actions", lambda a: a[:, 1:]), "'actions' must have the shape"),
+    "actions of other designs": (changed("actions", lambda a: a[1:]), "'actions' must have the shape"),
+    "actions that aren't whole": (changed("actions", lambda a: a + 0.5), "actions of int64, got float64"),
+    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [3]"),
+    "a format below 1": (changed("format", lambda f: f * 0), "a format that this version can't read: [0]"),
+    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [2, 2]"),
+    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [2.5]"),
+    "half of a source": (lambda arrays: arrays.update({"source-0.facts": np.ones(2)}), "must hold options"),
+    "so many designs that memory would not do": (
+        lambda arrays: arrays.update(
+            actions=arrays["actions"][:0],
+            points=np.zeros((100_000, arrays["points"].shape[1])),
+            targets=np.zeros(100_000),
+            scores=np.zeros(100_000),
+            rewards=np.zeros(100_000),
+        ),
+        "from 1 to 4,096 designs must have been fitted, got 100,000",
+    ),
+    "scores in no order": (changed("scores", lambda array: array[::-1]), "ascending order"),
+    "rewards in no order": (changed("rewards", lambda array: array[::-1]), "ascending order"),
+    "a variance of 0": (changed("facts", lambda _: np.array([0.0, 0.1])), "'facts' must be above 0"),
+    "a negative noise": (changed("facts", lambda _: np.array([1.0, -1.0])), "'facts' must be above 0"),
+    "numbers whose squares overflow": (changed("points", with_last(1e300)), "is damaged"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_a_damaged_file_is_refused_in_one_line_that_names_it(tmp_path: Path, case: str) -> None:
+    damage, reason = DAMAGE[case]
+    arrays = written(BELIEFS[TABLE.name], tmp_path)
+    damage(arrays)
+    write_arrays(tmp_path / FILE, arrays)
+    assert reason in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "written, read",
+    [
+        (TABLE, TableSpace(synthetic_table((3, 4, 2)))),
+        (TABLE, TableSpace(synthetic_table((3, 5, 2, 3)))),
+        (TABLE, SIGNALS),
+        (SIGNALS, TABLE),
+        (SIGNALS, make_space("mlp", (8,), 2)),
+    ],
+    ids=["fewer steps", "more options", "variable length", "constant length", "other layers"],
+)
+def test_a_file_of_another_space_is_refused(tmp_path: Path, written: SearchSpace, read: SearchSpace) -> None:
+    BELIEFS[written.name].save(tmp_path)
+    assert f"is damaged or not for space {read.name!r}" in refusal(tmp_path, read)
+
+
+# -- beliefs that build upon others -----------------------------------------------------------------
+
+
+def remembering(space: SearchSpace, sources: int = 2, n: int = 12) -> tuple[RewardModel, Belief]:
+    """A model, and what it believes after `n` designs; its sources are what others believe after 20."""
+    earlier = [fitted(space, seed=seed)[1] for seed in range(1, sources + 1)]
+    model = RewardModel(space, sources=earlier)
+    rewards = earlier[0].mean(space, walks(space, n)) + 0.1 * np.random.default_rng(0).normal(size=n)
+    return model, model.fit(walks(space, n), rewards)
+
+
+@SPACES
+def test_with_sources_it_expects_what_gpytorch_expects_of_the_same_process(space: SearchSpace) -> None:
+    model, belief = remembering(space)
+    others = walks(space, 50, seed=9)
+    process = model._process
+    assert process is not None
+    with torch.no_grad(), gpytorch.settings.fast_computations(False, False, False):
+        posterior = process(model._features(others))
+    mean, deviation = belief.predict(space, others)
+    np.testing.assert_allclose(mean, posterior.mean.numpy(), atol=1e-3)
+    np.testing.assert_allclose(deviation**2, posterior.variance.numpy(), atol=1e-3)
+    np.testing.assert_allclose(belief.joint(space, others)[1].diagonal(), deviation**2, atol=1e-8)
+    np.testing.assert_allclose(belief.mean(space, others), mean, atol=1e-12)
+
+
+def test_what_agrees_with_a_source_raises_its_slope() -> None:
+    _, belief = remembering(TABLE)
+    assert belief.slopes.shape == (2,)
+    assert belief.slopes[0] > 0.3 > abs(belief.slopes[1])
+
+
+@SPACES
+def test_with_its_sources_it_comes_back_from_its_file_bit_by_bit(space: SearchSpace, tmp_path: Path) -> None:
+    designs = walks(space, 30, seed=9)
+    middle = remembering(space)[1]
+    model = RewardModel(space, sources=[middle])
+    belief = model.fit(designs, np.arange(30.0))
+    belief.save(tmp_path)
+    back = Belief.load(tmp_path, space)
+    assert back is not None and back.depth == belief.depth == 3
+    assert back.actions.tolist() == designs.tolist()
+    assert [len(source.sources) for source in back.sources] == [2]
+    for ours, theirs in zip(belief.predict(space, designs), back.predict(space, designs), strict=True):
+        assert ours.tobytes() == theirs.tobytes()
+
+
+def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
+    """It had no format in it, no actions, and nothing of sources."""
+    belief, designs = BELIEFS[TABLE.name], walks(TABLE, 30, seed=9)
+    write_arrays(tmp_path / FILE, {name: vars_of(belief)[name] for name in OLD})
+    back = Belief.load(tmp_path, TABLE)
+    assert back is not None and back.actions.shape == (0, TABLE.max_steps) and back.sources == ()
+    assert back.predict(TABLE, designs)[0].tobytes() == belief.predict(TABLE, designs)[0].tobytes()
+    back.save(tmp_path)  # as the source of a later search is
+    assert Belief.load(tmp_path, TABLE) is not None
+
+
+def test_damage_in_a_source_is_noticed(tmp_path: Path) -> None:
+    arrays = written(remembering(TABLE)[1], tmp_path)
+    for name, value, reason in (
+        ("source-1.facts", np.zeros(2), "'facts' must be above 0"),
+        ("source-0.points", np.zeros((20, 1)), "'points' must have the shape"),
+        ("source-0.targets", np.full(20, np.nan), "finite float64 numbers only"),
+        ("source-3.targets", np.zeros(20), "must hold options"),
+        ("memory_weights", np.ones(2), "'memory_weights' must have the shape"),
+    ):
+        write_arrays(tmp_path / FILE, {**arrays, name: value})
+        assert reason in refusal(tmp_path)
+
+
+def test_sources_in_one_another_have_an_end(tmp_path: Path) -> None:
+    arrays = written(BELIEFS[TABLE.name], tmp_path)
+    for depth in (DEEPEST, 200):
+        inner = {f"{depth * 'source-0.'}{name}": array for name, array in arrays.items() if name != "format"}
+        outer = {
+            f"{level * 'source-0.'}{name}": array
+            for level in range(depth)
+            for name, array in arrays.items()
+            if name != "format"
+        }
+        write_arrays(tmp_path / FILE, {"format": np.array([2]), **outer, **inner})
+        assert f"more than {DEEPEST} sources lie in one another" in refusal(tmp_path)
+
+
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
+    BELIEFS[TABLE.name].save(tmp_path)
+    sound = (tmp_path / FILE).read_bytes()
+    for length in (0, 4, 8, 100, len(sound) // 2, len(sound) - 1):
+        (tmp_path / FILE).write_bytes(sound[:length])
+        assert "is damaged" in refusal(tmp_path)
+
+
+# -- files of arrays --------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_too_large_to_be_one_of_ours_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BELIEFS[TABLE.name].save(tmp_path)
+    monkeypatch.setattr(array_files, "_MOST_BYTES", 1_000)
+    assert "bytes; at most 1,000 are read" in refusal(tmp_path)
+
+
+def test_a_missing_file_of_arrays_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"no kind of file: {tmp_path / 'none'} is missing"):
+        read_arrays(tmp_path / "none", "kind of file")
+
+
+def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "arrays", {"a": np.arange(3.0)})
+
+    def half_written(beside: Path) -> None:
+        beside.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space left"):
+        array_files.replace(tmp_path / "arrays", half_written)
+    assert read_arrays(tmp_path / "arrays", "file")["a"].tolist() == [0, 1, 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["arrays"]
+
+
+def test_arrays_in_any_order_in_memory_come_back_as_they_were(tmp_path: Path) -> None:
+    array = np.arange(24.0).reshape(2, 3, 4)
+    arrays = {"columns": np.asfortranarray(array), "turned": array.T, "every other": array[:, ::2]}
+    write_arrays(tmp_path / "arrays", arrays)
+    for name, back in read_arrays(tmp_path / "arrays", "file").items():
+        np.testing.assert_array_equal(back, arrays[name])

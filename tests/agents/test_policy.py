@@ -1,0 +1,367 @@
+"""`Policy`: what it samples, with what probability, and that no bad file does harm."""
+
+import json
+import random
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from rl_designer.agents import array_files
+from rl_designer.agents.policy import FORMAT, Policy
+from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.table import TableSpace
+from tests.helpers.strategies import few_examples, limited_tables, many_examples, seeds, walks
+from tests.helpers.tables import synthetic_table
+
+SPACE = TableSpace(synthetic_table((3, 4, 2), forbidden=0.3))
+SIGNALS = [make_space("convnet1d", (1, 40), 10, max_parameters=limit) for limit in (None, 2_000)]
+
+spaces = limited_tables().map(lambda limited: limited[0]) | st.sampled_from(SIGNALS)
+temperatures = st.sampled_from([1e-300, 0.01, 0.5, 1.0, 3.0, 1e9])
+
+
+def policy_of(space: SearchSpace, seed: int = 0, scale: float = 1.0) -> Policy:
+    """A policy of random weights."""
+    generator = np.random.default_rng(seed)
+    shapes = {
+        "hidden.weight": (8, space.observation_size),
+        "hidden.bias": (8,),
+        "output.weight": (space.num_actions, 8),
+        "output.bias": (space.num_actions,),
+    }
+    weights = {name: (scale * generator.normal(size=s)).astype(np.float32) for name, s in shapes.items()}
+    return Policy(weights, space.name, {"agent": "ppo", "seed": 3})
+
+
+def sampled(policy: Policy, space: SearchSpace, n: int = 50, seed: int = 0, **options: Any) -> Any:
+    return policy.sample(space, n, np.random.default_rng(seed), **options)
+
+
+def steps_of(policy: Policy, space: SearchSpace, row: NDArray[np.int64], temperature: float) -> list[float]:
+    """The probability of each action of a design, one prefix at a time."""
+    taken = [int(action) for action in row if action >= 0]
+    probabilities = []
+    for length, action in enumerate(taken):
+        prefix = space.architecture(taken[:length])
+        logs = policy.log_probabilities(
+            space.encode(prefix)[None], space.action_mask(prefix)[None], temperature
+        )
+        probabilities.append(float(np.exp(logs[0, action])))
+    return probabilities
+
+
+# -- probabilities -----------------------------------------------------------------------------------
+
+
+@many_examples
+@given(spaces, seeds, temperatures, st.sampled_from([0.0, 1.0, 1e3, 1e6]))
+@pytest.mark.filterwarnings("error")
+def test_the_probabilities_of_the_legal_actions_sum_to_1_and_the_others_are_impossible(
+    space: SearchSpace, seed: int, temperature: float, scale: float
+) -> None:
+    actions = walks(space, 5, seed)
+    actions[:, space.max_steps // 2 :] = -1
+    masks = space.masks(space.final_states(actions))
+    open_ends = masks.any(axis=1)
+    masks = masks[open_ends]
+    observations = space.observations(actions[open_ends])
+    logs = policy_of(space, seed, scale).log_probabilities(observations, masks, temperature)
+    assert logs.shape == masks.shape and logs.dtype == np.float64
+    assert (np.exp(logs[~masks]) == 0).all()
+    np.testing.assert_allclose(np.exp(logs).sum(axis=1), 1)
+
+
+@few_examples
+@given(spaces, seeds, st.sampled_from([0.5, 1.0, 3.0]), st.booleans())
+def test_a_designs_log_probability_is_that_of_its_actions_one_after_another(
+    space: SearchSpace, seed: int, temperature: float, deterministic: bool
+) -> None:
+    policy = policy_of(space, seed, 0.5)
+    actions, logs = sampled(policy, space, 4, seed, temperature=temperature, deterministic=deterministic)
+    assert logs.dtype == np.float64
+    for row, log in zip(actions, logs, strict=True):
+        assert log == pytest.approx(np.log(steps_of(policy, space, row, temperature)).sum(), abs=1e-3)
+
+
+def test_the_probabilities_of_all_designs_sum_to_1() -> None:
+    policy = policy_of(SPACE)
+    rows = SPACE.table.architectures.astype(np.int64)
+    assert sum(np.prod(steps_of(policy, SPACE, row, 1.0)) for row in rows) == pytest.approx(1)
+
+
+def test_designs_are_drawn_as_often_as_their_probability_says() -> None:
+    policy = policy_of(SPACE)
+    actions, logs = sampled(policy, SPACE, 20_000)
+    for design in np.unique(actions, axis=0):
+        drawn = (actions == design).all(axis=1)
+        assert drawn.mean() == pytest.approx(np.exp(logs[drawn][0]), abs=0.01)
+
+
+# -- samples -----------------------------------------------------------------------------------------
+
+
+@few_examples
+@given(spaces, seeds, temperatures, st.booleans())
+@pytest.mark.filterwarnings("error")
+def test_every_sample_is_a_complete_design_of_the_space(
+    space: SearchSpace, seed: int, temperature: float, deterministic: bool
+) -> None:
+    actions, logs = sampled(
+        policy_of(space, seed), space, 10, seed, temperature=temperature, deterministic=deterministic
+    )
+    assert actions.shape == (10, space.max_steps) and (logs <= 0).all()
+    for design in space.architectures(actions):
+        assert design.complete
+        space.check(design)
+
+
+def test_the_same_seed_gives_the_same_designs_and_another_others() -> None:
+    policy = policy_of(SPACE)
+    first, again, other = (sampled(policy, SPACE, seed=seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_deterministic_is_the_likeliest_action_at_each_step_whatever_the_seed() -> None:
+    policy = policy_of(SPACE)
+    designs = np.concatenate([sampled(policy, SPACE, 5, seed, deterministic=True)[0] for seed in (0, 1)])
+    assert len(np.unique(designs, axis=0)) == 1
+    taken: list[int] = []
+    for action in designs[0]:
+        prefix = SPACE.architecture(taken)
+        logs = policy.log_probabilities(SPACE.encode(prefix)[None], SPACE.action_mask(prefix)[None])[0]
+        assert logs[action] == logs.max()
+        taken.append(int(action))
+
+
+def test_a_higher_temperature_makes_designs_more_various() -> None:
+    policy = policy_of(SPACE, scale=1.5)
+    distinct = [
+        len(np.unique(sampled(policy, SPACE, 200, temperature=temperature)[0], axis=0))
+        for temperature in (1e-300, 0.5, 1.0, 1e9)
+    ]
+    assert distinct[0] == 1
+    assert all(one < other for one, other in pairwise(distinct))
+    np.testing.assert_array_equal(
+        sampled(policy, SPACE, 1, temperature=1e-300)[0], sampled(policy, SPACE, 1, deterministic=True)[0]
+    )
+
+
+def test_no_samples_are_no_samples() -> None:
+    actions, logs = sampled(policy_of(SPACE), SPACE, 0)
+    assert actions.shape == (0, 3) and logs.shape == (0,)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, np.nan, np.inf])
+def test_a_temperature_that_is_none_is_refused(temperature: float) -> None:
+    with pytest.raises(ValueError, match=f"the temperature must be above 0 and finite, got {temperature}"):
+        sampled(policy_of(SPACE), SPACE, temperature=temperature)
+
+
+# -- other data, other limits, other spaces ------------------------------------------------------------
+
+
+def test_a_policy_samples_for_other_data_and_within_other_limits_than_it_learned_under() -> None:
+    policy = policy_of(SIGNALS[0])
+    for shape, classes, limit in [((1, 40), 10, 1_500), ((3, 128), 2, 8_000), ((6, 64), 5, None)]:
+        space = make_space("convnet1d", shape, classes, max_parameters=limit)
+        for design in space.architectures(sampled(policy, space)[0]):
+            assert limit is None or costs(design, shape, classes).parameters <= limit
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        TableSpace(replace(SPACE.table, name="other")),
+        TableSpace(synthetic_table((3, 4, 2, 3))),
+        TableSpace(synthetic_table((3, 5, 2))),
+    ],
+    ids=["another name", "another depth", "other actions"],
+)
+def test_a_policy_of_another_space_is_refused(other: SearchSpace) -> None:
+    policy = policy_of(SPACE)
+    policy.check(SPACE)
+    for refused in (policy.check, lambda space: sampled(policy, space)):
+        with pytest.raises(
+            ValueError, match="the policy is for space 'table:synthetic' with 4 actions and obs"
+        ):
+            refused(other)
+
+
+# -- files -------------------------------------------------------------------------------------------
+
+small_weights = npst.arrays(np.float32, (4, 3), elements=st.floats(-1_000, 1_000, width=32))
+
+
+@few_examples
+@given(seeds, small_weights)
+def test_a_policy_comes_back_from_its_files_bit_by_bit(seed: int, output: NDArray[np.float32]) -> None:
+    policy = policy_of(SPACE, seed)
+    weights = {
+        "hidden.weight": policy.weights["hidden.weight"][:3],
+        "hidden.bias": policy.weights["hidden.bias"][:3],
+        "output.weight": np.asfortranarray(output),
+        "output.bias": policy.weights["output.bias"],
+    }
+    policy = replace(policy, weights=weights)
+    with TemporaryDirectory() as folder:
+        policy.save(Path(folder) / "deep" / "policy")
+        back = Policy.load(Path(folder) / "deep" / "policy")
+    assert (back.space, back.facts) == (policy.space, policy.facts)
+    assert set(back.weights) == set(weights)
+    for name, array in weights.items():
+        assert back.weights[name].dtype == np.float32
+        assert back.weights[name].tobytes() == array.tobytes()
+
+
+def test_files_are_written_beside_and_renamed(tmp_path: Path) -> None:
+    policy_of(SPACE, 1).save(tmp_path)
+    policy_of(SPACE, 2).save(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["policy.json", "policy.safetensors"]
+    assert json.loads((tmp_path / "policy.json").read_text()) == {
+        "format": FORMAT, "space": "table:synthetic", "agent": "ppo", "seed": 3,
+    }  # fmt: skip
+    np.testing.assert_array_equal(
+        Policy.load(tmp_path).weights["hidden.bias"], policy_of(SPACE, 2).weights["hidden.bias"]
+    )
+
+
+def refusal(folder: Path) -> str:
+    """Why a policy is refused: a ValueError of one line, and no other error."""
+    with pytest.raises(ValueError, match="policy") as caught:
+        Policy.load(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["policy.json", "policy.safetensors"])
+def test_a_missing_file_is_refused(tmp_path: Path, name: str) -> None:
+    policy_of(SPACE).save(tmp_path)
+    (tmp_path / name).unlink()
+    assert refusal(tmp_path) == f"no trained policy: {tmp_path / name} is missing"
+
+
+@pytest.mark.parametrize("name", ["policy.json", "policy.safetensors"])
+def test_an_oversized_file_is_refused_before_it_is_read(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy_of(SPACE).save(tmp_path)
+    with (tmp_path / name).open("ab") as file:
+        file.truncate(2**20)
+    monkeypatch.setattr(array_files, "_MOST_BYTES", 2**19)
+    assert "has 1,048,576 bytes; at most 524,288 are read" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "is damaged"),
+        (b"{", "is damaged"),
+        (b"\xff\xfe", "is damaged"),
+        (b"[" * 100_000, "is damaged"),
+        (b"9" * 5_000, "is damaged"),
+        (b"[]", f"is no policy file of format '{FORMAT}'"),
+        (b'{"format": "rl-designer-policy/2", "space": "mlp"}', "is no policy file of format"),
+        (b'{"format": "rl-designer-policy/1"}', "is no policy file of format"),
+        (b'{"format": "rl-designer-policy/1", "space": 3}', "is no policy file of format"),
+    ],
+)
+def test_facts_that_are_none_are_refused(tmp_path: Path, text: bytes, reason: str) -> None:
+    policy_of(SPACE).save(tmp_path)
+    (tmp_path / "policy.json").write_bytes(text)
+    assert reason in refusal(tmp_path)
+
+
+SOUND = policy_of(SPACE).weights
+HIDDEN, ACTIONS = len(SOUND["hidden.bias"]), len(SOUND["output.bias"])
+
+
+def with_value(value: float) -> dict[str, NDArray[Any]]:
+    changed = SOUND["hidden.weight"].copy()
+    changed[1, 2] = value
+    return {"hidden.weight": changed}
+
+
+BAD_WEIGHTS: dict[str, tuple[dict[str, Any], str]] = {
+    "one is left out": (
+        {"output.bias": None},
+        "must hold hidden.weight, hidden.bias, output.weight, output.bias",
+    ),
+    "one is too many": ({"extra": np.zeros(3, np.float32)}, "must hold"),
+    "another rank": ({"hidden.weight": np.zeros(HIDDEN, np.float32)}, "must hold"),
+    "another number of hidden units": ({"hidden.bias": np.zeros(3, np.float32)}, "don't fit together"),
+    "inner sizes that differ": ({"output.weight": np.zeros((ACTIONS, 3), np.float32)}, "don't fit together"),
+    "another number of actions": ({"output.bias": np.zeros(3, np.float32)}, "don't fit together"),
+    "doubles": ({"hidden.bias": np.zeros(HIDDEN)}, "must hold float32 numbers"),
+    "whole numbers": ({"hidden.bias": np.zeros(HIDDEN, np.int32)}, "must hold float32 numbers"),
+    "not a number": (with_value(np.nan), "must hold float32 numbers from -1,000,000 to 1,000,000 only"),
+    "infinity": (with_value(-np.inf), "must hold float32 numbers"),
+    "a number whose sums overflow": (with_value(3e38), "must hold float32 numbers"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_WEIGHTS)
+def test_weights_that_are_none_are_refused(tmp_path: Path, case: str) -> None:
+    changes, reason = BAD_WEIGHTS[case]
+    policy_of(SPACE).save(tmp_path)
+    weights = {name: array for name, array in {**SOUND, **changes}.items() if array is not None}
+    save_file(weights, tmp_path / "policy.safetensors")
+    assert reason in refusal(tmp_path)
+
+
+def declared(dtype: str, shape: list[int], length: int) -> bytes:
+    """A safetensors file of one array that says this of itself, with nothing behind."""
+    entry = {"dtype": dtype, "shape": shape, "data_offsets": [0, length]}
+    header = json.dumps({"hidden.weight": entry}).encode()
+    return len(header).to_bytes(8, "little") + header
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not weights",
+        (2**62).to_bytes(8, "little") + b"{}",
+        declared("F32", [2**40], 2**42),
+        declared("F32", [2**40, 2**40], 4),
+        declared("F32", [0, 2**62], 0),
+        declared("BF16", [0], 0),
+        declared("PICKLE", [0], 0),
+    ],
+)
+def test_a_hostile_file_of_weights_is_refused(tmp_path: Path, content: bytes) -> None:
+    policy_of(SPACE).save(tmp_path)
+    (tmp_path / "policy.safetensors").write_bytes(content)
+    refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["policy.json", "policy.safetensors"])
+def test_a_truncated_or_changed_file_is_refused_or_a_policy_that_samples(tmp_path: Path, name: str) -> None:
+    policy_of(SPACE).save(tmp_path)
+    sound = (tmp_path / name).read_bytes()
+    chance = random.Random(0)
+    for case in range(400):
+        damaged = bytearray(sound)
+        if case % 3 == 0:
+            del damaged[chance.randrange(len(damaged)) :]
+        for _ in range(case % 3):
+            damaged[chance.randrange(min(len(damaged), 500))] = chance.randrange(256)
+        (tmp_path / name).write_bytes(damaged)
+        try:
+            actions, _ = sampled(Policy.load(tmp_path), SPACE, 3)
+        except ValueError as error:
+            assert "\n" not in str(error)
+        else:
+            assert all(design.complete for design in SPACE.architectures(actions))

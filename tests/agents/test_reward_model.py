@@ -1,0 +1,278 @@
+"""`RewardModel`: what it learns of a space from a few evaluated designs, and that scales don't matter."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+
+from rl_designer.agents.belief import Belief, vars_of
+from rl_designer.agents.reward_model import RewardModel, RewardModelSettings, normal_scores
+from rl_designer.envs.search_spaces.base import Actions
+from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.training.threads import one_thread
+from tests.helpers.evaluators import LayerEvaluator
+from tests.helpers.strategies import many_examples, walks
+from tests.helpers.tables import synthetic_table
+
+Rewards = NDArray[np.float64]
+
+SPACE = TableSpace(synthetic_table((4, 4, 4, 4, 4)))
+DESIGNS = np.random.default_rng(0).permutation(SPACE.table.architectures.astype(np.int64))
+SIGNALS = make_space("convnet1d", (1, 40), 10, max_parameters=3_000)
+
+
+def additive(designs: Actions) -> Rewards:
+    """A sum of one number for each option taken; it has no ties on `DESIGNS`."""
+    effects = np.random.default_rng(1).normal(size=(SPACE.max_steps, SPACE.num_actions))
+    return effects[np.arange(SPACE.max_steps), designs].sum(axis=1)
+
+
+def fitted(designs: Actions, rewards: Rewards, seed: int = 0) -> Belief:
+    return RewardModel(SPACE, seed=seed).fit(designs, rewards)
+
+
+def fingerprint(belief: Belief) -> str:
+    arrays = vars_of(belief)
+    return hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()
+
+
+def rank_correlation(first: Rewards, second: Rewards) -> float:
+    return float(spearmanr(first, second).statistic)
+
+
+# -- what it learns ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_from_40_of_1024_designs_it_learns_an_additive_reward(seed: int) -> None:
+    """By chance the rank correlation with 984 others would be 0 with a standard deviation of 0.03."""
+    designs = np.random.default_rng(seed).permutation(DESIGNS)
+    belief = fitted(designs[:40], additive(designs[:40]), seed)
+    others = designs[40:]
+    assert rank_correlation(belief.predict(SPACE, others)[0], additive(others)) > 0.9
+    assert rank_correlation(belief.expected_rewards(SPACE, others), additive(others)) > 0.9
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_it_learns_in_a_space_of_variable_length(seed: int) -> None:
+    """Layers and depth decide. By chance the correlation with 300 or so others would be 0 ± 0.06."""
+    designs = np.random.default_rng(seed).permutation(np.unique(walks(SIGNALS, 360, seed), axis=0))
+    evaluations = LayerEvaluator().evaluate(SIGNALS.architectures(designs))
+    rewards = np.array([evaluation.val_accuracy for evaluation in evaluations], dtype=np.float64)
+    belief = RewardModel(SIGNALS, seed=seed).fit(designs[:60], rewards[:60])
+    assert rank_correlation(belief.predict(SIGNALS, designs[60:])[0], rewards[60:]) > 0.4
+
+
+@pytest.mark.parametrize("space", [SPACE, SIGNALS])
+def test_without_an_embedding_options_stay_equally_unlike(space: TableSpace) -> None:
+    model = RewardModel(space, settings=RewardModelSettings(embedding=0))
+    designs = space.canonical(space.random_actions(20, np.random.default_rng(0)))
+    belief = model.fit(designs, np.arange(20.0))
+    assert (belief.options == np.eye(len(belief.options))).all()
+    assert np.ptp(belief.step_weights) > 0  # how much each step matters is learned
+
+
+def test_random_rewards_teach_it_nothing() -> None:
+    rewards = np.random.default_rng(2).normal(size=len(DESIGNS))
+    mean, _ = fitted(DESIGNS[:40], rewards[:40]).predict(SPACE, DESIGNS[40:])
+    assert abs(rank_correlation(mean, rewards[40:])) < 0.15
+
+
+def test_of_evaluated_designs_it_expects_what_was_measured_and_is_sure() -> None:
+    rewards = additive(DESIGNS[:40])
+    belief = fitted(DESIGNS[:40], rewards)
+    mean, deviation = belief.predict(SPACE, DESIGNS[:40])
+    np.testing.assert_allclose(mean, normal_scores(rewards), atol=0.3)
+    assert rank_correlation(mean, rewards) > 0.99
+    assert deviation.max() < 0.15  # of scores whose standard deviation is 1
+    np.testing.assert_allclose(belief.expected_rewards(SPACE, DESIGNS[:40]), rewards, atol=0.5)
+    # It is less sure of most of the 984 others than of any evaluated one.
+    assert np.median(belief.predict(SPACE, DESIGNS[40:])[1]) > deviation.max()
+
+
+def test_the_farther_from_all_evaluated_designs_the_less_sure_it_is() -> None:
+    known = DESIGNS[(DESIGNS[:, :3] == 0).all(axis=1)]  # 16 designs that begin alike
+    belief = fitted(known, additive(known))
+    differences = (DESIGNS[:, :3] != 0).sum(axis=1)
+    deviation = belief.predict(SPACE, DESIGNS)[1]
+    means = [deviation[differences == number].mean() for number in range(4)]
+    assert means == sorted(means) and means[3] > 3 * means[0]
+
+
+def test_each_evaluation_makes_it_surer() -> None:
+    few, many = (fitted(DESIGNS[:n], additive(DESIGNS[:n])) for n in (20, 200))
+    others = DESIGNS[200:]
+    assert many.predict(SPACE, others)[1].mean() < few.predict(SPACE, others)[1].mean()
+    correlations = [rank_correlation(b.predict(SPACE, others)[0], additive(others)) for b in (few, many)]
+    assert correlations[0] < correlations[1]
+
+
+# -- rewards of every kind --------------------------------------------------------------------------
+
+RESCALINGS: dict[str, Callable[[Rewards], Rewards]] = {
+    "larger": lambda rewards: 1e6 * rewards,
+    "tiny": lambda rewards: 1e-9 * rewards,
+    "moved": lambda rewards: rewards - 100,
+    "exponential": np.exp,
+    "cubes": lambda rewards: rewards**3,
+}
+
+
+@pytest.mark.parametrize("rescaling", RESCALINGS)
+def test_a_monotone_rescaling_of_the_rewards_changes_nothing_but_their_names(rescaling: str) -> None:
+    rewards = additive(DESIGNS[:30])
+    first, second = fitted(DESIGNS[:30], rewards), fitted(DESIGNS[:30], RESCALINGS[rescaling](rewards))
+    for name, array in vars_of(first).items():
+        if name != "rewards":
+            np.testing.assert_array_equal(vars_of(second)[name], array)
+    np.testing.assert_array_equal(second.rewards, np.sort(RESCALINGS[rescaling](rewards)))
+
+
+def test_designs_of_equal_reward_have_equal_scores() -> None:
+    rewards = np.round(additive(DESIGNS[:60]))
+    assert len(np.unique(rewards)) < 12
+    belief = fitted(DESIGNS[:60], rewards)
+    for value in np.unique(rewards):
+        assert len(np.unique(belief.targets[rewards == value])) == 1
+    others = DESIGNS[60:]
+    assert rank_correlation(belief.predict(SPACE, others)[0], additive(others)) > 0.8
+
+
+@pytest.mark.parametrize("number", [1, 20])
+def test_where_all_rewards_are_equal_it_expects_that_reward_everywhere(number: int) -> None:
+    belief = fitted(DESIGNS[:number], np.full(number, 0.7))
+    mean, deviation = belief.predict(SPACE, DESIGNS)
+    assert (mean == 0).all() and np.isfinite(deviation).all() and (deviation > 0).all()
+    assert (belief.expected_rewards(SPACE, DESIGNS) == 0.7).all()
+
+
+def test_failures_are_simply_the_worst() -> None:
+    """Every design with option 0 at the first decision failed: those are expected below all others."""
+    rewards = np.where(DESIGNS[:, 0] == 0, -1.0, 10 + additive(DESIGNS))
+    assert 5 < (rewards[:40] == -1).sum() < 20
+    mean, _ = fitted(DESIGNS[:40], rewards[:40]).predict(SPACE, DESIGNS[40:])
+    failed = rewards[40:] == -1
+    assert mean[failed].max() < np.quantile(mean[~failed], 0.3)
+    assert rank_correlation(mean[~failed], rewards[40:][~failed]) > 0.7
+    # How much lower they are paid makes no difference.
+    worse = fitted(DESIGNS[:40], np.where(rewards[:40] == -1, -1e9, rewards[:40]))
+    np.testing.assert_array_equal(worse.predict(SPACE, DESIGNS[40:])[0], mean)
+
+
+# -- scores -----------------------------------------------------------------------------------------
+
+some_rewards = st.lists(st.floats(-1e9, 1e9) | st.sampled_from([-1.0, 0.5]), min_size=1, max_size=40)
+
+
+@many_examples
+@given(some_rewards)
+def test_scores_have_the_order_of_the_rewards_and_their_ties(values: list[float]) -> None:
+    rewards = np.array(values)
+    scores = normal_scores(rewards)
+    assert scores.shape == rewards.shape and scores.dtype == np.float64 and np.isfinite(scores).all()
+    np.testing.assert_array_equal(np.sign(scores[:, None] - scores), np.sign(rewards[:, None] - rewards))
+    np.testing.assert_allclose(normal_scores(-rewards), -scores, atol=1e-9)
+
+
+def test_scores_are_quantiles_of_the_standard_normal_distribution() -> None:
+    np.testing.assert_allclose(
+        normal_scores(np.array([5.0, -1.0, 2.0, 2.5])), [1.1503, -1.1503, -0.3186, 0.3186], atol=1e-4
+    )
+    assert normal_scores(np.array([3.0])).tolist() == [0]
+    assert normal_scores(np.full(5, 3.0)).tolist() == [0] * 5
+    many = normal_scores(np.random.default_rng(0).exponential(size=5_000))
+    assert abs(many.mean()) < 1e-9 and many.std() == pytest.approx(1, abs=0.01)
+
+
+# -- many designs, many fits ------------------------------------------------------------------------
+
+
+def test_beyond_most_points_the_better_half_and_the_latest_are_kept() -> None:
+    rewards = np.array([9.0, 1, 8, 2, 7, 3, 6, 4, 5, 0])
+    model = RewardModel(SPACE, settings=RewardModelSettings(most_points=4))
+    belief = model.fit(DESIGNS[:10], rewards)
+    kept = [0, 2, 8, 9]  # rewards 9 and 8, and the last two
+    np.testing.assert_array_equal(belief.points, belief.embed(SPACE, DESIGNS[kept]))
+    # A kept design's score is its rank among all, and all are known by reward.
+    np.testing.assert_array_equal(belief.targets, normal_scores(rewards)[kept])
+    np.testing.assert_array_equal(belief.rewards, np.arange(10))
+    np.testing.assert_array_equal(belief.scores, np.sort(normal_scores(rewards)))
+
+
+def test_the_latest_are_kept_without_those_that_are_among_the_best() -> None:
+    model = RewardModel(SPACE, settings=RewardModelSettings(most_points=4))
+    belief = model.fit(DESIGNS[:8], np.arange(8.0))  # the best are the latest
+    np.testing.assert_array_equal(belief.points, belief.embed(SPACE, DESIGNS[4:8]))
+
+
+def test_up_to_most_points_all_are_kept() -> None:
+    belief = RewardModel(SPACE, settings=RewardModelSettings(most_points=10)).fit(
+        DESIGNS[:10], np.arange(10.0)
+    )
+    assert len(belief.points) == len(belief.targets) == 10
+
+
+def test_a_later_fit_carries_on_from_the_one_before() -> None:
+    model = RewardModel(SPACE, settings=RewardModelSettings(steps=0))
+    first = model.fit(DESIGNS[:20], additive(DESIGNS[:20]))
+    before = fingerprint(first)
+    second = model.fit(DESIGNS[:40], additive(DESIGNS[:40]))
+    np.testing.assert_array_equal(second.options, first.options)  # no step was taken
+    assert (len(first.points), len(second.points)) == (20, 40)
+    model = RewardModel(SPACE)
+    third = [model.fit(DESIGNS[:20], additive(DESIGNS[:20])) for _ in range(2)][1]
+    assert not np.array_equal(third.options, first.options)
+    assert fingerprint(first) == before  # a belief that was handed out doesn't change
+
+
+# -- randomness -------------------------------------------------------------------------------------
+
+
+def fingerprints() -> str:
+    """Of a first and a second fit, in both kinds of space."""
+    found = []
+    for space, designs in ((SPACE, DESIGNS[:30]), (SIGNALS, walks(SIGNALS, 30))):
+        model = RewardModel(space, seed=3)
+        with one_thread():
+            found += [fingerprint(model.fit(designs[:n], np.sin(np.arange(n)))) for n in (20, 30)]
+    return " ".join(found)
+
+
+def test_the_same_seed_gives_the_same_belief_and_another_another() -> None:
+    rewards = additive(DESIGNS[:20])
+    first, again, other = (fingerprint(fitted(DESIGNS[:20], rewards, seed)) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_a_fresh_process_believes_the_same() -> None:
+    expected = fingerprints()
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from tests.agents import test_reward_model as t; print(t.fingerprints(), end='')",
+        ],
+        cwd=Path(__file__).resolve().parents[2],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == expected
+
+
+def test_it_draws_nothing_from_the_global_generators() -> None:
+    before = [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index]  # noqa: NPY002
+    fitted(DESIGNS[:20], additive(DESIGNS[:20]))
+    assert before == [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index]  # noqa: NPY002

@@ -1,0 +1,140 @@
+"""The parts of the recipe: settings, the learning rate's cycle, augmentation, signals as images."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from rl_designer.envs.networks.network import build_network
+from rl_designer.envs.networks.signals import faster_signal_network
+from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.training.augmentation import AUGMENTATIONS, augment
+from rl_designer.envs.training.settings import TrainingSettings
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "at least 1 epoch, got 0"),
+        ({"batch_size": 1}, "batch_size must be at least 2, got 1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
+        ({"warmup": 1.1}, "warmup is a share .* got 1.1"),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be at least 0 and below 1"),
+        ({"augment": "flip-shft"}, "unknown augmentation 'flip-shft'. Did you mean 'flip-shift'"),
+        ({"augment": True}, "unknown augmentation 'True'"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16, got 'float16'"),
+        ({"optimizer": "moun"}, "unknown optimizer 'moun'. Did you mean 'muon'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainingSettings(**options)
+
+
+@given(steps=st.integers(1, 500), warmup=st.floats(0, 1))
+def test_the_learning_rate_rises_to_its_peak_and_falls_towards_nothing(steps: int, warmup: float) -> None:
+    recipe = TrainingSettings(learning_rate=0.1, warmup=warmup)
+    rates = [recipe.learning_rate_at(step, steps) for step in range(steps)]
+    assert all(0 < rate <= 0.1 for rate in rates)
+    top = int(np.argmax(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    if steps >= 50:
+        assert max(rates) > 0.09
+
+
+@given(examples=st.integers(2, 10_000), batch_size=st.integers(2, 512))
+def test_a_batch_is_at_most_an_eighth_of_the_data_and_never_a_single_example(
+    examples: int, batch_size: int
+) -> None:
+    size = TrainingSettings(batch_size=batch_size).batch_for(examples)
+    assert 2 <= size <= batch_size
+    assert size == batch_size or size <= max(2, examples / 8)
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("shift", (2, 40)),
+        ("shift", (1, 16, 24)),
+        ("flip-shift", (3, 16, 24)),
+        ("flip-shift-erase", (3, 16, 24)),
+    ],
+)
+def test_augmentation_changes_most_examples_and_keeps_shape_type_and_the_original(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    batch = torch.randn(64, *shape, generator=generator(0))
+    original = batch.clone()
+    changed = augment(name, batch, generator(1))
+    assert (changed.shape, changed.dtype) == (batch.shape, batch.dtype)
+    assert torch.equal(batch, original)
+    same = (changed == batch).flatten(1).all(dim=1).float().mean()
+    assert same < 0.4
+    assert torch.equal(changed, augment(name, batch, generator(1)))
+    assert not torch.equal(changed, augment(name, batch, generator(2)))
+
+
+def test_a_shift_moves_by_at_most_an_eighth_and_repeats_the_border() -> None:
+    ramp = torch.arange(40.0).expand(500, 1, 40)
+    moved = augment("shift", ramp, generator(0))
+    offsets = moved[:, 0, 20] - 20
+    assert set(offsets.tolist()) == set(range(-5, 6))
+    assert torch.equal(moved, (ramp + offsets.view(-1, 1, 1)).clamp(0, 39))
+
+
+def test_about_half_of_the_images_are_mirrored() -> None:
+    images = torch.tensor([[0.0, 1.0, 2.0, 3.0]]).expand(1000, 1, 1, 4)  # too small to be shifted
+    mirrored = augment("flip-shift", images, generator(0))[:, 0, 0, 0] == 3
+    assert 400 < mirrored.sum() < 600
+
+
+def test_what_is_erased_is_a_square_of_at_most_half_a_side_that_reaches_every_place() -> None:
+    erased = augment("flip-shift-erase", torch.ones(500, 2, 16, 24), generator(0)) == 0
+    assert torch.equal(erased[:, 0], erased[:, 1])
+    for dimension in (1, 2):
+        sides = erased[:, 0].any(dim=3 - dimension).sum(dim=1)
+        assert 0 < sides.max() <= 8 and (sides == 0).any()
+    assert erased[:, 0].any(dim=0).all()
+
+
+def test_every_augmentation_has_its_changes() -> None:
+    for name in AUGMENTATIONS:
+        assert augment(name, torch.zeros(2, 1, 8, 8), generator(0)).shape == (2, 1, 8, 8)
+
+
+SPACE = make_space("convnet1d", (2, 24), 5, max_parameters=20_000)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_a_signal_network_is_the_same_function_as_an_image_network(seed: int, training: bool) -> None:
+    [architecture] = SPACE.architectures(SPACE.random_actions(1, np.random.default_rng(seed)))
+    network = build_network(architecture, (2, 24), 5, generator=generator(seed)).train(training)
+    faster = faster_signal_network(copy.deepcopy(network))
+    signals = torch.randn(32, 2, 24, generator=generator(seed))
+    outputs = []
+    for module in (network, faster):
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(0)  # of the dropout
+            outputs.append(module(signals))
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-3, atol=1e-3)
+    weights = [[parameter.flatten() for parameter in module.parameters()] for module in (network, faster)]
+    torch.testing.assert_close(weights[1], weights[0], rtol=0, atol=0)
+
+
+def test_a_network_with_an_unknown_signal_module_is_left_as_it_is() -> None:
+    network = nn.Sequential(nn.Conv1d(1, 4, 3), nn.InstanceNorm1d(4))
+    assert faster_signal_network(network) is network
+    assert isinstance(network[0], nn.Conv1d)

@@ -1,0 +1,70 @@
+"""Searches on mnist1d's space by an evaluator that trains nothing, for tests."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from rl_designer import setting
+from rl_designer.config import make_config
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluation import Evaluation
+from rl_designer.searches.run import SearchResult
+from rl_designer.searches.search import resume_search, run_search
+from tests.helpers.evaluators import LayerEvaluator
+
+
+class Fake(LayerEvaluator):
+    """Trains nothing; stops the search when it is asked for the n-th time."""
+
+    device = "cpu"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def __init__(self, stop_at: int | None = None, digest: str = "fake") -> None:
+        self.digest = digest
+        self.stop_at = stop_at
+        self.asked = 0
+        self.on_result: Callable[[int, Evaluation], None] | None = None
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        results = []
+        for index, architecture in enumerate(architectures):
+            if self.asked == self.stop_at:
+                raise KeyboardInterrupt
+            self.asked += 1
+            results += super().evaluate([architecture])
+            if self.on_result is not None:
+                self.on_result(index, results[-1])
+        return results
+
+
+def runner(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
+    """A function that searches: `train("run", agent="random")`, or goes on: `train("run", resume=True)`."""
+
+    def run(
+        name: str, evaluator: Fake | None = None, *, resume: bool = False, **options: Any
+    ) -> SearchResult:
+        given = evaluator or Fake()
+        monkeypatch.setattr(setting, "_training_evaluator", lambda *settings: given)
+        if resume:
+            result = resume_search(Path(name))
+            assert result is not None
+            return result
+        options = {"agent": "random:batch=4", "evaluations": 16, "max_parameters": 5000, **options}
+        return run_search(make_config(options), Path(name))
+
+    return run
+
+
+def digests(result: SearchResult) -> list[str]:
+    return [design.architecture.digest for design in result.designs]
+
+
+def all_digests(result: SearchResult) -> list[str]:
+    return digests(result) + [design.architecture.digest for design in result.controls]

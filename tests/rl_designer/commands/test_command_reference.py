@@ -1,0 +1,29 @@
+"""docs/commands.md says what the commands say of themselves."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from rl_designer.cli import cli
+from rl_designer.command_reference import reference
+from rl_designer.version import __version__
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_the_page_is_what_the_commands_print_now() -> None:
+    """Otherwise `make reference`, and look at the difference."""
+    assert (ROOT / "docs" / "commands.md").read_text() == reference()
+
+
+def test_every_command_has_its_place_in_it() -> None:
+    titles = re.findall("^## `(.*)`$", reference(), re.MULTILINE)
+    assert {f"rl-designer {name}" for name in cli.commands} <= set(titles)
+    assert "rl-designer benchmark rewards" in titles and len(titles) == len(set(titles))
+
+
+def test_who_cites_it_cites_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__ and citation["license"] == "MIT"
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)

@@ -1,0 +1,353 @@
+"""`export`: files that compute what the network does, and nothing left where they don't."""
+
+import ast
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.datasets import load_dataset
+from rl_designer.envs.networks.network import build_network
+from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.errors import WrongUsage
+from rl_designer.exporting.card import card
+from rl_designer.exporting.checks import Mismatch, largest_difference
+from rl_designer.exporting.export import export, wanted_formats
+from rl_designer.exporting.formats import FORMATS, Format
+from rl_designer.exporting.python_source import python_source
+from rl_designer.exporting.subject import Origin, Subject
+from rl_designer.exporting.text import class_name, docstring_text, literal, markdown
+from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.retrain import retrain
+from rl_designer.retraining.settings import FullSettings
+from rl_designer.runs.architecture_files import ArchitectureFile
+from tests.helpers.command_line import Ended, runner
+
+ROOT = Path(__file__).resolve().parents[3]
+PARITY = ROOT / "benchmarks" / "export_parity.py"
+SHAPES = {"convnet": (3, 15, 18), "convnet1d": (2, 41), "mlp": (13,)}
+EVERY_KIND = (
+    Layer.of("conv", kernel=3, width=8, stride=1),
+    Layer.of("residual", kernel=3, width=8, stride=1),
+    Layer.of("residual", kernel=3, width=12, stride=2),
+    Layer.of("pool", operation="average"),
+    Layer.of("separable", kernel=3, width=8, stride=1),
+    Layer.of("inverted-residual", expansion=2, kernel=3, width=8, stride=1, squeeze_excitation=True),
+    Layer.of("inverted-residual", expansion=1, kernel=3, width=6, stride=2),
+    Layer.of("dropout", rate=0.1),
+    Layer.of("global-pool", operation="max"),
+    Layer.of("dense", width=8, activation="gelu", normalisation="batch"),
+    Layer.of("residual-dense", width=9, activation="tanh", normalisation="layer"),
+    Layer.of("residual-dense", width=9, activation="relu"),
+    Layer.of("residual-dense", width=9, activation="gelu", normalisation="batch"),
+    Layer.of("dropout", rate=0.5),
+)
+NASTY = 'x"""\n\\N{DIGIT ONE}\'\u202e\ud800 |<b>`](http://a) {}'
+
+
+def parity_script() -> ModuleType:
+    specification = importlib.util.spec_from_file_location("export_parity", PARITY)
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def of_every_kind(shape: tuple[int, ...] = (1, 20), **more: object) -> Subject:
+    """A network with random weights, as if trained."""
+    design = Architecture("convnet1d", EVERY_KIND, complete=True)
+    network = build_network(design, shape, 5)
+    parity_script().randomised(network, torch.Generator().manual_seed(3))
+    facts = {"class_names": ("a", "b", "c", "d", "e"), "retrained_seed": 0, **more}
+    return Subject(design, network, shape, 5, Origin("a.json"), **facts)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    monkeypatch.chdir(tmp_path)
+    layers = [{"kind": "dense", "width": 6}]
+    (tmp_path / "a.json").write_text(
+        json.dumps({"format": "architecture/1", "space": "mlp", "layers": layers})
+    )
+    return runner(capsys)
+
+
+@pytest.fixture(scope="module")
+def retrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two full trainings on wine."""
+    design = Architecture("mlp", (Layer.of("dense", width=6),), complete=True)
+    winner = Winner(ArchitectureFile(design), tmp_path_factory.mktemp("retrained"), "test")
+    [result] = retrain([winner], load_dataset("wine"), Plan(FullSettings(epochs=2), seeds=2, workers=0))
+    return Path(result["folder"])
+
+
+# -- the same outputs -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("space", SHAPES)
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_the_python_file_computes_what_a_random_architecture_s_network_does(space: str, seed: int) -> None:
+    [subject] = parity_script().subjects(make_space(space, SHAPES[space], 5, max_parameters=30_000), 1, seed)
+    untrained = replace(subject, retrained_seed=None)
+    namespace: dict[str, object] = {"__file__": "network.py"}
+    exec(compile(python_source(untrained), "network.py", "exec"), namespace)
+    copy = namespace[subject.class_name]()  # type: ignore[operator]
+    copy.load_state_dict(
+        dict(zip(copy.state_dict(), subject.network.state_dict().values(), strict=True)), strict=True
+    )
+    assert largest_difference(subject, copy.eval()) <= 1e-5
+
+
+@pytest.mark.parametrize("shape", [(1, 20), (2, 13, 14)], ids=["signals", "images"])
+def test_every_layer_kind_is_the_same_in_python(shape: tuple[int, ...], tmp_path: Path) -> None:
+    [source, weights] = export(of_every_kind(shape), tmp_path, ["python"])
+    assert (source.path.name, weights.path.name) == ("network.py", "network.safetensors")
+    assert source.difference is not None and source.difference <= 1e-5
+
+
+@pytest.mark.parametrize("name", ["torch-export", "onnx"])
+def test_programs_compute_the_same_on_batches_of_any_size(name: str, tmp_path: Path) -> None:
+    if FORMATS[name].missing:
+        pytest.skip(f"needs {FORMATS[name].missing}")
+    subject = of_every_kind()
+    [file] = export(subject, tmp_path, [name])
+    assert file.difference is not None and file.difference <= 1e-5
+    computed = FORMATS[name].read(subject, tmp_path)
+    x = torch.randn(33, 1, 20, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        expected = subject.network(x)
+        # A small logit is a sum of large terms, and rounded as they are.
+        largest = float(expected.abs().max())
+        torch.testing.assert_close(computed(x), expected, rtol=0, atol=1e-5 * max(1.0, largest))
+
+
+def test_files_do_not_name_folders_of_this_machine(tmp_path: Path) -> None:
+    formats = [name for name, found in FORMATS.items() if not found.missing]
+    for file in export(of_every_kind(), tmp_path, formats):
+        assert str(ROOT).encode() not in file.path.read_bytes(), file.path
+
+
+def test_the_python_file_runs_where_this_package_cannot_be_imported(tmp_path: Path) -> None:
+    export(of_every_kind(), tmp_path, ["python"])
+    said = parity_script().checked_by_others([tmp_path / "network.py"])
+    assert said == {"ruff check": "", "ruff format": "", "alone": "", "mypy": ""}
+
+
+def test_exporting_neither_reads_nor_moves_torch_s_global_randomness(tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    first = export(of_every_kind(), tmp_path / "a", ["python"])
+    assert torch.equal(before, torch.get_rng_state())
+    second = export(of_every_kind(), tmp_path / "b", ["python"])
+    assert [a.path.read_bytes() for a in first] == [b.path.read_bytes() for b in second]
+
+
+@pytest.mark.parametrize(
+    ("computed", "reason"),
+    [
+        (lambda x: torch.zeros(len(x), 5), "differs by"),
+        (lambda x: torch.full((len(x), 5), torch.nan), "differs by nan"),
+        (lambda x: torch.zeros(len(x), 4), "gives the shape"),
+    ],
+)
+def test_what_computes_something_else_is_an_error_and_nothing_is_left(
+    computed: Callable, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = Format(("network.py",), FORMATS["python"].write, lambda subject, folder: computed)
+    monkeypatch.setattr("rl_designer.exporting.export.FORMATS", {**FORMATS, "python": wrong})
+    with pytest.raises(Mismatch, match=reason):
+        export(of_every_kind(), tmp_path / "out", ["python", "card"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_real_inputs_are_checked_too() -> None:
+    subject = of_every_kind(examples=np.full((2, 1, 20), 3.0, np.float32))
+
+    def wrong_on_real(x: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = subject.network(x)
+        return logits + (x == 3.0).all()
+
+    with pytest.raises(Mismatch, match="on real inputs"):
+        largest_difference(subject, wrong_on_real)
+
+
+# -- names from outside -----------------------------------------------------------------------------
+
+
+@given(st.text())
+def test_a_text_comes_back_from_its_literal(text: str) -> None:
+    assert literal(text).isprintable() and ast.literal_eval(literal(text)) == text
+
+
+@settings(deadline=None)
+@given(st.text(), st.text())
+def test_names_can_add_nothing_to_the_source(data: str, class_: str) -> None:
+    design = Architecture("mlp", (Layer.of("dense", width=2),), complete=True)
+    network = torch.nn.Identity()
+
+    def shape_of(name: str, first: str) -> list[str]:
+        origin = Origin(name, agent=name, seed=0, found_at=1, evaluations=1, config={"data": name}, note=name)
+        names = (first, "b")
+        subject = Subject(design, network, (3,), 2, origin, names, name=name, data=name, retrained_seed=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of an escape that Python doesn't know
+            tree = ast.parse(python_source(subject, "network.safetensors"))
+        return [type(node).__name__ for node in ast.walk(tree)]
+
+    assert shape_of(data, class_) == shape_of("plain", "a")
+
+
+def test_nasty_names_are_shown_and_not_obeyed() -> None:
+    assert docstring_text(NASTY).isprintable() and '"' not in docstring_text(NASTY)
+    assert markdown("a|[b](c)<d>") == "a\\|\\[b\\]\\(c\\)\\<d\\>"
+    text = card(of_every_kind(data=NASTY, name=NASTY), licence=NASTY)
+    head, title = text.splitlines()[:6], text.partition("\n# ")[2]
+    assert (head[0], head[5]) == ("---", "---") and json.loads(head[1].partition(": ")[2]).startswith("x")
+    assert "`](http" not in title and "\u202e" not in text and text.encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("resnet-8", "Resnet8Network"),
+        ("2d", "Design2dNetwork"),
+        ("", "DesignNetwork"),
+        ("my network", "MyNetwork"),
+        ("\u00e9\u202e", "DesignNetwork"),
+    ],
+)
+def test_a_class_has_a_proper_name(name: str, expected: str) -> None:
+    assert class_name(name) == expected and expected.isidentifier()
+
+
+# -- the command ------------------------------------------------------------------------------------
+
+
+def test_json_is_alone_on_stdout_and_names_the_files(command: Callable[..., Ended], tmp_path: Path) -> None:
+    ended = command(
+        "export", "a.json", "--data", "wine", "--format", "card", "--format", "python", "--json", "--quiet"
+    )
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.json["files"] == ["exported/network.py", "exported/MODEL_CARD.md"]
+    assert ended.json["checked_on_real_inputs"] and not ended.json["trained"]
+    assert not list((tmp_path / "exported").glob(".*"))
+
+
+def test_a_retrained_network_brings_weights_classes_and_figures(
+    command: Callable[..., Ended], retrained: Path, tmp_path: Path
+) -> None:
+    arguments = ["--format", "python", "--format", "card", "--output", "out", "--licence", "MIT"]
+    ended = command("export", retrained, *arguments, "--weights-of", 1, "--json")
+    assert (ended.status, ended.err) == (0, "") and ended.json["weights_of"] == 1
+    text = (tmp_path / "out" / "MODEL_CARD.md").read_text()
+    accuracy = json.loads((retrained / "results.json").read_text())["test_accuracy"]
+    assert f"Test accuracy: **{accuracy['mean']:.4f}** ± {accuracy['standard_deviation']:.4f}" in text
+    assert 'license: "MIT"' in text and "The weakest classes: class" in text and "36 examples of" in text
+    source = (tmp_path / "out" / "network.py").read_text()
+    assert '    "class_0",\n' in source and "rl_designer" not in source
+
+
+def test_a_run_s_best_design_is_exported_with_who_found_it(
+    command: Callable[..., Ended], tmp_path: Path
+) -> None:
+    search = ["--data", "wine", "--agent", "random", "--evaluations", 4, "--epochs", 1, "--workers", 1]
+    assert command("train", *search, "--max-parameters", "1k", "--run", "r", "--quiet").status == 0
+    assert command("export", "r", "--format", "python", "--format", "card", "--quiet").status == 0
+    text = (tmp_path / "r" / "exported" / "MODEL_CARD.md").read_text()
+    assert "by the agent random with the seed 0" in text and "4 evaluations" in text
+    assert "There is no" not in text and "no test accuracy" in text
+    ended = command("export", "r", "--data", "digits", "--overwrite")
+    assert ended.status == 2 and "brings its own data" in ended.err
+    ended = command("export", "r", "--weights-of", 0, "--overwrite")
+    assert ended.status == 1 and "has no weights of training 0" in ended.err
+
+
+def test_what_is_there_is_replaced_only_where_that_was_said(command: Callable[..., Ended]) -> None:
+    arguments = ["export", "a.json", "--data", "wine", "--format", "card", "--quiet"]
+    assert command(*arguments).status == 0
+    refused = command(*arguments)
+    assert refused.status == 2 and "has MODEL_CARD.md already" in refused.err
+    assert command(*arguments, "--overwrite").status == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["a.json"], 2, "name the data with --data"),
+        (["a.json", "--format", "onxx"], 2, "Did you mean 'onnx'?"),
+        (["a.json", "--data", "wine", "--weights-of", "1"], 2, "has none"),
+        (["a.json", "--weights-of", "x"], 2, "--weights-of"),
+        (["gone.json"], 1, "can't read the architecture file"),
+        (["."], 1, "holds no run"),
+        (["a.json", "--data", "wine", "--format", "card", "--output", "a.json"], 2, "is a file"),
+    ],
+)
+def test_errors_are_one_line(
+    command: Callable[..., Ended], arguments: list[str], status: int, message: str
+) -> None:
+    ended = command("export", *arguments)
+    assert (ended.status, ended.out) == (status, "") and message in ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_data_must_fit_what_a_file_says(command: Callable[..., Ended], tmp_path: Path) -> None:
+    file = json.loads((tmp_path / "a.json").read_text()) | {"input_shape": [13], "num_classes": 4}
+    (tmp_path / "a.json").write_text(json.dumps(file))
+    ended = command("export", "a.json", "--data", "wine")
+    assert ended.status == 1 and "is for classes: 4, the data have 3" in ended.err
+    assert command("export", "a.json", "--format", "python", "--quiet").status == 0
+
+
+def test_weights_that_are_not_there_and_other_data_are_refused(
+    command: Callable[..., Ended], retrained: Path
+) -> None:
+    ended = command("export", retrained, "--weights-of", 7)
+    assert ended.status == 1 and "there are: 0, 1" in ended.err
+    ended = command("export", retrained, "--data", "digits", "--space", "mlp")
+    assert ended.status == 1 and "trained on other data" in ended.err
+
+
+def test_damaged_figures_are_an_error(command: Callable[..., Ended], retrained: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for file in retrained.glob("*.*"):
+        (copy / file.name).write_bytes(file.read_bytes())
+    results = json.loads((copy / "results.json").read_text())
+    (copy / "results.json").write_text(json.dumps(results | {"classes": [1]}))
+    ended = command("export", copy, "--format", "card", "--output", "out")
+    assert ended.status == 1 and "are damaged" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = replace(FORMATS["onnx"], needs=("no_such_package",))
+    monkeypatch.setattr("rl_designer.exporting.export.FORMATS", {**FORMATS, "onnx": lacking})
+    with pytest.raises(ImportError, match=r"no_such_package, which isn't installed: pip install 'rl-des"):
+        wanted_formats(["onnx"])
+    assert wanted_formats(None) == ["python", "torch-export", "card"]
+    with pytest.raises(WrongUsage, match="unknown format 'pickle'"):
+        wanted_formats(["pickle"])
+
+
+def test_the_parity_benchmark_runs() -> None:
+    command = [sys.executable, PARITY, "--count", "1", "--format", "torch-export"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=_environment())
+    for figures in json.loads(done.stdout).values():
+        assert figures["failures"] == [] and figures["largest_difference"] <= 1e-5
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -1,0 +1,399 @@
+"""`retrain`: folders, results, the sealed test opened once and last, failures, going on after a stop."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.datasets import Dataset, SealedTest, load_dataset
+from rl_designer.errors import WrongUsage
+from rl_designer.jobs.retrain_progress import Progress
+from rl_designer.retraining import retrain as module
+from rl_designer.retraining.folder import RetrainedFolder, load_retrained
+from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.retrain import Interrupted, retrain
+from rl_designer.retraining.scores import logits_of
+from rl_designer.retraining.settings import FullSettings
+from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
+from tests.helpers.training_candidates import blobs, dense
+
+SETTINGS = FullSettings(epochs=2, batch_size=8)
+PLAN = Plan(SETTINGS, seeds=2, workers=0, device="cpu")
+
+
+class Watched(SealedTest):
+    """A test split that counts how often it is opened."""
+
+    __slots__ = ("opened",)
+
+    def __init__(self, x: Any, y: Any) -> None:
+        super().__init__(x, y)
+        self.opened = 0
+
+    def open(self) -> Any:
+        self.opened += 1
+        return super().open()
+
+
+def data() -> tuple[Dataset, Watched]:
+    generator = np.random.default_rng(9)
+    y = np.arange(40, dtype=np.int64) % 2
+    sealed = Watched((generator.normal(size=(40, 4)) + 3 * y[:, None]).astype(np.float32), y)
+    return blobs(sealed_test=sealed), sealed
+
+
+def winner(parent: Path, *widths: int) -> Winner:
+    return Winner(ArchitectureFile(dense(*widths), note="a note"), parent, "somewhere")
+
+
+def folders(parent: Path) -> list[str]:
+    return sorted(path.name for path in parent.iterdir())
+
+
+# -- what comes out ---------------------------------------------------------------------------------
+
+
+def test_each_winner_gets_a_folder_with_its_weights_and_figures(tmp_path: Path) -> None:
+    dataset, _ = data()
+    first, second = retrain([winner(tmp_path, 8), winner(tmp_path, 4, 4)], dataset, PLAN)
+    folder = tmp_path / dense(8).digest[:12]
+    assert folders(tmp_path) == sorted([folder.name, dense(4, 4).digest[:12]])
+    names = ["architecture.json", "results.json", "seed-0.safetensors", "seed-1.safetensors", "training.json"]
+    assert folders(folder) == names
+    assert first["digest"] == dense(8).digest and first["folder"] == str(folder)
+    assert first["origin"] == "somewhere" and first["scored_on"] == "test"
+    assert (first["parameters"], first["macs"]) == (4 * 8 + 8 + 8 * 2 + 2, 4 * 8 + 8 * 2)
+    accuracies = first["test_accuracy"]["per_seed"]
+    assert len(accuracies) == 2 and first["test_accuracy"]["mean"] == pytest.approx(np.mean(accuracies))
+    assert np.sum(first["confusion_matrix"]) == 2 * 40
+    assert np.trace(first["confusion_matrix"]) == round(40 * sum(accuracies))
+    assert {figure["class"] for figure in first["classes"]} == {"a", "b"}
+    assert first["data"] == {"name": "blobs", "digest": dataset.digest, "examples": 128}
+    assert first["settings"]["epochs"] == 2 and first["failures"] == 0
+    written = json.loads((folder / "results.json").read_text())
+    assert {**written, "origin": "somewhere"} == first
+    assert second["digest"] == dense(4, 4).digest
+    kept = read_architecture(folder / "architecture.json")
+    assert kept == ArchitectureFile(dense(8), (4,), 2, note="a note")
+
+
+def test_what_is_loaded_back_is_the_network_that_was_scored(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    x, y = sealed.open()
+    for seed in (0, 1):
+        loaded = load_retrained(result["folder"], seed)
+        assert (loaded.architecture, loaded.input_shape, loaded.class_names) == (dense(8), (4,), ("a", "b"))
+        assert not loaded.network.training
+        accuracy = (logits_of(loaded.network, x, "cpu").argmax(axis=1) == y).mean()
+        assert accuracy == result["test_accuracy"]["per_seed"][seed]
+        assert loaded.results is not None and loaded.results["seeds"][seed]["accuracy"] == accuracy
+
+
+def test_training_and_validation_part_are_trained_on_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    whole = module.train_all
+    monkeypatch.setattr(
+        module, "train_all", lambda tasks, x, y, **rest: (seen.append((x, y)), whole(tasks, x, y, **rest))
+    )
+    dataset, _ = data()
+    retrain([winner(tmp_path, 8)], dataset, PLAN)
+    retrain([winner(tmp_path, 8)], dataset, replace(PLAN, on_validation=True))
+    np.testing.assert_array_equal(seen[0][0], np.concatenate([dataset.x_train, dataset.x_val]))
+    np.testing.assert_array_equal(seen[0][1], np.concatenate([dataset.y_train, dataset.y_val]))
+    np.testing.assert_array_equal(seen[1][0], dataset.x_train)
+
+
+def test_signals_and_images_are_flattened_for_a_network_on_features(tmp_path: Path) -> None:
+    digits = load_dataset("digits")
+    parts = ("x_train", "y_train", "x_val", "y_val")
+    few = replace(digits, **{part: getattr(digits, part)[:60] for part in parts})
+    linear = Winner(ArchitectureFile(Architecture("mlp", (), True)), tmp_path, "linear")
+    conv = Architecture(
+        "convnet",
+        (Layer.of("conv", kernel=3, width=4, stride=2), Layer.of("global-pool", operation="max")),
+        True,
+    )
+    plan = replace(PLAN, seeds=1, settings=replace(SETTINGS, augment="flip-shift"))
+    results = retrain([linear, Winner(ArchitectureFile(conv), tmp_path, "conv")], few, plan)
+    assert [result["input_shape"] for result in results] == [[64], [1, 8, 8]]
+    assert results[0]["parameters"] == 65 * 10
+    assert load_retrained(results[0]["folder"]).network(torch.zeros(2, 64)).shape == (2, 10)
+
+
+def test_two_winners_of_one_architecture_are_trained_once(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    both = [winner(tmp_path, 8), replace(winner(tmp_path, 8), origin="elsewhere")]
+    first, second = retrain(both, dataset, PLAN)
+    assert (first["origin"], second["origin"]) == ("somewhere", "elsewhere")
+    assert first["seeds"] == second["seeds"] and len(folders(tmp_path)) == 1 and sealed.opened == 1
+
+
+# -- the sealed test --------------------------------------------------------------------------------
+
+
+def test_the_test_is_opened_only_after_the_last_training_has_ended(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    opened_at_the_end: list[int] = []
+
+    def note(line: str) -> None:
+        opened_at_the_end.append(sealed.opened)
+
+    retrain([winner(tmp_path, 8), winner(tmp_path, 4)], dataset, PLAN, Progress(write=note))
+    assert opened_at_the_end == [0] * 5  # the beginning, and four trainings
+    assert sealed.opened == 2  # once a network's folder
+
+
+def test_a_network_is_scored_once_and_more_seeds_leave_the_others_as_they_are(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    [first] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    assert retrain([winner(tmp_path, 8)], dataset, PLAN) == [first]
+    assert sealed.opened == 1
+    # A figure that is there is never made again, whatever became of the weights.
+    path = tmp_path / dense(8).digest[:12] / "results.json"
+    changed = json.loads(path.read_text())
+    changed["seeds"][0]["accuracy"] = 0.123
+    path.write_text(json.dumps(changed))
+    [more] = retrain([winner(tmp_path, 8)], dataset, replace(PLAN, seeds=3))
+    assert more["test_accuracy"]["per_seed"][:2] == [0.123, first["test_accuracy"]["per_seed"][1]]
+    assert len(more["test_accuracy"]["per_seed"]) == 3 and sealed.opened == 2
+    [fewer] = retrain([winner(tmp_path, 8)], dataset, replace(PLAN, seeds=1))
+    assert fewer["test_accuracy"] == more["test_accuracy"]
+
+
+def test_on_validation_the_test_stays_sealed(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    [result] = retrain([winner(tmp_path, 8)], dataset, replace(PLAN, on_validation=True))
+    assert sealed.opened == 0 and result["scored_on"] == "validation"
+    assert "test_accuracy" not in result and len(result["val_accuracy"]["per_seed"]) == 2
+    assert result["data"]["examples"] == 64 and np.sum(result["confusion_matrix"]) == 2 * 64
+    assert folders(tmp_path) == [f"{dense(8).digest[:12]}-validation"]
+
+
+def test_data_without_a_test_split_are_refused_unless_validation_is_asked_for(tmp_path: Path) -> None:
+    sealed_off = blobs()
+    with pytest.raises(ValueError, match="blobs has no test split to score on; --on-validation needs none"):
+        retrain([winner(tmp_path, 8)], sealed_off, PLAN)
+    assert folders(tmp_path) == []
+    retrain([winner(tmp_path, 8)], sealed_off, replace(PLAN, on_validation=True))
+
+
+# -- repeatable, and going on -----------------------------------------------------------------------
+
+
+def weights(parent: Path) -> dict[str, Any]:
+    return {
+        f"{path.parent.name}/{path.name}/{name}": array.tolist()
+        for path in sorted(parent.rglob("seed-*.safetensors"))
+        for name, array in load_file(path).items()
+    }
+
+
+def test_workers_change_no_bit(tmp_path: Path) -> None:
+    for workers in (0, 2):
+        winners = [winner(tmp_path / str(workers), 8), winner(tmp_path / str(workers), 4)]
+        retrain(winners, data()[0], replace(PLAN, workers=workers))
+    assert weights(tmp_path / "0") == weights(tmp_path / "2") != {}
+
+
+def test_seeds_differ_and_stay_the_same_whatever_else_is_trained(tmp_path: Path) -> None:
+    retrain([winner(tmp_path / "a", 8)], data()[0], PLAN)
+    retrain([winner(tmp_path / "b", 4), winner(tmp_path / "b", 8)], data()[0], replace(PLAN, seeds=3))
+    alone, among = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert alone == {name: among[name] for name in alone}
+    first, second = (load_file(path) for path in sorted((tmp_path / "a").rglob("seed-*")))
+    assert not any(np.array_equal(first[name], second[name]) for name in first if name.endswith("weight"))
+
+
+class Stop(Progress):
+    """Ctrl-C after some trainings."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__(write=lambda line: None)
+        self.after = after
+
+    def ended(self, index: int, name: str, failure: str | None) -> None:
+        self.after -= 1
+        if self.after == 0:
+            raise KeyboardInterrupt
+
+
+def test_an_interruption_says_how_to_go_on_and_nothing_is_trained_twice(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    plan = replace(PLAN, seeds=3)
+    with pytest.raises(Interrupted, match=r"stopped; 2 of 3 trainings have ended, .* same command again"):
+        retrain([winner(tmp_path, 8)], dataset, plan, Stop(2))
+    assert sealed.opened == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("seed-*")}
+    assert len(before) == 2
+    lines: list[str] = []
+    [result] = retrain([winner(tmp_path, 8)], dataset, plan, Progress(write=lines.append))
+    assert lines[0] == "1 training of 2 epochs, 2 already done"
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert len(result["test_accuracy"]["per_seed"]) == 3
+
+
+@pytest.mark.parametrize("name", ["architecture.json", None])
+def test_a_folder_that_was_only_begun_is_gone_on_with(tmp_path: Path, name: str | None) -> None:
+    dataset, _ = data()
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    for path in Path(result["folder"]).iterdir():
+        if path.name != name:
+            path.unlink()
+    assert retrain([winner(tmp_path, 8)], dataset, PLAN)[0]["test_accuracy"] == result["test_accuracy"]
+
+
+# -- what can't be ----------------------------------------------------------------------------------
+
+
+def failing() -> Dataset:
+    """Data whose training can't but diverge."""
+    dataset, _ = data()
+    return replace(dataset, x_train=dataset.x_train * np.float32("nan"))
+
+
+def test_a_training_that_fails_is_a_line_of_the_results_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, _ = data()
+    whole = module.train_all
+
+    def without_the_first(tasks: Any, *data: Any, ended: Any, **rest: Any) -> None:
+        ended(0, "out of memory: too little")
+        whole(tasks[1:], *data, ended=lambda index, failure: ended(index + 1, failure), **rest)
+
+    monkeypatch.setattr(module, "train_all", without_the_first)
+    lines: list[str] = []
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN, Progress(write=lines.append))
+    assert any("seed 0: failed: out of memory: too little" in line for line in lines)
+    assert result["test_accuracy"]["per_seed"][0] is None and result["failures"] == 1
+    assert result["test_accuracy"]["mean"] == result["test_accuracy"]["per_seed"][1]
+    assert result["seeds"][0]["failure"] == "out of memory: too little"
+    monkeypatch.undo()
+    [again] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    assert again["failures"] == 0 and None not in again["test_accuracy"]["per_seed"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_where_every_training_fails_that_is_said(tmp_path: Path, workers: int) -> None:
+    with pytest.raises(ValueError, match="every training failed; the first: diverged: the training loss is"):
+        retrain([winner(tmp_path, 8)], failing(), replace(PLAN, workers=workers))
+
+
+def test_a_network_that_does_not_fit_the_data_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    conv = Architecture("convnet", (Layer.of("conv", kernel=3, width=2),), True)
+    with pytest.raises(ValueError, match="needs a map, not a vector"):
+        retrain([Winner(ArchitectureFile(conv), tmp_path, "")], data()[0], PLAN)
+    assert folders(tmp_path) == []
+
+
+def test_an_unknown_device_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="unknown device 'cpuu'"):
+        retrain([winner(tmp_path, 8)], data()[0], replace(PLAN, device="cpuu"))
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (replace(PLAN, settings=replace(SETTINGS, epochs=3)), "holds a training with epochs 2, not 3"),
+        (replace(PLAN, settings=replace(SETTINGS, learning_rate=1e-3)), "learning_rate 0.02, not 0.001"),
+        (replace(PLAN, settings=replace(SETTINGS, optimizer="muon")), "optimizer adamw, not muon"),
+    ],
+)
+def test_a_folder_of_other_settings_is_not_gone_on_with(tmp_path: Path, plan: Plan, message: str) -> None:
+    dataset, sealed = data()
+    retrain([winner(tmp_path, 8)], dataset, PLAN)
+    with pytest.raises(WrongUsage, match=f"{message}; name another folder with --output"):
+        retrain([winner(tmp_path, 8)], dataset, plan)
+    assert sealed.opened == 1
+
+
+def test_a_folder_from_before_there_was_a_choice_of_optimizers_is_gone_on_with(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    path = Path(result["folder"]) / "training.json"
+    older = json.loads(path.read_text())
+    assert older["settings"].pop("optimizer") == "adamw"
+    path.write_text(json.dumps(older))
+    [again] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    assert again["seeds"] == result["seeds"] and sealed.opened == 1
+    with pytest.raises(WrongUsage, match="optimizer adamw, not muon"):
+        retrain([winner(tmp_path, 8)], dataset, replace(PLAN, settings=replace(SETTINGS, optimizer="muon")))
+
+
+def test_a_folder_of_other_data_is_not_gone_on_with(tmp_path: Path) -> None:
+    retrain([winner(tmp_path, 8)], data()[0], PLAN)
+    other = replace(blobs(seed=5), sealed_test=data()[1])
+    with pytest.raises(WrongUsage, match="holds a training with other data"):
+        retrain([winner(tmp_path, 8)], other, PLAN)
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / dense(8).digest[:12]
+    folder.mkdir()
+    (folder / "mine.txt").write_text("mine")
+    with pytest.raises(WrongUsage, match="exists and is no training"):
+        retrain([winner(tmp_path, 8)], data()[0], PLAN)
+    assert folders(folder) == ["mine.txt"]
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    dataset, _ = data()
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    with (
+        RetrainedFolder(Path(result["folder"])).locked(),
+        pytest.raises(ValueError, match="another process is training in"),
+    ):
+        retrain([winner(tmp_path, 8)], dataset, PLAN)
+
+
+@contextmanager
+def damaged(folder: Path, name: str, content: bytes) -> Iterator[None]:
+    kept = (folder / name).read_bytes()
+    (folder / name).write_bytes(content)
+    yield
+    (folder / name).write_bytes(kept)
+
+
+def test_damaged_folders_are_refused_in_one_line(tmp_path: Path) -> None:
+    dataset, _ = data()
+    folder = Path(retrain([winner(tmp_path, 8)], dataset, PLAN)[0]["folder"])
+    other = Path(retrain([winner(tmp_path, 4)], dataset, PLAN)[0]["folder"])
+    training = json.loads((folder / "training.json").read_text())
+    many = json.dumps({**training, "class_names": ["c"] * 5}).encode()
+    huge = read_architecture(folder / "architecture.json").to_dict()
+    huge["layers"] = [{"kind": "dense", "width": 4096}] * 512
+    for name, content, message in (
+        ("training.json", b"{", "training.json is damaged"),
+        ("training.json", b'{"format": "retrained/1"}', "training.json is damaged: "),
+        ("training.json", json.dumps({**training, "format": "x"}).encode(), "has the format 'x'"),
+        ("training.json", many, "too few weights"),
+        ("results.json", b"[", "results.json is damaged"),
+        ("results.json", b"[]", "results.json is damaged: it has no list `seeds`"),
+        ("results.json", b'{"seeds": [3]}', "results.json is damaged: '3' is no seed's result"),
+        ("architecture.json", b"{}", "must be an object such as"),
+        ("architecture.json", json.dumps(huge).encode(), "at most 250,000,000 are built"),
+        ("seed-0.safetensors", b"no tensors", "seed-0.safetensors can't be used"),
+        ("seed-0.safetensors", (other / "seed-0.safetensors").read_bytes(), "weights|doesn't fit"),
+    ):
+        with damaged(folder, name, content), pytest.raises(ValueError, match=message) as error:
+            load_retrained(folder)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ValueError, match="holds no retrained network"):
+        load_retrained(tmp_path)
+    with pytest.raises(ValueError, match=r"seed-7\.safetensors can't be used"):
+        load_retrained(folder, 7)
+    shutil.copy(other / "architecture.json", folder)
+    with pytest.raises(ValueError, match="its architecture is another one"):
+        retrain([winner(tmp_path, 8)], dataset, PLAN)

@@ -1,0 +1,266 @@
+"""A full training: it goes on from a checkpoint to the same bits, averages, and says when it diverges."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.networks.network import build_network
+from rl_designer.envs.training.settings import OPTIMIZERS, PRECISIONS
+from rl_designer.retraining.checkpoint import read_checkpoint, read_weights
+from rl_designer.retraining.settings import FullSettings, default_precision, full_settings
+from rl_designer.retraining.training import Diverged, train_fully
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# Every source of randomness, both memory formats, and tensors of every rank are in them.
+SIGNAL = Architecture(
+    "convnet1d",
+    (
+        Layer.of("conv", kernel=5, width=4, stride=1),
+        Layer.of("separable", kernel=3, width=6, stride=2),
+        Layer.of("dropout", rate=0.2),
+        Layer.of("global-pool", operation="average"),
+        Layer.of("dense", width=5, activation="relu", normalisation="batch"),
+    ),
+    True,
+)
+IMAGE = Architecture(
+    "convnet",
+    (
+        Layer.of("conv", kernel=3, width=4, stride=1),
+        Layer.of("inverted-residual", expansion=2, kernel=3, width=6, stride=2, squeeze_excitation=True),
+        Layer.of("dropout", rate=0.2),
+        Layer.of("global-pool", operation="max"),
+    ),
+    True,
+)
+FEATURES = Architecture("mlp", (Layer.of("dense", width=5), Layer.of("dropout", rate=0.2)), True)
+SHAPES: dict[str, tuple[Architecture, tuple[int, ...]]] = {
+    "signals": (SIGNAL, (2, 16)),
+    "images": (IMAGE, (2, 8, 8)),
+    "features": (FEATURES, (7,)),
+}
+QUICK = FullSettings(epochs=5, batch_size=8, averaging=0.1)
+
+
+class Killed(Exception):
+    pass
+
+
+def data(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(36, *shape, generator=generator), torch.arange(36) % 3
+
+
+def trained(folder: Path, kind: str, settings: FullSettings = QUICK, **options: Any) -> dict[str, Any]:
+    architecture, shape = SHAPES[kind]
+    if settings.augment is False and kind != "features":
+        settings = replace(settings, augment="shift")
+    files = {"weights": folder / "w.safetensors", "checkpoint": folder / "c.safetensors"}
+    train_fully(architecture, *data(shape), 3, settings, seed=3, **files | options)
+    return load_file(folder / "w.safetensors")
+
+
+def equal(first: dict[str, Any], second: dict[str, Any]) -> bool:
+    return first.keys() == second.keys() and all(np.array_equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_training_that_died_goes_on_to_the_same_bits(
+    tmp_path: Path, kind: str, precision: str, optimizer: str
+) -> None:
+    settings = replace(QUICK, precision=precision, optimizer=optimizer)
+
+    def die_in(epoch: int) -> Any:
+        def heard(epochs: int, loss: float) -> None:
+            if epochs == epoch:
+                raise Killed
+
+        return heard
+
+    for epoch in (2, 4):
+        with pytest.raises(Killed):
+            trained(tmp_path, kind, settings, heard=die_in(epoch), seconds_between=0)
+        assert not (tmp_path / "w.safetensors").exists()
+    went_on = []
+    found = trained(tmp_path, kind, settings, heard=lambda epochs, loss: went_on.append(epochs))
+    assert went_on == [5]
+    (tmp_path / "whole").mkdir()
+    assert equal(found, trained(tmp_path / "whole", kind, settings))
+    records = [read_weights(folder / "w.safetensors", 10_000)[1] for folder in (tmp_path, tmp_path / "whole")]
+    assert records[0].losses == records[1].losses and len(records[0].losses) == 5
+    assert not (tmp_path / "c.safetensors").exists()
+
+
+def test_a_training_killed_by_the_system_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from tests.rl_designer.retraining.test_retrain_training import trained\n"
+        "def heard(epochs, loss):\n    if epochs == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "trained(Path(sys.argv[1]), 'signals', heard=heard, seconds_between=0)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
+    assert killed.returncode == -9
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.safetensors"]
+    (tmp_path / "whole").mkdir()
+    assert equal(trained(tmp_path, "signals"), trained(tmp_path / "whole", "signals"))
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_the_weights_are_those_of_the_networks_own_modules(tmp_path: Path, kind: str) -> None:
+    found = trained(tmp_path, kind)
+    architecture, shape = SHAPES[kind]
+    network = build_network(architecture, shape, 3)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in found.items()})
+    logits = network.eval()(data(shape)[0])
+    assert logits.shape == (36, 3) and logits.isfinite().all()
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    x = torch.randn(200, 7, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] > 0).long() + (x[:, 1] > 1).long()
+    settings = FullSettings(epochs=30, batch_size=20)
+    files = {"weights": tmp_path / "w", "checkpoint": tmp_path / "c"}
+    record = train_fully(FEATURES, x, y, 3, settings, seed=0, **files)
+    network = build_network(FEATURES, (7,), 3)
+    network.load_state_dict(read_weights(tmp_path / "w", 10_000)[0])
+    assert (network.eval()(x).argmax(dim=1) == y).float().mean() > 0.85
+    assert record.losses[-1] < record.losses[0]
+
+
+def test_a_network_on_features_flattens_what_was_augmented(tmp_path: Path) -> None:
+    x = torch.randn(36, 1, 1, 7, generator=torch.Generator().manual_seed(0))
+    y = torch.arange(36) % 3
+    found = []
+    for name, inputs, augment in (
+        ("flat", x.flatten(1), False),
+        ("deep", x, False),
+        ("mirrored", x, "flip-shift"),
+    ):
+        path = tmp_path / name
+        settings = replace(QUICK, augment=augment)
+        train_fully(FEATURES, inputs, y, 3, settings, seed=0, weights=path, checkpoint=tmp_path / "c")
+        found.append(load_file(path))
+    assert equal(found[0], found[1]) and not equal(found[0], found[2])
+
+
+def test_another_seed_gives_other_weights_and_global_randomness_is_left_alone(tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    architecture, shape = SHAPES["signals"]
+    files = {"weights": tmp_path / "w.safetensors", "checkpoint": tmp_path / "c.safetensors"}
+    first = trained(tmp_path, "signals")
+    train_fully(architecture, *data(shape), 3, QUICK, seed=4, **files)
+    assert not equal(first, load_file(tmp_path / "w.safetensors"))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_without_an_average_the_last_weights_are_kept_and_with_one_others(tmp_path: Path) -> None:
+    def last(averaging: float) -> Any:
+        return trained(tmp_path, "features", replace(QUICK, averaging=averaging, label_smoothing=0.0))
+
+    none, short, long = (last(averaging) for averaging in (0.0, 1e-9, 0.5))
+    assert all(np.allclose(none[name], short[name], atol=1e-5) for name in none)
+    assert not all(np.allclose(none[name], long[name], atol=1e-3) for name in none)
+
+
+def test_the_average_forgets_the_first_weights_soon() -> None:
+    settings = FullSettings(averaging=0.1)
+    keeps = [settings.keep_of_average(step, 1000) for step in range(1000)]
+    assert keeps[0] == pytest.approx(0.1) and keeps == sorted(keeps)
+    assert keeps[-1] == pytest.approx(100 / 101)
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match=r"diverged: the training loss is nan in epoch 1"):
+        architecture, shape = SHAPES["features"]
+        x, y = data(shape)
+        files = {"weights": tmp_path / "w", "checkpoint": tmp_path / "c"}
+        train_fully(architecture, x * float("nan"), y, 3, QUICK, seed=0, **files)
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- files ------------------------------------------------------------------------------------------
+
+
+def checkpoint_of(folder: Path) -> Path:
+    def heard(epochs: int, loss: float) -> None:
+        if epochs == 2:
+            raise Killed
+
+    with pytest.raises(Killed):
+        trained(folder, "features", heard=heard, seconds_between=0)
+    return folder / "c.safetensors"
+
+
+def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = checkpoint_of(tmp_path)
+    content = path.read_bytes()
+    for damaged in (b"", content[:100], b"x" * 50, content[:-10]):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"c\.safetensors can't be used") as error:
+            trained(tmp_path, "features")
+        assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_of_another_training_or_format_is_refused(tmp_path: Path) -> None:
+    path = checkpoint_of(tmp_path)
+    seed = read_checkpoint(path, 3, 10_000).record.seed
+    with pytest.raises(ValueError, match="is of another training; delete it"):
+        read_checkpoint(path, seed + 1, 10_000)
+    with pytest.raises(ValueError, match="its format is 'training-checkpoint/1', not 'retrained-weights/1'"):
+        read_weights(path, 10_000)
+    record = {"seed": 3, "losses": [], "seconds": 0, "device": "cpu"}
+    metadata = {"training-checkpoint/1": json.dumps(record)}
+    save_file({"strange.0": np.zeros(1)}, path, metadata)
+    with pytest.raises(ValueError, match=r"can't be used: 'strange'"):
+        read_checkpoint(path, 3, 10_000)
+
+
+# -- settings ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"averaging": 1.5}, "averaging is a share of the training, 0 to 1, got 1.5"),
+        ({"averaging": float("nan")}, "averaging is a share"),
+        ({"precision": "float16"}, "precision must be one of float32, bfloat16, got 'float16'"),
+        ({"epochs": 0}, "at least 1 epoch"),
+    ],
+)
+def test_settings_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FullSettings(**options)
+
+
+def test_a_gpu_that_computes_in_bfloat16_is_used_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_precision("cpu") == "float32"
+    for capability, precision in (((9, 0), "bfloat16"), ((8, 0), "bfloat16"), ((7, 5), "float32")):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        assert full_settings("mine", 100, (4,), {}, "cuda:0").precision == precision
+
+
+def test_defaults_suit_the_data() -> None:
+    def settings(name: str, examples: int, *shape: int, **given: Any) -> FullSettings:
+        return full_settings(name, examples, shape, given)
+
+    assert settings("mine", 100, 1, 40).epochs > settings("mine", 60_000, 1, 28, 28).epochs
+    assert settings("wine", 100, 13).augment is False
+    assert settings("mnist1d", 100, 1, 40).augment == "shift"
+    assert settings("mnist", 100, 1, 28, 28).augment == "shift"  # a mirrored digit is none
+    assert settings("fashion-mnist", 100, 1, 28, 28).augment == "flip-shift"
+    chosen = settings("mnist", 100, 1, 28, 28, augment=False, epochs=3, learning_rate=None)
+    assert (chosen.augment, chosen.epochs, chosen.learning_rate) == (False, 3, FullSettings().learning_rate)
+    with pytest.raises(ValueError, match="augmentation 'flip-shift' needs images"):
+        settings("mnist1d", 100, 1, 40, augment="flip-shift")

@@ -1,0 +1,87 @@
+"""Whole searches that stop trainings: done again, gone on with, and compared with a control."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rl_designer.config import make_config
+from rl_designer.reports.terminal import read_run
+from rl_designer.searches.control import judge_by_designs
+from rl_designer.searches.run import SearchResult
+from rl_designer.searches.search import resume_search, run_search
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def trained(name: str, **options: Any) -> SearchResult:
+    settings = {
+        "data": "wine",
+        "epochs": 4,
+        "evaluations": 24,
+        "max_parameters": 500,
+        "agent": "random:batch=4",
+    }
+    return run_search(make_config({**settings, "tensorboard": False, **options}), Path(name))
+
+
+def stops(result: SearchResult) -> list[tuple[str, float, int | None]]:
+    return [(d.architecture.digest, d.reward, d.evaluation.stopped_at) for d in result.designs]
+
+
+class Cut:
+    """Stops a search after so many evaluations."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: None
+
+    def evaluated(self, *arguments: Any) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_a_run_stops_the_same_designs_again_for_any_workers_and_reports_them() -> None:
+    one = trained("one", workers=1)
+    assert one.folder.config.fidelity == "quarters"
+    two = trained("two", workers=2, store="other.sqlite")
+    assert stops(one) == stops(two)
+    stopped = [design for design in one.designs if design.evaluation.stopped_at is not None]
+    assert stopped
+    assert one.summary["stopped_early"] == len(stopped)
+    assert (one.summary["failures"], one.summary["evaluations"]) == (0, 24)
+    assert one.summary["best"]["stopped_at"] is None
+    report = read_run(Path("one"))
+    assert [found.design for found in report.designs] == one.designs
+    assert len(report.winners) == 24 - len(stopped)
+
+
+def test_a_run_goes_on_after_a_stop_with_the_same_designs_stopped() -> None:
+    whole_run = trained("whole", workers=1)
+    cut = Cut(12)
+    with pytest.raises(KeyboardInterrupt):
+        run_search(whole_run.folder.config.model_copy(update={"store": "cut.sqlite"}), Path("cut"), [cut])
+    resumed = resume_search(Path("cut"))
+    assert resumed is not None
+    assert stops(resumed) == stops(whole_run)
+
+
+def test_the_control_is_trained_in_full_and_survivors_of_random_search_are_no_control_of_others() -> None:
+    trained("random", workers=1)
+    result = trained("evolved", workers=1, agent="regularized-evolution:population=8,sample=4")
+    assert len(result.controls) == 6
+    assert all(design.evaluation.in_full for design in result.controls)
+    later = trained("later", workers=1, agent="local-search", seed=1)
+    assert later.verdict.control is not None
+    assert later.verdict.control.evaluations == 12  # six from before, six of its own
+
+
+def test_a_stopped_design_does_not_beat_the_control() -> None:
+    verdict = judge_by_designs("mine", [-float("inf")] * 30 + [0.8], [0.7] * 10, 10)
+    assert verdict.better is None
