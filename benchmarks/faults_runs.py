@@ -23,8 +23,8 @@ from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.workers import pool as worker_pool
 from rl_designer.interruption import clean_interruption
-from rl_designer.reports.terminal import read_run
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.reading import read_run
 from rl_designer.searches.observers import Observer
 from rl_designer.searches.search import resume_search, run_search
 

@@ -104,7 +104,7 @@ def _check_alone(context: click.Context) -> None:
 
 def _write_study(source: Path, url: str, store: str | None, as_json: bool, quiet: bool) -> None:
     from rl_designer.exporting.optuna import export_to_optuna
-    from rl_designer.reports.terminal import read_run
+    from rl_designer.runs.reading import read_run
     from rl_designer.text import printable
 
     written = export_to_optuna(read_run(source, store), url)

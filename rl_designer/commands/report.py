@@ -10,7 +10,7 @@ from rl_designer.commands.options import FOLDER, note, output_options, print_jso
 
 if TYPE_CHECKING:
     from rl_designer.reports.benchmark_page import BenchmarkReport
-    from rl_designer.reports.terminal import RunReport
+    from rl_designer.runs.reading import RunReport
 
 
 @click.command()
@@ -31,7 +31,7 @@ def report(
     A RUN may also be a folder that `benchmark … --output` wrote. With --json the runs' data; the page is then
     written only where --output says so.
     """
-    from rl_designer.reports.terminal import report_to_dict
+    from rl_designer.runs.reading import report_to_dict
 
     subjects = [_read(folder, store) for folder in folders]
     runs, benchmarks = _sorted(subjects)
@@ -50,7 +50,7 @@ def report(
 
 def _read(folder: Path, store: str | None) -> "RunReport | BenchmarkReport":
     from rl_designer.reports.benchmark_page import is_benchmark, read_benchmark
-    from rl_designer.reports.terminal import read_run
+    from rl_designer.runs.reading import read_run
 
     return read_benchmark(folder) if is_benchmark(folder) else read_run(folder, store)
 
@@ -59,7 +59,7 @@ def _sorted(
     subjects: Sequence["RunReport | BenchmarkReport"],
 ) -> tuple[list["RunReport"], list["BenchmarkReport"]]:
     from rl_designer.reports.benchmark_page import BenchmarkReport
-    from rl_designer.reports.terminal import RunReport
+    from rl_designer.runs.reading import RunReport
 
     runs = [subject for subject in subjects if isinstance(subject, RunReport)]
     return runs, [subject for subject in subjects if isinstance(subject, BenchmarkReport)]

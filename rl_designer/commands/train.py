@@ -223,7 +223,8 @@ def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
 
 def _show(folder: "RunFolder", store: str | None, as_json: bool, quiet: bool) -> None:
     from rl_designer.reports.page import leave_report
-    from rl_designer.reports.terminal import print_report, public_summary, read_run, terminal
+    from rl_designer.reports.terminal import print_report, terminal
+    from rl_designer.runs.reading import public_summary, read_run
 
     read = read_run(folder.path, store)
     if not quiet:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rl_designer.comparisons.estimators import chance_of_rise
 from rl_designer.comparisons.reward_records import RewardRun
 from rl_designer.envs.rewards import Cost
-from rl_designer.runs.statistics import SIGNIFICANCE
+from rl_designer.runs.verdict import SIGNIFICANCE
 
 FALL_SIGNIFICANCE = 0.01
 FEWEST_SEEDS = 5

@@ -7,10 +7,10 @@ from typing import Any
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.quantities import parse_count, show_count
-from rl_designer.reports.terminal import read_run
 from rl_designer.reports.words import figure
 from rl_designer.runs.architecture_files import ArchitectureFile
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.reading import read_run
 from rl_designer.searches.sampling import Draw, drawn_to_dict, sample_designs
 from rl_designer.text import short_design
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.dashboard.process import Resumed, Searcher, searcher_of, stop_search
-from rl_designer.reports.terminal import RunReport, read_run
 from rl_designer.runs.folder import CONFIG, SUMMARY
+from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.text import printable
 
 FINISHED, SEARCHING, STOPPING, STARTING = "finished", "searching", "stopping", "starting"

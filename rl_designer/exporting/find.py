@@ -8,7 +8,6 @@ from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.errors import WrongUsage
 from rl_designer.exporting.subject import Origin, Split, Subject
-from rl_designer.reports.terminal import RunReport, read_run
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Plan, Winner, folder_of
 from rl_designer.retraining.settings import FullSettings
@@ -16,6 +15,7 @@ from rl_designer.retraining.shapes import shape_for, standardisation_for, takes_
 from rl_designer.retraining.winners import Sources, load_data
 from rl_designer.runs.architecture_files import ARCHITECTURE, ArchitectureFile, read_architecture
 from rl_designer.runs.folder import CONFIG
+from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.setting import training_data
 from rl_designer.store.store import StoredDesign
 

@@ -12,8 +12,8 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.errors import WrongUsage
-from rl_designer.reports.terminal import RunReport
 from rl_designer.runs.folder import CONFIG
+from rl_designer.runs.reading import RunReport
 from rl_designer.setting import space_of
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable

@@ -17,9 +17,10 @@ from rl_designer.reports.importance import importance
 from rl_designer.reports.learning import control_of, learning_plot
 from rl_designer.reports.policy_steps import steps_of
 from rl_designer.reports.spending import configuration, failed_share, failures, spent
-from rl_designer.reports.terminal import WINNERS, RunReport
+from rl_designer.reports.terminal import WINNERS
 from rl_designer.reports.words import figure, yes_or_no
 from rl_designer.runs.folder import POLICY
+from rl_designer.runs.reading import RunReport
 from rl_designer.setting import space_of
 from rl_designer.text import short_design, shortened
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rl_designer.quantities import show_count, show_seconds
-from rl_designer.reports.terminal import RunReport
 from rl_designer.reports.words import percent
+from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import shortened
 

@@ -1,8 +1,6 @@
-"""What a run found: as data, and as text for a terminal."""
+"""What a run found, as text for a terminal."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -10,96 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.problem import merit
-from rl_designer.envs.rewards import BestBy
 from rl_designer.quantities import show_count, show_seconds
-from rl_designer.runs.folder import RunFolder
-from rl_designer.runs.summaries import design_to_dict, improvement
-from rl_designer.searches.control import CONTROL_AGENT
-from rl_designer.store.store import Store, StoredDesign
+from rl_designer.runs.reading import RunReport
+from rl_designer.runs.summaries import improvement
 from rl_designer.text import printable, short_design, shortened
 
 WINNERS = 10
 _WIDTH_ELSEWHERE = 120  # characters, where stdout is no terminal
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """A run's folder and its designs, the agent's first.
-
-    Attributes:
-        controls: evaluations of the earlier runs' random designs that it is compared with.
-    """
-
-    folder: RunFolder
-    designs: list[StoredDesign]
-    controls: Sequence[Evaluation] = ()
-
-    @property
-    def winners(self) -> list[StoredDesign]:
-        """Distinct designs that were trained in full, the best first, the earliest of equals."""
-        trained = [d for d in self.designs if d.design.evaluation.in_full]
-        best: dict[str, StoredDesign] = {}
-        for found in sorted(trained, key=lambda d: -merit(d.design, self.best_by)):
-            best.setdefault(found.design.architecture.digest, found)
-        return list(best.values())
-
-    @property
-    def best_by(self) -> BestBy:
-        """What the designs are ranked by: reward, or accuracy where the reward saw the history."""
-        return "val_accuracy" if self.folder.summary.get("best_by") == "val_accuracy" else "reward"
-
-    def position(self, design: StoredDesign) -> int:
-        """Which evaluation of the run it was, from 1; the control's come after the agent's."""
-        agents = sum(d.source == "agent" for d in self.designs)
-        return design.design.index + 1 + (0 if design.source == "agent" else agents)
-
-    def found_by(self, design: StoredDesign) -> str:
-        """The agent's name, or the control's."""
-        return printable(self.folder.config.agent_name) if design.source == "agent" else CONTROL_AGENT
-
-
-def read_run(path: Path, store: str | None = None) -> RunReport:
-    """A run with its designs; also one that is still running or was stopped.
-
-    Args:
-        store: where its store is now; None for where it was.
-
-    Raises:
-        ValueError: where there is no run, or no store.
-    """
-    folder = RunFolder.open(path)
-    with Store(store or folder.store_location, create=False) as opened:
-        known = (folder.summary.get("control_plan") or {}).get("known", [])
-        evaluator = str(folder.summary.get("evaluator", ""))
-        controls = opened.evaluations([evaluator], known) if known else {}
-        return RunReport(folder, opened.designs(folder.id), list(controls.values()))
-
-
-def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
-    """What `report --json` prints: the designs of all runs, the best of them, and each run's figures."""
-    designs = [
-        {"run": str(report.folder.path), **design_to_dict(d.design, report.found_by(d)), "seconds": d.seconds}
-        for report in reports
-        for d in report.designs
-    ]
-    trained = [design for design in designs if design["failure"] is None and design["stopped_at"] is None]
-    by_accuracy = any(report.best_by == "val_accuracy" for report in reports)
-    best_by = "val_accuracy" if by_accuracy else "reward"
-    return {
-        "designs": designs,
-        "best": max(trained, key=lambda design: design[best_by] or 0.0, default=None),
-        "runs": [{"run": str(report.folder.path), **public_summary(report.folder)} for report in reports],
-    }
-
-
-def public_summary(folder: RunFolder) -> dict[str, Any]:
-    """A run's summary without what only a resumed run needs."""
-    inside = ("place", "control_plan", "space_key", "evaluator", "setting")
-    return {name: value for name, value in folder.summary.items() if name not in inside} | {
-        "run": str(folder.path)
-    }
 
 
 def print_report(console: Console, report: RunReport) -> None:

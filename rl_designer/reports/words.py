@@ -2,7 +2,7 @@
 
 from rl_designer.envs.architecture import Layer
 from rl_designer.quantities import show_count
-from rl_designer.reports.terminal import RunReport
+from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
-from rl_designer.reports.terminal import RunReport, read_run
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.shapes import takes_features
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
+from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.setting import training_data
 
 if TYPE_CHECKING:

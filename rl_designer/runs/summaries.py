@@ -6,8 +6,7 @@ from typing import Any
 
 from rl_designer.envs.problem import Design, best_of
 from rl_designer.envs.rewards import BestBy
-from rl_designer.runs.statistics import quarter_means
-from rl_designer.searches.control import CONTROL_AGENT, Verdict
+from rl_designer.runs.verdict import CONTROL_AGENT, Verdict, quarter_means
 
 
 def design_to_dict(design: Design, found_by: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from rl_designer.agents.memory import Review
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.quantities import show_seconds
-from rl_designer.searches.control import CONTROL_AGENT
+from rl_designer.runs.verdict import CONTROL_AGENT
 from rl_designer.searches.observers import Observer, Start
 from rl_designer.text import printable, short_design, shortened
 

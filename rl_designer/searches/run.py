@@ -16,19 +16,15 @@ from rl_designer.envs.rewards import Reward, RewardError
 from rl_designer.runs.check import changed_code
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.summaries import summary_of
-from rl_designer.searches.control import (
+from rl_designer.runs.verdict import (
     CONTROL_AGENT,
-    MOST_STORED,
-    ControlPlan,
     Verdict,
-    evaluate_control,
     judge_by_designs,
     judge_by_table,
     no_control,
     not_comparable,
-    plan_control,
-    rewards_of,
 )
+from rl_designer.searches.control import MOST_STORED, ControlPlan, evaluate_control, plan_control, rewards_of
 from rl_designer.searches.energy import kept_energy
 from rl_designer.searches.fidelity import stopping_early, stops_early
 from rl_designer.searches.observers import Observer, Start

@@ -19,8 +19,8 @@ import pytest
 from rl_designer.config import make_config
 from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.quantities import show_count
-from rl_designer.reports.terminal import RunReport, read_run
 from rl_designer.runs.folder import PROCESS, RunFolder
+from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.store.store import Store, StoredDesign
 
 linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")

@@ -262,7 +262,7 @@ def start(folder: Path, *arguments: object) -> "subprocess.Popen[str]":
 
 
 def wait_for_designs(folder: Path, count: int) -> None:
-    from rl_designer.reports.terminal import read_run
+    from rl_designer.runs.reading import read_run
 
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:

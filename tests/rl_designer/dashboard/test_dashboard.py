@@ -32,9 +32,9 @@ from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.reports.plots import Axis, Plot, Point, Series
 from rl_designer.reports.run_page import run_data
-from rl_designer.reports.terminal import RunReport, read_run
 from rl_designer.runs.architecture_files import read_architecture
 from rl_designer.runs.folder import CONFIG, POLICY, RunFolder
+from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.store.store import Store, StoredDesign, StoredRun
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.dashboard import (

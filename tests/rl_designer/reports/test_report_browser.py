@@ -14,8 +14,8 @@ from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.envs.seeding import stream
 from rl_designer.reports.page import write_report
-from rl_designer.reports.terminal import RunReport
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from tests.helpers.browser import chromium
 

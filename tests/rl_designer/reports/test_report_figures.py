@@ -23,7 +23,7 @@ from rl_designer.reports.plots import SIZES, Axis, Plot, Point, Series, layout, 
 from rl_designer.reports.policy_steps import legal_rows, steps_of
 from rl_designer.reports.spending import failures
 from rl_designer.reports.words import figure, percent
-from rl_designer.runs.statistics import expected_best, median_best
+from rl_designer.runs.verdict import expected_best, median_best
 from rl_designer.store.store import StoredDesign
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False)

@@ -16,8 +16,8 @@ from rl_designer.envs.problem import Design
 from rl_designer.errors import WrongUsage
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import MOST_DETAILED, leave_report, page, write_report
-from rl_designer.reports.terminal import RunReport, read_run
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.store.store import StoredDesign
 from tests.helpers.command_line import Ended, runner
 

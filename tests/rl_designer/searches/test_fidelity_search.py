@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from rl_designer.config import make_config
-from rl_designer.reports.terminal import read_run
-from rl_designer.searches.control import judge_by_designs
+from rl_designer.runs.reading import read_run
+from rl_designer.runs.verdict import judge_by_designs
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
 

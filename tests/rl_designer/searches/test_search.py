@@ -13,7 +13,7 @@ from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.errors import WrongUsage
-from rl_designer.reports.terminal import read_run
+from rl_designer.runs.reading import read_run
 from rl_designer.searches.observers import Observer
 from rl_designer.searches.run import Interrupted, SearchResult
 from rl_designer.searches.search import resume_search, run_search

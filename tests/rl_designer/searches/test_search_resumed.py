@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rl_designer.reports.terminal import read_run
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.reading import read_run
 from rl_designer.searches.replay import RunClock
 from rl_designer.searches.run import Interrupted, SearchResult
 from rl_designer.searches.search import resume_search

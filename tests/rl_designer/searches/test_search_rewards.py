@@ -11,8 +11,8 @@ from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.errors import WrongUsage
-from rl_designer.reports.terminal import read_run, report_to_dict
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.reading import read_run, report_to_dict
 from rl_designer.searches.run import Interrupted, SearchResult
 from rl_designer.searches.search import run_search
 from tests.helpers.evaluators import LayerEvaluator
