@@ -1,24 +1,15 @@
 """Files of named arrays, as safetensors: written beside and renamed, never unpickled, bounded in size."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.files.writing import beside
+
 _MOST_BYTES = 2**28
-
-
-def replace(path: Path, write: Callable[[Path], Any]) -> None:
-    """Has `write` write a file beside `path`, then renames it, so that a stop leaves no half of one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def readable(path: Path, what: str) -> Path:
@@ -35,7 +26,8 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
     # safetensors writes an array as it lies in memory and reads it row by row.
     rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    replace(path, lambda beside: save_file(rows, beside))
+    with beside(path) as free:
+        save_file(rows, free)
 
 
 def read_arrays(path: Path, what: str) -> dict[str, NDArray[Any]]:

@@ -8,8 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.agents.array_files import read_arrays, readable, replace, write_arrays
+from rl_designer.agents.array_files import read_arrays, readable, write_arrays
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
+from rl_designer.envs.files.writing import beside
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FORMAT = "rl-designer-policy/1"
@@ -113,7 +114,8 @@ class Policy:
         facts = {"format": FORMAT, "space": self.space, **self.facts}
         text = json.dumps(facts, indent=2) + "\n"
         write_arrays(folder / "policy.safetensors", self.weights)
-        replace(folder / "policy.json", lambda beside: beside.write_text(text))
+        with beside(folder / "policy.json") as free:
+            free.write_text(text, encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:

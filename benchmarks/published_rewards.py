@@ -25,8 +25,8 @@ from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_be
 from rl_designer.config import make_config
 from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES
+from rl_designer.files import write_text
 from rl_designer.jobs.log import BenchmarkLog
-from rl_designer.runs.folder import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (

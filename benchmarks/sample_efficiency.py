@@ -20,8 +20,8 @@ from rich.console import Console
 from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
 from rl_designer.comparisons.output import BenchmarkProgress, write_files
 from rl_designer.config import make_config
+from rl_designer.files import write_text
 from rl_designer.jobs.log import BenchmarkLog
-from rl_designer.runs.folder import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = {

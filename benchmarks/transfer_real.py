@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from rl_designer.config import make_config
 from rl_designer.envs.datasets import load_dataset
-from rl_designer.runs.folder import SUMMARY, RunFolder, write_text
+from rl_designer.files import write_text
+from rl_designer.runs.folder import SUMMARY, RunFolder
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.search import resume_search, run_search
 

@@ -1,7 +1,6 @@
 """`ArchitectureTable`: a tabular benchmark as data, read from and written to one `.npz` file."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.files.archives import open_archive
+from rl_designer.envs.files.writing import beside
 from rl_designer.envs.names import unknown_name
 
 if TYPE_CHECKING:
@@ -98,15 +98,14 @@ class ArchitectureTable:
         if self.made:
             meta["made"] = dict(self.made)
         arrays: dict[str, Any] = {f"metric/{name}": values for name, values in self.metrics.items()}
-        beside = path.with_name(f".{path.name}.{os.getpid()}.npz")
-        np.savez_compressed(
-            beside,
-            meta=np.array(json.dumps(meta)),
-            architectures=self.architectures,
-            canonical=self.canonical,
-            **arrays,
-        )
-        beside.replace(path)
+        with beside(path) as free, free.open("wb") as file:
+            np.savez_compressed(
+                file,
+                meta=np.array(json.dumps(meta)),
+                architectures=self.architectures,
+                canonical=self.canonical,
+                **arrays,
+            )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rl_designer.runs.folder import write_text
+from rl_designer.files import write_text
 from rl_designer.text import in_html
 
 # Okabe & Ito's colours, told apart by colour-blind readers too; then again, dashed.

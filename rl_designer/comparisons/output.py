@@ -14,8 +14,8 @@ from rich.text import Text
 
 from rl_designer.comparisons.agents import BenchmarkResult
 from rl_designer.comparisons.trial import RunRecord
+from rl_designer.files import write_json, write_text
 from rl_designer.quantities import show_seconds
-from rl_designer.runs.folder import write_json, write_text
 from rl_designer.text import printable
 
 _LINES = 20  # plain lines over a whole benchmark

@@ -13,8 +13,8 @@ from rl_designer.comparisons.output import csv_text
 from rl_designer.comparisons.reward_figures import RewardSummary
 from rl_designer.comparisons.reward_records import COLUMNS, RewardRun
 from rl_designer.comparisons.rewards import RewardBenchmarkResult
+from rl_designer.files import write_json, write_text
 from rl_designer.quantities import show_seconds
-from rl_designer.runs.folder import write_json, write_text
 from rl_designer.text import printable
 
 _FLAT = ("iqm", "probability_of_improvement", "verdict", "hacked", "trainings", "failures")

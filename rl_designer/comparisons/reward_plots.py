@@ -7,7 +7,7 @@ from typing import Any
 from rl_designer.comparisons.agent_plots import check_plots
 from rl_designer.comparisons.curves import cost_drawn, courses, fronts, profiles
 from rl_designer.comparisons.reward_figures import RewardSummary
-from rl_designer.runs.folder import write_text
+from rl_designer.files import write_text
 from rl_designer.text import in_html
 
 # Okabe & Ito's colours, told apart by colour-blind readers too; then again, dashed.

@@ -12,7 +12,7 @@ from rl_designer.exporting.card import CARD, card
 from rl_designer.exporting.checks import Mismatch, largest_difference
 from rl_designer.exporting.formats import FORMATS, PYTHON, remove_weights
 from rl_designer.exporting.subject import Subject
-from rl_designer.runs.folder import write_text
+from rl_designer.files import write_text
 
 CARD_FORMAT = "card"
 NAMES = (*FORMATS, CARD_FORMAT)

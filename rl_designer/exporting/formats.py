@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from rl_designer.exporting.python_source import python_source
 from rl_designer.exporting.subject import Subject
-from rl_designer.runs.folder import write_text
+from rl_designer.files import write_text
 
 NAME = "network"
 INPUT, OUTPUT = "input", "logits"

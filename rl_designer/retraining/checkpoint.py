@@ -5,7 +5,6 @@ is JSON in the metadata. Files are written beside and renamed.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rl_designer.envs.files.untrusted import MEBIBYTE
-from rl_designer.interruption import uninterrupted
+from rl_designer.files import replacing
 
 WEIGHTS_FORMAT = "retrained-weights/1"
 CHECKPOINT_FORMAT = "training-checkpoint/1"
@@ -127,18 +126,13 @@ def read_weights(path: Path, parameters: int) -> tuple[dict[str, Tensor], Record
 def _write(path: Path, tensors: Mapping[str, Tensor], name: str, record: Record) -> None:
     # One entry alone: safetensors writes several in an order that differs from call to call.
     metadata = {name: json.dumps(asdict(record), allow_nan=False)}
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with uninterrupted():
-            # Copies: views of one storage can't be saved, and other memory formats neither.
-            ready = {
-                key: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-                for key, tensor in tensors.items()
-            }
-            save_file(ready, beside, metadata)
-            beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with replacing(path) as beside:
+        # Copies: views of one storage can't be saved, and other memory formats neither.
+        ready = {
+            key: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for key, tensor in tensors.items()
+        }
+        save_file(ready, beside, metadata)
 
 
 def _read(path: Path, name: str, expected: int) -> tuple[dict[str, Tensor], Record]:

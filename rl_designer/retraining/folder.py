@@ -22,6 +22,7 @@ from rl_designer.envs.datasets.standardisation import Standardisation, check_val
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.envs.search_spaces.costs import check_size
 from rl_designer.errors import WrongUsage
+from rl_designer.files import locked, write_json
 from rl_designer.retraining.settings import FullSettings
 from rl_designer.runs.architecture_files import (
     ARCHITECTURE,
@@ -29,12 +30,6 @@ from rl_designer.runs.architecture_files import (
     read_architecture,
     write_architecture,
 )
-from rl_designer.runs.folder import write_json
-
-try:
-    import fcntl
-except ImportError:  # Windows has none
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from torch import nn
@@ -242,14 +237,7 @@ class RetrainedFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes from training in the same folder. Raises ValueError where one does."""
-        if fcntl is None:
-            yield
-            return
-        with (self.path / TRAINING).open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ValueError(f"another process is training in {self.path}; wait for its end") from None
+        with locked(self.path, "training"):
             yield
 
 

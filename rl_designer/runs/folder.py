@@ -1,7 +1,6 @@
 """`RunFolder`: what a person takes away from a run. Every file is written beside and renamed."""
 
 import contextlib
-import json
 import os
 import platform
 import re
@@ -16,12 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of, toml_of
 from rl_designer.errors import WrongUsage
-from rl_designer.interruption import uninterrupted
-
-try:
-    import fcntl
-except ImportError:  # Windows has none
-    fcntl = None  # type: ignore[assignment]
+from rl_designer.files import locked, replacing, write_json, write_text
 
 CONFIG = "config.toml"
 SUMMARY = "summary.json"
@@ -173,31 +167,19 @@ class RunFolder:
     def save_policy(self, save: Callable[[Path], None]) -> None:
         """Puts what `save` writes into a folder in the policy's place."""
         target = self.path / POLICY
-        beside = self.path / f".{POLICY}.{os.getpid()}"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        with uninterrupted():
+        with replacing(target) as beside:
+            beside.mkdir()
             save(beside)
             if target.is_dir():
                 shutil.rmtree(target)
-            beside.rename(target)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keeps other processes from searching in the same folder, and says who does. Raises ValueError where
         another does.
         """
-        if fcntl is None:
-            with self._announced():
-                yield
-            return
-        with (self.path / CONFIG).open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise ValueError(f"another process is searching in {self.path}; wait for its end") from None
-            with self._announced():
-                yield
+        with locked(self.path, "searching"), self._announced():
+            yield
 
     @contextlib.contextmanager
     def _announced(self) -> Iterator[None]:
@@ -212,26 +194,19 @@ class RunFolder:
                 path.unlink(missing_ok=True)
 
     def _claim(self, fill: Callable[[Path], None]) -> bool:
-        """Writes the folder beside and renames it; whether it got the place."""
+        """Makes the folder; whether it got the place, where nothing was but perhaps an empty folder."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = self.path.with_name(f".{self.path.name}.{self.id[:8]}")
-        beside.mkdir()
-        with uninterrupted():
-            try:
+        try:
+            with replacing(self.path) as beside:
+                beside.mkdir()
                 fill(beside)
                 write_text(beside / CONFIG, self.config.to_keep().to_toml())
                 self.summary[PLACE] = beside.stat().st_ino
                 write_json(beside / SUMMARY, self.summary)
-            except BaseException:
-                shutil.rmtree(beside)
+        except OSError:
+            if _is_free(self.path):
                 raise
-            try:
-                beside.rename(self.path)  # fails where a folder with something in it is there
-            except OSError:
-                shutil.rmtree(beside)
-                if not self.path.exists():
-                    raise
-                return False
+            return False
         return True
 
 
@@ -261,29 +236,17 @@ def store_location(config: SearchConfig, path: Path | None) -> str:
 
 def check_free(path: Path) -> None:
     """Raises WrongUsage where something is at `path` that a new run must not touch."""
-    if path.is_dir() and not any(path.iterdir()):
+    if _is_free(path):
         return
     if (path / CONFIG).is_file():
         raise WrongUsage(
             f"{path} holds a run; go on with `rl-designer resume {path}`, or name another with --run"
         )
-    if path.exists() or path.is_symlink():
-        raise WrongUsage(f"{path} exists and is no run; name another with --run")
+    raise WrongUsage(f"{path} exists and is no run; name another with --run")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file beside and renames it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with uninterrupted():
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise
-
-
-def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Writes an object as JSON, beside and renamed."""
-    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+def _is_free(path: Path) -> bool:
+    """Whether nothing is there, or an empty folder."""
+    if path.is_dir():
+        return not any(path.iterdir())
+    return not path.exists() and not path.is_symlink()

@@ -362,19 +362,6 @@ def test_a_missing_file_of_arrays_is_refused(tmp_path: Path) -> None:
         read_arrays(tmp_path / "none", "kind of file")
 
 
-def test_a_write_that_fails_leaves_the_file_that_was_there(tmp_path: Path) -> None:
-    write_arrays(tmp_path / "arrays", {"a": np.arange(3.0)})
-
-    def half_written(beside: Path) -> None:
-        beside.write_bytes(b"half")
-        raise OSError("no space left on device")
-
-    with pytest.raises(OSError, match="no space left"):
-        array_files.replace(tmp_path / "arrays", half_written)
-    assert read_arrays(tmp_path / "arrays", "file")["a"].tolist() == [0, 1, 2]
-    assert [path.name for path in tmp_path.iterdir()] == ["arrays"]
-
-
 def test_arrays_in_any_order_in_memory_come_back_as_they_were(tmp_path: Path) -> None:
     array = np.arange(24.0).reshape(2, 3, 4)
     arrays = {"columns": np.asfortranarray(array), "turned": array.T, "every other": array[:, ::2]}

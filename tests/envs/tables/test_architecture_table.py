@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from rl_designer.envs.tables.catalogue import table as architecture_table
+from rl_designer.envs.tables import table as architecture_table
 from rl_designer.envs.tables.table import FORMAT, ArchitectureTable, Task
 from tests.helpers.strategies import few_examples, tables
 from tests.helpers.tables import synthetic_table

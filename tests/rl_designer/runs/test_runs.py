@@ -9,7 +9,8 @@ import pytest
 
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
-from rl_designer.runs.folder import PROCESS, RunFolder, check_free, default_name, free_path, write_text
+from rl_designer.files import write_text
+from rl_designer.runs.folder import PROCESS, RunFolder, check_free, default_name, free_path
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,56 @@
+"""Files are written whole or not at all, interruptions included; a folder is locked by one process."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from rl_designer.envs.files.writing import beside
+from rl_designer.interruption import uninterrupted
+
+LOCK = ".lock"  # one that is left by a process that was killed locks nothing
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """As `beside`, and an interruption waits for the end."""
+    with uninterrupted(), beside(path) as free:
+        yield free
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text in UTF-8."""
+    with replacing(path) as free:
+        free.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: dict[str, Any]) -> None:
+    """Writes an object as JSON. Raises ValueError for NaN and infinities in it."""
+    write_text(path, json.dumps(data, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def locked(folder: Path, doing: str) -> Iterator[None]:
+    """Keeps other processes from the same in a folder; the system unlocks it however this process ends.
+
+    Args:
+        doing: what is done in the folder, such as `searching`.
+
+    Raises:
+        ValueError: where another process does so, at once.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        with uninterrupted():
+            lock.acquire(blocking=False)
+    except Timeout:
+        raise ValueError(f"another process is {doing} in {folder}; wait for its end") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink()  # while it is held: who has opened it meanwhile notices
+        lock.release()
