@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar, overload
 
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
+from rl_designer.envs.rewards.measures import accuracy_of
 
 
 class View(Protocol):
@@ -72,41 +72,3 @@ class SortedAccuracies:
             return 0.5
         below, not_above = bisect_left(self._values, accuracy), bisect_right(self._values, accuracy)
         return (below + not_above) / (2 * len(self._values))
-
-
-class Front:
-    """The designs that no other beats in accuracy and in a cost at once: both lists ascend."""
-
-    def __init__(self, cost: Cost) -> None:
-        self.cost: Cost = cost
-        self.costs: list[float] = []
-        self.accuracies: list[float] = []
-
-    def add(self, evaluation: Evaluation) -> None:
-        cost, accuracy = cost_of(evaluation, self.cost), accuracy_of(evaluation)
-        first = bisect_right(self.costs, cost)
-        if first and self.accuracies[first - 1] >= accuracy:
-            return
-        first -= bool(first and self.costs[first - 1] == cost)
-        beaten = bisect_right(self.accuracies, accuracy, lo=first)
-        self.costs[first:beaten] = [cost]
-        self.accuracies[first:beaten] = [accuracy]
-
-    def improvement(self, evaluation: Evaluation, reference: float, scale: Callable[[float], float]) -> float:
-        """By how much the hypervolume would grow with one more design: the area between its accuracy and the
-        best accuracy that was to be had for as little or less, from its cost to the reference, 0 or more.
-
-        Args:
-            reference: a cost; a design that costs as much or more adds nothing. The reference accuracy is 0.
-            scale: of the cost, rising.
-        """
-        cost, accuracy = cost_of(evaluation, self.cost), accuracy_of(evaluation)
-        grown, index = 0.0, bisect_right(self.costs, cost)
-        level = self.accuracies[index - 1] if index else 0.0
-        while cost < reference and level < accuracy:
-            until = min(self.costs[index], reference) if index < len(self.costs) else reference
-            grown += (accuracy - level) * (scale(until) - scale(cost))
-            if until < reference:
-                level = self.accuracies[index]
-            cost, index = until, index + 1
-        return grown

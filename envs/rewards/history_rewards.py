@@ -9,7 +9,8 @@ from functools import partial
 from typing import Literal
 
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.rewards.history import Front, History, SortedAccuracies
+from rl_designer.envs.rewards.fronts import Front
+from rl_designer.envs.rewards.history import History, SortedAccuracies
 from rl_designer.envs.rewards.measures import Cost, accuracy_of
 
 Scale = Literal["log", "linear"]

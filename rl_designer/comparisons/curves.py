@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.comparisons.estimators import performance_profile
-from rl_designer.comparisons.fronts import best_within
 from rl_designer.comparisons.hacking import reported_or_seen
 from rl_designer.comparisons.reward_figures import RewardSummary
 from rl_designer.comparisons.reward_records import RewardRun
 from rl_designer.envs.rewards import COSTS, Cost
+from rl_designer.envs.rewards.fronts import best_within
 
 _LEVELS = 101
 _QUARTILES = (0.25, 0.5, 0.75)

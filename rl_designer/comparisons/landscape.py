@@ -7,10 +7,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.comparisons.fronts import KnownFront
 from rl_designer.comparisons.reward_records import RewardRun
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import COSTS, Cost
+from rl_designer.envs.rewards.fronts import KnownFront
 
 Values = NDArray[np.float64]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from rl_designer.agents.registry import agent_class
-from rl_designer.comparisons.fronts import front_of
 from rl_designer.comparisons.reward_records import COLUMNS, RewardRun
 from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
@@ -16,6 +15,7 @@ from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import COSTS, Cost, Reward, RewardContext, RewardError, load_reward
+from rl_designer.envs.rewards.fronts import front_of
 from rl_designer.errors import usage_errors
 from rl_designer.runs.folder import store_location
 from rl_designer.searches.energy import measured_energy

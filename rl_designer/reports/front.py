@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rl_designer.envs.rewards import fronts
 from rl_designer.quantities import show_count
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
 from rl_designer.reports.words import told_design
@@ -15,11 +16,8 @@ _MOST_ROWS = 20
 
 def front_of(designs: Sequence[StoredDesign], cost: str) -> list[StoredDesign]:
     """The designs that no other beats in both accuracy and cost, the cheapest first."""
-    kept: list[StoredDesign] = []
-    for found in sorted(designs, key=lambda d: (_cost(d, cost), -_accuracy(d))):
-        if not kept or _accuracy(found) > _accuracy(kept[-1]):
-            kept.append(found)
-    return kept
+    costs, accuracies = [_cost(d, cost) for d in designs], [_accuracy(d) for d in designs]
+    return [designs[index] for index in fronts.front_of(costs, accuracies)]
 
 
 def front_plot(report: RunReport, name: str) -> Plot | None:

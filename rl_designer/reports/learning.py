@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import merit
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
+from rl_designer.envs.rewards.fronts import best_so_far
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
 from rl_designer.reports.words import figure, told_design
@@ -33,17 +34,6 @@ class Control:
     best: float
     designs: int
     exact: bool
-
-
-def best_so_far(values: Sequence[float | None]) -> list[float | None]:
-    """The running maximum; None before the first value."""
-    best: float | None = None
-    course = []
-    for value in values:
-        if value is not None:
-            best = value if best is None else max(best, value)
-        course.append(best)
-    return course
 
 
 def best_of_draws(

@@ -18,7 +18,7 @@ from rl_designer.reports.differences import differences, told
 from rl_designer.reports.drawing import draw
 from rl_designer.reports.front import front_of
 from rl_designer.reports.importance import importance
-from rl_designer.reports.learning import best_of_draws, best_so_far
+from rl_designer.reports.learning import best_of_draws
 from rl_designer.reports.plots import SIZES, Axis, Plot, Point, Series, layout, number, thinned
 from rl_designer.reports.policy_steps import legal_rows, steps_of
 from rl_designer.reports.spending import failures
@@ -60,10 +60,6 @@ def found(
 
 
 # -- curves -----------------------------------------------------------------------------------------
-
-
-def test_the_best_so_far_never_falls_and_starts_with_the_first_value() -> None:
-    assert best_so_far([None, 0.3, 0.1, None, 0.7]) == [None, 0.3, 0.3, 0.3, 0.7]
 
 
 @given(st.lists(numbers, min_size=1, max_size=30), st.integers(1, 40))

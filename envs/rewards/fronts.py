@@ -1,19 +1,38 @@
-"""Fronts of accuracy against a cost, and how much of a known one a set of designs covers. Pure functions.
+"""What nothing beats: fronts of accuracy against a cost, what they dominate, and the best so far."""
 
-Costs go by their logarithm. Both figures are in units of the known front: its cheapest design has cost 0 and
-its dearest 1, its best accuracy is 0 and its worst 1, so that less is better in both.
-"""
-
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
 
 # A tenth of the front's range beyond its worst accuracy and its highest cost, so that the ends of the front
 # count too; for fronts of 11 designs or more that is at least the 1 + 1/(n − 1) of Ishibuchi et al. 2018.
 REFERENCE = 1.1
 
 Values = NDArray[np.float64]
+
+
+def best_so_far(values: Iterable[float | None]) -> list[float | None]:
+    """The running maximum; None before the first value. None and NaN are no values."""
+    best: float | None = None
+    course = []
+    for value in values:
+        if value is not None and not math.isnan(value):
+            best = value if best is None else max(best, value)
+        course.append(best)
+    return course
+
+
+def rises(values: Iterable[float | None]) -> list[int]:
+    """The indices at which the running maximum reaches a new value."""
+    course = best_so_far(values)
+    return [index for index, best in enumerate(course) if best != (course[index - 1] if index else None)]
 
 
 def front_of(costs: ArrayLike, accuracies: ArrayLike) -> NDArray[np.int64]:
@@ -37,6 +56,9 @@ def front_of(costs: ArrayLike, accuracies: ArrayLike) -> NDArray[np.int64]:
 @dataclass(frozen=True)
 class KnownFront:
     """The best that there is, as far as it is known.
+
+    Costs go by their logarithm. Figures are in units of this front: its cheapest design has cost 0 and its
+    dearest 1, its best accuracy is 0 and its worst 1, so that less is better in both.
 
     Attributes:
         costs, accuracies: float64 [front], both rising.
@@ -106,3 +128,41 @@ def _area(points: Values) -> float:
     front = inside[front_of(inside[:, 0], -inside[:, 1])]
     widths = np.diff(np.append(front[:, 0], REFERENCE))
     return float((widths * (REFERENCE - front[:, 1])).sum())
+
+
+class Front:
+    """A front that grows: what no other design beats in accuracy and in a cost at once. Both lists ascend."""
+
+    def __init__(self, cost: Cost) -> None:
+        self.cost: Cost = cost
+        self.costs: list[float] = []
+        self.accuracies: list[float] = []
+
+    def add(self, evaluation: Evaluation) -> None:
+        cost, accuracy = cost_of(evaluation, self.cost), accuracy_of(evaluation)
+        first = bisect_right(self.costs, cost)
+        if first and self.accuracies[first - 1] >= accuracy:
+            return
+        first -= bool(first and self.costs[first - 1] == cost)
+        beaten = bisect_right(self.accuracies, accuracy, lo=first)
+        self.costs[first:beaten] = [cost]
+        self.accuracies[first:beaten] = [accuracy]
+
+    def improvement(self, evaluation: Evaluation, reference: float, scale: Callable[[float], float]) -> float:
+        """By how much the hypervolume would grow with one more design: the area between its accuracy and the
+        best accuracy that was to be had for as little or less, from its cost to the reference, 0 or more.
+
+        Args:
+            reference: a cost; a design that costs as much or more adds nothing. The reference accuracy is 0.
+            scale: of the cost, rising.
+        """
+        cost, accuracy = cost_of(evaluation, self.cost), accuracy_of(evaluation)
+        grown, index = 0.0, bisect_right(self.costs, cost)
+        level = self.accuracies[index - 1] if index else 0.0
+        while cost < reference and level < accuracy:
+            until = min(self.costs[index], reference) if index < len(self.costs) else reference
+            grown += (accuracy - level) * (scale(until) - scale(cost))
+            if until < reference:
+                level = self.accuracies[index]
+            cost, index = until, index + 1
+        return grown
