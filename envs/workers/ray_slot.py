@@ -1,6 +1,5 @@
 """`Slot`: what runs on a cluster's node as an actor of Ray: one local worker process, the node's data."""
 
-import hashlib
 import platform
 import sys
 import tempfile
@@ -10,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rl_designer import envs
+from rl_designer.envs.source import source_digest
 from rl_designer.envs.workers.array_folder import SharedFolder, remove_if_unused, write_arrays
 from rl_designer.envs.workers.engines import Workload
 from rl_designer.envs.workers.failures import failure_of
@@ -31,10 +30,8 @@ def software() -> dict[str, str]:
     """Whatever of the software a training's result depends on, each with its version."""
     # What follows a `+` says for which device torch was built.
     found = {library: version(library).partition("+")[0] for library in _LIBRARIES}
-    content = hashlib.sha256()
-    for file in sorted(Path(str(envs.__file__)).parent.rglob("*.py")):
-        content.update(f"\0{file.name}\0".encode() + file.read_bytes())
-    return {"python": platform.python_version(), **found, "rl-designer's source": content.hexdigest()[:12]}
+    source = source_digest("rl_designer.envs")
+    return {"python": platform.python_version(), **found, "rl-designer's source": source}
 
 
 class Slot:

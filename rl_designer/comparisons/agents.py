@@ -11,9 +11,10 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.comparisons.agent_figures import Summary
 from rl_designer.comparisons.trial import Arena, RunPlan, RunRecord, arena_of, run_once
 from rl_designer.config import SearchConfig
+from rl_designer.envs.source import source_digest
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.jobs.jobs import run_all
-from rl_designer.jobs.log import BenchmarkLog, code_digest, finished_runs, how_to_go_on
+from rl_designer.jobs.log import BenchmarkLog, finished_runs, how_to_go_on
 from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source, digest_of_sources
 from rl_designer.setting import Setting, cores
 
@@ -178,5 +179,11 @@ def _key(benchmark: Benchmark, arena: Arena) -> str:
     reward_file = config.reward.partition(".py:")[0] + ".py"
     if Path(reward_file).is_file():
         what.append(hashlib.sha256(Path(reward_file).read_bytes()).hexdigest())
-    what += [arena.fidelity, config.evaluations, benchmark.samples, benchmark.sample_after, code_digest()]
+    what += [
+        arena.fidelity,
+        config.evaluations,
+        benchmark.samples,
+        benchmark.sample_after,
+        source_digest("rl_designer.agents", "rl_designer.envs"),
+    ]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]

@@ -22,9 +22,10 @@ from rl_designer.config import SearchConfig
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import Reward, RewardFunction
+from rl_designer.envs.source import source_digest
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.jobs.jobs import run_all
-from rl_designer.jobs.log import BenchmarkLog, code_digest, finished_runs, how_to_go_on
+from rl_designer.jobs.log import BenchmarkLog, finished_runs, how_to_go_on
 from rl_designer.searches.energy import check_energy
 from rl_designer.setting import cores
 
@@ -204,7 +205,7 @@ def _key(benchmark: RewardBenchmark, name: str, reward: Reward, yardstick: Yards
     # On real training the yardstick's limit says which designs are judged.
     judged = None if setting.on_table else [yardstick.cost, yardstick.limit]
     what += [name, reward.text, _source_digest(reward.function), judged, benchmark.energy]
-    what += [config.agent, config.evaluations, code_digest()]
+    what += [config.agent, config.evaluations, source_digest("rl_designer.agents", "rl_designer.envs")]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]
 
 

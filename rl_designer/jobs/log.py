@@ -1,7 +1,5 @@
 """The finished runs of a benchmark in an append-only file: one JSON object a line."""
 
-import hashlib
-import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -81,14 +79,3 @@ def how_to_go_on(done: int, total: int, log: BenchmarkLog | None) -> str:
     if log is None:
         return f"{done:,} of {total:,} runs were finished; name a folder for the output to keep them"
     return f"{done:,} of {total:,} runs are finished and kept; the same command goes on with the rest"
-
-
-def code_digest() -> str:
-    """Digest of the source of agents and problem: figures of another version are other figures."""
-    content = hashlib.sha256()
-    for building in ("agents", "envs"):
-        package = importlib.import_module(f"rl_designer.{building}")
-        for folder in package.__path__:
-            for path in sorted(Path(folder).rglob("*.py")):
-                content.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
-    return content.hexdigest()[:20]

@@ -1,24 +1,25 @@
 """Whether a run that goes on is still the same search: the config and the code that it began with."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from rl_designer.config import SearchConfig
+from rl_designer.envs.source import source_digest
 from rl_designer.version import __version__
 
 BEGAN = "began"
 _LIBRARIES = ("gpytorch", "numpy", "optuna", "sb3-contrib", "scipy", "stable-baselines3", "torch")
-_ALSO = (
-    "searches/control.py",
-    "searches/fidelity.py",
-    "searches/replay.py",
-    "searches/search.py",
-    "setting.py",
+_SOURCE = (
+    "rl_designer.agents",
+    "rl_designer.envs",
+    "rl_designer.searches.control",
+    "rl_designer.searches.fidelity",
+    "rl_designer.searches.replay",
+    "rl_designer.searches.search",
+    "rl_designer.setting",
 )
 
 # Where things lie, and how fast it goes. What lies there is checked by its content.
@@ -52,7 +53,8 @@ def settings_of(config: SearchConfig) -> dict[str, Any]:
 
 def code_version() -> dict[str, str]:
     """Whatever of the software a search's results may depend on, each with its version."""
-    found = {"rl-designer": __version__, "its source": _source_digest(), "python": platform.python_version()}
+    source = source_digest(*_SOURCE)
+    found = {"rl-designer": __version__, "its source": source, "python": platform.python_version()}
     for library in _LIBRARIES:
         try:
             found[library] = version(library)
@@ -94,16 +96,3 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], besides: Seq
         for name in names
         if before.get(name) != now.get(name)
     ]
-
-
-def _source_digest() -> str:
-    from rl_designer import agents, envs
-
-    content = hashlib.sha256()
-    here = Path(__file__).parent.parent
-    files = [here / name for name in _ALSO]
-    for package in (agents, envs):
-        files += sorted(Path(str(package.__file__)).parent.rglob("*.py"))
-    for file in files:
-        content.update(f"\0{file.name}\0".encode() + file.read_bytes())
-    return content.hexdigest()[:12]
