@@ -18,6 +18,7 @@ _PUBLIC = {
     "Design": "rl_designer.envs.problem",
     "DesignEnv": "rl_designer.envs.design_env",
     "DesignVecEnv": "rl_designer.envs.design_vec_env",
+    "Error": "rl_designer.envs.errors",
     "Evaluation": "rl_designer.envs.evaluation",
     "Layer": "rl_designer.envs.architecture",
     "Problem": "rl_designer.envs.problem",

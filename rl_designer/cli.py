@@ -17,7 +17,6 @@ from rl_designer.commands.retrain import retrain
 from rl_designer.commands.sample import sample
 from rl_designer.commands.table import table
 from rl_designer.commands.train import resume, train
-from rl_designer.errors import WrongUsage
 from rl_designer.interruption import INTERRUPTED, clean_interruption, interruption_asked
 from rl_designer.version import __version__
 
@@ -81,10 +80,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort) as stop:
         # Click makes an Abort of a KeyboardInterrupt, whose text says how to go on.
         return _fail(str(stop.__cause__ or stop) or _NOTHING_LOST, INTERRUPTED, "Interrupted")
-    except (click.UsageError, WrongUsage) as error:
-        return _fail(_message(error), WRONG_USAGE)
     except (click.ClickException, ValueError, OSError, ImportError) as error:
-        return _fail(_message(error), COULD_NOT)
+        from rl_designer.errors import WrongUsage
+
+        wrong_usage = isinstance(error, click.UsageError | WrongUsage)
+        return _fail(_message(error), WRONG_USAGE if wrong_usage else COULD_NOT)
     except Exception as error:
         if interruption_asked():
             # Libraries may turn a KeyboardInterrupt into an error of theirs, as NumPy does in comparisons.

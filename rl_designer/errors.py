@@ -1,11 +1,38 @@
-"""What a command can't do: `WrongUsage` ends with status 2, every other ValueError or OSError with 1."""
+"""What can't be done. `except rl_designer.Error` catches all of these; each is a ValueError, too.
+
+- `Error`
+  - `WrongUsage`: exit status 2; every other one ends a command with status 1
+  - `DatasetError` (envs/datasets): of data
+  - `TableError` (envs/tables): of an architecture table
+    - `UnknownTable`
+  - `RewardError` (envs/rewards): a reward raised, or gave no finite number
+  - `NotMeasured` (envs/rewards): a reward needs what the evaluator doesn't measure
+  - `HoldsObjects` (envs/files): only pickle could read it
+  - `StoreError` (store)
+  - `Stopped`: a search can't write any more
+  - `Mismatch` (exporting): an exported network doesn't compute what the original does
+
+`Interrupted` is a KeyboardInterrupt, and `BudgetSpent` (envs/problem.py), which ends a search, an Exception.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rl_designer.envs.errors import Error
 
-class WrongUsage(ValueError):
+__all__ = ["Error", "Interrupted", "Stopped", "WrongUsage", "usage_errors"]
+
+
+class WrongUsage(Error):
     """Unknown names, numbers out of range, options that exclude each other: exit status 2."""
+
+
+class Stopped(Error):
+    """A search can't write any more; the text says why, and how to go on."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Work was stopped from outside; the text says how to go on."""
 
 
 @contextmanager

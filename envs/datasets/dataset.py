@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.splitting import drawn
 from rl_designer.envs.datasets.standardisation import Standardisation
+from rl_designer.envs.errors import Error
 
 Kind = Literal["features", "signal", "image"]
 
@@ -18,7 +19,7 @@ KINDS: dict[int, Kind] = {1: "features", 2: "signal", 3: "image"}
 SPACES: dict[Kind, str] = {"features": "mlp", "signal": "convnet1d", "image": "convnet"}
 
 
-class DatasetError(ValueError):
+class DatasetError(Error):
     """What is wrong with a data set, in one line."""
 
 

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from rl_designer.envs.errors import Error
+
 FREE = 2**26  # bytes that any file may unpack to
 MOST_EXPANSION = 50  # times its own size that a file may unpack to beyond that
 # What damaged archives raise: of zipfile, of zlib, and of NumPy as it reads a header.
@@ -43,7 +45,7 @@ _KINDS = "biufcUS"
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
-class HoldsObjects(ValueError):
+class HoldsObjects(Error):
     """An array, called `name`, that only pickle could read."""
 
     def __init__(self, name: str) -> None:

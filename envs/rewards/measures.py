@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation
 
 # `parameters` and `macs` (multiply-adds of one example) are counts, `latency` is measured, in seconds.
@@ -12,7 +13,7 @@ _FIELDS = {"parameters": "parameters", "macs": "macs", "latency": "latency_secon
 _LEAST = {"parameters": 1.0, "macs": 1.0, "latency": 1e-9}
 
 
-class NotMeasured(ValueError):
+class NotMeasured(Error):
     """A reward needs what the evaluator doesn't measure."""
 
 

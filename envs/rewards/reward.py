@@ -10,6 +10,7 @@ from types import CodeType
 from typing import Any, Literal
 
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.measures import NotMeasured
 
@@ -21,7 +22,7 @@ BestBy = Literal["reward", "val_accuracy"]
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-class RewardError(ValueError):
+class RewardError(Error):
     """A reward raised, or gave no finite number; one line.
 
     Args:

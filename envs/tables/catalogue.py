@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from rl_designer.envs.names import unknown_name
-from rl_designer.envs.tables.table import ArchitectureTable
+from rl_designer.envs.tables.table import ArchitectureTable, TableError
 
 DEFAULT_TABLE = "mnist1d-convnet1d"
 
@@ -16,7 +16,7 @@ TABLES: Mapping[str, str] = {
 }
 
 
-class UnknownTable(ValueError):
+class UnknownTable(TableError):
     """A word that is neither an embedded table's name nor a path."""
 
 
@@ -25,7 +25,7 @@ def load_table(name_or_path: str | Path) -> ArchitectureTable:
 
     Raises:
         UnknownTable: for a word that names neither.
-        ValueError: for a file that is missing or is no sound table.
+        TableError: for a file that is missing or is no sound table.
     """
     name = str(name_or_path)
     if name in TABLES:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import open_archive
 from rl_designer.envs.files.writing import beside
 from rl_designer.envs.names import unknown_name
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 FORMAT = "architecture-table/1"
 MOST_OPTIONS = 4_096  # decisions times the most options that one has; spaces take memory by its square
 _MOST_BYTES = 2**28
+
+
+class TableError(Error):
+    """What is wrong with an architecture table, in one line."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +114,14 @@ class ArchitectureTable:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Reads a table. Raises ValueError for a file that is missing or is no sound table."""
+        """Reads a table. Raises TableError for a file that is missing or is no sound table."""
         path = Path(path)
         if not path.is_file():
-            raise ValueError(f"no such architecture table: {path}")
+            raise TableError(f"no such architecture table: {path}")
         try:
             return cls(**_fields(_read_arrays(path)))
         except Exception as error:  # A damaged archive may raise anything, zlib.error or MemoryError too.
-            raise ValueError(f"{path} is no sound architecture table ({FORMAT}): {_reason(error)}") from error
+            raise TableError(f"{path} is no sound architecture table ({FORMAT}): {_reason(error)}") from error
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rl_designer.envs.training.threads import one_thread
+from rl_designer.errors import Error
 from rl_designer.exporting.formats import Computed
 from rl_designer.exporting.subject import Subject
 
@@ -14,7 +15,7 @@ _BATCHES = (1, 2, 7)  # the batch axis is free
 _SEED = 0
 
 
-class Mismatch(ValueError):
+class Mismatch(Error):
     """An exported network that computes something else than the original."""
 
 

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.workers.devices import device_name
-from rl_designer.errors import usage_errors
+from rl_designer.errors import Interrupted, usage_errors
 from rl_designer.jobs.retrain_progress import Progress, silent_progress
 from rl_designer.retraining.job import Job, Plan, Winner, folder_of
 from rl_designer.retraining.workers import train_all
 from rl_designer.setting import cores
-
-
-class Interrupted(KeyboardInterrupt):
-    """Trainings were stopped from outside; the text says how to go on."""
 
 
 def retrain(

@@ -13,6 +13,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardError
+from rl_designer.errors import Interrupted, Stopped
 from rl_designer.runs.check import changed_code
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.summaries import summary_of
@@ -53,14 +54,6 @@ class SearchResult:
     controls: Sequence[Design]
     verdict: Verdict
     summary: dict[str, Any]
-
-
-class Interrupted(KeyboardInterrupt):
-    """A search was stopped from outside; the text says how to go on."""
-
-
-class Stopped(ValueError):
-    """A search can't write any more; the text says why, and how to go on."""
 
 
 def _reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from rl_designer.config import HIDDEN
+from rl_designer.errors import Error
 from rl_designer.interruption import uninterrupted
 
 PATIENCE_SECONDS = 90.0
@@ -35,7 +36,7 @@ _REMEDIES: dict[int | str, str] = {
 Result = TypeVar("Result")
 
 
-class StoreError(ValueError):
+class StoreError(Error):
     """The store can't be opened, read or written; in one line."""
 
 

@@ -15,12 +15,12 @@ from safetensors.numpy import load_file
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, SealedTest, load_dataset
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.retrain_progress import Progress
 from rl_designer.retraining import retrain as module
 from rl_designer.retraining.folder import RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Plan, Winner
-from rl_designer.retraining.retrain import Interrupted, retrain
+from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.scores import logits_of
 from rl_designer.retraining.settings import FullSettings
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture

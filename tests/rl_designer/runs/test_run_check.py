@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from rl_designer.config import make_config
+from rl_designer.errors import Stopped
 from rl_designer.runs import check as run_check
 from rl_designer.runs.check import began, changed_code, changed_settings, code_version, other_than_asked
 from rl_designer.runs.folder import RunFolder
 from rl_designer.searches.observers import Observer
-from rl_designer.searches.run import Stopped
 from rl_designer.searches.search import resume_search, run_search
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import StoreError

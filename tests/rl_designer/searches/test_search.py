@@ -12,10 +12,10 @@ from rl_designer import setting
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.observers import Observer
-from rl_designer.searches.run import Interrupted, SearchResult
+from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
 from tests.helpers.searches import Fake, digests, runner
 from tests.helpers.tables import synthetic_table

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from rl_designer.errors import Interrupted
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.replay import RunClock
-from rl_designer.searches.run import Interrupted, SearchResult
+from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search
 from tests.helpers.searches import Fake, all_digests, runner
 

@@ -10,10 +10,10 @@ import pytest
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run, report_to_dict
-from rl_designer.searches.run import Interrupted, SearchResult
+from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import run_search
 from tests.helpers.evaluators import LayerEvaluator
 from tests.helpers.searches import Fake, digests, runner

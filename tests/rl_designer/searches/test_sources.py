@@ -10,12 +10,12 @@ import pytest
 from rl_designer.agents.memory import Review
 from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
 from rl_designer.config import make_config, read_settings
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.runs.folder import RunFolder
 from rl_designer.searches.observers import Observer, Start
 from rl_designer.searches.progress import PlainProgress
-from rl_designer.searches.run import Interrupted, SearchResult
+from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
 from rl_designer.searches.sources import agent_and_sources, digest_of_sources
 from tests.helpers.command_line import Ended, runner
