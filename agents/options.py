@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rl_designer.agents.base import Agent
+from rl_designer.envs.extensions import split_options
 from rl_designer.envs.names import unknown_name
 
 # What a default is, how a text is read as one, and what it must be.
@@ -24,7 +25,7 @@ def with_options(agent: type[Agent], text: str) -> type[Agent]:
     Raises:
         ValueError: for an option that the agent doesn't have, or a value of the wrong kind.
     """
-    name, _, rest = text.partition(":")
+    name, rest = split_options(text)
     options = _read(agent, name, rest)
 
     def __init__(self: Agent, **overrides: Any) -> None:

@@ -1,10 +1,12 @@
-"""The agents by name. An agent is one file and one line here; it is imported only when asked for."""
+"""The agents by name. An agent is one file and one line here; it is imported only when asked for. Others come
+from a user's file or an installed package.
+"""
 
 from importlib import import_module
 
 from rl_designer.agents.base import Agent
 from rl_designer.agents.options import with_options
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.extensions import AGENT, split_options
 
 # name: (module:class, what it is in one line)
 AGENTS = {
@@ -26,15 +28,21 @@ AGENTS = {
 def agent_class(text: str) -> type[Agent]:
     """The class of an agent by `name`, or with options set, as in `name:population=20,sample=5`.
 
+    The name is one of `AGENTS`, one that an installed package gives (entry points of the group
+    `rl_designer.agents`), or a user's own, `file.py:Class`. Files are run.
+
     Raises:
-        ValueError: for a name that isn't in `AGENTS`, or an option that the agent doesn't have.
+        ValueError: for an unknown name or file, a class that is no agent, or an option that it doesn't have.
     """
-    name, colon, _ = text.partition(":")
-    if name not in AGENTS:
-        raise ValueError(unknown_name("agent", name, AGENTS))
-    module, _, attribute = AGENTS[name][0].partition(":")
-    found: type[Agent] = getattr(import_module(f"rl_designer.agents.{module}"), attribute)
-    return with_options(found, text) if colon else found
+    name, _ = split_options(text)
+    if name in AGENTS:
+        module, _, attribute = AGENTS[name][0].partition(":")
+        found: type[Agent] = getattr(import_module(f"rl_designer.agents.{module}"), attribute)
+    else:
+        found = AGENT.load(name, AGENTS)
+        if not issubclass(found, Agent):
+            raise ValueError(f"the agent {name!r} must be a subclass of {Agent.__module__}.Agent")
+    return found if text == name else with_options(found, text)
 
 
 def agents_that_remember() -> list[str]:

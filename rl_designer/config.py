@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from rl_designer.envs.extensions import names_code, short_name, with_whole_path
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
@@ -52,6 +53,8 @@ Names = Annotated[
     BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
     AfterValidator(_distinct),
 ]
+
+_MAY_BE_CODE = ("data", "space", "agent", "reward")
 
 # What a search on an architecture table has no use for, since nothing is loaded and nothing is trained.
 _TRAINING_ONLY = (
@@ -167,8 +170,8 @@ class SearchConfig(BaseModel):
 
     @property
     def agent_name(self) -> str:
-        """The agent without its options: `ppo` of `ppo:…`."""
-        return self.agent.partition(":")[0]
+        """The agent without its options: `ppo` of `ppo:…`, `Mine` of `file.py:Mine:…`."""
+        return short_name(self.agent)
 
     def to_toml(self) -> str:
         """The config as TOML; `read_settings` and `make_config` read it back to an equal one."""
@@ -183,7 +186,6 @@ class SearchConfig(BaseModel):
         from rl_designer.envs.search_spaces.registry import SPACES
         from rl_designer.envs.tables.catalogue import TABLES
 
-        reward_file, colon, function = self.reward.partition(".py:")
         paths: dict[str, Any] = {
             "sources": tuple(str(Path(source).absolute()) for source in self.sources),
             "data_folder": _absolute(self.data_folder),
@@ -192,9 +194,13 @@ class SearchConfig(BaseModel):
             "space": self.space if self.space in SPACES else _absolute_if_there(self.space),
             "store": _kept_location(self.store),
         }
-        if colon:
-            paths["reward"] = f"{_absolute(reward_file)}{colon}{function}"
+        paths |= {name: with_whole_path(text) for name, text in code_named(self.model_dump()).items()}
         return self.model_copy(update=paths)
+
+
+def code_named(settings: Mapping[str, Any]) -> dict[str, str]:
+    """The settings that name code in a file, which would be run with the user's rights."""
+    return {name: settings[name] for name in _MAY_BE_CODE if names_code(settings.get(name))}
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:

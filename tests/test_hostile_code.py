@@ -57,6 +57,52 @@ def test_a_config_file_runs_no_code_that_its_reader_has_not_named(capsys: pytest
     assert not Path(MARKER).exists()
 
 
+CODE = """\
+import pathlib
+from rl_designer.agents.ppo import PPO
+pathlib.Path('code-was-run').touch()
+class Mine(PPO):
+    name = "mine"
+def arrays():
+    from sklearn.datasets import load_wine
+    return load_wine(return_X_y=True)
+def space():
+    return {"name": "tiny", "family": "mlp", "max_layers": 2, "layers": {"dense": {"width": [8, 16]}}}
+"""
+NAMED = ("--data", "mine.py:arrays", "--space", "mine.py:space", "--agent", "mine.py:Mine:warm=2,batch=2")
+
+
+def test_agents_spaces_and_data_of_a_copied_run_are_code_too(capsys: pytest.CaptureFixture[str]) -> None:
+    command = runner(capsys)
+    Path("mine.py").write_text(CODE)
+    quick = ("--evaluations", 4, "--epochs", 1, "--no-control", "--quiet", "--workers", 1)
+    ended = command("train", *NAMED, *quick, "--run", "own")
+    assert ended.status == 0, ended
+    shutil.copytree("own", "copied")
+    Path(MARKER).unlink()
+    for words in (("sample", "copied"), ("retrain", "copied", "--epochs", 1, "--seeds", 1)):
+        ended = command(*words)
+        assert ended.status == 2 and "add --trust only if you trust" in ended.err, ended
+    for words in (("report", "copied"), ("export", "copied", "--format", "python")):
+        assert command(*words).status == 0
+    assert not Path(MARKER).exists()
+    assert "was not run" in Path("copied/report.html").read_text()
+    for words in (("sample", "copied"), ("retrain", "copied", "--epochs", 1, "--seeds", 1, "--workers", 1)):
+        assert command(*words, "--trust").status == 0
+        assert Path(MARKER).exists()
+        Path(MARKER).unlink()
+    assert command("sample", "own").status == 0  # a run of one's own needs no word
+
+
+@pytest.mark.parametrize("setting", ["agent", "space", "data"])
+def test_a_config_file_names_no_code_of_any_kind(setting: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mine.py").write_text(CODE)
+    Path("c.toml").write_text(f'{setting} = "mine.py:Mine"\n')
+    ended = runner(capsys)("train", "--config", "c.toml", "--run", "new")
+    assert ended.status == 2 and f"name it yourself with --{setting}" in ended.err
+    assert not Path(MARKER).exists()
+
+
 def test_a_copied_run_opens_no_server_that_it_names(capsys: pytest.CaptureFixture[str]) -> None:
     path = made("run summary")
     (path.parent / "config.toml").write_text('data = "wine"\nstore = "postgresql://192.0.2.1/x"\n')

@@ -1,4 +1,4 @@
-"""The data sets by name, and `load_dataset`: the one door to all of them."""
+"""The data sets by name, and `load_dataset`: the one door to them, to files, and to functions of users."""
 
 import os
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from rl_designer.envs.datasets.dataset import Dataset, DatasetError, Kind
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
+from rl_designer.envs.extensions import DATA_SET, names_code, short_name
 from rl_designer.envs.names import unknown_name
 
 
@@ -47,6 +48,7 @@ _BY_SUFFIX = {
     ".csv": _Reader("readers.csv_files:read_csv", ("target",)),
     ".parquet": _Reader("readers.parquet_files:read_parquet", ("target",)),
 }
+_FUNCTION = _Reader("readers.arrays:raw_of")
 _FOLDER = _Reader("readers.image_folders:read_images", ("image_size",))
 
 _OPTIONS = {
@@ -73,7 +75,9 @@ def load_dataset(
 
     Args:
         name: one of `DATASETS`, or the path of an `.npz`, `.csv` or `.parquet` file or of a folder of images
-            by class. A name goes before a path that is spelled the same; `./digits` is the path.
+            by class, or a function without arguments that gives arrays as `raw_of` takes them: a user's
+            `file.py:function`, which is run, or an installed one (entry points of the group
+            `rl_designer.datasets`). A name goes before a path that is spelled the same: `./digits`.
         kind: how to read the inputs, where more than one reading fits: `features`, `signal` or `image`.
             Everything can be read as features; rows of features can be read as a signal of one channel.
         target: the column with the classes, of a table.
@@ -86,12 +90,26 @@ def load_dataset(
     check_kind(kind)
     given = {"target": target, "folder": folder, "image_size": image_size}
     options = {option: value for option, value in given.items() if value is not None}
-    reader = _NAMED.get(str(name)) or _reader_of_path(str(name))
+    name = str(name)
+    reader = _NAMED.get(name) or (_FUNCTION if is_function(name) else _reader_of_path(name))
     for option in options:
         if option not in reader.takes:
-            raise DatasetError(f"{_OPTIONS[option]}, not for {str(name)!r}")
-    arguments = () if str(name) in _NAMED else (Path(name),)
+            raise DatasetError(f"{_OPTIONS[option]}, not for {name!r}")
+    arguments = () if name in _NAMED else _made(name) if reader is _FUNCTION else (Path(name),)
     return prepare(reader.read(*arguments, **options), kind, seed)
+
+
+def is_function(name: str) -> bool:
+    """Whether `load_dataset` would call a function of a user or of an installed package."""
+    return names_code(name) or name in DATA_SET.installed(DATASETS)
+
+
+def _made(name: str) -> tuple[Any, str, str]:
+    """What a function gives, the name of the data, and how errors name them."""
+    try:
+        return DATA_SET.made(name, DATASETS), short_name(name), repr(name)
+    except ValueError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _reader_of_path(name: str) -> _Reader:
@@ -117,5 +135,8 @@ def _exists(path: Path) -> bool:
 def _unknown(path: Path, name: str) -> DatasetError:
     if path.suffix or "/" in name or os.sep in name:
         return DatasetError(f"no such file or folder: {name!r}")
-    legal = unknown_name("data set", name, DATASETS)
-    return DatasetError(f"{legal} Or the path of an .npz, .csv or .parquet file or of a folder of images.")
+    legal = unknown_name("data set", name, [*DATASETS, *DATA_SET.installed(DATASETS)])
+    return DatasetError(
+        f"{legal} Or the path of an .npz, .csv or .parquet file or of a folder of images. "
+        "Your own: file.py:function."
+    )

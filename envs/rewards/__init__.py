@@ -3,7 +3,7 @@
 from rl_designer.envs.rewards.accuracy_rewards import accuracy
 from rl_designer.envs.rewards.context import RewardContext
 from rl_designer.envs.rewards.history import History
-from rl_designer.envs.rewards.loading import installed_rewards, load_reward
+from rl_designer.envs.rewards.loading import load_reward
 from rl_designer.envs.rewards.measures import COSTS, Cost, NotMeasured, accuracy_of, cost_of
 from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.rewards.reward import (
@@ -30,7 +30,6 @@ __all__ = [
     "accuracy_of",
     "as_reward",
     "cost_of",
-    "installed_rewards",
     "keyword_parameters",
     "load_reward",
 ]

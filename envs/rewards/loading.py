@@ -1,24 +1,16 @@
 """`load_reward`: a reward by its name, or a user's own, with its parameters."""
 
-import importlib.util
 import inspect
-import re
-import sys
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from rl_designer.envs.extensions import REWARD, split_options
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.rewards.context import RewardContext
 from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.rewards.reward import Reward, RewardFunction, Value, as_reward, keyword_parameters
 
-ENTRY_POINTS = "rl_designer.rewards"
-
 # Parameters without a default come from the setting, by name: what says it for a cost.
 _FROM_SETTING = {"target": RewardContext.target, "reference": RewardContext.reference}
-# The first `.py` that ends the text or stands before a colon, so that `C:\folder\file.py:mine` is one file.
-_FILE = re.compile(r"(.+?\.py)(?::([^:]*)(?::(.*))?)?", re.DOTALL)
 
 
 def load_reward(text: str, context: RewardContext | None = None) -> Reward:
@@ -34,62 +26,10 @@ def load_reward(text: str, context: RewardContext | None = None) -> Reward:
         ValueError: for an unknown name, parameter or file, a function that can't be called so, or a parameter
             that must be given; one line.
     """
-    file = _FILE.fullmatch(text)
-    if file:
-        path, function_name, rest = file[1], file[2] or "", file[3] or ""
-        name, function = f"{path}:{function_name}", _from_file(Path(path), function_name)
-    else:
-        name, _, rest = text.partition(":")
-        function = _by_name(name)
+    name, rest = split_options(text)
+    function = REWARDS.get(name) or REWARD.load(name, REWARDS)
     parameters = _parameters(name, function, rest)
     return as_reward(function, name, _completed(name, function, parameters, context))
-
-
-def installed_rewards() -> dict[str, EntryPoint]:
-    """The rewards of installed packages by name; none is loaded. A built-in one's name can't be taken."""
-    return {point.name: point for point in entry_points(group=ENTRY_POINTS) if point.name not in REWARDS}
-
-
-def _by_name(name: str) -> RewardFunction:
-    if name in REWARDS:
-        return REWARDS[name]
-    installed = installed_rewards()
-    if name not in installed:
-        raise ValueError(
-            unknown_name("reward", name, [*REWARDS, *installed]) + " Your own: file.py:function."
-        )
-    what = f"the installed reward {name!r} ({installed[name].value})"
-    try:
-        function: RewardFunction = installed[name].load()
-    except Exception as error:
-        raise ValueError(f"{what} can't be loaded: {_one_line(error)}") from error
-    if not callable(function):
-        raise ValueError(f"{what} must be a function, got {type(function).__name__}")
-    return function
-
-
-def _from_file(path: Path, function: str) -> RewardFunction:
-    if not path.is_file():
-        raise ValueError(f"no such reward file: {path}")
-    if not function:
-        raise ValueError(f"name the function in the reward file: {path}:function")
-    spec = importlib.util.spec_from_file_location(f"rl_designer_user_reward_{path.stem}", path)
-    assert spec is not None and spec.loader is not None  # the name ends in .py
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # as an import would: a dataclass in the file looks itself up there
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ValueError(f"the reward file {path} failed: {_one_line(error)}") from error
-    reward: RewardFunction | None = getattr(module, function, None)
-    if not callable(reward):
-        functions = [n for n, v in vars(module).items() if inspect.isfunction(v)]
-        raise ValueError(unknown_name(f"reward function in {path}", function, functions))
-    return reward
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 # -- parameters --------------------------------------------------------------------------------------

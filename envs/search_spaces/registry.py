@@ -1,9 +1,11 @@
-"""The search spaces by name. A layer-by-layer space is one definition and one line here."""
+"""The search spaces by name. A layer-by-layer space is one definition and one line here; others are a TOML
+file or a function of a user, or come with an installed package.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.extensions import SPACE
 from rl_designer.envs.search_spaces.convnet import CONVNET
 from rl_designer.envs.search_spaces.convnet1d import CONVNET1D
 from rl_designer.envs.search_spaces.costs import input_of
@@ -24,7 +26,9 @@ _DEFINITIONS = {definition.name: definition for definition in (CONVNET, CONVNET1
 
 
 def space_definition(name_or_path: str | Path) -> SpaceDefinition:
-    """The definition of a layer-by-layer space: a name of `SPACES`, or the path of a user's `.toml`.
+    """The definition of a layer-by-layer space: a name of `SPACES`, the path of a user's `.toml`, or
+    a function without arguments that gives a `SpaceDefinition`, or a mapping as its TOML holds it: a user's
+    `file.py:function`, which is run, or an installed one (entry points of the group `rl_designer.spaces`).
 
     Raises:
         ValueError: for an unknown name or a bad file; one line.
@@ -36,9 +40,15 @@ def space_definition(name_or_path: str | Path) -> SpaceDefinition:
         raise ValueError(
             "the space 'table' comes with an architecture table, not with a data set; name a table"
         )
-    if name not in _DEFINITIONS:
-        raise ValueError(f"{unknown_name('space', name, _DEFINITIONS)} Or the path of a .toml file.")
-    return _DEFINITIONS[name]
+    return _DEFINITIONS.get(name) or _given(name)
+
+
+def _given(name: str) -> SpaceDefinition:
+    made = SPACE.made(name, _DEFINITIONS)
+    definition = made if isinstance(made, SpaceDefinition) else SpaceDefinition.from_dict(made)
+    if definition.name in SPACES:
+        raise ValueError(f"{name}: the name {definition.name!r} is a built-in space's; choose another")
+    return definition
 
 
 def default_space(input_shape: Sequence[int]) -> str:

@@ -1,11 +1,14 @@
 """`list`."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from rl_designer.commands.options import output_options, print_json
+
+if TYPE_CHECKING:
+    from rl_designer.envs.extensions import Extensions
 
 KINDS = ("spaces", "agents", "rewards", "datasets", "tables")
 
@@ -46,13 +49,15 @@ def listing(kind: str | None, template: bool, as_json: bool, quiet: bool) -> Non
 def _catalogue() -> dict[str, dict[str, str]]:
     from rl_designer.agents.registry import AGENTS
     from rl_designer.envs.datasets import DATASETS
+    from rl_designer.envs.extensions import AGENT, DATA_SET, REWARD, SPACE
+    from rl_designer.envs.rewards import REWARDS
     from rl_designer.envs.search_spaces.registry import SPACES
 
     return {
-        "spaces": dict(SPACES),
-        "agents": {name: line for name, (_, line) in AGENTS.items()},
-        "rewards": _rewards(),
-        "datasets": dict(DATASETS),
+        "spaces": _with_installed(SPACE, SPACES),
+        "agents": _with_installed(AGENT, {name: line for name, (_, line) in AGENTS.items()}),
+        "rewards": _with_installed(REWARD, {name: _line(function) for name, function in REWARDS.items()}),
+        "datasets": _with_installed(DATA_SET, DATASETS),
         "tables": _tables(),
     }
 
@@ -64,12 +69,10 @@ def _tables() -> dict[str, str]:
     return dict(TABLES) | {name: f"`table fetch {name}`: {table.line}" for name, table in PUBLISHED.items()}
 
 
-def _rewards() -> dict[str, str]:
-    from rl_designer.envs.rewards import REWARDS, installed_rewards
-
+def _with_installed(extensions: "Extensions", built_in: Mapping[str, str]) -> dict[str, str]:
     # An installed one is only named: to know more its package would have to be run.
-    others = {name: f"installed: {point.value}" for name, point in installed_rewards().items()}
-    return {name: _line(function) for name, function in REWARDS.items()} | others
+    others = {name: f"installed: {point.value}" for name, point in extensions.installed(built_in).items()}
+    return {**built_in, **others}
 
 
 def _line(function: Callable[..., Any]) -> str:

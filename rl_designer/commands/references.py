@@ -49,7 +49,12 @@ def references(
     if not sources and options["data"] is None:
         raise click.UsageError("name what to train on: --data NAME, or a RUN")
     found = find_winners(
-        sources, top=top, max_parameters=max_parameters, output=output, store=options["store"]
+        sources,
+        top=top,
+        max_parameters=max_parameters,
+        output=output,
+        store=options["store"],
+        trust=options["trust"],
     )
     if max_parameters is None and found.config is not None:
         max_parameters = found.config.max_parameters

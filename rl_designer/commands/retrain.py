@@ -33,6 +33,12 @@ _DATA_OPTIONS = (
     click.option("--image-size", type=COUNT, help="Side in pixels that your own images are brought to."),
     click.option("--space", metavar="NAME", help="Read the data as this space does, where two readings fit."),
     click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved."),
+    click.option(
+        "--trust",
+        is_flag=True,
+        help="Take runs that were copied from elsewhere and name code for their data. It is run with your "
+        "rights: say so only of runs whose origin you trust.",
+    ),
 )
 _TRAINING_OPTIONS = (
     click.option("--epochs", type=COUNT, help="Passes over the data.  [default: by their number]"),
@@ -127,7 +133,7 @@ def retrain(
     from rl_designer.retraining.retrain import retrain as train
     from rl_designer.retraining.winners import find_winners, load_data
 
-    found = find_winners(sources, top=top, output=output, store=options["store"])
+    found = find_winners(sources, top=top, output=output, store=options["store"], trust=options["trust"])
     dataset = load_data(found, options)
     plan = plan_of(options, dataset)
     designs = train(found.winners, dataset, plan, None if quiet else training_progress())

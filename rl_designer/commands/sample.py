@@ -36,7 +36,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "--trust",
     is_flag=True,
     help="Read --sb3. Such a file holds pickles, and reading a pickle can run whatever code its maker put "
-    "into it, with your rights: say so only of a file whose origin you trust.",
+    "into it, with your rights. Or take a run that was copied from elsewhere and whose agent is code in a "
+    "file. Say so only of what comes from where you trust.",
 )
 @click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
 @output_options

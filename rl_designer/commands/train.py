@@ -133,7 +133,7 @@ def train(
     **options: Any,
 ) -> None:
     """Search for good networks, and train the policy that designs them."""
-    from rl_designer.config import make_config, read_settings
+    from rl_designer.config import code_named, make_config, read_settings
     from rl_designer.runs.folder import CONFIG, check_free
     from rl_designer.searches.search import run_search
 
@@ -143,11 +143,12 @@ def train(
         options["control_share"] = 0.0
     options["sources"] = sources or None
     file = {} if config_file is None else read_settings(config_file)
-    if ".py" in str(file.get("reward", "")) and options["reward"] is None:
-        raise click.UsageError(
-            f"{config_file} names the reward {file['reward']}, whose code would be run with your rights; "
-            "if you trust it, name it yourself with --reward"
-        )
+    for name, code in code_named(file).items():
+        if options[name] is None:
+            raise click.UsageError(
+                f"{config_file} names the {name} {code}, whose code would be run with your rights; "
+                f"if you trust it, name it yourself with --{name}"
+            )
     config = make_config(options, file, str(config_file))
     if folder is not None and (folder / CONFIG).is_file():
         _check_same(folder, config)
@@ -167,8 +168,8 @@ def train(
 @click.option(
     "--trust",
     is_flag=True,
-    help="Go on with a run that was copied from elsewhere and names a reward in a file. That file is code, "
-    "and is run with your rights: say so only of a run whose origin you trust.",
+    help="Go on with a run that was copied from elsewhere and names code: a reward, an agent, a space or "
+    "data in a Python file. It is run with your rights: say so only of a run whose origin you trust.",
 )
 @output_options
 def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: bool, **engine: Any) -> None:

@@ -213,6 +213,7 @@ def _dataset_of(report: RunReport, data: Mapping[str, Any]) -> "Dataset | None":
     for name in data.keys() - {"data_folder"}:
         raise WrongUsage(f"the run brings its own data; leave --{name.replace('_', '-')} away")
     try:
+        report.folder.check_code("data", "space")
         return training_data(report.folder.config.model_copy(update=data))[0]
     except (ValueError, OSError, ImportError):
         return None

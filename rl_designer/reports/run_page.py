@@ -147,7 +147,9 @@ def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict
 
 def _policy_and_belief(report: RunReport, space: SearchSpace) -> tuple[Policy | None, Belief | None]:
     folder = report.folder.path / POLICY
-    if not folder.is_dir() or not issubclass(agent_class(report.folder.config.agent), PolicyAgent):
+    if report.folder.foreign_code("agent") or not folder.is_dir():
+        return None, None
+    if not issubclass(agent_class(report.folder.config.agent), PolicyAgent):
         return None, None
     policy = Policy.load(folder)
     policy.check(space)
@@ -158,6 +160,8 @@ def _no_policy(report: RunReport) -> str:
     agent = report.folder.config.agent_name
     if report.folder.summary.get("state") != "finished":
         return "There is no policy yet: the search isn't finished."
+    if report.folder.foreign_code("agent"):
+        return f"The agent {agent} is code that came with the run from elsewhere; it was not run."
     return f"The agent {agent} leaves no policy behind."
 
 

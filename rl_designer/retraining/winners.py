@@ -41,6 +41,7 @@ def find_winners(
     max_parameters: int | None = None,
     output: Path | None = None,
     store: str | None = None,
+    trust: bool = False,
 ) -> Sources:
     """The `top` best designs by reward of each run among `sources`, and the architecture files.
 
@@ -48,9 +49,10 @@ def find_winners(
         max_parameters: passes over a run's designs with more; None is without limit.
         output: where their folders are made; None for `retrained` in a run's folder, or here for a file.
         store: where the runs' store is now; None for where it was.
+        trust: whether `load_data` may run code that copies from elsewhere name.
 
     Raises:
-        WrongUsage: for runs on different data.
+        WrongUsage: for runs on different data, and such copies without `trust`.
         ValueError: for a run that can't be read, has no design, or was on a table, and for a damaged file.
     """
     winners: list[Winner] = []
@@ -59,6 +61,8 @@ def find_winners(
     for source in sources:
         if source.is_dir():
             report = _read(source, store)
+            if not trust:
+                report.folder.check_code("data", "space")
             winners += _winners_of(report, top, max_parameters, output)
             configs.append(report.folder.config)
             ranks.append(len(report.folder.summary.get("setting", {}).get("input_shape", ())))

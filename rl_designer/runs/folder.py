@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rl_designer.config import SearchConfig, make_config
+from rl_designer.config import SearchConfig, code_named, make_config
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of, toml_of
 from rl_designer.errors import WrongUsage
 from rl_designer.files import locked, replacing, write_json, write_text
@@ -151,11 +151,18 @@ class RunFolder:
         """Whether the folder isn't the one that was made here: a copy, perhaps a stranger's."""
         return bool(self.summary.get(PLACE) != self.path.stat().st_ino)
 
-    def check_code(self) -> None:
-        """Raises WrongUsage where going on would run code that a copy from elsewhere names."""
-        if ".py" in self.config.reward and self.from_elsewhere:
+    def foreign_code(self, *settings: str) -> dict[str, str]:
+        """The settings, of those named or of all, by which a copy from elsewhere names code."""
+        named = code_named(self.config.model_dump(include=set(settings) or None))
+        return named if named and self.from_elsewhere else {}
+
+    def check_code(self, *settings: str) -> None:
+        """Raises WrongUsage where using such settings, or any, would run code that a copy from elsewhere
+        names.
+        """
+        for setting, code in self.foreign_code(*settings).items():
             raise WrongUsage(
-                f"{self.path} was copied from elsewhere and names the reward {self.config.reward}, whose "
+                f"{self.path} was copied from elsewhere and names the {setting} {code}, whose "
                 "code would be run with your rights; add --trust only if you trust where the run comes from"
             )
 

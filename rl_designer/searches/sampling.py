@@ -29,7 +29,7 @@ class Draw:
         unique: whether all must be distinct; there may be fewer then.
         max_parameters, max_macs: None for the run's own limit.
         policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
-        trust: whether pickles in it may be read.
+        trust: whether pickles in it may be read, and code run that a copy from elsewhere names.
     """
 
     n: int = 10
@@ -63,7 +63,10 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
 
     Raises:
         ValueError: where the run has no policy, or the limits leave no design.
+        WrongUsage: for a copy from elsewhere whose agent is code, without `trust`.
     """
+    if not draw.trust:
+        folder.check_code("agent")
     agent = agent_class(folder.config.agent)
     if not issubclass(agent, PolicyAgent):
         raise ValueError(

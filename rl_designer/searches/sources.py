@@ -11,6 +11,7 @@ from rl_designer.agents.base import Agent
 from rl_designer.agents.memory import Remembers, Review, Source
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agents_that_remember
+from rl_designer.envs.extensions import split_options
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.runs.folder import POLICY, SOURCES, RunFolder
@@ -91,7 +92,7 @@ def agent_and_sources(text: str, seed: int = 0) -> tuple[str, tuple[str, ...]]:
     """The parts of a contender such as `ppo:from=RUN,from=OTHER,batch=8`: the agent with its own options,
     and the runs that it starts with. `{seed}` in a run's path stands for the seed.
     """
-    name, _, rest = text.partition(":")
+    name, rest = split_options(text)
     options = rest.split(",") if rest else []
     own = ",".join(option for option in options if not option.startswith(FROM))
     paths = (option.removeprefix(FROM) for option in options if option.startswith(FROM))

@@ -1,15 +1,13 @@
 """A user's own arrays: `.npz` files, read without pickle."""
 
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from rl_designer.envs.datasets.dataset import DatasetError
-from rl_designer.envs.datasets.files import listed, named, unreadable
+from rl_designer.envs.datasets.files import named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.datasets.readers.arrays import array_names, raw_of
 from rl_designer.envs.files.archives import DAMAGE, HoldsObjects, open_archive
-
-_PARTS = ("train", "val", "test")
 
 
 def read_npz(path: Path) -> RawData:
@@ -28,7 +26,7 @@ def read_npz(path: Path) -> RawData:
                     f"{named(path)} must be an .npz file as np.savez writes it, got another format"
                 )
         with open_archive(path) as archive:
-            wanted = _wanted(archive.names, path)
+            wanted = array_names(archive.names, named(path))
             arrays = archive.read(name for pair in wanted.values() for name in pair)
     except DatasetError:
         raise
@@ -39,25 +37,4 @@ def read_npz(path: Path) -> RawData:
         ) from reason
     except DAMAGE as reason:
         raise unreadable(path, "an .npz file", reason) from reason
-    return RawData(
-        path.stem,
-        {part: arrays[x] for part, (x, _) in wanted.items()},
-        {part: arrays[y] for part, (_, y) in wanted.items()},
-        named(path),
-    )
-
-
-def _wanted(keys: list[str], path: Path) -> Mapping[str, tuple[str, str]]:
-    """Part to the names of its inputs and labels."""
-    whole = {"x", "y"} & set(keys)
-    parts = [part for part in _PARTS if {f"x_{part}", f"y_{part}"} & set(keys)]
-    if whole and parts:
-        raise DatasetError(f"{named(path)} must hold x and y or x_train and y_train, got {listed(keys)}")
-    wanted = {part: (f"x_{part}", f"y_{part}") for part in parts} or {"train": ("x", "y")}
-    missing = {name for pair in wanted.values() for name in pair} - set(keys)
-    if missing or "train" not in wanted:
-        raise DatasetError(
-            f"{named(path)} must hold x and y, or x_train and y_train (and x_test, y_test, x_val, y_val), "
-            f"got {listed(keys)}"
-        )
-    return wanted
+    return raw_of(arrays, path.stem, named(path))

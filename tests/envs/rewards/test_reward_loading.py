@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+from rl_designer.envs import extensions
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards import (
+    REWARDS,
     RewardContext,
     RewardError,
     as_reward,
-    installed_rewards,
     load_reward,
-    loading,
 )
 from rl_designer.envs.search_spaces.registry import make_space
 
@@ -327,7 +327,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             EntryPoint(name, value, group) for name, value in points.items() if group == "rl_designer.rewards"
         ]
 
-    monkeypatch.setattr(loading, "entry_points", entry_points)
+    monkeypatch.setattr(extensions, "entry_points", entry_points)
 
 
 @pytest.mark.usefixtures("installed")
@@ -335,7 +335,7 @@ def test_an_installed_packages_reward_is_found_by_its_name() -> None:
     assert load_reward("half")(MEASURED) == 0.25
     assert load_reward("half:share=2")(MEASURED) == 1.0
     assert load_reward("growth").sees_history
-    assert sorted(installed_rewards()) == ["growth", "half", "lost", "number"]
+    assert sorted(extensions.REWARD.installed(REWARDS)) == ["growth", "half", "lost", "number"]
 
 
 @pytest.mark.usefixtures("installed")
