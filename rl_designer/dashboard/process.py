@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import rl_designer
 from rl_designer.envs.files.untrusted import bounded_bytes, json_of
+from rl_designer.files import LOCK
 from rl_designer.interruption import INTERRUPTED
-from rl_designer.runs.folder import CONFIG, PROCESS
+from rl_designer.runs.folder import PROCESS
 from rl_designer.text import cut, printable
 
 LOG = "resume.log"
@@ -48,8 +49,8 @@ class Searcher:
 def searcher_of(run: Path) -> Searcher | None:
     """Who searches in a run just now; None where no process is known to.
 
-    What the folder says is believed only of a process that has the run's `config.toml` open, as a search
-    does from beginning to end: after a crash its number may be another's, and a folder may be a stranger's.
+    What the folder says is believed only of a process that has the folder's lock open, as a search
+    has from beginning to end: after a crash its number may be another's, and a folder may be a stranger's.
     """
     try:
         said = _Announced.model_validate(json_of(bounded_bytes(run / PROCESS, _MOST_BYTES)))
@@ -62,7 +63,7 @@ def searcher_of(run: Path) -> Searcher | None:
         files = process.open_files()
     except (psutil.Error, OSError):
         return None
-    return Searcher(process, said.host) if any(_same(file.path, run / CONFIG) for file in files) else None
+    return Searcher(process, said.host) if any(_same(file.path, run / LOCK) for file in files) else None
 
 
 def stop_search(run: Path) -> int:

@@ -30,6 +30,7 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import space_definition
+from rl_designer.files import LOCK
 from rl_designer.reports.plots import Axis, Plot, Point, Series
 from rl_designer.reports.run_page import run_data
 from rl_designer.runs.architecture_files import read_architecture
@@ -131,7 +132,8 @@ def test_states_follow_the_folder_and_the_process(folder: RunFolder) -> None:
     with waiting_processes() as start:
         with Store(folder.store_location) as store:
             store.add_run(StoredRun(folder.id, str(folder.path), "ppo", "s", "e"))
-            announce(folder, pid=start(folder.path / CONFIG))
+            (folder.path / LOCK).touch()
+            announce(folder, pid=start(folder.path / LOCK))
             assert watch.look().state == SEARCHING
             found = designs_of(Evaluation(0.9))[0].design
             store.add_evaluations({(found.architecture.digest, "e"): found.evaluation})

@@ -11,6 +11,7 @@ import pytest
 
 from rl_designer.dashboard.process import LOG, Resumed, resume_command, searcher_of, stop_search
 from rl_designer.dashboard.watch import STOPPED, RunWatch
+from rl_designer.files import LOCK
 from rl_designer.runs.folder import CONFIG, PROCESS, RunFolder
 from tests.helpers.dashboard import announce, linux, run_folder, until, waiting_processes
 
@@ -33,7 +34,8 @@ def alive(pid: int) -> bool:
 
 @linux
 def test_the_process_that_searches_in_the_run_is_stopped(folder: RunFolder, other: Any) -> None:
-    pid = other(folder.path / CONFIG)
+    (folder.path / LOCK).touch()
+    pid = other(folder.path / LOCK)
     announce(folder, pid=pid)
     assert stop_search(folder.path) == pid
     until(lambda: not alive(pid))
