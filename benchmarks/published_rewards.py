@@ -20,13 +20,14 @@ from rich.console import Console
 
 from rl_designer.comparisons.output import BenchmarkProgress
 from rl_designer.comparisons.reward_output import run_line, write_files
-from rl_designer.comparisons.reward_plots import write_page
 from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
 from rl_designer.config import make_config
 from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES
 from rl_designer.files import write_text
 from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.reports.benchmark_page import read_benchmark
+from rl_designer.reports.page import REPORT, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = (
@@ -85,7 +86,7 @@ def main(
                 heard=progress,
             )
         write_files(result, folder)
-        write_page(result.data, result.summary, folder / "rewards.html")
+        write_report([read_benchmark(folder)], folder / REPORT)
         text += markdown(result.data) + "\n"
     write_text(output / "published-rewards.md", text)
     click.echo(text)

@@ -1,7 +1,5 @@
 """Text that came from outside, made safe to show."""
 
-from html import escape
-
 from rl_designer.envs.architecture import Architecture
 
 
@@ -12,11 +10,6 @@ def printable(text: object) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text)
     )
-
-
-def in_html(text: object) -> str:
-    """Printable text for HTML outside of tags, and for Plotly, which takes every text for a kind of HTML."""
-    return escape(printable(text), quote=False)
 
 
 def shortened(text: str, length: int) -> str:

@@ -17,14 +17,14 @@ from rl_designer.agents.belief import FILE, MOST_SEARCHES, Belief
 from rl_designer.agents.memory import Source, check_sources
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.reward_model import RewardModel
-from rl_designer.comparisons.agent_plots import write_plots
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.costs import MOST_ACTIVATIONS, MOST_PARAMETERS, check_size
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.reports.benchmark_page import BenchmarkReport
+from rl_designer.reports.page import page
 from rl_designer.runs.folder import RunFolder
-from rl_designer.text import in_html
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.hostile_files import LOADERS
 from tests.helpers.strategies import walks
@@ -203,15 +203,11 @@ def test_a_link_in_a_copied_run_leads_to_no_store_elsewhere(tmp_path: Path) -> N
 # -- names that are HTML -----------------------------------------------------------------------------------
 
 
-def test_text_for_html_has_no_tags_and_no_control_characters() -> None:
-    assert in_html(f"{IMAGE}\x1b") == "&lt;img src=x onerror=alert(1)&gt;\\x1b"
-
-
 def test_names_in_the_plots_of_a_benchmark_are_no_html() -> None:
-    pytest.importorskip("plotly")
     agent = f"ppo:from={IMAGE}"
-    point = {"agent": agent, "figure": "best_reward", "evaluations": 1, "mean": 0.5, "low": 0.4, "high": 0.6}
-    write_plots({"agents": {agent: {}}, "seeds": 3, "task": IMAGE}, [point], Path("p.html"))
-    shown = Path("p.html").read_text().rpartition("Plotly.newPlot")[2]
-    assert "onerror" in shown and "<img" not in shown and r"\u003cimg" not in shown
-    assert "&lt;img" in shown or r"\u0026lt;img" in shown
+    figures = {"evaluations_to_optimum": None, "seconds_per_run": 1.0}
+    figures |= {"best_reward": {"1": 0.5}, "best_reported": {"1": 0.5}}
+    data = {"agents": {agent: figures}, "seeds": 3, "evaluations": 1, "task": IMAGE}
+    point = {"agent": agent, "figure": "best_reward", "evaluations": "1", "mean": "0.5", "low": "0.4"}
+    shown = page([BenchmarkReport(Path(IMAGE), data, {"curves": [point | {"high": "0.6"}]})])
+    assert "onerror" in shown and "<img" not in shown and "&lt;img" in shown

@@ -7,9 +7,10 @@ import click
 
 from rl_designer.commands.benchmark_setting import (
     benchmark_config,
-    check_plots_wanted,
+    check_page,
     run_options,
     setting_options,
+    write_page,
 )
 from rl_designer.commands.options import COUNT, fidelity, note, output_options, print_json
 
@@ -46,7 +47,7 @@ def benchmark() -> None:
 )
 @fidelity
 @run_options
-@click.option("--plots", is_flag=True, help="Write curves.html too (needs the extra `plots`, and --output).")
+@click.option("--plots", is_flag=True, help="Write the page report.html too (needs --output).")
 @output_options
 def agents(
     agents: tuple[str, ...],
@@ -72,7 +73,7 @@ def agents(
     from rl_designer.reports.terminal import terminal
 
     if plots:
-        check_plots_wanted(output)
+        check_page(output)
     compared = Benchmark(
         benchmark_config(options, output), agents or DEFAULT_AGENTS, seeds, samples, sample_after
     )
@@ -80,17 +81,9 @@ def agents(
     with BenchmarkProgress(terminal(stderr=True), quiet) as progress:
         result = run_benchmark(compared, log=log, workers=workers, heard=progress)
     if output is not None:
-        files = [*write_files(result, output), *(_write_plots(result, output) if plots else [])]
+        files = [*write_files(result, output), *(write_page(output) if plots else [])]
         note(f"written: {', '.join(map(str, files))}", quiet)
     if as_json:
         print_json(result.data)
     else:
         terminal().print(figures_table(result.data))
-
-
-def _write_plots(result: Any, output: Path) -> list[Path]:
-    from rl_designer.comparisons.agent_plots import write_plots
-
-    path = output / "curves.html"
-    write_plots(result.data, result.summary.curves(), path)
-    return [path]

@@ -7,9 +7,10 @@ import click
 
 from rl_designer.commands.benchmark_setting import (
     benchmark_config,
-    check_plots_wanted,
+    check_page,
     run_options,
     setting_options,
+    write_page,
 )
 from rl_designer.commands.options import COUNT, note, output_options, print_json
 
@@ -47,7 +48,7 @@ DEFAULT_EVALUATIONS = 100
 @click.option("--agent", metavar="NAME", help="What searches.  [default: ppo]")
 @click.option("--energy", is_flag=True, help="Estimate the energy of each run (needs the extra `energy`).")
 @run_options
-@click.option("--plots", is_flag=True, help="Write rewards.html too (needs the extra `plots`, and --output).")
+@click.option("--plots", is_flag=True, help="Write the page report.html too (needs --output).")
 @output_options
 def rewards(
     rewards: tuple[str, ...],
@@ -68,13 +69,12 @@ def rewards(
     """
     from rl_designer.comparisons.output import BenchmarkProgress
     from rl_designer.comparisons.reward_output import rewards_table, run_line, write_files
-    from rl_designer.comparisons.reward_plots import write_page
     from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
     from rl_designer.jobs.log import BenchmarkLog
     from rl_designer.reports.terminal import terminal
 
     if plots:
-        check_plots_wanted(output)
+        check_page(output)
     benchmark = RewardBenchmark(benchmark_config(options, output), rewards, seeds, yardstick, energy)
     log = None if output is None else BenchmarkLog(output / RUNS)
     with BenchmarkProgress(terminal(stderr=True), quiet, line=run_line) as progress:
@@ -82,10 +82,7 @@ def rewards(
             benchmark, log=log, workers=workers, heard=progress, told=lambda line: note(line, quiet)
         )
     if output is not None:
-        files = write_files(result, output)
-        if plots:
-            files.append(output / "rewards.html")
-            write_page(result.data, result.summary, files[-1])
+        files = [*write_files(result, output), *(write_page(output) if plots else [])]
         note(f"written: {', '.join(map(str, files))}", quiet)
     if as_json:
         print_json(result.data)

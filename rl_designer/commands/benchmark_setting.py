@@ -78,13 +78,22 @@ def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
     return make_config(options)
 
 
-def check_plots_wanted(output: Path | None) -> None:
-    """Raises where `--plots` can't be: without a folder, or without Plotly."""
-    from rl_designer.comparisons.agent_plots import check_plots
+def check_page(output: Path | None) -> None:
+    """Raises where `--plots` can't be: without a folder, or where that has a page that isn't ours."""
+    from rl_designer.reports.page import REPORT, check_replaceable
 
     if output is None:
         raise click.UsageError("--plots needs --output, the folder to write them to")
-    check_plots()
+    check_replaceable(output / REPORT)
+
+
+def write_page(output: Path) -> list[Path]:
+    """The report of what a benchmark wrote, as `report` writes it."""
+    from rl_designer.reports.benchmark_page import read_benchmark
+    from rl_designer.reports.page import REPORT, write_report
+
+    write_report([read_benchmark(output)], output / REPORT)
+    return [output / REPORT]
 
 
 def _with(options: tuple[Callable[[Any], Any], ...], command: Command) -> Command:

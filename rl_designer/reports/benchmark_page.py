@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.quantities import show_seconds
-from rl_designer.reports.plots import Axis, Plot, Point, Series
+from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
 from rl_designer.text import printable
 
 SUMMARY = "summary.json"
+_DOTS = 21  # on a line
+_WIDE = 10  # so many times the lowest, values are drawn by their logarithm
 _CURVES = {
     "best_reward": ("Best reward so far", "reward"),
     "best_reported": ("Reported metric of the chosen design", "reported metric"),
     "simple_regret": ("Simple regret of the search metric", "simple regret"),
 }
+
+Rows = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class BenchmarkReport:
 
     path: Path
     data: Mapping[str, Any]
-    tables: Mapping[str, Sequence[Mapping[str, str]]]
+    tables: Mapping[str, Rows]
 
     @property
     def kind(self) -> str:
@@ -60,21 +64,22 @@ def read_benchmark(path: Path) -> BenchmarkReport:
 
 def benchmark_data(report: BenchmarkReport, name: str) -> dict[str, Any]:
     """What the template `benchmark.html` needs."""
-    data = report.data
+    data, of_agents = report.data, report.kind == "agents"
     facts = f"{data['seeds']:,} seeds, at most {data['evaluations']:,} evaluations a run"
-    what = "Agents" if report.kind == "agents" else "Rewards"
-    table = _agents if report.kind == "agents" else _rewards
-    columns, rows = table(data)
-    plots = _agent_plots(report, name) if report.kind == "agents" else _reward_plots(report, name)
+    if "yardstick" in data:
+        facts += f", {data['agent']}, yardstick {data['yardstick']}"
+    columns, rows = _agents(data) if of_agents else _rewards(data)
     return {
         "name": name,
-        "title": f"{what} on {data['task']}",
+        "title": f"{'Agents' if of_agents else 'Rewards'} on {data['task']}",
         "facts": facts,
         "folder": str(report.path),
         "columns": columns,
         "rows": rows,
         "conclusions": [str(line) for line in data.get("conclusions", [])],
-        "plots": plots,
+        "plots": _agent_plots(report, name) if of_agents else _reward_plots(report, name),
+        "panels": [] if of_agents else _panels(report, name),
+        "panels_title": "Reward and reported metric of the design chosen so far",
     }
 
 
@@ -122,86 +127,171 @@ def _agent_plots(report: BenchmarkReport, name: str) -> list[Plot]:
     rows = report.tables.get("curves", [])
     plots = []
     for figure, (title, label) in _CURVES.items():
-        own = [row for row in rows if row["figure"] == figure]
-        regret = figure == "simple_regret"
-        axes = {"evaluations": "evaluations", "mean": f"{label}, mean over seeds"}
-        plot = _curves(f"{name}-{figure}", title, own, "agent", axes, regret)
-        if plot is not None:
-            plots.append(plot)
-    return plots
+        y = ("mean", f"{label}, mean over seeds")
+        curves = _Curves(
+            title, "agent", ("evaluations", "evaluations"), y, positive=figure == "simple_regret"
+        )
+        plots.append(curves.plot(f"{name}-{figure}", [row for row in rows if row["figure"] == figure]))
+    return [plot for plot in plots if plot is not None]
 
 
 def _reward_plots(report: BenchmarkReport, name: str) -> list[Plot]:
-    cost = str(report.data.get("cost_drawn") or "cost")
-    wanted: dict[str, tuple[str, dict[str, str]]] = {
-        "courses": (
-            "Reported metric of the design chosen so far, mean over seeds",
-            {"evaluations": "evaluations", "reported": "reported metric"},
-        ),
-        "fronts": (
-            f"Reported accuracy by the most {cost} allowed, median over seeds",
-            {"cost": cost, "reported": "reported metric"},
-        ),
-        "profiles": (
+    cost, reported = str(report.data.get("cost_drawn") or "cost"), ("reported", "reported metric")
+    share = Axis("share of seeds", low=0.0, high=1.0)
+    wanted = {
+        "profiles": _Curves(
             "Share of seeds that do at least as well",
-            {"level": "at least, by the yardstick", "share": "share of seeds"},
+            "reward",
+            ("level", "at least, by the yardstick"),
+            ("share", share.label),
+            falling=not report.data.get("higher_is_better", True),
+            y_axis=share,
+        ),
+        "fronts": _Curves(
+            f"Reported accuracy by the most {cost} allowed, median over seeds",
+            "reward",
+            ("cost", cost),
+            reported,
+            band="quartiles",
+            steps=True,
+        ),
+        "courses": _Curves(
+            "Reported metric of the design chosen so far, mean over seeds",
+            "reward",
+            ("evaluations", "evaluations"),
+            reported,
         ),
     }
-    plots = []
-    for table, (title, axes) in wanted.items():
-        rows = [row for row in report.tables.get(table, []) if row["reward"]]
-        plot = _curves(f"{name}-{table}", title, rows, "reward", axes, False)
-        if plot is not None:
-            plots.append(plot)
-    return plots
+    known = "known front" if report.data.get("designs") else "front of all runs"
+    plots = [_intervals(report.data, f"{name}-intervals")]
+    for table, curves in wanted.items():
+        rows = [dict(row, reward=row["reward"] or known) for row in report.tables.get(table, [])]
+        plots.append(curves.plot(f"{name}-{table}", rows, grey=known))
+    return [plot for plot in plots if plot is not None]
 
 
-def _curves(
-    name: str,
-    title: str,
-    rows: Sequence[Mapping[str, str]],
-    by: str,
-    axes: Mapping[str, str],
-    positive: bool,
-) -> Plot | None:
-    """Lines with bands where the rows have `low` and `high`; only values above 0 where `positive`.
+def _intervals(data: Mapping[str, Any], name: str) -> Plot | None:
+    """Each reward's interquartile mean with its interval, below one another."""
+    series, told = [], []
+    for number, (reward, figures) in enumerate(data["rewards"].items(), start=1):
+        low, high = figures["interval"] or (figures["iqm"], figures["iqm"])
+        colour, text = f"run-{(number - 1) % 8}", f"{reward}: {figures['iqm']:.4f}, {low:.4f} to {high:.4f}"
+        series.append(Series(reward, "line", [Point(low, number), Point(high, number)], colour, legend=False))
+        mean = [Point(figures["iqm"], number, text)]
+        series.append(Series(f"{number}. {reward}", "points", mean, colour, "diamond"))
+        told.append(text)
+    title = f"Interquartile mean of the {data['yardstick_title']}, with 95 % intervals"
+    numbers = Axis("reward", low=0.5, high=len(told) + 0.5, whole=True, falling=True)
+    return Plot(name, title, "; ".join(told) + ".", Axis("yardstick"), numbers, series)
 
-    Args:
-        by: the column that tells the lines apart.
-        axes: the columns of x and of y, and what to call them.
+
+def _panels(report: BenchmarkReport, name: str) -> list[Plot]:
+    """A plot for each reward: what its runs choose by on the left, the reported metric on the right."""
+    panels = []
+    rows = [row for row in report.tables.get("courses", []) if _value(row["chosen_by"]) is not None]
+    for number, reward in enumerate(dict.fromkeys(row["reward"] for row in rows)):
+        series, told = [], []
+        for column, label, colour in (("chosen_by", "reward", "agent"), ("reported", "reported", "control")):
+            line = _points([row for row in rows if row["reward"] == reward], "evaluations", column, label)
+            if line:
+                series += _line(label, line, colour, right=column == "reported")
+                told.append(f"{label} from {line[0].y:.4f} to {line[-1].y:.4f}")
+        panels.append(
+            Plot(
+                f"{name}-panel-{number}",
+                reward,
+                f"Means over seeds of the design chosen so far: {', '.join(told)}.",
+                Axis("evaluations", whole=True, low=0),
+                Axis("reward"),
+                series,
+                right=Axis("reported metric"),
+            )
+        )
+    return panels
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """How rows are drawn: a line for each value of `by`, with a band where they have `low` and `high`.
+
+    Attributes:
+        x, y: a column, and what to call it.
+        positive: whether y is a logarithm. A curve then ends where it reaches 0, and a band that does is cut
+            off at a tenth of its mean.
     """
-    (x, across), (y, up) = axes.items()
-    series: list[Series] = []
-    ends: list[tuple[str, ...]] = []
-    for number, key in enumerate(dict.fromkeys(row[by] for row in rows)):
-        own = [row for row in rows if row[by] == key and _value(row[x]) is not None]
-        line = [(float(row[x]), v, row) for row in own if (v := _value(row[y])) is not None]
-        line = [part for part in line if part[1] > 0 or not positive]
-        if not line:
-            continue
-        colour = f"run-{number % 8}"
-        band = [(at, _value(row.get("low")), _value(row.get("high"))) for at, _, row in line]
-        whole = [(at, low, high) for at, low, high in band if low is not None and high is not None]
-        if whole and not positive:
-            tops = [Point(at, high) for at, _, high in whole]
-            lows = [low for _, low, _ in whole]
-            series.append(Series(f"{key}, 95 % interval", "band", tops, colour, lows=lows))
-        points = [Point(at, value) for at, value, _ in line]
-        series.append(Series(key, "line", points, colour, dashed=number >= 8))
-        ends.append((key, f"{points[-1].x:g}", f"{points[-1].y:.4f}"))
-    if not series:
-        return None
-    spread = [point.x for part in series for point in part.points]
-    return Plot(
-        name,
-        title,
-        f"{title}: " + "; ".join(f"{key} ends at {value}" for key, _, value in ends) + ".",
-        Axis(across, logarithmic=min(spread) > 0 and max(spread) / min(spread) > 20),
-        Axis(up, logarithmic=positive),
-        series,
-        (by, across, up),
-        ends,
-    )
+
+    title: str
+    by: str
+    x: tuple[str, str]
+    y: tuple[str, str]
+    band: str = "95 % intervals"
+    steps: bool = False
+    positive: bool = False
+    falling: bool = False
+    y_axis: Axis | None = None
+
+    def plot(self, name: str, rows: Rows, grey: str = "") -> Plot | None:
+        """None where there is nothing to draw; `grey` is the line that the others are to be seen against."""
+        series: list[Series] = []
+        ends: list[tuple[str, ...]] = []
+        number = 0
+        for key in dict.fromkeys(row[self.by] for row in rows):
+            own = [row for row in rows if row[self.by] == key]
+            line = [p for p in _points(own, self.x[0], self.y[0], key) if p.y > 0 or not self.positive]
+            if line:
+                colour = "stopped" if key == grey else f"run-{number % 8}"
+                series += self._bands(own, colour) if key != grey else []
+                series += _line(key, line, colour, steps=self.steps, dashed=number >= 8)
+                number += key != grey
+                ends.append((key, f"{line[-1].x:g}", f"{line[-1].y:.4f}"))
+        if not series:
+            return None
+        spread = [point.x for part in series for point in part.points]
+        wide = min(spread) > 0 and max(spread) / min(spread) >= _WIDE
+        shaded = any(part.kind == "band" for part in series)
+        return Plot(
+            name,
+            self.title,
+            f"{self.title}: " + "; ".join(f"{key} ends at {value}" for key, _, value in ends) + ".",
+            Axis(self.x[1], logarithmic=wide, falling=self.falling),
+            self.y_axis or Axis(self.y[1], logarithmic=self.positive),
+            series,
+            (self.by, self.x[1], self.y[1]),
+            ends,
+            (f"Shaded: {self.band}.",) if shaded else (),
+        )
+
+    def _bands(self, rows: Rows, colour: str) -> list[Series]:
+        tops, lows = [], []
+        for row in rows:
+            x, y, low, high = (_value(row.get(c)) for c in (self.x[0], self.y[0], "low", "high"))
+            if x is None or y is None or low is None or high is None or (self.positive and y <= 0):
+                continue
+            tops.append(Point(x, high))
+            lows.append(max(low, y / 10) if self.positive else low)
+        return [Series("", "band", tops, colour, lows=lows, legend=False)] if tops else []
+
+
+def _points(rows: Rows, x: str, y: str, name: str) -> list[Point]:
+    """Those rows that have both; each says what it is."""
+    found = [(_value(row[x]), _value(row[y])) for row in rows]
+    return [
+        Point(a, b, f"{name}: {b:.4f} at {a:,.6g} {x}") for a, b in found if a is not None and b is not None
+    ]
+
+
+def _line(
+    name: str,
+    points: Sequence[Point],
+    colour: str,
+    *,
+    steps: bool = False,
+    dashed: bool = False,
+    right: bool = False,
+) -> list[Series]:
+    """A line with dots to point at."""
+    line = Series(name, "steps" if steps else "line", points, colour, dashed=dashed, right=right)
+    return [line, Series(name, "points", thinned(points, _DOTS), colour, "dot", legend=False, right=right)]
 
 
 def _value(text: str | None) -> float | None:

@@ -13,13 +13,15 @@ from typing import Any, Literal
 MOST_POINTS = 600  # drawn of one series; all of them are in the store
 SIZES = {"wide": (760, 360), "narrow": (360, 300)}
 _TELLS_APART = 1 + 1e-9  # closer than that, values have no room between them
-_MARGINS = (12, 14, 46, 58)  # top, right, bottom, left
+_MARGINS = (12, 14, 46, 58)  # top, right, bottom, left at least
+_BESIDE_TICKS = 28  # for the axis's name and the room around it
 _SHAPES = {
     "circle": "M-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0Z",
     "diamond": "M0,-5L5,0L0,5L-5,0Z",
     "cross": "M-4,-4L4,4M-4,4L4,-4",
     "triangle": "M0,4.5L4.5,-3.5L-4.5,-3.5Z",
     "ring": "M-8,0a8,8 0 1,0 16,0a8,8 0 1,0 -16,0Z",
+    "dot": "M-2.5,0a2.5,2.5 0 1,0 5,0a2.5,2.5 0 1,0 -5,0Z",
 }
 
 
@@ -39,6 +41,7 @@ class Series:
     kind: `line`, `steps` (a value holds until the next), `points` or `band` (between y and `lows`).
     colour: class of the style sheet, `agent`, `control`, `front`, `failed`, `stopped` or `run-0` … `run-7`.
     shape: of points: a name of `_SHAPES`.
+    right: whether its values are those of the axis on the right.
     """
 
     name: str
@@ -49,12 +52,14 @@ class Series:
     lows: Sequence[float] = ()
     dashed: bool = False
     legend: bool = True
+    right: bool = False
 
 
 @dataclass(frozen=True)
 class Axis:
     """Attributes:
     low, high: None for the data's.
+    falling: whether values fall to the right, or upwards.
     """
 
     label: str
@@ -62,6 +67,7 @@ class Axis:
     low: float | None = None
     high: float | None = None
     whole: bool = False
+    falling: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Plot:
     Attributes:
         summary: one or two sentences, the text alternative.
         columns, rows: the figures, all of them texts.
+        right: a second y axis, for the series that say so.
     """
 
     name: str
@@ -82,23 +89,33 @@ class Plot:
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = field(default_factory=tuple)
+    right: Axis | None = None
 
 
 def layout(plot: Plot, width: int, height: int) -> dict[str, Any]:
     """What a template needs to draw a plot: ticks with their places, path data, points; units of the SVG."""
     top, right, bottom, left = _MARGINS
-    values = [(p.x, p.y) for s in plot.series for p in s.points]
-    lows = [low for s in plot.series for low in s.lows]
-    across = _Scale(plot.x, [x for x, _ in values], left, width - right)
-    upward = _Scale(plot.y, [*(y for _, y in values), *lows], height - bottom, top)
+    axes = (plot.y, plot.right) if plot.right else (plot.y,)
+    ups = [_upward(axis, plot, height - bottom, top) for axis in axes]
+    y_ticks, *right_ticks = [[(up(v), text) for v, text in up.ticks(5)] for up in ups]
+    left = max(left, _BESIDE_TICKS + 7 * max((len(text) for _, text in y_ticks), default=0))
+    right = left if plot.right else right
+    across = _Scale(plot.x, [p.x for s in plot.series for p in s.points], left, width - right)
     return {
         "width": width,
         "height": height,
         "frame": {"left": left, "right": width - right, "top": top, "bottom": height - bottom},
         "x_ticks": [(across(v), text) for v, text in across.ticks(5 if width < 500 else 8)],
-        "y_ticks": [(upward(v), text) for v, text in upward.ticks(5)],
-        "series": [_laid_out(series, across, upward) for series in plot.series],
+        "y_ticks": y_ticks,
+        "right_ticks": right_ticks[0] if right_ticks else [],
+        "series": [_laid_out(s, across, ups[s.right and len(ups) > 1]) for s in plot.series],
     }
+
+
+def _upward(axis: Axis, plot: Plot, start: float, end: float) -> "_Scale":
+    own = [series for series in plot.series if series.right == (axis is plot.right)]
+    values = [p.y for series in own for p in series.points] + [low for series in own for low in series.lows]
+    return _Scale(axis, values, start, end)
 
 
 def thinned(points: Sequence[Any], most: int = MOST_POINTS) -> list[Any]:
@@ -146,7 +163,7 @@ class _Scale:
 
     def __init__(self, axis: Axis, values: Sequence[float], start: float, end: float) -> None:
         self._axis = axis
-        self._start, self._end = start, end
+        self._start, self._end = (end, start) if axis.falling else (start, end)
         self._to: Callable[[float], float] = math.log10 if axis.logarithmic else float
         finite = [v for v in values if math.isfinite(v) and (v > 0 or not axis.logarithmic)]
         low = axis.low if axis.low is not None else min(finite, default=1.0)

@@ -82,7 +82,6 @@ def test_a_wrong_verdict_is_told() -> None:
 
 
 def test_the_published_rewards_come_as_a_table(table: Path, tmp_path: Path) -> None:
-    pytest.importorskip("plotly", reason="the extra `plots` is not installed")
     small = ("--agent", "random", "--seeds", 3, "--evaluations", 10, "--workers", 1)
     done = run(
         "published_rewards", "accuracy", "monas", "--table", table, *small, "--output", tmp_path / "out"
@@ -91,7 +90,7 @@ def test_the_published_rewards_come_as_a_table(table: Path, tmp_path: Path) -> N
     first, second = done.stdout.strip().splitlines()[-2:]
     assert first.startswith("| accuracy |") and second.startswith("| monas |")
     assert first.count("|") == second.count("|") == 7
-    assert (tmp_path / "out" / "synthetic" / "rewards.html").is_file()
+    assert (tmp_path / "out" / "synthetic" / "report.html").is_file()
     assert (tmp_path / "out" / "published-rewards.md").read_text().strip() == done.stdout.strip()
 
 

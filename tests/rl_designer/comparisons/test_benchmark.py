@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rl_designer.comparisons.agent_plots import write_plots
 from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
 from rl_designer.comparisons.output import BenchmarkProgress, figures_table, write_files
 from rl_designer.comparisons.trial import RunPlan, RunRecord, arena_of, run_once
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.reports.benchmark_page import read_benchmark
+from rl_designer.reports.page import page
 from tests.helpers.tables import synthetic_table
 
 AGENTS = ("local-search", "random")
@@ -225,19 +226,12 @@ def test_the_table_for_people_fits_a_terminal_and_names_every_agent(result) -> N
 
 
 def test_plots_are_one_file_that_needs_no_network(result, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    pytest.importorskip("plotly", reason="the extra `plots` is not installed")
-    write_plots(result.data, result.summary.curves(), tmp_path / "curves.html")
-    page = (tmp_path / "curves.html").read_text()
-    assert "Simple regret" in page and all(agent in page for agent in AGENTS)
-    assert "<script src=" not in page
-
-
-def test_without_plotly_the_message_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(sys.modules, "plotly", None)
-    with pytest.raises(ValueError, match=r"pip install 'rl-designer\[plots\]'"):
-        write_plots({}, [], tmp_path / "curves.html")
+    write_files(result, tmp_path)
+    text = page([read_benchmark(tmp_path)])
+    assert all(title in text for title in ("Simple regret", "Best reward so far", "Reported metric"))
+    assert all(f"{agent}: " in text for agent in AGENTS) and "Shaded: 95 % intervals" in text
+    assert text.count('class="band ') == 2 * 3 * len(AGENTS)
+    assert "<script src=" not in text
 
 
 def test_progress_off_a_terminal_is_a_line_now_and_then(config: SearchConfig) -> None:

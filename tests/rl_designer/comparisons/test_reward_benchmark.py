@@ -10,7 +10,6 @@ from rich.console import Console
 
 from rl_designer.comparisons.conclusions import conclusions
 from rl_designer.comparisons.reward_output import rewards_table, run_line, write_files
-from rl_designer.comparisons.reward_plots import write_page
 from rl_designer.comparisons.reward_records import RewardRun
 from rl_designer.comparisons.reward_trial import RewardPlan, run_once
 from rl_designer.comparisons.rewards import (
@@ -21,6 +20,8 @@ from rl_designer.comparisons.rewards import (
 )
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.reports.benchmark_page import read_benchmark
+from rl_designer.reports.page import page
 from tests.helpers.reward_runs import OWN_REWARDS, folder_of_rewards
 
 SEEDS = 12
@@ -253,18 +254,22 @@ def test_the_table_for_people_says_what_was_found(result: RewardBenchmarkResult)
         assert " ".join(line.split()[-3:]) in words
 
 
-def test_the_page_needs_no_network_and_escapes_names(result: RewardBenchmarkResult, tmp_path: Path) -> None:
-    pytest.importorskip("plotly", reason="the extra `plots` is not installed")
+def test_the_page_has_every_figure_needs_no_network_and_escapes_names(
+    result: RewardBenchmarkResult, tmp_path: Path
+) -> None:
     evil = "<script>alert(1)</script>"
     summary = result.summary
     runs = {(evil if name == "mnasnet" else name): of for name, of in summary.runs.items()}
     renamed = type(summary)(runs, summary.yardstick, summary.landscape, summary.space)
     data = {**result.data, "rewards": renamed.to_dict()}
     data |= {"conclusions": conclusions(data)}
-    write_page(data, renamed, tmp_path / "rewards.html")
-    page = (tmp_path / "rewards.html").read_text()
-    assert evil not in page and "&lt;script&gt;" in page
-    assert "<script src=" not in page and page.count("<h2>") == 4
+    write_files(RewardBenchmarkResult(renamed, data), tmp_path)
+    text = page([read_benchmark(tmp_path)])
+    assert evil not in text and "&lt;script&gt;" in text and "<script src=" not in text
+    for title in ("Interquartile mean of the", "Share of seeds that do", "Reported accuracy by the most"):
+        assert f"<h3>{title}" in text
+    assert "known front" in text and "Shaded: quartiles." in text
+    assert text.count("Means over seeds of the design chosen so far: reward from") == 3 * len(runs)
 
 
 def test_progress_says_what_a_run_found(result: RewardBenchmarkResult) -> None:

@@ -136,7 +136,6 @@ def arguments(folder: Path, *more: str) -> list[str]:
 def test_the_command_prints_one_json_object_and_writes_its_files(
     command: Callable[..., Ended], folder: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("plotly", reason="the extra `plots` is not installed")
     output = tmp_path / "out"
     ended = command(
         *arguments(
@@ -150,7 +149,7 @@ def test_the_command_prints_one_json_object_and_writes_its_files(
     for figures in data["rewards"].values():
         assert promised <= set(figures)
     assert json.loads((output / "summary.json").read_text()) == data
-    assert (output / "rewards.html").is_file() and "4/4 runs" in ended.err
+    assert (output / "report.html").is_file() and "4/4 runs" in ended.err
     assert "yardstick: reported-within-limit" in ended.err
 
 
