@@ -206,7 +206,7 @@ def main(
     setting = {"table": table, "task": task, "evaluations": evaluations}
     config = make_config({**setting, "agent": cases_agent})
     data = known_cases(config, seeds, workers, output / Path(table).stem)
-    cheap = config.model_copy(update={"agent": agent})
+    cheap = config.changed(agent=agent)
     yardsticks = ("reported", "reported-within-limit", "hypervolume", "front-regret")
     found = false_alarms(cheap, yardsticks, repetitions, rewards, seeds, workers or cores())
     click.echo(f"{cases_table(data)}\nFalse alarms of `accuracy` against itself, {agent}:\n")

@@ -1,172 +1,257 @@
 """`SearchConfig`: everything that says what a search is, from options and from a TOML file, and back."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+import tomli_w
+from pydantic import model_validator
 
+from rl_designer.declared import Bytes, Count, Name, Names, Seconds, Settings, about, option_name, setting
+from rl_designer.envs.datasets import DATASETS
 from rl_designer.envs.extensions import names_code, short_name, with_whole_path
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
+from rl_designer.envs.search_spaces.registry import SPACES
+from rl_designer.envs.tables.catalogue import TABLES
 from rl_designer.envs.training.settings import TrainingSettings
-from rl_designer.errors import WrongUsage
-from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
 DEFAULT_DATA = "mnist1d"
 DEFAULT_EVALUATIONS = 64
-DEFAULT_CONTROL_SHARE = 0.25
 DEFAULT_EPOCHS = TrainingSettings().epochs
 DEFAULT_FIDELITY = "quarters"
 DEFAULT_ENGINE = "local"
-MOST_CONTROL_SHARE = 0.9
 LARGEST_SEED = 2**32 - 1
 
 HIDDEN = "***"
 _URL_PASSWORD = re.compile(r"(?<=:)[^:@/]+(?=@)")
 
-Count = Annotated[int, BeforeValidator(parse_count)]
-Bytes = Annotated[int, BeforeValidator(parse_bytes)]
-Seconds = Annotated[float, BeforeValidator(parse_seconds)]
-Name = Annotated[str, Field(min_length=1, max_length=4_096)]
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
 
 
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"names {name} twice; once is enough")
-    return names
+def _kept_name(name: str, known: Collection[str]) -> str:
+    return _absolute(name) if name not in known and Path(name).exists() else with_whole_path(name)
 
 
-Names = Annotated[
-    tuple[Name, ...],
-    BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
-    AfterValidator(_distinct),
-]
-
-_MAY_BE_CODE = ("data", "space", "agent", "reward")
-
-# What a search on an architecture table has no use for, since nothing is loaded and nothing is trained.
-_TRAINING_ONLY = (
-    "data",
-    "target",
-    "data_folder",
-    "image_size",
-    "space",
-    "examples",
-    "epochs",
-    "fidelity",
-    "augment",
-    "precision",
-    "optimizer",
-    "workers",
-    "engine",
-    "ray_address",
-    "gpus_per_candidate",
-    "device",
-    "candidate_time_limit",
-    "candidate_memory_limit",
-)
+def _kept_store(store: str) -> str:
+    return _URL_PASSWORD.sub(HIDDEN, store) if "://" in store else _absolute(store)
 
 
-# Beside `engine`: options of one engine, which no other has a use for.
-_OF_RAY = ("ray_address", "gpus_per_candidate")
+class Subject(Settings):
+    """What is searched on, data or an architecture table, and the limits of every design."""
 
+    data: Name | None = setting(
+        "Data set: a name (see `list datasets`), an .npz, .csv, .parquet or a folder of images by class.",
+        "NAME|PATH",
+        shown=DEFAULT_DATA,
+        for_training=True,
+        by_content=True,
+        may_be_code=True,
+        kept=lambda name: _kept_name(name, DATASETS),
+    )
+    target: Name | None = setting(
+        "Column to predict, of your own .csv or .parquet.", "COLUMN", needs="data", for_training=True
+    )
+    data_folder: Name | None = setting(
+        "Where the original files of a published data set lie.",
+        "FOLDER",
+        for_training=True,
+        by_content=True,
+        kept=_absolute,
+    )
+    image_size: Count | None = setting(
+        "Side in pixels that your own images are brought to.", for_training=True
+    )
+    table: Name | None = setting(
+        "Search on an architecture table instead of data.",
+        "NAME|FILE",
+        by_content=True,
+        kept=lambda name: name if name in TABLES else _absolute(name),
+    )
+    task: Name | None = setting(
+        "Task on the table; may be left out where there is one.", "NAME", needs="table"
+    )
+    space: Name | None = setting(
+        "Search space (see `list spaces`), or your own.",
+        "NAME|FILE.toml",
+        shown="by the data's shape",
+        for_training=True,
+        by_content=True,
+        may_be_code=True,
+        kept=lambda name: _kept_name(name, SPACES),
+    )
+    max_parameters: Count | None = setting("Limit for every design, such as 20k or 1.5M.")
+    max_macs: Count | None = setting("Limit on multiply-adds of one example.")
 
-class SearchConfig(BaseModel):
-    """What a search is. Two runs of one config propose the same designs and end with the same policy.
+    @property
+    def name(self) -> str:
+        """Of the data or the table, as it was given."""
+        return self.table or self.data or ""
 
-    A search is on data (`data`, `space`, `epochs` …) or on an architecture table (`table`, `task`).
-
-    Attributes:
-        data: name or path of a data set; `mnist1d` where neither it nor `table` is given.
-        target, data_folder, image_size: as `load_dataset` takes them.
-        table, task: name of an embedded architecture table or path of one, and the task on it.
-        space: name of a search space or path of a TOML file; None takes the one made for the input.
-        evaluations: distinct architectures that may be evaluated, the control's included; 64 where there
-            is no `time_limit` either.
-        time_limit: seconds for the whole search.
-        candidate_time_limit: seconds for the training of one architecture.
-        candidate_memory_limit: bytes for the process that trains it; None for half of the machine's memory.
-        examples: of the training part that candidates are trained on; None for all.
-        epochs: of each training.
-        fidelity: which trainings are stopped early, a name of `FIDELITIES`, `full` for none; None for
-            `quarters`, or `full` where the reward needs whole trainings.
-        augment: name of an augmentation of the training data; None for none.
-        precision: of the trainings' products, `float32` or `bfloat16`; None for `float32`.
-        optimizer: of the trainings, `adamw` or `muon`; None for `adamw`.
-        workers: processes that train at the same time; None for one a core, on a
-            GPU at most 8. Doesn't change any result.
-        engine: where they run, a name of `ENGINES`; None for `local`. Doesn't change any result either.
-        ray_address, gpus_per_candidate: as `RayEngine` takes them.
-        device: `auto`, `cpu`, `cuda` …
-        control_share: part of the budget that is spent on random designs, 0–0.9; 0 for no control.
-        sources: run folders, whose policies and reward models the agent starts with (`--from`).
-        failure_reward: paid for a design that failed.
-        store: path or SQLAlchemy URL of the store; None for `store.sqlite` beside the run folder.
-        tensorboard: whether scalars are written.
-        energy: the country, three letters of ISO 3166, whose power the search's energy is estimated for.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    data: Name | None = None
-    target: Name | None = None
-    data_folder: Name | None = None
-    image_size: Count | None = None
-    table: Name | None = None
-    task: Name | None = None
-    space: Name | None = None
-    agent: Name = "ppo"
-    sources: Names = ()
-    evaluations: Count | None = None
-    time_limit: Seconds | None = None
-    reward: Name = "accuracy"
-    max_parameters: Count | None = None
-    max_macs: Count | None = None
-    examples: Count | None = None
-    epochs: Count | None = None
-    fidelity: Literal["full", "quarters", "halving"] | None = None
-    augment: Name | None = None
-    precision: Literal["float32", "bfloat16"] | None = None
-    optimizer: Literal["adamw", "muon"] | None = None
-    workers: Count | None = None
-    engine: Literal["local", "ray"] | None = None
-    ray_address: Name | None = None
-    gpus_per_candidate: float | None = Field(default=None, ge=0, le=1)
-    device: Name | None = None
-    candidate_time_limit: Seconds | None = None
-    candidate_memory_limit: Bytes | None = None
-    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
-    control_share: float = Field(default=DEFAULT_CONTROL_SHARE, ge=0, le=MOST_CONTROL_SHARE)
-    failure_reward: float = Field(default=DEFAULT_FAILURE_REWARD, allow_inf_nan=False)
-    store: Name | None = None
-    tensorboard: bool = True
-    energy: Name | None = None
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """`max_parameters` and `max_macs`, as spaces and rewards take them."""
+        return {"max_parameters": self.max_parameters, "max_macs": self.max_macs}
 
     @model_validator(mode="before")
     @classmethod
-    def _complete(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        given = {name: value for name, value in given.items() if value is not None}
-        _check_together(given)
-        defaults: dict[str, Any] = {}
-        if "evaluations" not in given and "time_limit" not in given:
-            defaults["evaluations"] = DEFAULT_EVALUATIONS
-        if "table" not in given:
-            defaults |= {"data": DEFAULT_DATA, "epochs": DEFAULT_EPOCHS, "device": "auto"}
-        return defaults | given
+    def _complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(given) if "table" in given else {"data": DEFAULT_DATA, **given}
+
+
+class Recipe(Settings):
+    """How a network is trained; None is for the default."""
+
+    epochs: Count | None = setting("Epochs of each training.", shown=str(DEFAULT_EPOCHS))
+    augment: Name | None = setting(
+        "Vary the training data: shift, or flip-shift or flip-shift-erase for images.", "NAME", shown="no"
+    )
+    precision: Literal["float32", "bfloat16"] | None = setting(
+        "Of the trainings' products; bfloat16 is faster on GPUs, and on CPUs with AVX-512 BF16 or AMX.",
+        shown="float32",
+    )
+    optimizer: Literal["adamw", "muon"] | None = setting(
+        "Of the trainings; muon is slower and often better.", shown="adamw"
+    )
+
+
+class Training(Recipe):
+    """How the designs are trained; on a table nothing is."""
+
+    examples: Count | None = setting("Train the designs on so many of the training examples.", shown="all")
+    fidelity: Literal["full", "quarters", "halving"] | None = setting(
+        "Which trainings go on: quarters, of all designs so far the best three quarters after a quarter "
+        "of the epochs, the best half after half, the best quarter after three quarters; halving, the "
+        "best half after a quarter, the best quarter after half; full, all.",
+        shown="quarters, or full where the reward needs whole trainings",
+    )
+    candidate_time_limit: Seconds | None = setting("Limit for the training of one design.")
+    candidate_memory_limit: Bytes | None = setting(
+        "Memory for the process that trains one design, such as 2G.", shown="half of the machine's"
+    )
+
+    def settings(self) -> TrainingSettings:
+        """The recipe as the trainings take it. Raises ValueError for an unknown augmentation."""
+        given = self.given().items()
+        return TrainingSettings(**{name: value for name, value in given if name in Recipe.model_fields})
+
+
+class Where(Settings):
+    """Where the designs are trained. No result depends on it, but for the device's last bits."""
+
+    workers: Count | None = setting(
+        "Trainings at the same time.", shown="one a core, on a GPU at most 8", changes_result=False
+    )
+    engine: Literal["local", "ray"] | None = setting(
+        "Where designs are trained: by processes of this machine, or by a cluster with Ray (needs the "
+        "extra `ray`).",
+        shown=DEFAULT_ENGINE,
+        changes_result=False,
+    )
+    ray_address: Name | None = setting(
+        "The Ray cluster's head, or auto for the cluster that has a node here.",
+        "HOST:PORT",
+        shown="RAY_ADDRESS, else Ray on this machine alone",
+        needs="engine ray",
+        changes_result=False,
+    )
+    gpus_per_candidate: float | None = setting(
+        "Share of a GPU for each training by Ray, such as 0.25.",
+        shown="the cluster's GPUs by its cores, at least 0.125",
+        needs="engine ray",
+        changes_result=False,
+        limits={"ge": 0, "le": 1},
+    )
+    device: Name | None = setting("auto, cpu, cuda …", "NAME", shown="auto")
+
+
+class SearchBudget(Settings):
+    """How much a search may spend, and what part of it on its control."""
+
+    evaluations: Count | None = setting(
+        "Distinct designs to evaluate, the control's included.",
+        shown=f"{DEFAULT_EVALUATIONS}, or no limit with --time-limit",
+    )
+    time_limit: Seconds | None = setting("Such as 90s, 30m, 2h.")
+    control_share: float = setting(
+        "Part of the budget for random designs to compare with.",
+        shown="0.25, nothing where the store has enough of them",
+        default=0.25,
+        limits={"ge": 0, "le": 0.9},
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        limited = "evaluations" in given or "time_limit" in given
+        return dict(given) if limited else {"evaluations": DEFAULT_EVALUATIONS, **given}
+
+
+class SearchConfig(Settings):
+    """What a search is. Two runs of one config propose the same designs and end with the same policy.
+
+    A search is on data (`data`, `space`, `epochs` …) or on an architecture table (`table`, `task`).
+    """
+
+    subject: Subject
+    agent: Name = setting(
+        "Who designs (see `list agents`).",
+        "NAME",
+        default="ppo",
+        may_be_code=True,
+        kept=with_whole_path,
+    )
+    sources: Names = setting(
+        "Start with what an earlier run learned on the same space with other data; it is dropped where "
+        "it misleads. May be given several times.",
+        "RUN",
+        option="from",
+        kept=lambda sources: tuple(map(_absolute, sources)),
+        default=(),
+    )
+    reward: Name = setting(
+        "What a design is worth (see `list rewards`), or your own function.",
+        "NAME|FILE.py:FUNCTION",
+        default="accuracy",
+        may_be_code=True,
+        kept=with_whole_path,
+    )
+    failure_reward: float = setting(
+        "What a failed design is worth.", default=DEFAULT_FAILURE_REWARD, limits={"allow_inf_nan": False}
+    )
+    budget: SearchBudget
+    training: Training
+    where: Where
+    seed: int = setting("Of everything random.", shown="0", default=0, limits={"ge": 0, "le": LARGEST_SEED})
+    store: Name | None = setting(
+        "Where evaluations are kept for all runs: SQLite file or SQLAlchemy URL.",
+        "FILE|URL",
+        shown="store.sqlite beside the run folder",
+        changes_result=False,
+        kept=_kept_store,
+    )
+    tensorboard: bool = setting("Write scalars.", shown="yes", changes_result=False, default=True)
+    energy: Name | None = setting(
+        "Estimate the energy, and what the country's power emits, such as DEU (needs the extra `energy`).",
+        "COUNTRY",
+        changes_result=False,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if "table" not in given["subject"]:
+            training = {"epochs": DEFAULT_EPOCHS, **given["training"]}
+            return given | {"training": training, "where": {"device": "auto", **given["where"]}}
+        for group in ("subject", "training", "where"):
+            for name in cls.groups()[group].model_fields:
+                if name in given[group] and needs_training(name):
+                    raise ValueError(
+                        f"--table and {option_name(name)} exclude each other: nothing is trained on a table"
+                    )
+        return given
 
     @property
     def agent_name(self) -> str:
@@ -174,62 +259,34 @@ class SearchConfig(BaseModel):
         return short_name(self.agent)
 
     def to_toml(self) -> str:
-        """The config as TOML; `read_settings` and `make_config` read it back to an equal one."""
-        import tomli_w
-
-        settings = self.model_dump(exclude_none=True)
-        return tomli_w.dumps({name: value for name, value in settings.items() if value != ()})
+        """The config as TOML; `read` and `make_config` read it back to an equal one."""
+        settings = {name: value for name, value in self.given().items() if value != ()}
+        return tomli_w.dumps({name: part for name, part in self.grouped(settings).items() if part != {}})
 
     def to_keep(self) -> Self:
         """What a run folder keeps: paths that hold in every working directory, no password of the store."""
-        from rl_designer.envs.datasets import DATASETS
-        from rl_designer.envs.search_spaces.registry import SPACES
-        from rl_designer.envs.tables.catalogue import TABLES
+        kept = {name: about(field).kept for name, field in self.declared().items()}
+        given = self.given().items()
+        return self.changed(**{name: keep(value) for name, value in given if (keep := kept[name])})
 
-        paths: dict[str, Any] = {
-            "sources": tuple(str(Path(source).absolute()) for source in self.sources),
-            "data_folder": _absolute(self.data_folder),
-            "table": self.table if self.table in TABLES else _absolute(self.table),
-            "data": self.data if self.data in DATASETS else _absolute_if_there(self.data),
-            "space": self.space if self.space in SPACES else _absolute_if_there(self.space),
-            "store": _kept_location(self.store),
-        }
-        paths |= {name: with_whole_path(text) for name, text in code_named(self.model_dump()).items()}
-        return self.model_copy(update=paths)
+
+def needs_training(name: str) -> bool:
+    """Whether a setting has no use on an architecture table, where nothing is trained."""
+    trains = name in Training.model_fields or name in Where.model_fields
+    return trains or about(SearchConfig.declared()[name]).for_training
 
 
 def code_named(settings: Mapping[str, Any]) -> dict[str, str]:
     """The settings that name code in a file, which would be run with the user's rights."""
-    return {name: settings[name] for name in _MAY_BE_CODE if names_code(settings.get(name))}
-
-
-def read_settings(path: str | Path) -> dict[str, Any]:
-    """What a TOML file sets, not yet checked. Raises WrongUsage where it can't be read or is no TOML."""
-    try:
-        return toml_of(bounded_bytes(Path(path), MEBIBYTE, regular=False))
-    except OSError as error:
-        raise WrongUsage(f"can't read the config file {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise WrongUsage(f"the config file {path} is no TOML: {error}") from error
+    may_be = [name for name, field in SearchConfig.declared().items() if about(field).may_be_code]
+    return {name: settings[name] for name in may_be if names_code(settings.get(name))}
 
 
 def make_config(
     options: Mapping[str, Any], file: Mapping[str, Any] | None = None, name: str = "config"
 ) -> SearchConfig:
-    """A config from options (None means not given), over the settings of a file called `name`.
-
-    Raises:
-        WrongUsage: for unknown settings, values out of range, settings that exclude each other.
-    """
-    given = {option: value for option, value in options.items() if value is not None}
-    file = file or {}
-    for key in file:
-        if key not in SearchConfig.model_fields:
-            raise WrongUsage(f"{name}: {unknown_name('setting', key, SearchConfig.model_fields)}")
-    try:
-        return SearchConfig.model_validate({**file, **given})
-    except ValidationError as error:
-        raise WrongUsage(_one_line(error, given, name)) from error
+    """A config from settings by their names alone, over those of a file, as `Settings.of` takes them."""
+    return SearchConfig.of(options, file, name)
 
 
 def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:
@@ -243,54 +300,8 @@ def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:
         WrongUsage: for options that don't fit.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    if not given:
-        return config
-    former = {"engine", *_OF_RAY} if "engine" in given else set(given)
-    return make_config(given, config.model_dump(exclude_none=True, exclude=former))
-
-
-def _check_together(given: Mapping[str, Any]) -> None:
-    """Raises ValueError for settings that make no sense together."""
-    if "table" in given:
-        for name in _TRAINING_ONLY:
-            if name in given:
-                raise ValueError(
-                    f"--table and {_option(name)} exclude each other: nothing is trained on a table"
-                )
-    elif "task" in given:
-        raise ValueError("--task needs --table, which it is a task of")
-    for name in _OF_RAY:
-        if name in given and given.get("engine") != "ray":
-            raise ValueError(f"{_option(name)} needs --engine ray, which it is an option of")
-    if "target" in given and "data" not in given:
-        raise ValueError("--target needs --data, a path of your own file")
-
-
-def _one_line(error: ValidationError, options: Mapping[str, Any], name: str) -> str:
-    first = error.errors(include_url=False)[0]
-    cause = first.get("ctx", {}).get("error")
-    reason = str(cause) if cause else first["msg"]
-    if not first["loc"]:
-        return reason
-    key = str(first["loc"][0])
-    where = _option(key) if key in options else f"{name}: `{key}`"
-    if cause:
-        return f"{where} {reason}"
-    reason = reason.replace("Input should be", "must be").replace("String should have", "must have")
-    return f"{where} {reason}, got {str(first['input'])[:60]!r}"
-
-
-def _option(name: str) -> str:
-    return "--from" if name == "sources" else f"--{name.replace('_', '-')}"
-
-
-def _kept_location(store: str | None) -> str | None:
-    return _URL_PASSWORD.sub(HIDDEN, store) if store is not None and "://" in store else _absolute(store)
-
-
-def _absolute(path: str | None) -> str | None:
-    return None if path is None else str(Path(path).absolute())
-
-
-def _absolute_if_there(name: str | None) -> str | None:
-    return _absolute(name) if name is not None and Path(name).exists() else name
+    fields = Where.model_fields.items()
+    former = {name for name, field in fields if name == "engine" or about(field).needs.startswith("engine")}
+    stays = former if "engine" in given else set(given)
+    kept = {name: value for name, value in config.given().items() if name not in stays}
+    return make_config(given, kept) if given else config

@@ -62,7 +62,7 @@ def make_setting(config: SearchConfig) -> Setting:
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data or a table that can't be used.
     """
-    return _table_setting(config) if config.table else _training_setting(config)
+    return _table_setting(config) if config.subject.table else _training_setting(config)
 
 
 def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | None) -> SearchSpace:
@@ -114,15 +114,11 @@ def engine_of(config: SearchConfig) -> Engine:
         ImportError: where its extra isn't installed.
     """
     return make_engine(
-        config.engine or DEFAULT_ENGINE,
-        workers=config.workers,
-        address=config.ray_address,
-        gpus_per_candidate=config.gpus_per_candidate,
+        config.where.engine or DEFAULT_ENGINE,
+        workers=config.where.workers,
+        address=config.where.ray_address,
+        gpus_per_candidate=config.where.gpus_per_candidate,
     )
-
-
-def _limits(config: SearchConfig) -> dict[str, int | None]:
-    return {"max_parameters": config.max_parameters, "max_macs": config.max_macs}
 
 
 def _table_setting(config: SearchConfig) -> Setting:
@@ -130,13 +126,13 @@ def _table_setting(config: SearchConfig) -> Setting:
     from rl_designer.envs.search_spaces.table import TableSpace
     from rl_designer.envs.tables.catalogue import TABLES
 
-    name = str(config.table)
+    name = str(config.subject.table)
     table = named_table(name)
     with usage_errors():
-        space = TableSpace(table, **_limits(config))
-        evaluator = TableEvaluator(space, config.task)
+        space = TableSpace(table, **config.subject.limits)
+        evaluator = TableEvaluator(space, config.subject.task)
     where = name if name in TABLES else str(Path(name).absolute())
-    facts = {"table": where, "name": table.name, **_limits(config)}
+    facts = {"table": where, "name": table.name, **config.subject.limits}
     opened = nullcontext(evaluator)
     return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
@@ -153,14 +149,14 @@ def training_data(config: SearchConfig) -> "tuple[Dataset, LayerSpace]":
     from rl_designer.envs.search_spaces.registry import default_space, space_definition
 
     kind = None
-    if config.space is not None:
+    if config.subject.space is not None:
         with usage_errors():
-            family = space_definition(config.space).family
+            family = space_definition(config.subject.space).family
         kind = next(kind for kind, name in FAMILY_OF_KIND.items() if name == family)
     dataset = _load(config, kind)
     with usage_errors():
-        definition = space_definition(config.space or default_space(dataset.input_shape))
-        space = LayerSpace(definition, dataset.input_shape, dataset.num_classes, **_limits(config))
+        definition = space_definition(config.subject.space or default_space(dataset.input_shape))
+        space = LayerSpace(definition, dataset.input_shape, dataset.num_classes, **config.subject.limits)
     return dataset, space
 
 
@@ -170,11 +166,11 @@ def _training_setting(config: SearchConfig) -> Setting:
         "space": space.definition.to_dict(),
         "input_shape": list(dataset.input_shape),
         "num_classes": dataset.num_classes,
-        **_limits(config),
+        **config.subject.limits,
     }
     with usage_errors():
-        if config.examples is not None:
-            dataset = dataset.with_examples(config.examples)
+        if config.training.examples is not None:
+            dataset = dataset.with_examples(config.training.examples)
         engine = engine_of(config)
         evaluator, judge = (_training_evaluator(config, dataset, engine, repeat) for repeat in (0, 1))
         at_once = engine.at_once(evaluator.device)
@@ -184,7 +180,7 @@ def _training_setting(config: SearchConfig) -> Setting:
 def _load(config: SearchConfig, kind: Any) -> Any:
     from rl_designer.envs.datasets import DATASETS, load_dataset
 
-    name = str(config.data)
+    name = str(config.subject.data)
     # A word that names neither a data set nor a file was mistyped; anything else is about the data.
     mistyped = (
         name not in DATASETS and not Path(name).exists() and not Path(name).suffix and os.sep not in name
@@ -193,9 +189,9 @@ def _load(config: SearchConfig, kind: Any) -> Any:
         return load_dataset(
             name,
             kind=kind,
-            target=config.target,
-            folder=config.data_folder,
-            image_size=config.image_size,
+            target=config.subject.target,
+            folder=config.subject.data_folder,
+            image_size=config.subject.image_size,
         )
     except ValueError as error:
         if mistyped:
@@ -212,14 +208,14 @@ def _training_evaluator(
     return TrainingEvaluator(
         dataset,
         settings=TrainingSettings(
-            epochs=config.epochs or DEFAULT_EPOCHS,
-            augment=config.augment or False,
-            precision=config.precision or "float32",
-            optimizer=config.optimizer or "adamw",
+            epochs=config.training.epochs or DEFAULT_EPOCHS,
+            augment=config.training.augment or False,
+            precision=config.training.precision or "float32",
+            optimizer=config.training.optimizer or "adamw",
         ),
         engine=engine,
-        device=config.device or "auto",
-        time_limit=config.candidate_time_limit,
-        memory_limit=config.candidate_memory_limit or default_memory_limit(),
+        device=config.where.device or "auto",
+        time_limit=config.training.candidate_time_limit,
+        memory_limit=config.training.candidate_memory_limit or default_memory_limit(),
         repeat=repeat,
     )

@@ -57,7 +57,7 @@ def references(
         trust=options["trust"],
     )
     if max_parameters is None and found.config is not None:
-        max_parameters = found.config.max_parameters
+        max_parameters = found.config.subject.max_parameters
     dataset = load_data(found, options)
     plan = plan_of(options, dataset)
     comparison = references_within(dataset, max_parameters, only)

@@ -133,7 +133,7 @@ def train(
     **options: Any,
 ) -> None:
     """Search for good networks, and train the policy that designs them."""
-    from rl_designer.config import code_named, make_config, read_settings
+    from rl_designer.config import SearchConfig, code_named, make_config
     from rl_designer.runs.folder import CONFIG, check_free
     from rl_designer.searches.search import run_search
 
@@ -142,7 +142,7 @@ def train(
     if no_control:
         options["control_share"] = 0.0
     options["sources"] = sources or None
-    file = {} if config_file is None else read_settings(config_file)
+    file = {} if config_file is None else SearchConfig.read(config_file)
     for name, code in code_named(file).items():
         if options[name] is None:
             raise click.UsageError(
@@ -152,7 +152,7 @@ def train(
     config = make_config(options, file, str(config_file))
     if folder is not None and (folder / CONFIG).is_file():
         _check_same(folder, config)
-        _resume(folder, config.store, config.model_dump(include=_ENGINE), as_json, quiet)
+        _resume(folder, config.store, {name: getattr(config.where, name) for name in _ENGINE}, as_json, quiet)
         return
     if folder is not None:
         check_free(folder)

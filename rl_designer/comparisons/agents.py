@@ -80,7 +80,7 @@ def check_benchmark(benchmark: Benchmark) -> None:
             made = agent_class(name)(seed=0)
         if sources:
             check_remembers(made, name)
-    if benchmark.config.evaluations is None or benchmark.config.time_limit is not None:
+    if benchmark.config.budget.evaluations is None or benchmark.config.budget.time_limit is not None:
         raise WrongUsage("a benchmark counts evaluations: give a number of them, and no time limit")
 
 
@@ -134,12 +134,12 @@ def _title(plan: RunPlan) -> str:
 
 def _result(benchmark: Benchmark, arena: Arena, runs: dict[str, list[RunRecord]]) -> BenchmarkResult:
     config = benchmark.config
-    assert config.evaluations is not None
+    assert config.budget.evaluations is not None
     worst = config.failure_reward if arena.rewards is None else min(arena.rewards)
-    summary = Summary(runs, config.evaluations, arena.optimum, worst)
+    summary = Summary(runs, config.budget.evaluations, arena.optimum, worst)
     data = {
         "task": task_name(config, arena.setting),
-        "evaluations": config.evaluations,
+        "evaluations": config.budget.evaluations,
         "seeds": benchmark.seeds,
         "reward": config.reward,
         "optimum": arena.optimum,
@@ -154,7 +154,7 @@ def task_name(config: SearchConfig, setting: Setting) -> str:
     if not setting.on_table:
         return f"{setting.title}/{setting.space.name}"
     table = setting.space.table  # type: ignore[attr-defined]
-    return f"{table.name}/{config.task or next(iter(table.tasks))}"
+    return f"{table.name}/{config.subject.task or next(iter(table.tasks))}"
 
 
 # -- what was run before -----------------------------------------------------------------------------
@@ -181,7 +181,7 @@ def _key(benchmark: Benchmark, arena: Arena) -> str:
         what.append(hashlib.sha256(Path(reward_file).read_bytes()).hexdigest())
     what += [
         arena.fidelity,
-        config.evaluations,
+        config.budget.evaluations,
         benchmark.samples,
         benchmark.sample_after,
         source_digest("rl_designer.agents", "rl_designer.envs"),

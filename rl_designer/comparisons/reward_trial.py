@@ -45,18 +45,18 @@ class RewardPlan:
 
 def setting_of(config: SearchConfig) -> Setting:
     """What a config's searches happen on, whatever their reward; loaded once."""
-    return _ground(config.model_copy(update={"reward": "accuracy"}))[0]
+    return _ground(config.changed(reward="accuracy"))[0]
 
 
 def context_of(config: SearchConfig) -> RewardContext:
     """What that setting says of its costs; worked out once."""
-    return _ground(config.model_copy(update={"reward": "accuracy"}))[1]
+    return _ground(config.changed(reward="accuracy"))[1]
 
 
 @lru_cache(maxsize=1)
 def _ground(config: SearchConfig) -> tuple[Setting, RewardContext]:
     setting = make_setting(config)
-    return setting, RewardContext(setting.space, config.max_parameters, config.max_macs)
+    return setting, RewardContext(setting.space, **config.subject.limits)
 
 
 @lru_cache(maxsize=64)
@@ -76,7 +76,7 @@ def run_once(plan: RewardPlan) -> RewardRun:
     setting = setting_of(plan.config)
     try:
         if setting.on_table:
-            _warm_up(plan.config.model_copy(update={"reward": "accuracy"}))
+            _warm_up(plan.config.changed(reward="accuracy"))
             with setting.open_evaluator() as evaluator:
                 return _run(plan, setting, evaluator, None)
         with Store(store_location(plan.config, None)) as store:
@@ -108,7 +108,7 @@ def _run(plan: RewardPlan, setting: Setting, evaluator: Evaluator, judge: Evalua
         setting.space,
         evaluator,
         reward,
-        Budget(config.evaluations),
+        Budget(config.budget.evaluations),
         failure_reward=config.failure_reward,
     )
     with measured_energy() if plan.energy else nullcontext() as energy:

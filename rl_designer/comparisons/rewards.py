@@ -56,7 +56,7 @@ class RewardBenchmark:
 
     def config_of(self, reward: str) -> SearchConfig:
         """The config of a reward's runs."""
-        return self.config.model_copy(update={"reward": reward})
+        return self.config.changed(reward=reward)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def run_reward_benchmark(
 def _check(benchmark: RewardBenchmark) -> None:
     if not benchmark.rewards or benchmark.seeds < 1:
         raise WrongUsage("a benchmark needs at least one reward and one seed")
-    if benchmark.config.evaluations is None or benchmark.config.time_limit is not None:
+    if benchmark.config.budget.evaluations is None or benchmark.config.budget.time_limit is not None:
         raise WrongUsage("a benchmark counts evaluations: give a number of them, and no time limit")
     with usage_errors():
         agent_class(benchmark.config.agent)(seed=0)
@@ -205,7 +205,7 @@ def _key(benchmark: RewardBenchmark, name: str, reward: Reward, yardstick: Yards
     # On real training the yardstick's limit says which designs are judged.
     judged = None if setting.on_table else [yardstick.cost, yardstick.limit]
     what += [name, reward.text, _source_digest(reward.function), judged, benchmark.energy]
-    what += [config.agent, config.evaluations, source_digest("rl_designer.agents", "rl_designer.envs")]
+    what += [config.agent, config.budget.evaluations, source_digest("rl_designer.agents", "rl_designer.envs")]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]
 
 
@@ -224,7 +224,7 @@ def _data(benchmark: RewardBenchmark, summary: RewardSummary, why: str) -> dict[
     data = {
         "task": task_name(config, setting),
         "agent": config.agent,
-        "evaluations": config.evaluations,
+        "evaluations": config.budget.evaluations,
         "yardstick": yardstick.text,
         "yardstick_title": yardstick.title,
         "yardstick_chosen": why or None,

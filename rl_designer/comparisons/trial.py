@@ -133,9 +133,7 @@ def arena_of(config: SearchConfig) -> Arena:
     """
     setting = make_setting(config)
     with usage_errors():
-        reward = load_reward(
-            config.reward, RewardContext(setting.space, config.max_parameters, config.max_macs)
-        )
+        reward = load_reward(config.reward, RewardContext(setting.space, **config.subject.limits))
     if reward.sees_history:
         raise WrongUsage(
             f"agents can't be compared by the reward {reward.name!r}: it depends on what its own run had "
@@ -194,7 +192,7 @@ def _run(plan: RunPlan, arena: Arena, agent: Agent, evaluator: Evaluator) -> Run
         arena.setting.space,
         timed,
         arena.reward,
-        Budget(plan.config.evaluations),
+        Budget(plan.config.budget.evaluations),
         failure_reward=plan.config.failure_reward,
         observer=watch,
     )

@@ -18,7 +18,7 @@ Tile = tuple[str, str, str]
 
 def tiles(report: RunReport, data: Mapping[str, Any]) -> list[Tile]:
     """Label, figure, and what there is to add: budget and time first, then the best as the report has it."""
-    count, limit = len(report.designs), report.folder.config.evaluations
+    count, limit = len(report.designs), report.folder.config.budget.evaluations
     agents = sum(found.source == "agent" for found in report.designs)
     text = f"{count:,}" if limit is None else f"{count:,} of {limit:,}"
     first: list[Tile] = [("evaluations", text, f"{agents:,} of the agent, {count - agents:,} random")]
@@ -41,10 +41,10 @@ def progress(report: RunReport) -> float | None:
     config, shares = report.folder.config, []
     if report.folder.summary["state"] == FINISHED:
         return 1.0
-    if config.evaluations is not None:
-        shares.append(len(report.designs) / config.evaluations)
-    if config.time_limit is not None:
-        shares.append(seconds_of(report) / config.time_limit)
+    if config.budget.evaluations is not None:
+        shares.append(len(report.designs) / config.budget.evaluations)
+    if config.budget.time_limit is not None:
+        shares.append(seconds_of(report) / config.budget.time_limit)
     return min(max(shares), 1.0) if shares else None
 
 
@@ -61,7 +61,8 @@ def run_row(key: str, view: View) -> dict[str, Any]:
         return row
     report, summary = view.report, view.report.folder.summary
     best = report.winners[0].design if report.winners else None
-    about = f"{report.folder.config.agent_name} on {summary.get('title') or report.folder.config.data}"
+    title = summary.get("title") or report.folder.config.subject.name
+    about = f"{report.folder.config.agent_name} on {title}"
     return row | {
         "about": shortened(printable(about), 120),
         "reward": None if best is None else best.reward,
@@ -75,7 +76,7 @@ def run_row(key: str, view: View) -> dict[str, Any]:
 
 
 def _time_note(report: RunReport) -> str:
-    limit = report.folder.config.time_limit
+    limit = report.folder.config.budget.time_limit
     of = "" if limit is None else f"of at most {show_seconds(limit)}"
     until = "" if report.folder.summary["state"] == FINISHED else "until the last design"
     return ", ".join(part for part in (of, until) if part) or "of the search"

@@ -81,7 +81,7 @@ def draw_samples(run: Path, store: str | None, wanted: Wanted) -> Samples:
         }
         for number, (row, architecture) in enumerate(zip(data, architectures, strict=True))
     ]
-    if folder.config.table is not None:
+    if folder.config.subject.table is not None:
         return Samples(
             rows, [], "A design of an architecture table is no network, so it has no file.", draw.n
         )

@@ -57,7 +57,7 @@ def find_subject(
 
 def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
     report = read_run(path, store)
-    if report.folder.config.table is not None:
+    if report.folder.config.subject.table is not None:
         raise ValueError(f"{path} searched on an architecture table; there is no network to export")
     if not report.winners:
         raise ValueError(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
@@ -198,7 +198,7 @@ def _origin_of(report: RunReport, winner: StoredDesign) -> Origin:
         reward=design.reward,
         val_accuracy=design.evaluation.val_accuracy,
         verdict=report.folder.summary.get("verdict"),
-        config=config.model_dump(exclude_none=True),
+        config=config.given(),
     )
 
 
@@ -214,7 +214,7 @@ def _dataset_of(report: RunReport, data: Mapping[str, Any]) -> "Dataset | None":
         raise WrongUsage(f"the run brings its own data; leave --{name.replace('_', '-')} away")
     try:
         report.folder.check_code("data", "space")
-        return training_data(report.folder.config.model_copy(update=data))[0]
+        return training_data(report.folder.config.changed(**data))[0]
     except (ValueError, OSError, ImportError):
         return None
 

@@ -57,7 +57,7 @@ def export_to_optuna(report: RunReport, url: str) -> WrittenStudy:
     """
     optuna = _optuna()
     config = report.folder.config
-    space = space_of(report.folder.summary.get("setting", {}), config.max_parameters, config.max_macs)
+    space = space_of(report.folder.summary.get("setting", {}), **config.subject.limits)
     distributions = _distributions(optuna, space)
     with _quiet(optuna), _one_line(url):
         storage = optuna.storages.RDBStorage(_url(url))

@@ -77,15 +77,15 @@ def control_of(report: RunReport, space: SearchSpace | None) -> Control | None:
 def _control_values(report: RunReport, space: SearchSpace | None) -> tuple[list[float], bool]:
     """Rewards of random designs, and whether they are those of all designs."""
     paid = [d.design.reward for d in report.designs if d.source == "control"]
-    if report.best_by != "reward" or report.folder.config.control_share == 0:
+    if report.best_by != "reward" or report.folder.config.budget.control_share == 0:
         return [], False
     reward = _built_in_reward(report, space)
-    if report.folder.config.table is not None:
+    if report.folder.config.subject.table is not None:
         if space is None or reward is None:
             return [], False
         from rl_designer.envs.evaluators.table import TableEvaluator
 
-        evaluations = TableEvaluator(space, report.folder.config.task).evaluations()  # type: ignore[arg-type]
+        evaluations = TableEvaluator(space, report.folder.config.subject.task).evaluations()  # type: ignore[arg-type]
         return _paid(evaluations, reward, report), True
     earlier = _paid(report.controls, reward, report) if reward is not None else []
     return [*earlier, *paid], False
@@ -104,7 +104,7 @@ def _built_in_reward(report: RunReport, space: SearchSpace | None) -> Reward | N
     if ".py:" in config.reward or space is None:
         return None
     try:
-        return load_reward(config.reward, RewardContext(space, config.max_parameters, config.max_macs))
+        return load_reward(config.reward, RewardContext(space, **config.subject.limits))
     except ValueError:
         return None
 

@@ -48,7 +48,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
 
 
 def _title(report: RunReport) -> str:
-    title = report.folder.summary.get("title") or report.folder.config.data or report.folder.config.table
+    title = report.folder.summary.get("title") or report.folder.config.subject.name
     return f"{report.folder.config.agent_name} on {title}"
 
 
@@ -62,7 +62,7 @@ def _space(report: RunReport) -> tuple[SearchSpace | None, str]:
     config = report.folder.config
     try:
         facts = report.folder.summary.get("setting", {})
-        return space_of(facts, config.max_parameters, config.max_macs), ""
+        return space_of(facts, **config.subject.limits), ""
     except (ValueError, OSError) as error:
         return None, str(error)
 
@@ -80,7 +80,7 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
             tiles.append(("val. accuracy", f"{100 * evaluation.val_accuracy:.2f} %", found))
         tiles.append(("reward", figure(best.design.reward), report.folder.config.reward.partition(":")[0]))
         if evaluation.parameters is not None:
-            limit = report.folder.config.max_parameters
+            limit = report.folder.config.subject.max_parameters
             note = "no limit" if limit is None else f"of at most {show_count(limit)}"
             tiles.append(("parameters", show_count(evaluation.parameters), note))
         if evaluation.macs is not None:

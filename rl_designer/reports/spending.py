@@ -1,6 +1,5 @@
 """What a run cost, what failed in it and why, and what it was set to."""
 
-import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,10 +47,10 @@ def spent(report: RunReport) -> list[tuple[str, str]]:
     stopped = sum(d.design.evaluation.stopped_at is not None for d in designs)
     if stopped:
         lines.append(("of them stopped early", f"{stopped:,}"))
-    limit = "no limit" if config.evaluations is None else f"{config.evaluations:,} evaluations"
+    limit = "no limit" if config.budget.evaluations is None else f"{config.budget.evaluations:,} evaluations"
     lines.append(("budget", limit))
-    if config.time_limit is not None:
-        lines.append(("time limit", show_seconds(config.time_limit)))
+    if config.budget.time_limit is not None:
+        lines.append(("time limit", show_seconds(config.budget.time_limit)))
     if "seconds" in summary:
         lines.append(("time of the search", show_seconds(float(summary["seconds"]))))
     times = [d.design.evaluation.training_seconds for d in designs]
@@ -75,14 +74,14 @@ def _energy(summary: Mapping[str, object]) -> list[tuple[str, str]]:
 
 def configuration(report: RunReport) -> list[tuple[str, str]]:
     """Every setting of a run and its value, as `config.toml` has them."""
-    settings = tomllib.loads(report.folder.config.to_keep().to_toml())
-    return [(name, shortened(_told(value), 400)) for name, value in settings.items()]
+    settings = report.folder.config.to_keep().given()
+    return [(name, shortened(_told(value), 400)) for name, value in settings.items() if value != ()]
 
 
 def _told(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def failed_share(designs: Sequence[StoredDesign]) -> str:

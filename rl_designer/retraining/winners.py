@@ -95,17 +95,17 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> "Dataset":
         return training_data(make_config(given))[0]
     config = sources.config
     for name, value in given.items():
-        if name != "data_folder" and value != getattr(config, name):
+        if name != "data_folder" and value != getattr(config.subject, name):
             raise WrongUsage(
-                f"the run brings its own data ({name} {getattr(config, name)}); leave "
+                f"the run brings its own data ({name} {getattr(config.subject, name)}); leave "
                 f"--{name.replace('_', '-')} away"
             )
-    return training_data(config.model_copy(update=given))[0]
+    return training_data(config.changed(**given))[0]
 
 
 def _read(path: Path, store: str | None) -> RunReport:
     report = read_run(path, store)
-    if report.folder.config.table is not None:
+    if report.folder.config.subject.table is not None:
         raise ValueError(f"{path} searched on an architecture table; there is nothing to train on")
     if not report.winners:
         raise ValueError(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
@@ -127,7 +127,7 @@ def _winners_of(report: RunReport, top: int, max_parameters: int | None, output:
 
 
 def _data_of(config: SearchConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in _DATA if name not in ("data_folder", "space")}
+    return {name: getattr(config.subject, name) for name in _DATA if name not in ("data_folder", "space")}
 
 
 def _space_of(winners: Sequence[Winner]) -> str | None:

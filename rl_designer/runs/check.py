@@ -2,11 +2,12 @@
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from rl_designer.config import SearchConfig
+from rl_designer.declared import about
 from rl_designer.envs.source import source_digest
 from rl_designer.version import __version__
 
@@ -22,13 +23,13 @@ _SOURCE = (
     "rl_designer.setting",
 )
 
+_SETTINGS = SearchConfig.declared()
 # Where things lie, and how fast it goes. What lies there is checked by its content.
-_OF_NO_ACCOUNT = ("store", "workers", "engine", "ray_address", "gpus_per_candidate", "tensorboard", "energy")
-_MAY_CHANGE = ("data", "data_folder", "table", "space", *_OF_NO_ACCOUNT)
+_OF_NO_ACCOUNT = {name for name, field in _SETTINGS.items() if not about(field).changes_result}
+_MAY_CHANGE = _OF_NO_ACCOUNT | {name for name, field in _SETTINGS.items() if about(field).by_content}
 
 # For what an earlier version had no setting for.
-_DEFAULTS: dict[str, Any] = {name: field.default for name, field in SearchConfig.model_fields.items()}
-_DEFAULTS = json.loads(json.dumps(_DEFAULTS))
+_DEFAULTS: dict[str, Any] = json.loads(json.dumps({name: field.default for name, field in _SETTINGS.items()}))
 
 
 def began(config: SearchConfig, asked: SearchConfig) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def began(config: SearchConfig, asked: SearchConfig) -> dict[str, Any]:
 
 def settings_of(config: SearchConfig) -> dict[str, Any]:
     """A config as it comes back from JSON."""
-    found: dict[str, Any] = json.loads(json.dumps(config.model_dump()))
+    found: dict[str, Any] = json.loads(json.dumps(config.flat()))
     return found
 
 
@@ -89,7 +90,9 @@ def _kept(run_summary: Mapping[str, Any], part: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], besides: Sequence[str] = ()) -> list[str]:
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], besides: Collection[str] = ()
+) -> list[str]:
     names = [name for name in {**before, **now} if name not in besides]
     return [
         f"{name}: {before.get(name)}, now {now.get(name)}"

@@ -139,7 +139,7 @@ class RunFolder:
         """
         config, named = self.config, self.config.store
         if named is not None and self.from_elsewhere and not self._is_near(named):
-            config = config.model_copy(update={"store": None})
+            config = config.changed(store=None)
         return store_location(config, self.path)
 
     def _is_near(self, store: str) -> bool:
@@ -153,8 +153,9 @@ class RunFolder:
 
     def foreign_code(self, *settings: str) -> dict[str, str]:
         """The settings, of those named or of all, by which a copy from elsewhere names code."""
-        named = code_named(self.config.model_dump(include=set(settings) or None))
-        return named if named and self.from_elsewhere else {}
+        named = code_named(self.config.flat())
+        chosen = {name: code for name, code in named.items() if not settings or name in settings}
+        return chosen if chosen and self.from_elsewhere else {}
 
     def check_code(self, *settings: str) -> None:
         """Raises WrongUsage where using such settings, or any, would run code that a copy from elsewhere
@@ -219,8 +220,8 @@ class RunFolder:
 
 def default_name(config: SearchConfig) -> str:
     """`<data>-<agent>-<seed>`; of a path, its stem."""
-    source = Path(config.table or config.data or "").absolute().stem
-    parts = (source, config.task or "", config.agent_name, str(config.seed))
+    source = Path(config.subject.name).absolute().stem
+    parts = (source, config.subject.task or "", config.agent_name, str(config.seed))
     cleaned = (re.sub(r"[^\w.]+", "-", part).strip("-.") for part in parts)
     return "-".join(part for part in cleaned if part)
 

@@ -46,13 +46,15 @@ def plan_control(
     Args:
         comparable: whether the rewards of two searches can be compared; else there is no control.
     """
-    if on_table or not comparable or config.agent_name == CONTROL_AGENT or config.control_share == 0:
+    if on_table or not comparable or config.agent_name == CONTROL_AGENT or config.budget.control_share == 0:
         return ControlPlan([], 0)
-    if config.evaluations is None:
+    if config.budget.evaluations is None:
         known = list(stored)[:DEFAULT_EVALUATIONS]
         return ControlPlan(known, 0 if len(known) == DEFAULT_EVALUATIONS else None)
-    known = list(stored)[: config.evaluations]
-    return ControlPlan(known, paid_evaluations(config.evaluations, config.control_share, len(known)))
+    known = list(stored)[: config.budget.evaluations]
+    return ControlPlan(
+        known, paid_evaluations(config.budget.evaluations, config.budget.control_share, len(known))
+    )
 
 
 def paid_evaluations(evaluations: int, share: float, stored: int) -> int:

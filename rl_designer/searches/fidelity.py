@@ -18,15 +18,15 @@ def settled_fidelity(config: SearchConfig, reward: Reward) -> str | None:
     Raises:
         WrongUsage: where the config asks for early stopping under such a reward.
     """
-    if config.table is not None:
+    if config.subject.table is not None:
         return None
     misfit = stopping_misfit(reward)
     if misfit is None:
-        return config.fidelity or DEFAULT_FIDELITY
-    if config.fidelity not in (None, FULL):
+        return config.training.fidelity or DEFAULT_FIDELITY
+    if config.training.fidelity not in (None, FULL):
         raise WrongUsage(
-            f"--fidelity {config.fidelity} stops trainings early, but the reward {reward.name!r} can't be "
-            f"paid for those: {misfit}; use --fidelity {FULL}"
+            f"--fidelity {config.training.fidelity} stops trainings early, but the reward {reward.name!r} "
+            f"can't be paid for those: {misfit}; use --fidelity {FULL}"
         )
     return FULL
 

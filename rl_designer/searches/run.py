@@ -147,16 +147,18 @@ class SearchRun:
         self.clock = self.replay.clock
         self.evaluator = StoredEvaluator(self.store, evaluator, folder.id, self._hear)
         # A run without a fidelity is older than early stopping.
-        self.search_evaluator = stopping_early(self.evaluator, evaluator, config.fidelity, self.reward)
+        self.search_evaluator = stopping_early(
+            self.evaluator, evaluator, config.training.fidelity, self.reward
+        )
         self.observers.started(
             Start(
                 folder.path,
                 self.setting.title,
                 self.setting.space.name,
                 config.agent,
-                config.evaluations,
+                config.budget.evaluations,
                 plan.paid or 0,
-                config.time_limit,
+                config.budget.time_limit,
                 len(self.replay),
                 config.sources,
             )
@@ -164,10 +166,10 @@ class SearchRun:
         return plan
 
     def _search_agent(self, plan: ControlPlan) -> Sequence[Design]:
-        evaluations, seconds = self.config.evaluations, self.config.time_limit
+        evaluations, seconds = self.config.budget.evaluations, self.config.budget.time_limit
         if plan.paid != 0:
             evaluations = None if evaluations is None else evaluations - (plan.paid or 0)
-            seconds = None if seconds is None else seconds * (1 - self.config.control_share)
+            seconds = None if seconds is None else seconds * (1 - self.config.budget.control_share)
         if self.replay.count(CONTROL):  # an earlier start got as far as the control
             evaluations, seconds = self.replay.count(AGENT), None
         if isinstance(self.agent, Remembers):
@@ -177,7 +179,7 @@ class SearchRun:
         return problem.designs
 
     def _search_control(self, plan: ControlPlan) -> Sequence[Design]:
-        seconds = self.config.time_limit
+        seconds = self.config.budget.time_limit
         if seconds is not None:
             seconds -= self.clock()
         if plan.paid == 0 or (seconds is not None and seconds <= 0):
@@ -192,7 +194,7 @@ class SearchRun:
         """The evaluator that the store knows the run by. What is left of random designs where the worse ones
         are stopped is no random sample, and must not be another run's control.
         """
-        fidelity, key = self.config.fidelity, evaluator.digest
+        fidelity, key = self.config.training.fidelity, evaluator.digest
         selects = self.config.agent_name == CONTROL_AGENT and stops_early(evaluator, fidelity)
         return f"{key}:{fidelity}" if selects else key
 
@@ -241,7 +243,7 @@ class SearchRun:
         # A design that was stopped early never counts as better than one of the control.
         rewards = [d.reward if d.evaluation.stopped_at is None else -math.inf for d in designs]
         agent = self.config.agent_name
-        if agent == CONTROL_AGENT or self.config.control_share == 0:
+        if agent == CONTROL_AGENT or self.config.budget.control_share == 0:
             return no_control(agent, rewards)
         if self.reward.sees_history:
             return not_comparable(agent, self.reward.name)

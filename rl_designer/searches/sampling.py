@@ -75,7 +75,7 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
     if draw.policy_file is None and not (folder.path / POLICY).is_dir():
         raise ValueError(f"{folder.path} has no policy yet; finish it with: rl-designer resume {folder.path}")
     config = folder.config
-    limits = (draw.max_parameters or config.max_parameters, draw.max_macs or config.max_macs)
+    limits = (draw.max_parameters or config.subject.max_parameters, draw.max_macs or config.subject.max_macs)
     space = space_of(folder.summary.get("setting", {}), *limits)
     policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
     draws = samples = _draw(policy, space, draw, 0)

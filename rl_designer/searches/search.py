@@ -46,7 +46,7 @@ def run_search(
         reward = _reward(config, setting)
         fidelity = settled_fidelity(config, reward)
     # What the setting says is kept, for people and so that a resumed run has the same.
-    asked, config = config, config.model_copy(update={"reward": reward.text, "fidelity": fidelity})
+    asked, config = config, config.changed(reward=reward.text, fidelity=fidelity)
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         facts = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
@@ -81,7 +81,7 @@ def resume_search(
             f"{begin_anew(folder)}, or put it back"
         )
     if store is not None:
-        run.config = run.config.model_copy(update={"store": store})
+        run.config = run.config.changed(store=store)
     run.config = on_engine(run.config, engine)
     agent = _agent(run.config)
     setting = make_setting(run.config)
@@ -98,5 +98,5 @@ def _agent(config: SearchConfig) -> Agent:
 
 
 def _reward(config: SearchConfig, setting: Setting) -> Reward:
-    context = RewardContext(setting.space, config.max_parameters, config.max_macs)
+    context = RewardContext(setting.space, **config.subject.limits)
     return load_reward(config.reward, context)

@@ -79,7 +79,7 @@ def _latencies(
     from rl_designer.store.evaluator import StoredEvaluator
 
     evaluator = LatencyEvaluator(
-        space.input_shape, space.num_classes, device_name(plan.config.device or "auto")
+        space.input_shape, space.num_classes, device_name(plan.config.where.device or "auto")
     )
     progress.started("latencies, one after the other", len(architectures), "measured")
     return StoredEvaluator(store, evaluator, "table", progress.heard).evaluate(architectures)

@@ -44,7 +44,7 @@ class TablePlan:
     share: float | None = None
 
     def __post_init__(self) -> None:
-        if self.config.table is not None or self.config.space == "table":
+        if self.config.subject.table is not None or self.config.subject.space == "table":
             raise WrongUsage("a table is built by training; a table's own space holds nothing to be trained")
         if self.seeds < 1:
             raise WrongUsage(f"--seeds must be at least 1, got {self.seeds}")
@@ -90,9 +90,9 @@ def train_designs(
             dataset,
             settings=plan.settings,
             engine=engine,
-            device=config.device or "auto",
-            time_limit=config.candidate_time_limit,
-            memory_limit=config.candidate_memory_limit or default_memory_limit(),
+            device=config.where.device or "auto",
+            time_limit=config.training.candidate_time_limit,
+            memory_limit=config.training.candidate_memory_limit or default_memory_limit(),
             repeat=seed,
         )
         with evaluator:

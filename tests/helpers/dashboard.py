@@ -153,7 +153,7 @@ def poll(page: Any, run: Path) -> Poll:
 
 def expected_tiles(report: RunReport) -> dict[str, str]:
     """By the store alone, without the dashboard's code."""
-    designs, limit = report.designs, report.folder.config.evaluations
+    designs, limit = report.designs, report.folder.config.budget.evaluations
     trained = [d.design for d in designs if d.design.evaluation.failure is None]
     trained = [d for d in trained if d.evaluation.stopped_at is None]
     tiles = {"evaluations": f"{len(designs):,}" + ("" if limit is None else f" of {limit:,}")}

@@ -194,9 +194,9 @@ def _config(folder: Path) -> Path:
 
 
 def _read_config(path: Path) -> Any:
-    from rl_designer.config import make_config, read_settings
+    from rl_designer.config import SearchConfig, make_config
 
-    return make_config({}, read_settings(path), str(path))
+    return make_config({}, SearchConfig.read(path), str(path))
 
 
 SUMMARY: Mapping[str, Any] = {

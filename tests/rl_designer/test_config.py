@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl_designer.config import LARGEST_SEED, SearchConfig, make_config, read_settings
+from rl_designer.config import LARGEST_SEED, SearchConfig, make_config
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.errors import WrongUsage
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds, show_count, show_seconds
@@ -79,7 +79,7 @@ def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
 )
 def test_amounts_of_memory_are_read_as_people_write_them(text: object, number: int) -> None:
     assert parse_bytes(text) == number
-    assert make_config({"candidate_memory_limit": text}).candidate_memory_limit == number
+    assert make_config({"candidate_memory_limit": text}).training.candidate_memory_limit == number
 
 
 @pytest.mark.parametrize("text", ["", "lots", "0", "-1G", "0.5", "2X", True, None, float("nan")])
@@ -127,7 +127,7 @@ def test_a_design_is_shown_in_a_short_line() -> None:
 
 def test_without_anything_it_is_ppo_on_mnist1d_with_64_evaluations() -> None:
     config = make_config({})
-    assert (config.data, config.agent, config.evaluations, config.reward) == (
+    assert (config.subject.data, config.agent, config.budget.evaluations, config.reward) == (
         "mnist1d",
         "ppo",
         64,
@@ -136,8 +136,8 @@ def test_without_anything_it_is_ppo_on_mnist1d_with_64_evaluations() -> None:
 
 
 def test_a_time_limit_alone_sets_no_number_of_evaluations() -> None:
-    assert make_config({"time_limit": "30m"}).evaluations is None
-    assert make_config({"time_limit": "30m", "evaluations": "10"}).evaluations == 10
+    assert make_config({"time_limit": "30m"}).budget.evaluations is None
+    assert make_config({"time_limit": "30m", "evaluations": "10"}).budget.evaluations == 10
 
 
 configs = st.builds(
@@ -162,8 +162,8 @@ def test_a_config_comes_back_from_its_file_as_it_was(config: SearchConfig) -> No
 def test_options_win_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / "search.toml"
     file.write_text('seed = 7\nagent = "random"\nmax_parameters = "20k"\n')
-    config = make_config({"seed": 8, "agent": None}, read_settings(file))
-    assert (config.seed, config.agent, config.max_parameters) == (8, "random", 20_000)
+    config = make_config({"seed": 8, "agent": None}, SearchConfig.read(file))
+    assert (config.seed, config.agent, config.subject.max_parameters) == (8, "random", 20_000)
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,11 @@ def test_a_run_keeps_paths_that_hold_everywhere(tmp_path: Path, monkeypatch: pyt
         "data_folder": "f",
     }
     config = make_config(given).to_keep()
-    assert config.data == str(tmp_path / "own.npz")
-    assert config.space == str(tmp_path / "space.toml")
+    assert config.subject.data == str(tmp_path / "own.npz")
+    assert config.subject.space == str(tmp_path / "space.toml")
     assert config.reward == f"{tmp_path / 'mine.py'}:score"
-    assert (config.store, config.data_folder) == (str(tmp_path / "all.sqlite"), str(tmp_path / "f"))
-    assert make_config({"table": "t.npz"}).to_keep().table == str(tmp_path / "t.npz")
+    assert (config.store, config.subject.data_folder) == (str(tmp_path / "all.sqlite"), str(tmp_path / "f"))
+    assert make_config({"table": "t.npz"}).to_keep().subject.table == str(tmp_path / "t.npz")
 
 
 def test_names_stay_names_even_where_a_file_of_that_name_lies_about(
@@ -251,7 +251,7 @@ def test_names_stay_names_even_where_a_file_of_that_name_lies_about(
     (tmp_path / "mnist1d").touch()
     (tmp_path / "convnet1d").touch()
     config = make_config({"space": "convnet1d"}).to_keep()
-    assert (config.data, config.space, config.reward) == ("mnist1d", "convnet1d", "accuracy")
+    assert (config.subject.data, config.subject.space, config.reward) == ("mnist1d", "convnet1d", "accuracy")
 
 
 @pytest.mark.parametrize(
@@ -275,4 +275,4 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, content: bytes | No
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(WrongUsage, match=message):
-        read_settings(file)
+        SearchConfig.read(file)

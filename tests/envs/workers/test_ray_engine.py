@@ -199,7 +199,7 @@ def test_a_table_needs_no_engine(command: Command) -> None:
 
 
 def test_a_config_names_the_engines_that_there_are() -> None:
-    literal = get_args(SearchConfig.model_fields["engine"].annotation)[0]
+    literal = get_args(SearchConfig.declared()["engine"].annotation)[0]
     assert set(get_args(literal)) == set(ENGINES)
 
 
@@ -207,8 +207,8 @@ def test_a_run_may_go_on_with_another_engine_which_brings_its_own_options() -> N
     began = make_config({"data": "wine", "engine": "ray", "ray_address": "a:1", "sources": ["x"]})
     assert on_engine(began, {"engine": None, "ray_address": None}) == began
     elsewhere = on_engine(began, {"ray_address": "b:2"})
-    assert (elsewhere.engine, elsewhere.ray_address) == ("ray", "b:2")
+    assert (elsewhere.where.engine, elsewhere.where.ray_address) == ("ray", "b:2")
     local = on_engine(began, {"engine": "local"})
-    assert (local.engine, local.ray_address, local.sources) == ("local", None, ("x",))
+    assert (local.where.engine, local.where.ray_address, local.sources) == ("local", None, ("x",))
     with pytest.raises(WrongUsage, match="--ray-address needs --engine ray"):
         on_engine(local, {"ray_address": "b:2"})

@@ -56,7 +56,7 @@ def test_a_run_ends_at_the_optimum_and_notes_every_improvement(config: SearchCon
 
 
 def test_a_run_that_does_not_find_the_optimum_spends_everything(config: SearchConfig) -> None:
-    few = config.model_copy(update={"evaluations": 3})
+    few = config.changed(evaluations=3)
     record = run_once(RunPlan(few, "random", seed=0, samples=0, sample_after=0))
     assert record.evaluations == 3 and record.policy is None
 
@@ -118,7 +118,7 @@ def test_more_seeds_and_agents_take_over_what_is_there_and_another_problem_does_
         return counts[0]
 
     assert taken_over(Benchmark(config, AGENTS, seeds=2)) == 1
-    fewer = config.model_copy(update={"evaluations": 10})
+    fewer = config.changed(evaluations=10)
     assert taken_over(Benchmark(fewer, ("random",), seeds=1)) == 0
 
 
@@ -181,7 +181,7 @@ def test_what_breaks_in_a_worker_is_told_here(
         f"    if multiprocessing.parent_process() and calls > 200:\n        {breaks}\n"
         "    return evaluation.val_accuracy\n"
     )
-    broken = config.model_copy(update={"reward": f"{reward}:broken"})
+    broken = config.changed(reward=f"{reward}:broken")
     with pytest.raises(ValueError, match=message):
         run_benchmark(Benchmark(broken, ("random",), seeds=1), workers=1)
 

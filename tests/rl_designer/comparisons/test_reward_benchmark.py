@@ -71,7 +71,7 @@ def test_a_run_notes_every_design_that_it_evaluates(config: SearchConfig) -> Non
 
 
 def test_a_run_goes_on_when_it_has_found_the_best(config: SearchConfig) -> None:
-    every = config.model_copy(update={"evaluations": 150})
+    every = config.changed(evaluations=150)
     assert run_once(RewardPlan(every, seed=0)).evaluations == 150
 
 
@@ -98,7 +98,7 @@ def test_a_rescaling_of_accuracy_is_not_told_from_it(result: RewardBenchmarkResu
 
 
 def test_the_default_agent_does_the_same_for_a_rescaling(config: SearchConfig, folder: Path) -> None:
-    ppo = config.model_copy(update={"agent": "ppo:updates=2,final_updates=1", "evaluations": 20})
+    ppo = config.changed(agent="ppo:updates=2,final_updates=1", evaluations=20)
     rescaled = ppo.model_copy(update={"reward": f"{folder / 'own.py'}:rescaled"})
     one, other = (run_once(RewardPlan(of, seed=1)) for of in (ppo, rescaled))
     assert one.digests == other.digests and one.choice() == other.choice()
@@ -193,7 +193,7 @@ def test_an_edited_reward_another_budget_and_another_agent_run_anew(
     own = RewardBenchmark(config, names[:2], SEEDS)
     assert taken_over(own) == 2 * SEEDS
     for changes in ({"evaluations": 39}, {"agent": "random"}, {"failure_reward": -2.0}):
-        assert taken_over(replace(own, config=config.model_copy(update=changes))) == 0
+        assert taken_over(replace(own, config=config.changed(**changes))) == 0
     (folder / "own.py").write_text(OWN_REWARDS + "\n# edited\n")
     from rl_designer.comparisons.reward_trial import reward_of
 

@@ -69,7 +69,7 @@ def test_a_benchmark_that_cannot_be_is_wrong_usage(
 def test_a_config_that_cannot_be_is_wrong_usage(
     changes: dict[str, object], message: str, config: SearchConfig
 ) -> None:
-    benchmark = RewardBenchmark(config.model_copy(update=changes), ("accuracy",), 1)
+    benchmark = RewardBenchmark(config.changed(**changes), ("accuracy",), 1)
     with pytest.raises(WrongUsage, match=message.replace("?", r"\?")):
         run_reward_benchmark(benchmark)
 

@@ -102,7 +102,7 @@ def test_what_failed_or_was_stopped_says_so(folder: RunFolder) -> None:
 
 def test_progress_is_of_what_runs_out_first_and_is_unknown_without_a_budget(folder: RunFolder) -> None:
     def share(**settings: Any) -> float | None:
-        config = folder.config.model_copy(update=settings)
+        config = folder.config.changed(**settings)
         return progress(
             RunReport(RunFolder(folder.path, config, folder.summary), designs_of(Evaluation(0.9)))
         )

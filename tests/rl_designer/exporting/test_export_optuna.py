@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rl_designer.config import SearchConfig
+from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
@@ -62,7 +62,7 @@ def report_of(folder: Path, setting: dict[str, Any], count: int, agent: str = "p
     folder.mkdir(exist_ok=True)
     (folder / "config.toml").write_text("")
     summary = {"id": "0123456789abcdef", "state": "finished", "title": "data", "setting": setting}
-    return RunReport(RunFolder(folder, SearchConfig(data="wine", agent=agent), summary), designs)
+    return RunReport(RunFolder(folder, make_config({"data": "wine", "agent": agent}), summary), designs)
 
 
 def load(path: Path, report: RunReport) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rl_designer.cli import run
-from rl_designer.config import SearchConfig
+from rl_designer.config import make_config
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
@@ -55,7 +55,7 @@ def layers_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     setting = {"space": definition.to_dict(), "input_shape": [1, 40], "num_classes": 10}
     summary = {"id": "0" * 32, "state": "finished", "title": "signals", "setting": setting}
     path = tmp_path_factory.mktemp("layers") / "report.html"
-    folder = RunFolder(Path("a/rather/long/path/to/a/run"), SearchConfig(data="x" * 200), summary)
+    folder = RunFolder(Path("a/rather/long/path/to/a/run"), make_config({"data": "x" * 200}), summary)
     write_report([RunReport(folder, designs)], path)
     return path
 

@@ -227,7 +227,7 @@ def hostile_report(report: RunReport) -> RunReport:
     ]
     summary = {**report.folder.summary, "title": HOSTILE, "verdict": HOSTILE, "setting": {HOSTILE: HOSTILE}}
     summary["sources"] = [{"run": HOSTILE, "kept": True, "reason": HOSTILE}]
-    config = report.folder.config.model_copy(update={"data": HOSTILE, "reward": HOSTILE, "agent": "ppo"})
+    config = report.folder.config.changed(data=HOSTILE, reward=HOSTILE, agent="ppo")
     return RunReport(RunFolder(Path(HOSTILE), config, summary), designs)
 
 

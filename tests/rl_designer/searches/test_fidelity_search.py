@@ -49,7 +49,7 @@ class Cut:
 
 def test_a_run_stops_the_same_designs_again_for_any_workers_and_reports_them() -> None:
     one = trained("one", workers=1)
-    assert one.folder.config.fidelity == "quarters"
+    assert one.folder.config.training.fidelity == "quarters"
     two = trained("two", workers=2, store="other.sqlite")
     assert stops(one) == stops(two)
     stopped = [design for design in one.designs if design.evaluation.stopped_at is not None]
@@ -66,7 +66,7 @@ def test_a_run_goes_on_after_a_stop_with_the_same_designs_stopped() -> None:
     whole_run = trained("whole", workers=1)
     cut = Cut(12)
     with pytest.raises(KeyboardInterrupt):
-        run_search(whole_run.folder.config.model_copy(update={"store": "cut.sqlite"}), Path("cut"), [cut])
+        run_search(whole_run.folder.config.changed(store="cut.sqlite"), Path("cut"), [cut])
     resumed = resume_search(Path("cut"))
     assert resumed is not None
     assert stops(resumed) == stops(whole_run)

@@ -52,7 +52,7 @@ def test_a_search_on_a_table_leaves_a_run_folder_with_everything(table: str) -> 
     assert summary["control"]["paid"] == 0
     assert summary["best"]["digest"] == max(result.designs, key=lambda d: d.reward).architecture.digest
     assert "verdict" in summary and "improvement" in summary and "better_than_control" in summary
-    assert read_run(result.folder.path).folder.config.table == table
+    assert read_run(result.folder.path).folder.config.subject.table == table
 
 
 def test_a_second_search_of_the_same_kind_gets_a_number(table: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from rl_designer.agents.memory import Review
 from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
-from rl_designer.config import make_config, read_settings
+from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.runs.folder import RunFolder
@@ -75,7 +75,7 @@ def test_the_run_folder_keeps_what_it_started_from() -> None:
         for name in names:
             kept = Path("mine/sources", str(number), name).read_bytes()
             assert kept == Path(source, "policy", name).read_bytes()
-    assert read_settings("mine/config.toml")["sources"] == [
+    assert SearchConfig.read("mine/config.toml")["sources"] == [
         str(Path(name).absolute()) for name in ("first", "second")
     ]
     assert RunFolder.open(Path("mine")).config.sources == tuple(
@@ -91,7 +91,7 @@ def test_the_summary_says_what_became_of_each_source() -> None:
         assert -1 <= facts["correlation"] <= 1 and 8 <= facts["evaluations"] <= 16
     assert json.loads(Path("mine/summary.json").read_text())["sources"] == result.summary["sources"]
     assert "sources" not in train("without").summary
-    assert "sources" not in read_settings("without/config.toml")
+    assert "sources" not in SearchConfig.read("without/config.toml")
 
 
 def test_what_it_starts_with_changes_what_it_tries() -> None:
@@ -231,19 +231,19 @@ def test_the_same_run_twice_is_wrong_usage() -> None:
 
 def test_a_config_file_may_name_them_and_options_win() -> None:
     Path("search.toml").write_text('sources = ["first"]')
-    file = read_settings("search.toml")
+    file = SearchConfig.read("search.toml")
     assert make_config({}, file).sources == ("first",)
     assert make_config({"sources": ("second",)}, file).sources == ("second",)
     config = make_config({"sources": ("first", "second")})
     Path("kept.toml").write_text(config.to_toml())
-    assert make_config({}, read_settings("kept.toml")) == config
+    assert make_config({}, SearchConfig.read("kept.toml")) == config
 
 
 @pytest.mark.parametrize("wrong", ["'first'", "[1]", '[""]', "true"])
 def test_what_names_no_runs_is_refused(wrong: str) -> None:
     Path("search.toml").write_text(f"sources = {wrong}")
     with pytest.raises(WrongUsage, match=r"search\.toml: `sources`"):
-        make_config({}, read_settings("search.toml"), "search.toml")
+        make_config({}, SearchConfig.read("search.toml"), "search.toml")
 
 
 # -- the command ------------------------------------------------------------------------------------
