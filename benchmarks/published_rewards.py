@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from rl_designer.comparisons.output import BenchmarkProgress
 from rl_designer.comparisons.reward_output import run_line, write_files
 from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
 from rl_designer.config import make_config
 from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_text
 from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.jobs.progress import Display, JobProgress, Shown
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import REPORT, write_report
 
@@ -78,13 +78,12 @@ def main(
             sys.exit(f"no {table}; RL_DESIGNER_TABLES names the folder of the tables")
         config = make_config({"table": table, "agent": agent, "evaluations": evaluations})
         folder = output / Path(table).stem
-        with BenchmarkProgress(Console(stderr=True), line=run_line) as progress:
-            result = run_reward_benchmark(
-                RewardBenchmark(config, aimed(rewards or NAMES, target), seeds, yardstick(target)),
-                log=BenchmarkLog(folder / RUNS),
-                workers=workers,
-                heard=progress,
-            )
+        result = run_reward_benchmark(
+            RewardBenchmark(config, aimed(rewards or NAMES, target), seeds, yardstick(target)),
+            log=BenchmarkLog(folder / RUNS),
+            engine=LocalEngine(workers),
+            observer=JobProgress(Display(), Shown("runs", run_line)),
+        )
         write_files(result, folder)
         write_report([read_benchmark(folder)], folder / REPORT)
         text += markdown(result.data) + "\n"

@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from rl_designer.comparisons.landscape import Landscape
-from rl_designer.comparisons.output import BenchmarkProgress
 from rl_designer.comparisons.reward_figures import INDISTINGUISHABLE, RewardSummary
 from rl_designer.comparisons.reward_output import run_line
 from rl_designer.comparisons.reward_records import RewardRun
@@ -29,9 +27,11 @@ from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_json
-from rl_designer.jobs.jobs import run_all
-from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
+from rl_designer.jobs.log import BenchmarkLog, RunJournal
+from rl_designer.jobs.progress import Display, JobProgress, Shown
 from rl_designer.setting import cores
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,8 +119,15 @@ def _repetitions(
     """The runs of each repetition, as if each of its rewards were another one."""
     size = rewards * seeds
     plans = [RewardPlan(config, seed) for seed in range(repetitions * size)]
-    runs = map(run_once, plans) if workers == 0 else run_all(run_once, plans, workers, _title)
-    finished = sorted(runs, key=lambda run: run.seed)
+    if workers == 0:
+        finished = list(map(run_once, plans))
+    else:
+        jobs = [Job(plan.seed, f"seed {plan.seed}", run_once, (plan,)) for plan in plans]
+        with trials(LocalEngine(workers)) as pool:
+            runs = run_jobs(
+                jobs, pool, RunJournal(None, {}, RewardRun.from_dict, lambda run: run.seed), Observer()
+            )
+        finished = [runs[plan.seed] for plan in plans]
     for start in range(0, len(finished), size):
         yield {
             f"{config.reward} ({number + 1})": finished[start + number * seeds : start + (number + 1) * seeds]
@@ -128,21 +135,16 @@ def _repetitions(
         }
 
 
-def _title(plan: RewardPlan) -> str:
-    return f"seed {plan.seed}"
-
-
 def known_cases(config: SearchConfig, seeds: int, workers: int | None, folder: Path) -> dict[str, Any]:
     """What `benchmark rewards` says of the cases above against accuracy."""
     here = Path(__file__).resolve()
     rewards = ("accuracy", *(f"{here}:{function.__name__}" for function in OWN))
-    with BenchmarkProgress(Console(stderr=True), line=run_line) as progress:
-        result = run_reward_benchmark(
-            RewardBenchmark(config, rewards, seeds),
-            log=BenchmarkLog(folder / RUNS),
-            workers=workers,
-            heard=progress,
-        )
+    result = run_reward_benchmark(
+        RewardBenchmark(config, rewards, seeds),
+        log=BenchmarkLog(folder / RUNS),
+        engine=LocalEngine(workers),
+        observer=JobProgress(Display(), Shown("runs", run_line)),
+    )
     write_json(folder / "summary.json", result.data)
     return result.data
 

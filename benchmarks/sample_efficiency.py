@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
-from rl_designer.comparisons.output import BenchmarkProgress, write_files
+from rl_designer.comparisons.output import run_line, write_files
 from rl_designer.config import make_config
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_text
 from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.jobs.progress import Display, JobProgress, Shown
 
 ROOT = Path(__file__).resolve().parents[1]
 TASKS = {
@@ -93,13 +94,12 @@ def measured(
         config = make_config({"table": str(tables_folder() / file), "task": task, "evaluations": evaluations})
         folder = output / f"{Path(file).stem}-{task}"
         click.echo(f"{title}, at most {evaluations:,} evaluations", err=True)
-        with BenchmarkProgress(Console(stderr=True)) as progress:
-            result = run_benchmark(
-                Benchmark(config, tuple(agents), seeds, samples, sample_after=evaluations if samples else 0),
-                log=BenchmarkLog(folder / RUNS),
-                workers=workers,
-                heard=progress,
-            )
+        result = run_benchmark(
+            Benchmark(config, tuple(agents), seeds, samples, sample_after=evaluations if samples else 0),
+            log=BenchmarkLog(folder / RUNS),
+            engine=LocalEngine(workers),
+            observer=JobProgress(Display(), Shown("runs", run_line)),
+        )
         write_files(result, folder)
         results[title] = result.data
     return results

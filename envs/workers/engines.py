@@ -26,6 +26,7 @@ class Workload:
         arrays: what every task reads; one copy on each machine.
         device: where tasks compute, as `Engine.device` gave it.
         memory_limit: bytes that a worker may take as a whole, as `WorkerPool` has it.
+        grace: seconds that an interrupted task has to close what it has open, as `WorkerPool` has it.
     """
 
     prepare: Callable[..., None]
@@ -33,6 +34,7 @@ class Workload:
     arguments: tuple[Any, ...] = ()
     device: str = "cpu"
     memory_limit: int | None = None
+    grace: float = 0.0
 
 
 class Pool(Protocol):
@@ -42,7 +44,7 @@ class Pool(Protocol):
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        finished: Callable[[int, Any], None],
+        finished: Callable[[int, Any], tuple[Any, ...] | None],
         *,
         time_limit: float | None = None,
     ) -> None:

@@ -19,10 +19,10 @@ def is_transient(evaluation: Evaluation) -> bool:
     return evaluation.failure is not None and evaluation.failure.startswith(_TRANSIENT)
 
 
-def failure_text(kind: str, detail: str) -> str:
-    """One line, at most about 300 characters."""
+def failure_text(kind: str, detail: str, most: int = _MOST_CHARACTERS) -> str:
+    """One line, at most about so many characters."""
     line = " ".join(detail.split())
-    return f"{kind}: {line[:_MOST_CHARACTERS]}"
+    return f"{kind}: {line[:most]}"
 
 
 def out_of_time(time_limit: float) -> str:
@@ -35,11 +35,11 @@ def out_of_memory(limit: int) -> str:
     return failure_text(OUT_OF_MEMORY, f"more than {show_bytes(limit)}")
 
 
-def failure_of(error: BaseException) -> str:
+def failure_of(error: BaseException, most: int = _MOST_CHARACTERS) -> str:
     """What an exception of a candidate says, in one line: its kind, and its type and text."""
     text = f"{type(error).__name__}: {error}"
     # PyTorch has no common type for "no memory left": on the CPU it is a RuntimeError like any other.
     memory = isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY_LEFT)
     )
-    return failure_text(OUT_OF_MEMORY if memory else ERROR, text)
+    return failure_text(OUT_OF_MEMORY if memory else ERROR, text, most)

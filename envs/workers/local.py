@@ -10,7 +10,7 @@ from rl_designer.envs.workers.array_folder import write_arrays
 from rl_designer.envs.workers.cores import cores
 from rl_designer.envs.workers.devices import MOST_ON_A_GPU, device_name
 from rl_designer.envs.workers.engines import Workload
-from rl_designer.envs.workers.pool import WorkerPool
+from rl_designer.envs.workers.pool import Finished, WorkerPool
 
 
 class LocalEngine:
@@ -55,7 +55,7 @@ class LocalPool:
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        finished: Callable[[int, Any], None],
+        finished: Finished,
         *,
         time_limit: float | None = None,
     ) -> None:
@@ -81,6 +81,7 @@ class LocalPool:
                 (self._folder.name, *workload.arguments),
                 abandon=_remove_files,
                 memory_limit=workload.memory_limit,
+                grace=workload.grace,
             )
         return self._pool
 

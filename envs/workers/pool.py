@@ -3,7 +3,9 @@
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -35,6 +37,9 @@ _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
 _MOST_FRUITLESS_STARTS = 2
 
+# More than one, so that no worker waits while the caller takes in what another one has done.
+_SCHEDULED_A_WORKER = 2
+
 # How often a wait for results looks whether the pool is still there.
 _LOOK_SECONDS = 1.0
 
@@ -47,6 +52,10 @@ class Lost:
     """A task without a result. `failure` says why, in one line."""
 
     failure: str
+
+
+# Called with a task's index and its outcome; returns the task that goes on with it, or None.
+Finished = Callable[[int, Any], tuple[Any, ...] | None]
 
 
 class _Processes:
@@ -64,9 +73,18 @@ class _Processes:
         self._made = [made for made in self._made if made.pid is None or made.is_alive()] + [process]
         return process
 
-    def kill(self) -> None:
-        for process in self._made:
-            if process.pid is not None and process.is_alive():
+    def end(self, grace: float) -> None:
+        """Ends them by SIGTERM; by SIGKILL after so many seconds, or at another interruption."""
+        alive = [process for process in self._made if process.pid is not None and process.is_alive()]
+        try:
+            if grace > 0:
+                for process in alive:
+                    process.terminate()
+                deadline = time.monotonic() + grace
+                for process in alive:
+                    process.join(max(0.0, deadline - time.monotonic()))
+        finally:
+            for process in alive:
                 process.kill()
 
 
@@ -88,6 +106,8 @@ class WorkerPool:
         memory_limit: bytes of memory that a worker may take as a whole, Python, PyTorch and the data
             included; a task that takes more is lost, and its worker with it. None is without limit; Windows
             can't keep one.
+        grace: seconds that a task has to close what it has open where it is interrupted: SystemExit unwinds
+            it. 0 kills it at once.
     """
 
     def __init__(
@@ -98,12 +118,14 @@ class WorkerPool:
         *,
         abandon: Callable[..., None] | None = None,
         memory_limit: int | None = None,
+        grace: float = 0.0,
     ) -> None:
         self._workers = workers
         self._prepare = prepare
         self._abandon = abandon
         self._arguments = tuple(arguments)
         self._memory_limit = memory_limit
+        self._grace = grace
         self._pool: ProcessPool | None = None
         self._processes = _Processes(multiprocessing.get_context(_START_METHOD))
 
@@ -111,7 +133,7 @@ class WorkerPool:
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        finished: Callable[[int, Any], None],
+        finished: Finished,
         *,
         time_limit: float | None = None,
     ) -> None:
@@ -121,7 +143,8 @@ class WorkerPool:
 
         Args:
             function: picklable, as are its results.
-            finished: called here with a task's index and its result, or what was `Lost`, as each ends.
+            finished: called here with a task's index and its result, or what was `Lost`, as each ends. A task
+                that it returns takes the ended one's place, before those that weren't begun.
             time_limit: seconds that a task may take; its worker is killed after that, a quarter of it, and a
                 second.
 
@@ -132,9 +155,7 @@ class WorkerPool:
         fruitless = 0
         try:
             while waiting:
-                before = len(waiting)
-                self._round(function, waiting, finished, time_limit)
-                fruitless = 0 if len(waiting) < before else fruitless + 1
+                fruitless = 0 if self._round(function, waiting, finished, time_limit) else fruitless + 1
                 if fruitless == _MOST_FRUITLESS_STARTS:
                     raise RuntimeError(
                         "the worker processes end before their first task; a script must keep its work under "
@@ -149,30 +170,44 @@ class WorkerPool:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.stop()
-            # One that is still starting when the pool is gone would complain on stderr.
-            self._processes.kill()
+            # It would wait for one after the other; and one that is still starting when the pool is gone
+            # would complain on stderr.
+            self._processes.end(self._grace)
             pool.join()
 
     def _round(
         self,
         function: Callable[..., Any],
         waiting: dict[int, tuple[Any, ...]],
-        finished: Callable[[int, Any], None],
+        finished: Finished,
         time_limit: float | None,
-    ) -> None:
-        """Takes out of `waiting` what ends; what is left when the pool breaks stays in."""
+    ) -> bool:
+        """Takes out of `waiting` what ends; what is left when the pool breaks stays in. Whether any ended."""
         kill_after = None if time_limit is None else time_limit * (1 + _GRACE_SHARE) + _GRACE_SECONDS
-        pool = self._started()
-        scheduled = _scheduled(pool, function, waiting, kill_after)
-        for future in _as_completed(scheduled, pool):
-            outcome = _outcome(future, time_limit, self._memory_limit)
+        pool, fruitful = self._started(), False
+        todo, scheduled, ended = deque(waiting), dict[Future[Any], int](), SimpleQueue[Future[Any]]()
+        while todo or scheduled:
+            while todo and len(scheduled) < _SCHEDULED_A_WORKER * self._workers:
+                future = _scheduled(pool, function, waiting[todo[0]], kill_after)
+                if future is None:
+                    todo.clear()
+                    break
+                scheduled[future] = todo.popleft()
+                future.add_done_callback(ended.put)
+            future = _next(ended, pool)
+            if future is None:
+                break
+            index, outcome = scheduled.pop(future), _outcome(future, time_limit, self._memory_limit)
             if outcome is None:
                 continue
             if isinstance(outcome[0], Unprepared):
                 raise RuntimeError(f"a worker process can't be prepared: {outcome[0].failure}")
-            index = scheduled[future]
+            fruitful = True
             del waiting[index]
-            finished(index, outcome[0])
+            if (again := finished(index, outcome[0])) is not None:
+                waiting[index] = again
+                todo.appendleft(index)
+        return fruitful
 
     def _started(self) -> ProcessPool:
         if self._pool is not None and not self._pool.active:
@@ -184,7 +219,7 @@ class WorkerPool:
                 self._workers,
                 max_tasks=_TASKS_A_WORKER,
                 initializer=begin,
-                initargs=(self._prepare, self._abandon, self._arguments, self._memory_limit),
+                initargs=(self._prepare, self._abandon, self._arguments, self._memory_limit, self._grace > 0),
                 context=self._processes,
             )
             _start(self._pool)
@@ -208,38 +243,26 @@ def _start_deaf(pool: ProcessPool) -> None:
 
 
 def _scheduled(
-    pool: ProcessPool,
-    function: Callable[..., Any],
-    waiting: dict[int, tuple[Any, ...]],
-    kill_after: float | None,
-) -> dict[Future[Any], int]:
-    scheduled: dict[Future[Any], int] = {}
-    for index, task in waiting.items():
-        try:
-            scheduled[pool.schedule(call, args=(function, task), timeout=kill_after)] = index
-        except RuntimeError:
-            if pool.active:
-                raise
-            break  # The pool broke just now; the rest stays waiting.
-    return scheduled
+    pool: ProcessPool, function: Callable[..., Any], task: tuple[Any, ...], kill_after: float | None
+) -> Future[Any] | None:
+    """None where the pool broke just now."""
+    try:
+        return pool.schedule(call, args=(function, task), timeout=kill_after)
+    except RuntimeError:
+        if pool.active:
+            raise
+        return None
 
 
-def _as_completed(scheduled: Collection[Future[Any]], pool: ProcessPool) -> Iterator[Future[Any]]:
-    """Each as it ends. A task given to a pool at the moment it broke never does, and is left out."""
-    ended: SimpleQueue[Future[Any]] = SimpleQueue()
-    for future in scheduled:
-        future.add_done_callback(ended.put)
-    unfinished = len(scheduled)
-    while unfinished:
+def _next(ended: "SimpleQueue[Future[Any]]", pool: ProcessPool) -> Future[Any] | None:
+    """What ends next. A task given to a pool at the moment it broke never does: then None."""
+    while True:
         broken = not pool.active
         try:
-            future = ended.get(timeout=_LOOK_SECONDS)
+            return ended.get(timeout=_LOOK_SECONDS)
         except Empty:
             if broken:
-                return
-        else:
-            unfinished -= 1
-            yield future
+                return None
 
 
 def _outcome(future: Future[Any], time_limit: float | None, memory_limit: int | None) -> tuple[Any] | None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from rl_designer.envs.workers.engines import Workload
 from rl_designer.envs.workers.failures import WORKER_DIED, failure_text
-from rl_designer.envs.workers.pool import Lost
+from rl_designer.envs.workers.pool import Finished, Lost
 
 # A task whose node is lost so often is taken for the reason.
 _MOST_LOSSES = 4
@@ -55,7 +55,7 @@ class RayPool:
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        finished: Callable[[int, Any], None],
+        finished: Finished,
         *,
         time_limit: float | None = None,
     ) -> None:
@@ -82,7 +82,7 @@ class RayPool:
         if ray.is_initialized():
             ends = [actor.end.remote() for actor in begun]
             if ends:
-                ray.wait(ends, num_returns=len(ends), timeout=_END_SECONDS)
+                ray.wait(ends, num_returns=len(ends), timeout=_END_SECONDS + self._workload.grace)
             for actor in actors:
                 ray.kill(actor)
         self._cluster.pool_closed()
@@ -112,19 +112,20 @@ class RayPool:
         self,
         function: Callable[..., Any],
         tasks: Sequence[tuple[Any, ...]],
-        finished: Callable[[int, Any], None],
+        finished: Finished,
         time_limit: float | None,
     ) -> None:
         import ray
 
         waiting, losses, looked = deque(range(len(tasks))), Counter[int](), -_LOOK_SECONDS
+        todo = list(tasks)
         while waiting or self._running:
             if time.monotonic() - looked >= _LOOK_SECONDS:
                 self._start_slots(len(waiting))
                 looked = time.monotonic()
             while waiting and self._free:
                 actor, index = self._free.pop(), waiting.popleft()
-                self._running[actor.call.remote(function, tasks[index], time_limit)] = actor, index
+                self._running[actor.call.remote(function, todo[index], time_limit)] = actor, index
             references = [*self._starting, *self._running]
             if not references:  # every slot was lost just now
                 time.sleep(_LOOK_SECONDS)
@@ -134,14 +135,16 @@ class RayPool:
                     self._started(reference)
                     continue
                 index, outcome = self._outcome(reference)
-                if outcome is not None:
-                    finished(index, outcome[0])
-                    continue
-                losses[index] += 1
-                if losses[index] < _MOST_LOSSES:
+                if outcome is None:
+                    losses[index] += 1
+                    if losses[index] < _MOST_LOSSES:
+                        waiting.appendleft(index)
+                        continue
+                    outcome = (Lost(_lost_too_often()),)
+                if (again := finished(index, outcome[0])) is not None:
+                    todo[index] = again
+                    losses.pop(index, None)
                     waiting.appendleft(index)
-                else:
-                    finished(index, Lost(_lost_too_often()))
 
     def _start_slots(self, waiting: int) -> None:
         """As many as there is room for, but not more than tasks; one waits for room where there is none."""

@@ -108,6 +108,7 @@ class Slot:
             (str(self._path), *workload.arguments),
             abandon=_leave_folder,
             memory_limit=workload.memory_limit,
+            grace=workload.grace,
         )
         self._workload = replace(workload, arrays={})
 

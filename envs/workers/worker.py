@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,9 @@ _unprepared: str | None = None
 # Where memory is limited: what each task runs in.
 _guard: MemoryGuard | None = None
 
+_working = threading.Event()
+_leaving = threading.Event()
+
 
 @dataclass(frozen=True)
 class Unprepared:
@@ -31,9 +35,16 @@ def begin(
     abandon: Callable[..., None] | None,
     arguments: Iterable[Any],
     memory_limit: int | None,
+    unwinds: bool = False,
 ) -> None:
-    """Before the first task."""
+    """Before the first task.
+
+    Args:
+        unwinds: whether SIGTERM unwinds a task.
+    """
     global _unprepared, _guard
+    if unwinds:
+        signal.signal(signal.SIGTERM, lambda number, frame: _leave())
     threading.Thread(target=_end_with_parent, args=(abandon, arguments), daemon=True).start()
     keep_freed_memory()
     try:
@@ -59,8 +70,26 @@ def call(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     if _unprepared is not None:
         return Unprepared(_unprepared)
     guarded: AbstractContextManager[None] = nullcontext() if _guard is None else _guard.task()
-    with guarded:
-        return function(*task)
+    try:
+        _working.set()
+        try:
+            with guarded:
+                return function(*task)
+        finally:
+            _working.clear()
+    finally:
+        if _leaving.is_set():
+            # The pool would take SystemExit for the task's result and go on with the next one.
+            os._exit(1)
+
+
+def _leave() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _leaving.set()
+    if not _working.is_set():
+        # Whoever unwinds while reading the next task leaves half of it to the other workers.
+        os._exit(1)
+    raise SystemExit(1)
 
 
 def _end_with_parent(abandon: Callable[..., None] | None, arguments: Iterable[Any]) -> None:

@@ -12,7 +12,7 @@ from rl_designer.commands.benchmark_setting import (
     setting_options,
     write_page,
 )
-from rl_designer.commands.options import COUNT, fidelity, note, output_options, print_json
+from rl_designer.commands.options import COUNT, fidelity, note, output_options, print_json, taken_engine
 
 DEFAULT_AGENTS = ("ppo", "regularized-evolution", "local-search", "random")
 DEFAULT_EVALUATIONS = 100
@@ -54,7 +54,6 @@ def agents(
     seeds: int,
     samples: int,
     sample_after: int,
-    workers: int | None,
     output: Path | None,
     plots: bool,
     as_json: bool,
@@ -68,18 +67,20 @@ def agents(
     compared with the first. Without any: ppo regularized-evolution local-search random.
     """
     from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
-    from rl_designer.comparisons.output import BenchmarkProgress, figures_table, write_files
+    from rl_designer.comparisons.output import figures_table, run_line, write_files
     from rl_designer.jobs.log import BenchmarkLog
+    from rl_designer.jobs.progress import Display, JobProgress, Shown
     from rl_designer.reports.terminal import terminal
 
     if plots:
         check_page(output)
+    engine = taken_engine(options)
     compared = Benchmark(
         benchmark_config(options, output), agents or DEFAULT_AGENTS, seeds, samples, sample_after
     )
     log = None if output is None else BenchmarkLog(output / RUNS)
-    with BenchmarkProgress(terminal(stderr=True), quiet) as progress:
-        result = run_benchmark(compared, log=log, workers=workers, heard=progress)
+    observer = JobProgress(Display(quiet, terminal(stderr=True)), Shown("runs", run_line))
+    result = run_benchmark(compared, log=log, engine=engine, observer=observer)
     if output is not None:
         files = [*write_files(result, output), *(write_page(output) if plots else [])]
         note(f"written: {', '.join(map(str, files))}", quiet)

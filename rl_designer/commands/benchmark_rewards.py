@@ -12,7 +12,7 @@ from rl_designer.commands.benchmark_setting import (
     setting_options,
     write_page,
 )
-from rl_designer.commands.options import COUNT, note, output_options, print_json
+from rl_designer.commands.options import COUNT, note, output_options, print_json, taken_engine
 
 DEFAULT_SEEDS = 20
 DEFAULT_EVALUATIONS = 100
@@ -55,7 +55,6 @@ def rewards(
     yardstick: str | None,
     seeds: int,
     energy: bool,
-    workers: int | None,
     output: Path | None,
     plots: bool,
     as_json: bool,
@@ -67,20 +66,21 @@ def rewards(
     On an architecture table, or on real training. Each verdict is against the first reward, paired by seed; a
     reward that rises while the reported metric doesn't is flagged.
     """
-    from rl_designer.comparisons.output import BenchmarkProgress
     from rl_designer.comparisons.reward_output import rewards_table, run_line, write_files
     from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
     from rl_designer.jobs.log import BenchmarkLog
+    from rl_designer.jobs.progress import Display, JobProgress, Shown
     from rl_designer.reports.terminal import terminal
 
     if plots:
         check_page(output)
+    engine = taken_engine(options)
     benchmark = RewardBenchmark(benchmark_config(options, output), rewards, seeds, yardstick, energy)
     log = None if output is None else BenchmarkLog(output / RUNS)
-    with BenchmarkProgress(terminal(stderr=True), quiet, line=run_line) as progress:
-        result = run_reward_benchmark(
-            benchmark, log=log, workers=workers, heard=progress, told=lambda line: note(line, quiet)
-        )
+    observer = JobProgress(Display(quiet, terminal(stderr=True)), Shown("runs", run_line))
+    result = run_reward_benchmark(
+        benchmark, log=log, engine=engine, observer=observer, told=lambda line: note(line, quiet)
+    )
     if output is not None:
         files = [*write_files(result, output), *(write_page(output) if plots else [])]
         note(f"written: {', '.join(map(str, files))}", quiet)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rl_designer.commands.options import COUNT, OUTPUT_FOLDER, SECONDS, candidate_memory_limit
+from rl_designer.commands.options import COUNT, OUTPUT_FOLDER, SECONDS, candidate_memory_limit, engine_options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,8 +57,8 @@ def setting_options(command: Command) -> Command:
 
 
 def run_options(command: Command) -> Command:
-    """`--workers` and `--output`."""
-    return _with(_RUN_OPTIONS, command)
+    """`--workers` and the options of engines, and `--output`."""
+    return _with(_RUN_OPTIONS[:1], engine_options(_with(_RUN_OPTIONS[1:], command)))
 
 
 def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:

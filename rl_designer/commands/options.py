@@ -5,11 +5,14 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
+
+if TYPE_CHECKING:
+    from rl_designer.envs.workers.engines import Engine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -114,6 +117,17 @@ def engine_options(command: Command) -> Command:
     for option in reversed(_ENGINE):
         command = option(command)
     return command
+
+
+def taken_engine(options: dict[str, Any]) -> "Engine":
+    """The engine that `--workers` and the options of engines name, which are taken out of `options`."""
+    from rl_designer.config import make_config
+    from rl_designer.errors import usage_errors
+    from rl_designer.setting import engine_of
+
+    names = ("workers", "engine", "ray_address", "gpus_per_candidate")
+    with usage_errors():
+        return engine_of(make_config({name: options.pop(name) for name in names}))
 
 
 def output_options(command: Command) -> Command:

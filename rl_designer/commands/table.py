@@ -81,15 +81,14 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 
     The same command again goes on where it was stopped, even by kill -9.
     """
-    from rl_designer.jobs.progress import BuildProgress
+    from rl_designer.jobs.progress import Display
     from rl_designer.table_making.building import build_table
 
     check_output(output)
     plan = _plan(options)
     output.parent.mkdir(parents=True, exist_ok=True)  # before hours of training, not after
     try:
-        with BuildProgress(quiet) as progress:
-            made = build_table(plan, options["name"] or output.stem, progress, title=options["title"])
+        made = build_table(plan, options["name"] or output.stem, Display(quiet), title=options["title"])
     except KeyboardInterrupt:
         raise KeyboardInterrupt("every finished training is kept; the same command goes on") from None
     write(made, output, quiet)

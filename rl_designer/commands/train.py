@@ -216,10 +216,10 @@ def _check_same(folder: Path, config: "SearchConfig") -> None:
 
 @contextmanager
 def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
-    from rl_designer.searches.progress import progress_display
+    from rl_designer.searches.progress import SearchProgress
     from rl_designer.searches.tensorboard import TensorBoardLog
 
-    yield [progress_display()] * (not quiet) + [TensorBoardLog()] * tensorboard
+    yield [SearchProgress()] * (not quiet) + [TensorBoardLog()] * tensorboard
 
 
 def _show(folder: "RunFolder", store: str | None, as_json: bool, quiet: bool) -> None:

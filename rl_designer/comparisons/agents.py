@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,17 @@ from rl_designer.comparisons.agent_figures import Summary
 from rl_designer.comparisons.trial import Arena, RunPlan, RunRecord, arena_of, run_once
 from rl_designer.config import SearchConfig
 from rl_designer.envs.source import source_digest
+from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage, usage_errors
-from rl_designer.jobs.jobs import run_all
-from rl_designer.jobs.log import BenchmarkLog, finished_runs, how_to_go_on
+from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
+from rl_designer.jobs.log import BenchmarkLog, RunJournal
 from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source, digest_of_sources
-from rl_designer.setting import Setting, cores
+from rl_designer.setting import Setting
 
 RUNS = "runs.jsonl"
 DEFAULT_SAMPLES = 100
 DEFAULT_SAMPLE_AFTER = 100
-
-# Called after each finished run with how many of all are finished, and the run; first without a run.
-Heard = Callable[[int, int, RunRecord | None], None]
 
 
 @dataclass(frozen=True)
@@ -88,16 +87,16 @@ def run_benchmark(
     benchmark: Benchmark,
     *,
     log: BenchmarkLog | None = None,
-    workers: int | None = None,
-    heard: Heard = lambda done, total, record: None,
+    engine: Engine | None = None,
+    observer: Observer | None = None,
 ) -> BenchmarkResult:
     """Runs what isn't in the log yet.
 
     Args:
         log: of finished runs; None keeps nothing. Only what the same code did on the same problem is taken
             from it.
-        workers: processes, one thread each; None for one a core. A script must be importable
-            (`if __name__ == "__main__":`), as for every spawned process.
+        engine: where runs are, one thread each; None for one a core of this machine. It is closed afterwards.
+            A script must be importable (`if __name__ == "__main__":`), as for every process so started.
 
     Raises:
         WrongUsage: for agents, tables and data that can't be.
@@ -106,30 +105,15 @@ def run_benchmark(
     """
     check_benchmark(benchmark)
     arena = arena_of(benchmark.config)
-    plans, keys = benchmark.plans(), _keys(benchmark, arena)
-    done = {
-        (run.agent, run.seed): run
-        for key in dict.fromkeys(keys.values())
-        for run in finished_runs(log, key, RunRecord.from_dict)
-        if keys.get((run.agent, run.seed)) == key
-    }
-    records = {(p.agent, p.seed): done[p.agent, p.seed] for p in plans if (p.agent, p.seed) in done}
-    heard(len(records), len(plans), None)
-    missing = [plan for plan in plans if (plan.agent, plan.seed) not in records]
-    try:
-        for record in run_all(run_once, missing, workers or cores(), _title):
-            records[record.agent, record.seed] = record
-            if log is not None:
-                log.append({**record.to_dict(), "key": keys[record.agent, record.seed]})
-            heard(len(records), len(plans), record)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(how_to_go_on(len(records), len(plans), log)) from None
+    journal = RunJournal(log, _keys(benchmark, arena), RunRecord.from_dict, lambda run: (run.agent, run.seed))
+    jobs = [
+        Job((plan.agent, plan.seed), f"{plan.agent} with seed {plan.seed}", run_once, (plan,))
+        for plan in benchmark.plans()
+    ]
+    with trials(engine or LocalEngine(), "cpu" if arena.setting.on_table else "auto") as pool:
+        records = run_jobs(jobs, pool, journal, observer or Observer())
     runs = {a: [records[a, seed] for seed in range(benchmark.seeds)] for a in benchmark.agents}
     return _result(benchmark, arena, runs)
-
-
-def _title(plan: RunPlan) -> str:
-    return f"{plan.agent} with seed {plan.seed}"
 
 
 def _result(benchmark: Benchmark, arena: Arena, runs: dict[str, list[RunRecord]]) -> BenchmarkResult:
@@ -160,9 +144,9 @@ def task_name(config: SearchConfig, setting: Setting) -> str:
 # -- what was run before -----------------------------------------------------------------------------
 
 
-def _keys(benchmark: Benchmark, arena: Arena) -> dict[tuple[str, int], str]:
+def _keys(benchmark: Benchmark, arena: Arena) -> dict[Hashable, str]:
     """The key of each run. Raises as `check_source`, for every run that is started with."""
-    common, keys = _key(benchmark, arena), {}
+    common, keys = _key(benchmark, arena), dict[Hashable, str]()
     for plan in benchmark.plans():
         _, sources = agent_and_sources(plan.agent, plan.seed)
         for source in sources:

@@ -1,14 +1,11 @@
-"""A benchmark's figures as files, as a table for a terminal, and how far it is."""
+"""A benchmark's figures as files, and as a table for a terminal."""
 
 import csv
 import io
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,9 +14,6 @@ from rl_designer.comparisons.trial import RunRecord
 from rl_designer.files import write_json, write_text
 from rl_designer.quantities import show_seconds
 from rl_designer.text import printable
-
-_LINES = 20  # plain lines over a whole benchmark
-_SECONDS_BETWEEN = 60.0
 
 
 def write_files(result: BenchmarkResult, folder: Path) -> list[Path]:
@@ -142,58 +136,8 @@ def _difference(figures: Mapping[str, Any]) -> str:
     return f"{difference['mean']:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
-class BenchmarkProgress:
-    """A bar on a terminal; elsewhere about twenty lines, and one a minute where runs are slow.
-
-    Args:
-        console: for stderr.
-        quiet: shows nothing.
-        clock: seconds, rising.
-        line: what is said of a finished run.
-    """
-
-    def __init__(
-        self,
-        console: Console,
-        quiet: bool = False,
-        clock: Callable[[], float] = time.monotonic,
-        line: Callable[[Any], str] | None = None,
-    ) -> None:
-        self._console = console
-        self._quiet = quiet
-        self._clock = clock
-        self._line = line or _line
-        self._bar = Progress(
-            BarColumn(bar_width=32),
-            MofNCompleteColumn(),
-            TextColumn("runs"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[last]}", style="dim", markup=False),
-            console=console,
-            disable=quiet or not console.is_terminal,
-        )
-        self._next, self._last = 0, clock()
-
-    def __enter__(self) -> "BenchmarkProgress":
-        self._task = self._bar.add_task("", total=None, last="")
-        self._bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, done: int, total: int, record: Any) -> None:
-        if self._quiet:
-            return
-        last = "" if record is None else self._line(record)
-        if self._console.is_terminal:
-            self._bar.update(self._task, completed=done, total=total, last=last)
-        elif done >= self._next or done == total or self._clock() - self._last > _SECONDS_BETWEEN:
-            self._next, self._last = done + max(total // _LINES, 1), self._clock()
-            self._console.print(Text(f"{done:,}/{total:,} runs{'; ' * bool(last)}{last}"), soft_wrap=True)
-
-
-def _line(record: RunRecord) -> str:
+def run_line(record: RunRecord) -> str:
+    """What is said of a finished run."""
     best = f"best {record.improvements[-1][1]:.4f}" if record.improvements else "all failed"
     what = f"{printable(record.agent)}, seed {record.seed}: {record.evaluations:,} evaluations"
     return f"{what}, {best}, {show_seconds(record.seconds)}"

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,15 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import Reward, RewardFunction
 from rl_designer.envs.source import source_digest
+from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage, usage_errors
-from rl_designer.jobs.jobs import run_all
-from rl_designer.jobs.log import BenchmarkLog, finished_runs, how_to_go_on
+from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
+from rl_designer.jobs.log import BenchmarkLog, RunJournal
 from rl_designer.searches.energy import check_energy
-from rl_designer.setting import cores
 
 RUNS = "runs.jsonl"
 _PROBES = 64  # designs of a table on which every reward is tried before anything is searched
-
-# Called after each finished run with how many of all are finished, and the run; first without a run.
-Heard = Callable[[int, int, RewardRun | None], None]
 
 
 @dataclass(frozen=True)
@@ -76,8 +74,8 @@ def run_reward_benchmark(
     benchmark: RewardBenchmark,
     *,
     log: BenchmarkLog | None = None,
-    workers: int | None = None,
-    heard: Heard = lambda done, total, run: None,
+    engine: Engine | None = None,
+    observer: Observer | None = None,
     told: Callable[[str], None] = lambda note: None,
 ) -> RewardBenchmarkResult:
     """Runs what isn't in the log yet.
@@ -85,8 +83,8 @@ def run_reward_benchmark(
     Args:
         log: of finished runs; None keeps nothing. Only what the same code did on the same problem is taken
             from it.
-        workers: processes, one thread each; None for one a core. A script must be importable
-            (`if __name__ == "__main__":`), as for every spawned process.
+        engine: where runs are, one thread each; None for one a core of this machine. It is closed afterwards.
+            A script must be importable (`if __name__ == "__main__":`), as for every process so started.
         told: called with a line that says which yardstick is taken, before anything runs.
 
     Raises:
@@ -100,7 +98,11 @@ def run_reward_benchmark(
     landscape = _landscape(benchmark.config, rewards)
     yardstick, why = _yardstick(benchmark, rewards, landscape)
     told(f"yardstick: {yardstick.text}" + (f" ({why})" if why else ""))
-    runs = _run_missing(benchmark, rewards, yardstick, log, workers, heard)
+    journal, jobs = _jobs(benchmark, rewards, yardstick, log)
+    device = "cpu" if setting_of(benchmark.config).on_table else "auto"
+    with trials(engine or LocalEngine(), device) as pool:
+        done = run_jobs(jobs, pool, journal, observer or Observer())
+    runs = {name: [done[name, seed] for seed in range(benchmark.seeds)] for name in benchmark.rewards}
     known = landscape or Landscape.of_runs(run for of_reward in runs.values() for run in of_reward)
     summary = RewardSummary(runs, yardstick, known, setting_of(benchmark.config).space)
     return RewardBenchmarkResult(summary, _data(benchmark, summary, why))
@@ -156,45 +158,22 @@ def _yardstick(
         return make_yardstick(text, context, landscape), why
 
 
-def _run_missing(
-    benchmark: RewardBenchmark,
-    rewards: Sequence[Reward],
-    yardstick: Yardstick,
-    log: BenchmarkLog | None,
-    workers: int | None,
-    heard: Heard,
-) -> dict[str, list[RewardRun]]:
-    """Reward → its runs in the order of the seeds, as the user names the rewards."""
+def _jobs(
+    benchmark: RewardBenchmark, rewards: Sequence[Reward], yardstick: Yardstick, log: BenchmarkLog | None
+) -> tuple[RunJournal, list[Job]]:
+    """Every run, all rewards of a seed before the next seed, and what keeps them."""
     keys = {
         name: _key(benchmark, name, reward, yardstick)
         for name, reward in zip(benchmark.rewards, rewards, strict=True)
     }
-    plans = [
-        RewardPlan(benchmark.config_of(name), seed, yardstick.cost, yardstick.limit, benchmark.energy)
-        for seed in range(benchmark.seeds)
-        for name in benchmark.rewards
-    ]
-    done = {
-        (name, run.seed): run
-        for name, key in keys.items()
-        for run in finished_runs(log, key, RewardRun.from_dict)
-        if run.seed < benchmark.seeds
-    }
-    heard(len(done), len(plans), None)
-    missing = [plan for plan in plans if (plan.config.reward, plan.seed) not in done]
-    try:
-        for run in run_all(run_once, missing, workers or cores(), _title):
-            done[run.reward, run.seed] = run
-            if log is not None:
-                log.append({**run.to_dict(), "key": keys[run.reward]})
-            heard(len(done), len(plans), run)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(how_to_go_on(len(done), len(plans), log)) from None
-    return {name: [done[name, seed] for seed in range(benchmark.seeds)] for name in benchmark.rewards}
-
-
-def _title(plan: RewardPlan) -> str:
-    return f"{plan.config.reward} with seed {plan.seed}"
+    jobs, keys_of_jobs = [], dict[Hashable, str]()
+    for seed in range(benchmark.seeds):
+        for name in benchmark.rewards:
+            config = benchmark.config_of(name)
+            plan = RewardPlan(config, seed, yardstick.cost, yardstick.limit, benchmark.energy)
+            jobs.append(Job((name, seed), f"{name} with seed {seed}", run_once, (plan,)))
+            keys_of_jobs[name, seed] = keys[name]
+    return RunJournal(log, keys_of_jobs, RewardRun.from_dict, lambda run: (run.reward, run.seed)), jobs
 
 
 def _key(benchmark: RewardBenchmark, name: str, reward: Reward, yardstick: Yardstick) -> str:

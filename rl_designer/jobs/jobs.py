@@ -1,134 +1,167 @@
-"""Runs of a benchmark in parallel processes of one thread each, each result as it comes."""
+"""`run_jobs`: many jobs by a pool of workers; what is known isn't done again, each result is kept at once."""
 
-import multiprocessing
 import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.process import BaseProcess
-from typing import TypeVar
+import sys
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
 
-Plan = TypeVar("Plan")
-Record = TypeVar("Record")
+from rl_designer.envs.source import source_digest
+from rl_designer.envs.workers.engines import Engine, Pool, Workload
+from rl_designer.envs.workers.failures import failure_of
+from rl_designer.envs.workers.pool import Lost
+from rl_designer.errors import Interrupted
+from rl_designer.interruption import uninterrupted
 
 GRACE = 10.0
-"""Seconds that an interrupted run has to close what it has open."""
+"""Seconds that an interrupted trial has to close what it has open."""
+
+_CODE = ("rl_designer.agents", "rl_designer.envs")
+_MOST_OF_A_FAILURE = 2_000  # characters: of a job, all that its error says
+
+Results = dict[Hashable, Any]
 
 
-def run_all(
-    run: Callable[[Plan], Record], plans: Sequence[Plan], workers: int, title: Callable[[Plan], str]
-) -> Iterator[Record]:
-    """Runs every plan in one of `workers` spawned processes; the results in the order in which they end.
+@dataclass(frozen=True)
+class Job:
+    """What a worker does.
+
+    Attributes:
+        key: what its result is known by.
+        title: what people call it.
+        function: of a module, so that another process can import it; called with `arguments`, and with the
+            `state` behind them of what it has left `Unfinished`.
+    """
+
+    key: Hashable
+    title: str
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """What a job returns that has done a part: the rest may be done by another worker, on another machine.
+
+    Attributes:
+        state: what it goes on with; picklable.
+        progress: what is told of it.
+    """
+
+    state: Any
+    progress: Any = None
+
+
+class Journal(Protocol):
+    """What keeps results."""
+
+    def known(self, jobs: Sequence[Job]) -> Mapping[Hashable, Any]:
+        """The results, by key, of those that are not to be done again."""
+
+    def keep(self, job: Job, result: Any) -> None:
+        """Called with each result as it comes; it may also be `Lost` or `Unfinished`. What it raises ends all
+        jobs.
+        """
+
+    def how_to_go_on(self, done: int, total: int) -> str:
+        """What a person is told who has interrupted."""
+
+
+class Observer:
+    """Is told of jobs. Every method may be left as it is."""
+
+    def started(self, jobs: Sequence[Job], known: int) -> None:
+        """Once, before the first one is done; `known`: whose result is there from before."""
+
+    def advanced(self, job: Job, progress: Any) -> None:
+        """A job has done a part."""
+
+    def finished(self, job: Job, result: Any) -> None:
+        """A job has ended; its result is kept, or it is `Lost`."""
+
+    def closed(self) -> None:
+        """Once, whatever happened."""
+
+
+def run_jobs(
+    jobs: Sequence[Job], pool: Pool, journal: Journal, observer: Observer, *, time_limit: float | None = None
+) -> Results:
+    """Does every job that the journal doesn't know, begun in the given order.
+
+    A job that is lost, since it failed, or its worker died or took too much memory or time, has a result as
+    well: `Lost`. Of an interruption, or anything else that is raised here, the pool ends the workers.
 
     Args:
-        run: a function of a module, so that a process can import it.
-        title: what a plan is called where it fails.
+        observer: told of each result once it is kept.
+        time_limit: seconds for each job, or part of one.
+
+    Returns:
+        Each job's result by its key.
 
     Raises:
-        ValueError: where a run failed, or a process died.
+        Interrupted: with a text that says how to go on.
     """
-    if not plans:
-        return
-    with _workers(min(workers, len(plans))) as executor:
-        futures = {executor.submit(_at_work, run, plan): plan for plan in plans}
-        for future in as_completed(futures):
-            yield _result(future, title(futures[future]))
+    results = dict(journal.known(jobs))
+    missing = [job for job in jobs if job.key not in results]
 
+    def finished(index: int, result: Any) -> tuple[Any, ...] | None:
+        job = missing[index]
+        with uninterrupted():  # a display has locks
+            journal.keep(job, result)
+            if isinstance(result, Unfinished):
+                observer.advanced(job, result.progress)
+                return job.function, *job.arguments, result.state
+            results[job.key] = result
+            observer.finished(job, result)
+        return None
 
-def _result(future: Future[Record], title: str) -> Record:
     try:
-        return future.result()
-    except BrokenProcessPool as error:
-        raise ValueError("a worker process died, perhaps for want of memory; fewer workers may do") from error
+        observer.started(jobs, len(results))
+        tasks = [(job.function, *job.arguments) for job in missing]
+        pool.run(_call, tasks, finished, time_limit=time_limit)
+    except KeyboardInterrupt:
+        raise Interrupted(journal.how_to_go_on(len(results), len(jobs))) from None
+    finally:
+        observer.closed()
+    return results
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return function(*arguments)
     except Exception as error:
-        raise ValueError(f"{title} failed: {type(error).__name__}: {error}") from error
+        return Lost(failure_of(error, _MOST_OF_A_FAILURE))
 
 
 @contextmanager
-def _workers(n: int) -> Iterator[ProcessPoolExecutor]:
-    """Spawned processes of one thread each; on any error or interruption they are ended at once."""
-    before = set(multiprocessing.active_children())
-    with _environment(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1"):
-        executor = ProcessPoolExecutor(
-            n, mp_context=multiprocessing.get_context("spawn"), initializer=_prepare_worker
-        )
-        try:
-            yield executor
-        except BaseException:
-            _end(set(multiprocessing.active_children()) - before)
-            raise
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
+def trials(engine: Engine, device: str = "cpu") -> Iterator[Pool]:
+    """A pool for whole searches: each in a process of one thread, which may have workers of its own, and has
+    `GRACE` seconds to close its store where it is interrupted. The engine is closed, too.
+
+    Args:
+        device: where their designs are trained, as a user names it.
+    """
+    with closing(engine):
+        here = (str(Path.cwd()), source_digest(*_CODE))
+        workload = Workload(_prepare_trial, {}, here, engine.device(device), grace=GRACE)
+        with closing(engine.pool(workload)) as pool:
+            yield pool
 
 
-def _end(children: Collection[BaseProcess]) -> None:
-    """Ends processes by SIGTERM, by SIGKILL after `GRACE` seconds, or at a second interruption."""
-    try:
-        for child in children:
-            child.terminate()
-        deadline = time.monotonic() + GRACE
-        for child in children:
-            child.join(max(0.0, deadline - time.monotonic()))
-    finally:
-        for child in children:
-            child.kill()
+def _prepare_trial(_: str, folder: str, code: str) -> None:
+    """In a worker, which may be on another machine: paths mean the same, the code is the same, and libraries
+    work with one thread.
+    """
+    from threadpoolctl import threadpool_limits
 
-
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Sets variables that processes started within inherit; libraries read them as they are loaded."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-_working = threading.Event()
-_leaving = threading.Event()
-
-
-def _at_work(run: Callable[[Plan], Record], plan: Plan) -> Record:
-    """In a worker: runs a plan, and lets `_leave` know."""
-    try:
-        _working.set()
-        try:
-            return run(plan)
-        finally:
-            _working.clear()
-    finally:
-        if _leaving.is_set():
-            # The executor would take SystemExit for the plan's result and go on with the next plan.
-            os._exit(1)
-
-
-def _prepare_worker() -> None:
-    """Ctrl-C is the parent's to handle; SIGTERM unwinds what is open; no worker outlives the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: _leave())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _leave() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _leaving.set()
-    if not _working.is_set():
-        # Whoever unwinds while reading the next plan leaves half of it to the other workers.
-        os._exit(1)
-    raise SystemExit(1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if source_digest(*_CODE) != code:
+        raise ValueError("the source of agents and problem is another one here; install the same on all")
+    with suppress(OSError):
+        os.chdir(folder)
+    # Libraries read the variables as they are loaded; those that are loaded are told.
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    threadpool_limits(1)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(1)

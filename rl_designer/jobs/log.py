@@ -2,12 +2,15 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rl_designer.envs.files.untrusted import bounded_bytes, json_of
+from rl_designer.envs.workers.failures import ERROR, WORKER_DIED
+from rl_designer.envs.workers.pool import Lost
 from rl_designer.interruption import uninterrupted
+from rl_designer.jobs.jobs import Job
 
 Record = TypeVar("Record")
 
@@ -60,22 +63,68 @@ class BenchmarkLog:
 
 
 def finished_runs(
-    log: BenchmarkLog | None, key: str, read: Callable[[dict[str, Any]], Record]
-) -> Iterator[Record]:
-    """The log's runs of one key. Raises ValueError for a line of that key that `read` can't read."""
-    for data in () if log is None else log.read():
-        if data.get("key") != key:
+    log: BenchmarkLog, keys: Collection[str], read: Callable[[dict[str, Any]], Record]
+) -> Iterator[tuple[str, Record]]:
+    """The log's runs of some keys. Raises ValueError for a line of such a key that `read` can't read."""
+    for data in log.read():
+        key = data.get("key")
+        if not isinstance(key, str) or key not in keys:
             continue
         try:
-            yield read(data)
+            yield key, read(data)
         except (KeyError, TypeError, ValueError) as error:
-            assert log is not None
             reason = " ".join(repr(error).split())[:200]
             raise ValueError(f"{log.path} holds a run that isn't one: {reason}") from error
 
 
-def how_to_go_on(done: int, total: int, log: BenchmarkLog | None) -> str:
-    """What a person is told whose benchmark was interrupted."""
-    if log is None:
-        return f"{done:,} of {total:,} runs were finished; name a folder for the output to keep them"
-    return f"{done:,} of {total:,} runs are finished and kept; the same command goes on with the rest"
+class RunJournal:
+    """The journal of a benchmark's runs, whose records have a `to_dict`.
+
+    A line's key is a digest of all that its figures depend on besides what its record says, so that only what
+    the same code did on the same problem is taken from the log. A run that fails ends the benchmark.
+
+    Args:
+        log: None keeps nothing.
+        keys: of lines, by the jobs' keys.
+        read: makes a record of a line.
+        job_key: the job's key that a record belongs to.
+    """
+
+    def __init__(
+        self,
+        log: BenchmarkLog | None,
+        keys: Mapping[Hashable, str],
+        read: Callable[[dict[str, Any]], Any],
+        job_key: Callable[[Any], Hashable],
+    ) -> None:
+        self._log = log
+        self._keys = keys
+        self._read = read
+        self._job_key = job_key
+
+    def known(self, jobs: Sequence[Job]) -> dict[Hashable, Any]:
+        """Raises as `finished_runs`."""
+        if self._log is None:
+            return {}
+        wanted = {job.key: self._keys[job.key] for job in jobs}
+        kept = finished_runs(self._log, set(wanted.values()), self._read)
+        runs = [(key, self._job_key(run), run) for key, run in kept]
+        return {name: run for key, name, run in runs if wanted.get(name) == key}
+
+    def keep(self, job: Job, result: Any) -> None:
+        """Raises ValueError for a run that was lost."""
+        if isinstance(result, Lost):
+            raise ValueError(_failure(job, result.failure))
+        if self._log is not None:
+            self._log.append({**result.to_dict(), "key": self._keys[job.key]})
+
+    def how_to_go_on(self, done: int, total: int) -> str:
+        if self._log is None:
+            return f"{done:,} of {total:,} runs were finished; name a folder for the output to keep them"
+        return f"{done:,} of {total:,} runs are finished and kept; the same command goes on with the rest"
+
+
+def _failure(job: Job, failure: str) -> str:
+    if failure.startswith(WORKER_DIED):
+        return f"{job.title}: a {failure}, perhaps for want of memory; fewer workers may do"
+    return f"{job.title} failed: {failure.removeprefix(f'{ERROR}: ')}"

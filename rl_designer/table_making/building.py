@@ -1,6 +1,7 @@
 """`build_table`: trains what a plan names, measures latencies, and makes the architecture table."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +14,18 @@ from rl_designer.runs.folder import store_location
 from rl_designer.setting import training_data
 from rl_designer.table_making.layout import layout
 from rl_designer.table_making.metrics import REPORTED, SEARCHED, failures, measured
-from rl_designer.table_making.training import TablePlan, chosen_designs, train_designs
+from rl_designer.table_making.training import Heard, TablePlan, chosen_designs, train_designs
 from rl_designer.version import __version__
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
     from rl_designer.envs.search_spaces.layer_space import LayerSpace
-    from rl_designer.jobs.progress import BuildProgress
+    from rl_designer.jobs.progress import Display
     from rl_designer.store.store import Store
 
 
 def build_table(
-    plan: TablePlan, name: str, progress: "BuildProgress", *, title: str | None = None
+    plan: TablePlan, name: str, display: "Display", *, title: str | None = None
 ) -> ArchitectureTable:
     """Trains the designs and makes the table of them. What the store knows is not done again.
 
@@ -35,6 +36,7 @@ def build_table(
         WrongUsage: for a space with too many designs, or fewer than are wanted.
         ValueError: for data that can't be used, or where no design could be trained.
     """
+    from rl_designer.jobs.progress import EvaluationProgress
     from rl_designer.store.store import Store
 
     dataset, space = training_data(plan.config)
@@ -42,10 +44,12 @@ def build_table(
     decisions, rows = layout(architectures, space.definition.enumerate())
     amount = f"{_some(plan.settings.epochs, 'epoch')}, {_some(plan.seeds, 'seed')}"
     how = f"{_some(len(rows), 'design')} of space {space.name} on {dataset.name}: {amount}"
-    with Store(store_location(plan.config, None)) as store:
-        progress.started(how, len(rows) * plan.seeds, "trainings")
-        results = train_designs(plan, dataset, architectures, store, progress.heard)
-        latencies = _latencies(plan, space, architectures, store, progress)
+    progress = EvaluationProgress(display)
+    with Store(store_location(plan.config, None)) as store, closing(display):
+        progress.begin(how, len(rows) * plan.seeds, "trainings")
+        results = train_designs(plan, dataset, architectures, store, progress.add)
+        progress.begin("latencies, one after the other", len(rows), "measured")
+        latencies = _latencies(plan, space, architectures, store, progress.add)
     metrics, facts = measured(results, latencies, plan.settings.epochs, dataset.name)
     if np.isnan(metrics[SEARCHED]).all():
         raise ValueError(f"no design could be trained: {next(e.failure for e in results[0] if e.failure)}")
@@ -71,7 +75,7 @@ def _latencies(
     space: "LayerSpace",
     architectures: Sequence[Architecture],
     store: "Store",
-    progress: "BuildProgress",
+    hear: Heard,
 ) -> list[Evaluation]:
     """Measured once all trainings are done, since they would slow the networks down."""
     from rl_designer.envs.evaluators.latency import LatencyEvaluator
@@ -81,8 +85,7 @@ def _latencies(
     evaluator = LatencyEvaluator(
         space.input_shape, space.num_classes, device_name(plan.config.where.device or "auto")
     )
-    progress.started("latencies, one after the other", len(architectures), "measured")
-    return StoredEvaluator(store, evaluator, "table", progress.heard).evaluate(architectures)
+    return StoredEvaluator(store, evaluator, "table", hear).evaluate(architectures)
 
 
 def _made(

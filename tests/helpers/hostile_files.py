@@ -299,7 +299,7 @@ def _read_log(path: Path) -> Any:
     from rl_designer.comparisons.trial import RunRecord
     from rl_designer.jobs.log import BenchmarkLog, finished_runs
 
-    return list(finished_runs(BenchmarkLog(path), "k", RunRecord.from_dict))
+    return [run for _, run in finished_runs(BenchmarkLog(path), ["k"], RunRecord.from_dict)]
 
 
 def _reward_log(folder: Path) -> Path:
@@ -315,7 +315,7 @@ def _read_reward_log(path: Path) -> Any:
     from rl_designer.comparisons.reward_records import RewardRun
     from rl_designer.jobs.log import BenchmarkLog, finished_runs
 
-    return [run.table for run in finished_runs(BenchmarkLog(path), "k", RewardRun.from_dict)]
+    return [run.table for _, run in finished_runs(BenchmarkLog(path), ["k"], RewardRun.from_dict)]
 
 
 MAPPING = """

@@ -5,6 +5,11 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Any
+
+from rl_designer.envs.workers.engines import Workload
+from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.jobs.jobs import Unfinished
 
 
 def prepare_folder(folder: Path) -> None:
@@ -63,3 +68,36 @@ def fail(plan: str) -> str:
 
 def die(plan: str) -> str:
     os._exit(1)
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def count_to(number: int, done: int = 0) -> int | Unfinished:
+    """One more a call."""
+    return number if done + 1 == number else Unfinished(done + 1, progress=done + 1)
+
+
+def threads(_: None) -> dict[str, Any]:
+    """Where a worker works, and with how many threads."""
+    import numpy  # noqa: F401
+    from threadpoolctl import threadpool_info
+
+    return {
+        "folder": str(Path.cwd()),
+        "threads": sorted({library["num_threads"] for library in threadpool_info()}),
+        "OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"],
+    }
+
+
+def train_in_workers(folder: Path) -> None:
+    """A trial that has workers of its own."""
+    engine = LocalEngine(2)
+    pool = engine.pool(Workload(os.fspath, {}))
+    pool.run(note_nested_and_wait, [(folder,)] * 2, lambda index, result: None)
+
+
+def note_nested_and_wait(folder: Path) -> None:
+    (folder / f"nested-{os.getpid()}").touch()
+    time.sleep(600)

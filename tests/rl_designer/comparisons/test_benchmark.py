@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 
 from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
-from rl_designer.comparisons.output import BenchmarkProgress, figures_table, write_files
+from rl_designer.comparisons.output import figures_table, run_line, write_files
 from rl_designer.comparisons.trial import RunPlan, RunRecord, arena_of, run_once
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import page
+from tests.helpers.jobs import Noted
 from tests.helpers.tables import synthetic_table
 
 AGENTS = ("local-search", "random")
@@ -83,7 +85,7 @@ def test_every_agent_runs_with_every_seed_and_the_number_of_workers_changes_noth
     config: SearchConfig,
 ) -> None:
     benchmark = Benchmark(config, AGENTS, seeds=3)
-    one, two = (run_benchmark(benchmark, workers=workers) for workers in (1, 2))
+    one, two = (run_benchmark(benchmark, engine=LocalEngine(workers)) for workers in (1, 2))
     for agent in AGENTS:
         assert [record.seed for record in one.runs[agent]] == [0, 1, 2]
         assert list(map(timeless, one.runs[agent])) == list(map(timeless, two.runs[agent]))
@@ -97,9 +99,9 @@ def test_a_stopped_benchmark_goes_on_with_the_rest(config: SearchConfig, tmp_pat
     lines = log.path.read_bytes().splitlines(keepends=True)
     # Two runs, and the third as a crash would leave it.
     log.path.write_bytes(b"".join(lines[:2]) + lines[2][:40])
-    counts: list[int] = []
-    again = run_benchmark(benchmark, log=log, heard=lambda done, total, record: counts.append(done))
-    assert counts == [2, 3, 4]
+    noted = Noted()
+    again = run_benchmark(benchmark, log=log, observer=noted)
+    assert (noted.known, noted.total, len(noted.results)) == (2, 4, 2)
     assert {a: list(map(timeless, r)) for a, r in again.runs.items()} == {
         a: list(map(timeless, r)) for a, r in whole.runs.items()
     }
@@ -113,9 +115,9 @@ def test_more_seeds_and_agents_take_over_what_is_there_and_another_problem_does_
     run_benchmark(Benchmark(config, ("random",), seeds=1), log=log)
 
     def taken_over(benchmark: Benchmark) -> int:
-        counts: list[int] = []
-        run_benchmark(benchmark, log=log, heard=lambda done, total, record: counts.append(done))
-        return counts[0]
+        noted = Noted()
+        run_benchmark(benchmark, log=log, observer=noted)
+        return noted.known
 
     assert taken_over(Benchmark(config, AGENTS, seeds=2)) == 1
     fewer = config.changed(evaluations=10)
@@ -183,13 +185,13 @@ def test_what_breaks_in_a_worker_is_told_here(
     )
     broken = config.changed(reward=f"{reward}:broken")
     with pytest.raises(ValueError, match=message):
-        run_benchmark(Benchmark(broken, ("random",), seeds=1), workers=1)
+        run_benchmark(Benchmark(broken, ("random",), seeds=1), engine=LocalEngine(1))
 
 
 def test_real_training_is_compared_by_its_validation_accuracy(tmp_path: Path) -> None:
     options = {"data": "mnist1d", "epochs": 1, "max_parameters": 1_000, "evaluations": 2, "workers": 1}
     config = make_config({**options, "store": str(tmp_path / "store.sqlite")})
-    result = run_benchmark(Benchmark(config, ("random",), seeds=1), workers=1)
+    result = run_benchmark(Benchmark(config, ("random",), seeds=1), engine=LocalEngine(1))
     assert result.data["task"] == "mnist1d/convnet1d" and result.data["optimum"] is None
     for figures in result.data["agents"].values():
         assert figures["evaluations_to_optimum"] is None and figures["policy_samples"] is None
@@ -234,17 +236,9 @@ def test_plots_are_one_file_that_needs_no_network(result, tmp_path: Path) -> Non
     assert "<script src=" not in text
 
 
-def test_progress_off_a_terminal_is_a_line_now_and_then(config: SearchConfig) -> None:
-    from rich.console import Console
-
-    text = StringIO()
+def test_progress_says_what_a_run_found() -> None:
     record = RunRecord("random", 0, 60, 0, ((1, 0.5, 0.5),), 1.0, 0.5, None)
-    with BenchmarkProgress(Console(file=text), clock=lambda: 0.0) as progress:
-        progress(0, 200, None)
-        for done in range(1, 201):
-            progress(done, 200, record)
-    lines = text.getvalue().splitlines()
-    assert 15 <= len(lines) <= 25 and lines[-1].startswith("200/200 runs; random, seed 0: 60 evaluations")
+    assert run_line(record).startswith("random, seed 0: 60 evaluations, best 0.5000, ")
 
 
 # -- the command -------------------------------------------------------------------------------------

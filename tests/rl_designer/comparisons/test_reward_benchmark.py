@@ -19,9 +19,11 @@ from rl_designer.comparisons.rewards import (
     run_reward_benchmark,
 )
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import page
+from tests.helpers.jobs import Noted
 from tests.helpers.reward_runs import OWN_REWARDS, folder_of_rewards
 
 SEEDS = 12
@@ -50,7 +52,7 @@ def log(folder: Path) -> BenchmarkLog:
 
 @pytest.fixture(scope="module")
 def result(config: SearchConfig, names: tuple[str, ...], log: BenchmarkLog) -> RewardBenchmarkResult:
-    return run_reward_benchmark(RewardBenchmark(config, names, SEEDS), log=log, workers=2)
+    return run_reward_benchmark(RewardBenchmark(config, names, SEEDS), log=log, engine=LocalEngine(2))
 
 
 def timeless(run: RewardRun) -> RewardRun:
@@ -140,14 +142,10 @@ def test_a_stopped_benchmark_goes_on_with_the_rest(
     rest = BenchmarkLog(tmp_path / RUNS)
     # All but two runs, and one more as a crash would leave it.
     rest.path.write_bytes(b"".join(lines[:-2]) + lines[-2][:60])
-    counts: list[int] = []
-    again = run_reward_benchmark(
-        RewardBenchmark(config, names, SEEDS),
-        log=rest,
-        heard=lambda done, total, run: counts.append(done),
-    )
+    noted = Noted()
+    again = run_reward_benchmark(RewardBenchmark(config, names, SEEDS), log=rest, observer=noted)
     total = len(names) * SEEDS
-    assert counts == [total - 2, total - 1, total]
+    assert (noted.known, noted.total, len(noted.results)) == (total - 2, total, 2)
     for name in names:
         whole = list(map(timeless, result.summary.runs[name]))
         assert list(map(timeless, again.summary.runs[name])) == whole
@@ -156,9 +154,10 @@ def test_a_stopped_benchmark_goes_on_with_the_rest(
 def test_another_yardstick_fewer_seeds_and_other_rewards_take_over_what_is_there(
     config: SearchConfig, names: tuple[str, ...], result: RewardBenchmarkResult, log: BenchmarkLog
 ) -> None:
-    told: list[str] = []
+    told, noted = list[str](), Noted()
     fewer = RewardBenchmark(config, (names[1], names[0]), 6, yardstick="front-regret")
-    other = run_reward_benchmark(fewer, log=log, heard=_no_run, told=told.append)
+    other = run_reward_benchmark(fewer, log=log, observer=noted, told=told.append)
+    assert noted.results == [] and noted.known == noted.total
     assert told == ["yardstick: front-regret:cost=parameters"]
     assert list(other.data["rewards"]) == [names[1], names[0]] and not other.data["higher_is_better"]
     assert other.data["yardstick_chosen"] is None
@@ -166,10 +165,6 @@ def test_another_yardstick_fewer_seeds_and_other_rewards_take_over_what_is_there
     less = [(b < a) + 0.5 * (a == b) for a in first for b in second]
     chance = other.data["rewards"]["accuracy"]["probability_of_improvement"]
     assert chance == pytest.approx(sum(less) / 36)
-
-
-def _no_run(done: int, total: int, run: RewardRun | None) -> None:
-    assert run is None and done == total
 
 
 def test_an_edited_reward_another_budget_and_another_agent_run_anew(
@@ -180,15 +175,10 @@ def test_an_edited_reward_another_budget_and_another_agent_run_anew(
     folder: Path,
 ) -> None:
     def taken_over(benchmark: RewardBenchmark) -> int:
-        counts: list[int] = []
-
-        def stop(done: int, total: int, run: RewardRun | None) -> None:
-            counts.append(done)
-            raise KeyboardInterrupt
-
+        noted = Noted(stop=0)
         with pytest.raises(KeyboardInterrupt):
-            run_reward_benchmark(benchmark, log=log, heard=stop)
-        return counts[0]
+            run_reward_benchmark(benchmark, log=log, observer=noted)
+        return noted.known
 
     own = RewardBenchmark(config, names[:2], SEEDS)
     assert taken_over(own) == 2 * SEEDS
@@ -220,7 +210,7 @@ def test_real_training_reports_a_second_training(tmp_path: Path) -> None:
     options = {"data": "mnist1d", "epochs": 1, "max_parameters": 1_000, "evaluations": 3, "workers": 1}
     config = make_config({**options, "agent": "random", "store": str(tmp_path / "store.sqlite")})
     rewards = ("accuracy", "mnasnet")
-    result = run_reward_benchmark(RewardBenchmark(config, rewards, 1, "hypervolume"), workers=1)
+    result = run_reward_benchmark(RewardBenchmark(config, rewards, 1, "hypervolume"), engine=LocalEngine(1))
     assert result.data["task"] == "mnist1d/convnet1d" and result.data["designs"] is None
     run = result.summary.runs["accuracy"][0]
     chosen = run.choice()

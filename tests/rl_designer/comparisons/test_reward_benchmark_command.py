@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from rl_designer.commands.benchmark_setting import benchmark_config
-from rl_designer.comparisons.reward_records import RewardRun
 from rl_designer.comparisons.reward_trial import RewardPlan, run_once
 from rl_designer.comparisons.rewards import (
     RUNS,
@@ -17,9 +16,11 @@ from rl_designer.comparisons.rewards import (
     run_reward_benchmark,
 )
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.log import BenchmarkLog
 from tests.helpers.command_line import Ended, runner
+from tests.helpers.jobs import Noted
 from tests.helpers.reward_runs import folder_of_rewards
 
 
@@ -87,12 +88,10 @@ def test_a_reward_that_cannot_be_paid_stops_before_anything_runs(
     reward: str, message: str, config: SearchConfig, folder: Path
 ) -> None:
     benchmark = RewardBenchmark(config, ("accuracy", reward.format(own=folder / "own.py")), 1)
-
-    def nothing_ran(done: int, total: int, run: RewardRun | None) -> None:
-        raise AssertionError("a run was begun")
-
+    noted = Noted()
     with pytest.raises(ValueError) as error:
-        run_reward_benchmark(benchmark, heard=nothing_ran)
+        run_reward_benchmark(benchmark, observer=noted)
+    assert noted.events == []
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
@@ -106,7 +105,7 @@ def test_a_reward_that_fails_in_a_run_is_told_with_its_design(config: SearchConf
     )
     benchmark = RewardBenchmark(config, (f"{tmp_path / 'late.py'}:late",), 1)
     with pytest.raises(ValueError) as error:
-        run_reward_benchmark(benchmark, workers=1)
+        run_reward_benchmark(benchmark, engine=LocalEngine(1))
     for part in ("with seed 0 failed: ", "on the design decision 0(option=option", "not today", "line 4"):
         assert part in str(error.value)
 
@@ -186,13 +185,11 @@ def test_without_a_reward_it_says_which_option_is_missing(command: Callable[...,
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_an_interrupted_benchmark_says_how_to_go_on(config: SearchConfig, tmp_path: Path) -> None:
-    def interrupt(done: int, total: int, run: RewardRun | None) -> None:
-        if run is not None:
-            raise KeyboardInterrupt
-
     log = BenchmarkLog(tmp_path / RUNS)
     with pytest.raises(
         KeyboardInterrupt, match="1 of 6 runs are finished and kept; the same command goes on"
     ):
-        run_reward_benchmark(RewardBenchmark(config, ("accuracy",), 6), log=log, heard=interrupt, workers=1)
+        run_reward_benchmark(
+            RewardBenchmark(config, ("accuracy",), 6), log=log, observer=Noted(stop=1), engine=LocalEngine(1)
+        )
     assert len(list(log.read())) == 1

@@ -3,22 +3,27 @@
 import json
 import shutil
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from rl_designer.agents.memory import Review
 from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.jobs.progress import Display
 from rl_designer.runs.folder import RunFolder
 from rl_designer.searches.observers import Observer, Start
-from rl_designer.searches.progress import PlainProgress
+from rl_designer.searches.progress import SearchProgress
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
 from rl_designer.searches.sources import agent_and_sources, digest_of_sources
 from tests.helpers.command_line import Ended, runner
+from tests.helpers.jobs import Noted
 from tests.helpers.tables import synthetic_table
 
 QUICK = "ppo:updates=2,final_updates=2,candidates=64"
@@ -146,17 +151,19 @@ def test_a_policy_without_a_reward_model_is_enough() -> None:
 
 
 def test_who_listens_hears_what_it_starts_from_and_of_the_verdict() -> None:
-    lines: list[str] = []
-    result = train("mine", "first", observer=PlainProgress(lines.append))
+    text = StringIO()
+    display = Display(console=Console(file=text, width=1_000))
+    result = train("mine", "first", observer=SearchProgress(display))
+    lines = text.getvalue().splitlines()
     assert ", starting from " in lines[0] and "first: at most 16 evaluations" in lines[0]
     verdicts = [line for line in lines if ": kept, since" in line or ": dropped, since" in line]
     assert verdicts and result.summary["sources"][0]["kept"] == (": kept, since" in verdicts[-1])
 
 
 def test_a_progress_line_of_a_review_can_not_be_forged() -> None:
-    lines: list[str] = []
-    PlainProgress(lines.append).reviewed(Review("a\nb\x1b", True, 8, 0.9))
-    assert lines[0].startswith("a\\nb\\x1b: kept")
+    text = StringIO()
+    SearchProgress(Display(console=Console(file=text))).reviewed(Review("a\nb\x1b", True, 8, 0.9))
+    assert text.getvalue().startswith("a\\nb\\x1b: kept")
 
 
 # -- what can't be started from ---------------------------------------------------------------------
@@ -295,24 +302,19 @@ def benchmark(*agents: str, seeds: int = 2) -> Benchmark:
 
 
 def test_the_same_agent_with_and_without_side_by_side_and_only_changed_sources_run_again() -> None:
-    log, heard = BenchmarkLog(Path(RUNS)), []
+    log = BenchmarkLog(Path(RUNS))
     shutil.copytree("first", "start-0")
     shutil.copytree("second", "start-1")
     started = f"{QUICK},from=start-{{seed}}"
 
     def run() -> list[tuple[str, int]]:
-        heard.clear()
-        result = run_benchmark(
-            benchmark(QUICK, started),
-            log=log,
-            workers=1,
-            heard=lambda done, total, record: heard.append(record) if record else None,
-        )
+        noted = Noted()
+        result = run_benchmark(benchmark(QUICK, started), log=log, engine=LocalEngine(1), observer=noted)
         assert list(result.data["agents"]) == [QUICK, started]
         assert result.data["agents"][QUICK]["sources"] is None
         counts = result.data["agents"][started]["sources"]
         assert len(counts) == 1 and sum(counts[0].values()) == 2
-        return [(record.agent, record.seed) for record in heard]
+        return [(record.agent, record.seed) for record in noted.results]
 
     assert len(run()) == 4
     assert run() == []

@@ -23,7 +23,7 @@ from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.training import recipe
 from rl_designer.envs.workers import memory
 from rl_designer.errors import WrongUsage
-from rl_designer.jobs.progress import BuildProgress
+from rl_designer.jobs.progress import Display
 from rl_designer.table_making import training as table_training
 from rl_designer.table_making.building import build_table
 from rl_designer.table_making.designs import all_designs
@@ -239,7 +239,7 @@ def test_a_table_is_built_from_python_too(here):
     plan = TablePlan(
         make_config({"data": "wine", "space": "tiny.toml"}), TrainingSettings(epochs=1), designs=1
     )
-    table = build_table(plan, "one", BuildProgress(quiet=True))
+    table = build_table(plan, "one", Display(quiet=True))
     assert table.name == "one" and table.title == "1 design of space tiny on wine: 1 epoch, 2 seeds"
 
 
