@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.networks.blocks import BLOCKS
+from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.costs import check_size, final_shape, trace
 
 
@@ -34,17 +34,20 @@ def build_network(
     if not architecture.complete:
         raise ValueError(f"only a complete architecture can be built, got the prefix {architecture}")
     check_size(architecture, input_shape, num_classes)
-    outputs = final_shape(architecture, input_shape)
-    # On the meta device nothing is allocated or drawn: the only weights are those of `initialise`.
-    with torch.device("meta"):
-        blocks = [
-            BLOCKS[step.layer.kind](int(step.inputs.channels), step.inputs.rank, **step.options)
-            for step in trace(architecture, input_shape)
-        ]
-        network = nn.Sequential(*blocks, nn.Linear(int(outputs.channels), num_classes))
-    network.to_empty(device="cpu")
+    network = skeleton(architecture, input_shape, num_classes).to_empty(device="cpu")
     initialise(network, generator or torch.Generator().manual_seed(0))
     return network
+
+
+def skeleton(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> nn.Sequential:
+    """The network without weights, on the meta device, where nothing is allocated or drawn."""
+    outputs = final_shape(architecture, input_shape)
+    with torch.device("meta"):
+        blocks = [
+            KINDS[step.layer.kind].module(int(step.inputs.channels), step.inputs.rank, **step.options)
+            for step in trace(architecture, input_shape)
+        ]
+        return nn.Sequential(*blocks, nn.Linear(int(outputs.channels), num_classes))
 
 
 def initialise(network: nn.Sequential, generator: torch.Generator) -> None:

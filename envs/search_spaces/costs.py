@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rl_designer.envs.architecture import Architecture, Layer, Option
-from rl_designer.envs.search_spaces.layer_kinds import KINDS, Effect, Shape, classifier, full_options
+from rl_designer.envs.layers import KINDS, Effect, Shape, full_options
+from rl_designer.envs.layers.dense import classifier
 
 MOST_INPUT_VALUES = 10**8
 MOST_CLASSES = 10**6
@@ -148,20 +149,14 @@ def check_size(architecture: Architecture, input_shape: Sequence[int], num_class
             f"at most {MOST_PARAMETERS:,} are built: make it narrower"
         )
     for step in trace(architecture, input_shape):
-        values = _most_values(step)
+        shapes = (step.inputs, step.effect.outputs)
+        values = int(max(*(shape.channels * shape.positions for shape in shapes), step.effect.inside))
         if values > MOST_ACTIVATIONS:
             raise ValueError(
                 f"the layer {step.layer} makes {values:,} values of one example; at most "
                 f"{MOST_ACTIVATIONS:,} are computed: make the network narrower, or the input smaller"
             )
     return found
-
-
-def _most_values(step: Step) -> int:
-    """The size of the largest map of one example in a layer, an expansion's included."""
-    outputs, inputs = step.effect.outputs, step.inputs
-    expanded = inputs.channels * inputs.positions * int(step.options.get("expansion", 1))
-    return max(int(outputs.channels * outputs.positions), int(expanded))
 
 
 def _summary(layer: Layer, effect: Effect) -> LayerSummary:

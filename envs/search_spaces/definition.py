@@ -14,7 +14,7 @@ A user's file:
     [layers.conv]                   # an action adds a layer: one choice of every option
     kernel = [3, 5]
     width = [8, 16]
-    stride = [1, 2]                 # may be left out, like every option with a default in `layer_kinds`
+    stride = [1, 2]                 # may be left out, like every option with a default
 
     [layers.global-pool]
     operation = ["average", "max"]
@@ -22,6 +22,7 @@ A user's file:
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -29,25 +30,23 @@ from math import prod
 from pathlib import Path
 from typing import Any, Self
 
-from rl_designer.envs.architecture import Layer
+from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
+from rl_designer.envs.layers import KINDS
 from rl_designer.envs.names import unknown_name
-from rl_designer.envs.search_spaces.definition_rules import (
-    ANY,
-    FAMILIES,
-    Choices,
-    check_choices,
-    check_head,
-    check_kinds,
-    check_largest_map,
-    check_stem,
-    check_tables,
-    check_widths,
-    of_space,
-)
+from rl_designer.envs.search_spaces.layer_rules import FAMILIES, Family
 
 BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")
 MOST_ACTIONS = 2_000
+MOST_LAYERS = 64
+MOST_CHOICES = 64
+
+# How the widths of a design's convolutions may follow each other. Networks that never become narrower are
+# better on the average (Radosavovic et al. 2020, section 3.2.3, arXiv:2003.13678).
+ANY, NON_DECREASING = "any", "non-decreasing"
+WIDTHS = (ANY, NON_DECREASING)
+
+Choices = tuple[tuple[str, tuple[Option, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -77,23 +76,17 @@ class SpaceDefinition:
     stem: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_head(self.name, self.family, self.max_layers)
-        check_widths(self.name, self.family, self.widths)
-        family = FAMILIES[self.family]
+        self._check_head()
         for kind, choices in self.layers:
-            if kind not in family.kinds:
-                raise ValueError(
-                    of_space(self.name, unknown_name(f"{self.family} layer", kind, family.kinds))
-                )
-            check_choices(of_space(self.name, f"layers.{kind}"), kind, choices)
-        check_kinds(self.name, family, dict(self.layers))
-        check_largest_map(self.name, family, dict(self.layers), self.largest_map)
-        check_stem(self.name, family, dict(self.layers), self.stem)
+            if kind not in self._family.kinds:
+                raise self._error(unknown_name(f"{self.family} layer", kind, self._family.kinds))
+            _check_choices(f"space {self.name!r}: layers.{kind}", kind, choices)
+        self._check_ends()
+        self._check_largest_map()
+        self._check_stem()
         actions = 1 + sum(prod(len(values) for _, values in choices) for _, choices in self.layers)
         if actions > MOST_ACTIONS:
-            raise ValueError(
-                of_space(self.name, f"at most {MOST_ACTIONS:,} actions, its choices make {actions:,}")
-            )
+            raise self._error(f"at most {MOST_ACTIONS:,} actions, its choices make {actions:,}")
 
     @classmethod
     def of(
@@ -133,7 +126,7 @@ class SpaceDefinition:
         for key in needed:
             if key not in data:
                 raise ValueError(f"a space needs the key {key!r}")
-        check_tables(data["layers"])
+        _check_tables(data["layers"])
         if not isinstance(largest_map := data.get("largest_map", {}), Mapping):
             rule = "`largest_map` must be a table of positions a side, such as {residual = 14}"
             raise ValueError(f"{rule}, got {str(largest_map)[:80]!r}")
@@ -189,7 +182,7 @@ class SpaceDefinition:
     @property
     def rank(self) -> int:
         """Spatial dimensions of an input: 0 features, 1 signals, 2 images."""
-        return FAMILIES[self.family].rank
+        return self._family.rank
 
     def enumerate(self) -> list[Layer]:
         """All layers, kind by kind, in the declared order; the last option changes fastest."""
@@ -198,3 +191,100 @@ class SpaceDefinition:
             for kind, choices in self.layers
             for values in product(*(values for _, values in choices))
         ]
+
+    # -- what it may say ---------------------------------------------------------------------------
+
+    @property
+    def _family(self) -> Family:
+        return FAMILIES[self.family]
+
+    @property
+    def _features(self) -> list[str]:
+        """The kinds that it offers and that may come first."""
+        offered = dict(self.layers)
+        return [kind for kind in self._family.features if kind in offered]
+
+    def _error(self, text: str) -> ValueError:
+        return ValueError(f"space {self.name!r}: {text}")
+
+    def _check_head(self) -> None:
+        name, family = self.name, self.family
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+            rule = "a space's name must be 1 to 64 lower-case letters, digits, '-' or '_'"
+            raise ValueError(f"{rule}, got {str(name)[:80]!r}")
+        if not isinstance(family, str) or family not in FAMILIES:
+            raise self._error(unknown_name("family", str(family), FAMILIES))
+        fewest, most = 2 if self.rank else 1, self.max_layers
+        if not isinstance(most, int) or isinstance(most, bool) or not fewest <= most <= MOST_LAYERS:
+            raise self._error(f"max_layers must be an integer from {fewest} to {MOST_LAYERS}, got {most!r}")
+        if self.widths not in WIDTHS:
+            raise self._error(unknown_name("order of widths", str(self.widths), WIDTHS))
+        if self.widths != ANY and self.rank == 0:
+            raise self._error(f"widths = {self.widths!r} is about convolutions, and {family!r} has none")
+
+    def _check_ends(self) -> None:
+        """A design must be able to begin and to end."""
+        if not self._features:
+            raise self._error(f"it needs at least one of the layers {', '.join(self._family.features)}")
+        if self.rank == 0:
+            return
+        layers = dict(self.layers)
+        if "global-pool" not in layers:
+            remedy = '[layers.global-pool] operation = ["average", "max"]'
+            raise self._error(f"no network could end without a global-pool; add {remedy}")
+        ends = dict(layers["global-pool"])["operation"]
+        for operation in dict(layers.get("pool", ())).get("operation", ()):
+            if all(end == operation for end in ends):
+                # Pooling twice by one operation is pooling once, so the mask forbids it.
+                other = "max" if operation == "average" else "average"
+                why = f"after pool {operation!r} no other global-pool could end the network"
+                raise self._error(f"{why}; let layers.global-pool offer {other!r} as well")
+
+    def _check_largest_map(self) -> None:
+        legal = self._features if self.rank else []
+        for kind, side in self.largest_map:
+            if kind not in legal:
+                raise self._error(f"largest_map: {unknown_name('layer on maps', kind, legal)}")
+            if not isinstance(side, int) or isinstance(side, bool) or side < 1:
+                rule = "must be a positive integer, positions a side"
+                raise self._error(f"largest_map.{kind} {rule}, got {side!r}")
+
+    def _check_stem(self) -> None:
+        for kind in self.stem:
+            if kind not in self._features:
+                raise self._error(f"stem: {unknown_name('first layer', str(kind), self._features)}")
+            if self.stem.count(kind) > 1:
+                raise self._error(f"stem names the layer {kind!r} more than once")
+
+
+def _check_tables(layers: Any) -> None:
+    if not isinstance(layers, Mapping):
+        raise ValueError(
+            f"`layers` must hold a table a kind, such as [layers.conv], got {str(layers)[:80]!r}"
+        )
+    for kind, choices in layers.items():
+        if not isinstance(choices, Mapping):
+            raise ValueError(f"layers.{kind} must be a table of options, got {str(choices)[:80]!r}")
+        for option, values in choices.items():
+            if not isinstance(values, list | tuple):
+                raise ValueError(
+                    f"layers.{kind}.{option} must be a list of choices such as [{values}], got {values!r}"
+                )
+
+
+def _check_choices(where: str, kind: str, choices: Choices) -> None:
+    rules = KINDS[kind].options
+    for option, values in choices:
+        if option not in rules:
+            raise ValueError(f"{where}: {unknown_name('option', option, rules)}")
+        if not 1 <= len(values) <= MOST_CHOICES:
+            raise ValueError(f"{where}.{option} must have 1 to {MOST_CHOICES} choices, got {len(values)}")
+        for value in values:
+            rules[option].check(f"{where}.{option}", value)
+        repeated = [value for value in values if values.count(value) > 1]
+        if repeated:
+            raise ValueError(f"{where}.{option} names the choice {repeated[0]!r} more than once")
+    given = [option for option, _ in choices]
+    for option, rule in rules.items():
+        if option not in given and rule.default is None:
+            raise ValueError(f"{where} needs the option {option!r}: {rule.rule}")

@@ -1,4 +1,5 @@
-"""Which layer may follow which. What is left has one spelling a network; no rule here depends on data.
+"""Which layers a family of spaces may offer, and which may follow which. What is left has one spelling a
+network; no rule here depends on data.
 
 A prefix is in one of a few contexts, and a layer leads to the next one:
 
@@ -11,9 +12,36 @@ A prefix is in one of a few contexts, and a layer leads to the next one:
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from rl_designer.envs.architecture import Layer
-from rl_designer.envs.search_spaces.layer_kinds import KINDS
+from rl_designer.envs.layers import KINDS
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a space's data look like (`rank`: spatial dimensions of an input), and the kinds it may offer."""
+
+    rank: int
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(name for name, kind in KINDS.items() if self.rank in kind.ranks)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Those that learn from the data themselves, and so may come first."""
+        role = "feature" if self.rank else "dense"
+        return tuple(name for name in self.kinds if KINDS[name].role == role)
+
+
+FAMILIES = {"convnet": Family(2), "convnet1d": Family(1), "mlp": Family(0)}
+
+
+def family_of(rank: int) -> str:
+    """The family, and the built-in space, for data of a spatial rank (0, 1 or 2)."""
+    return next(name for name, family in FAMILIES.items() if family.rank == rank)
+
 
 STOP = "stop"
 COMPLETE = "complete"

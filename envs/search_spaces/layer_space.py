@@ -9,8 +9,7 @@ from rl_designer.envs.architecture import Layer
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, check_classes, input_of
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.definition_rules import family_of
-from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, still_a_map, token
+from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, family_of, still_a_map, token
 from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, tabulate
 
 # A limit that no sane network reaches; every sum below stays far from int64's end (see layer_tables).

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
+from rl_designer.envs.layers import KINDS, Shape, full_options
+from rl_designer.envs.layers.dense import classifier
 from rl_designer.envs.search_spaces.costs import MOST_SIZE
-from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.definition_rules import NON_DECREASING
-from rl_designer.envs.search_spaces.layer_kinds import KINDS, Shape, classifier, full_options
+from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
 
 _MOST_ENTRIES = 2_000_000
 
@@ -124,7 +124,7 @@ def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int
         parameters[:, where] = effect.parameters
         macs[:, where] = effect.macs
         fits[:, where] = KINDS[kind].fits(inputs, **options)
-        if kind == "global-pool":
+        if KINDS[kind].role == "global-pool":
             # On a map of one position all of them are the same, so only the first is a spelling.
             fits[:, where.start + 1 : where.stop] &= inputs.positions > 1
         if KINDS[kind].role == "dense":

@@ -1,18 +1,18 @@
-"""The search spaces by name. A layer-by-layer space is one definition and one line here; others are a TOML
-file or a function of a user, or come with an installed package.
+"""The search spaces by name. A layer-by-layer space is one TOML file, read when needed, and one line here;
+others are a TOML file or a function of a user, or come with an installed package.
 """
 
 from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from rl_designer.envs.extensions import SPACE
-from rl_designer.envs.search_spaces.convnet import CONVNET
-from rl_designer.envs.search_spaces.convnet1d import CONVNET1D
+from rl_designer.envs.files.untrusted import toml_of
 from rl_designer.envs.search_spaces.costs import input_of
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.definition_rules import family_of
+from rl_designer.envs.search_spaces.layer_rules import family_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
-from rl_designer.envs.search_spaces.mlp import MLP
 
 # name: what it is in one line
 SPACES = {
@@ -21,8 +21,6 @@ SPACES = {
     "mlp": "dense networks for tables of features, layer by layer",
     "table": "the designs of an architecture table",
 }
-
-_DEFINITIONS = {definition.name: definition for definition in (CONVNET, CONVNET1D, MLP)}
 
 
 def space_definition(name_or_path: str | Path) -> SpaceDefinition:
@@ -40,11 +38,17 @@ def space_definition(name_or_path: str | Path) -> SpaceDefinition:
         raise ValueError(
             "the space 'table' comes with an architecture table, not with a data set; name a table"
         )
-    return _DEFINITIONS.get(name) or _given(name)
+    return _built_in(name) if name in SPACES else _given(name)
+
+
+@cache
+def _built_in(name: str) -> SpaceDefinition:
+    content = files(__package__).joinpath(f"{name}.toml").read_bytes()
+    return SpaceDefinition.from_dict(toml_of(content))
 
 
 def _given(name: str) -> SpaceDefinition:
-    made = SPACE.made(name, _DEFINITIONS)
+    made = SPACE.made(name, [known for known in SPACES if known != "table"])
     definition = made if isinstance(made, SpaceDefinition) else SpaceDefinition.from_dict(made)
     if definition.name in SPACES:
         raise ValueError(f"{name}: the name {definition.name!r} is a built-in space's; choose another")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
 from rl_designer.envs.datasets.standardisation import distinct
-from rl_designer.envs.search_spaces.costs import Step, final_shape, trace
-from rl_designer.exporting.layers import layer_source, linear
+from rl_designer.envs.layers import KINDS
+from rl_designer.envs.layers.source import expressions
+from rl_designer.envs.search_spaces.costs import Step, trace
 from rl_designer.exporting.subject import Subject
 from rl_designer.exporting.text import docstring_paragraph, docstring_text, literal
 from rl_designer.version import __version__
@@ -158,9 +159,15 @@ def _within(line: str) -> str:
 
 
 def _class(subject: Subject) -> Iterator[str]:
+    from rl_designer.envs.networks.network import skeleton
+
     shape = ", ".join(map(str, subject.input_shape))
     steps = list(trace(subject.architecture, subject.input_shape))
-    layers = [layer_source(step, number) for number, step in enumerate(steps, 1)]
+    *modules, classifier = skeleton(subject.architecture, subject.input_shape, subject.num_classes)
+    layers = [
+        KINDS[step.layer.kind].source(f"{step.layer.kind.replace('-', '_')}{number}", module)
+        for number, (step, module) in enumerate(zip(steps, modules, strict=True), 1)
+    ]
     yield f"class {subject.class_name}(nn.Module):"
     yield f'    """Takes float32 [batch, {shape}], gives logits [batch, {subject.num_classes}]."""'
     yield ""
@@ -168,10 +175,9 @@ def _class(subject: Subject) -> Iterator[str]:
     yield "        super().__init__()"
     for step, layer in zip(steps, layers, strict=True):
         yield f"        # {_comment(step)}"
-        for attribute, modules in layer.modules.items():
-            yield from _attribute(attribute, modules)
-    features = int(final_shape(subject.architecture, subject.input_shape).channels)
-    yield f"        self.classifier = {linear(features, subject.num_classes)}"
+        for attribute, written in layer.modules.items():
+            yield from _attribute(attribute, written)
+    yield f"        self.classifier = {expressions(classifier)[0]}"
     yield ""
     yield "    def forward(self, x: Tensor) -> Tensor:"
     for layer in layers:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.layers import KINDS, MOST_WIDTH, Shape, full_options
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
-from rl_designer.envs.search_spaces.definition_rules import family_of
-from rl_designer.envs.search_spaces.layer_kinds import KINDS, MOST_WIDTH, Shape, full_options
+from rl_designer.envs.search_spaces.layer_rules import family_of
 from rl_designer.retraining.shapes import shape_for
 from rl_designer.runs.architecture_files import ArchitectureFile
 

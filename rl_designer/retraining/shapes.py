@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.search_spaces.layer_kinds import KINDS
+from rl_designer.envs.layers import KINDS
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset, Standardisation

@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rl_designer.envs.architecture import Architecture, Layer, Option
 from rl_designer.envs.files.untrusted import bounded_bytes, json_of
+from rl_designer.envs.layers import full_options
 from rl_designer.envs.search_spaces.costs import check_classes, final_shape
-from rl_designer.envs.search_spaces.layer_kinds import full_options
 from rl_designer.files import write_json
 
 FORMAT = "architecture/1"

@@ -16,7 +16,7 @@ from rl_designer.envs.search_spaces.registry import space_definition
 OWN = """\
 import numpy as np
 from rl_designer.agents.random_search import RandomSearch
-from rl_designer.envs.search_spaces.mlp import MLP
+from rl_designer.envs.search_spaces.registry import space_definition
 
 class Mine(RandomSearch):
     name = "mine"
@@ -37,7 +37,7 @@ def nothing():
     return None
 
 def built_in():
-    return MLP
+    return space_definition("mlp")
 
 def fails():
     raise KeyError("two\\nlines")

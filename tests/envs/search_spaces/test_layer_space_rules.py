@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.layers import KINDS, Shape, full_options
 from rl_designer.envs.search_spaces.costs import MOST_INPUT_VALUES, costs, describe
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.layer_kinds import KINDS, Shape, full_options
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import make_space
 

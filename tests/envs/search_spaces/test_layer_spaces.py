@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.costs import MOST_SIZE, costs, trace
-from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.definition_rules import ANY, FAMILIES, NON_DECREASING, WIDTHS
-from rl_designer.envs.search_spaces.layer_kinds import KINDS
+from rl_designer.envs.search_spaces.definition import ANY, NON_DECREASING, WIDTHS, SpaceDefinition
+from rl_designer.envs.search_spaces.layer_rules import FAMILIES
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import SPACES, default_space, make_space, space_definition
 

@@ -1,0 +1,76 @@
+"""`conv` and `separable`: convolutions; and what all kinds that convolve have in common."""
+
+from typing import TYPE_CHECKING, Any
+
+from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Shape, integer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MOST_KERNEL = 31
+
+CONVOLUTION = {
+    "kernel": integer(1, MOST_KERNEL, odd=True),
+    "width": WIDTH,
+    "stride": integer(1, 4, default=1),
+}
+DEPTHWISE = {**CONVOLUTION, "kernel": integer(3, MOST_KERNEL, odd=True)}
+
+
+def strided(inputs: Shape, width: Count, stride: Count) -> Shape:
+    return Shape(width, -(-inputs.height // stride), -(-inputs.width // stride), inputs.rank)
+
+
+def fits_kernel(inputs: Shape, *, kernel: Count, stride: Count, **others: Any) -> Any:
+    # A stride beyond the kernel skips positions, and for kernel 1 it could stand at any of several layers.
+    return ((kernel == 1) | (kernel <= inputs.side)) & (stride <= kernel)
+
+
+def conv_norm(
+    rank: int, channels: int, width: int, kernel: int, stride: int = 1, groups: int = 1
+) -> "list[nn.Module]":
+    """A convolution and its batch norm."""
+    from torch import nn
+
+    convolution, norm = getattr(nn, f"Conv{rank}d"), getattr(nn, f"BatchNorm{rank}d")
+    padding = kernel // 2
+    return [
+        convolution(channels, width, kernel, stride=stride, padding=padding, groups=groups, bias=False),
+        norm(width),
+    ]
+
+
+def _conv(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Effect:
+    outputs = strided(inputs, width, stride)
+    weights = kernel**inputs.rank * inputs.channels * width
+    return Effect(outputs, weights + 2 * width, weights * outputs.positions)
+
+
+def _conv_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> "nn.Module":
+    from torch import nn
+
+    return nn.Sequential(*conv_norm(rank, channels, width, kernel, stride), nn.ReLU(inplace=True))
+
+
+def _separable(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Effect:
+    outputs = strided(inputs, width, stride)
+    weights = kernel**inputs.rank * inputs.channels + inputs.channels * width
+    return Effect(outputs, weights + 2 * inputs.channels + 2 * width, weights * outputs.positions)
+
+
+def _separable_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> "nn.Module":
+    from torch import nn
+
+    return nn.Sequential(
+        *conv_norm(rank, channels, channels, kernel, stride, groups=channels),
+        nn.ReLU(inplace=True),
+        *conv_norm(rank, channels, width, 1),
+        nn.ReLU(inplace=True),
+    )
+
+
+# Convolution, batch norm, ReLU.
+CONV = Kind("feature", (1, 2), CONVOLUTION, _conv, _conv_module, fits_kernel)
+
+# Depthwise then pointwise convolution, each with batch norm and ReLU (MobileNet, arXiv:1704.04861).
+SEPARABLE = Kind("feature", (1, 2), DEPTHWISE, _separable, _separable_module, fits_kernel)

@@ -1,0 +1,85 @@
+"""`dense`: linear map, normalisation, activation. `residual-dense`: two linear maps beside a skip, which is
+projected where the width changes. And the classifier that completes every network.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from rl_designer.envs.layers import source
+from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Shape, name_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_OPTIONS = {
+    "width": WIDTH,
+    "activation": name_of("relu", "gelu", "tanh", default="relu"),
+    "normalisation": name_of("none", "batch", "layer", default="none"),
+}
+_ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "tanh": "Tanh"}
+
+
+def classifier(inputs: Shape, num_classes: int) -> Effect:
+    """The linear map with bias that completes every network."""
+    return Effect(Shape(num_classes), (inputs.channels + 1) * num_classes, inputs.channels * num_classes)
+
+
+def _parameters(inputs: Count, width: Count, normalisation: Any) -> Count:
+    # A batch norm right after a linear map makes its bias superfluous.
+    return inputs * width + width * (normalisation != "batch") + 2 * width * (normalisation != "none")
+
+
+def _linear_norm(features: int, width: int, normalisation: str) -> "list[nn.Module]":
+    from torch import nn
+
+    if normalisation == "batch":
+        return [nn.Linear(features, width, bias=False), nn.BatchNorm1d(width)]
+    linear = nn.Linear(features, width)
+    return [linear, nn.LayerNorm(width)] if normalisation == "layer" else [linear]
+
+
+def _activation(name: str) -> "nn.Module":
+    from torch import nn
+
+    module: nn.Module = getattr(nn, _ACTIVATIONS[name])()
+    return module
+
+
+def _dense(inputs: Shape, *, width: Count, activation: Any, normalisation: Any) -> Effect:
+    parameters = _parameters(inputs.channels, width, normalisation)
+    return Effect(Shape(width), parameters, inputs.channels * width)
+
+
+def _dense_module(
+    channels: int, rank: int, *, width: int, activation: str, normalisation: str
+) -> "nn.Module":
+    from torch import nn
+
+    return nn.Sequential(*_linear_norm(channels, width, normalisation), _activation(activation))
+
+
+def _residual(inputs: Shape, *, width: Count, activation: Any, normalisation: Any) -> Effect:
+    projection = (inputs.channels != width) * inputs.channels * width
+    first = _parameters(inputs.channels, width, normalisation)
+    second = _parameters(width, width, normalisation)
+    macs = inputs.channels * width + width * width + projection
+    return Effect(Shape(width), first + second + projection, macs)
+
+
+def _residual_module(
+    channels: int, rank: int, *, width: int, activation: str, normalisation: str
+) -> "nn.Module":
+    from torch import nn
+
+    from rl_designer.envs.layers.modules import Residual
+
+    body = nn.Sequential(
+        *_linear_norm(channels, width, normalisation),
+        _activation(activation),
+        *_linear_norm(width, width, normalisation),
+    )
+    skip = nn.Linear(channels, width, bias=False) if channels != width else nn.Identity()
+    return Residual(body, skip, _activation(activation))
+
+
+DENSE = Kind("dense", (0, 1, 2), _OPTIONS, _dense, _dense_module)
+RESIDUAL_DENSE = Kind("dense", (0,), _OPTIONS, _residual, _residual_module, source=source.residual)

@@ -1,0 +1,141 @@
+"""`Kind`: all that is known of a kind of layer, and what kinds are described with. No torch here.
+
+Each formula is written once and works on Python integers and on int64 arrays alike, so that the costs of one
+architecture and the masks of many prefixes can't disagree.
+
+Conventions: `parameters` are all trainable ones, batch-norm's scale and shift included. `macs` are the
+multiply-adds of convolutions and linear maps for one example (weights x positions; half of what
+`torch.utils.flop_counter` counts as flops); norms, activations, pooling and biases are not counted.
+Convolutions pad by half their kernel, so only the stride changes a size (rounded up); pooling rounds down.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rl_designer.envs.architecture import Option
+from rl_designer.envs.layers.source import LayerSource, plain
+from rl_designer.envs.names import unknown_name
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Count = Any  # int, or an int64 array
+
+MOST_WIDTH = 4096
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What flows between two layers, for one example: `[channels]`, `[channels, height]` (the length of a
+    signal) or `[channels, height, width]`. The sizes that a rank lacks are 1.
+
+    Attributes:
+        rank: spatial dimensions: 0 for a vector, 1 for a signal, 2 for an image. Always a Python integer.
+    """
+
+    channels: Count
+    height: Count = 1
+    width: Count = 1
+    rank: int = 0
+
+    @property
+    def positions(self) -> Count:
+        return self.height * self.width
+
+    @property
+    def side(self) -> Count:
+        """The smallest spatial size."""
+        return np.minimum(self.height, self.width) if self.rank == 2 else self.height
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(int(size) for size in (self.channels, self.height, self.width)[: self.rank + 1])
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one layer makes of a shape, and its own costs (counts).
+
+    Attributes:
+        inside: values of one example that it makes on the way; 0 where that is no more than it gets or gives.
+    """
+
+    outputs: Shape
+    parameters: Count = 0
+    macs: Count = 0
+    inside: Count = 0
+
+
+@dataclass(frozen=True)
+class OptionRule:
+    """The legal values of an option.
+
+    Attributes:
+        rule: the legal values in words.
+        accepts: whether a value is legal.
+        default: the value of a layer that doesn't name the option; None where it must.
+        names: the legal values where they are texts.
+    """
+
+    rule: str
+    accepts: Callable[[Any], bool]
+    default: Option | None = None
+    names: tuple[str, ...] = ()
+
+    def check(self, where: str, value: Any) -> None:
+        """Raises ValueError for a value that is not legal."""
+        if self.names and isinstance(value, str) and value not in self.names:
+            raise ValueError(f"{where}: {unknown_name('choice', value, self.names)}")
+        if not self.accepts(value):
+            raise ValueError(f"{where} must be {self.rule}, got {value!r}")
+
+
+def integer(low: int, high: int, *, odd: bool = False, default: int | None = None) -> OptionRule:
+    def accepts(value: Any) -> bool:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return whole and low <= value <= high and (not odd or value % 2 == 1)
+
+    return OptionRule(f"an {'odd ' if odd else ''}integer from {low} to {high}", accepts, default)
+
+
+def name_of(*names: str, default: str | None = None) -> OptionRule:
+    def accepts(value: Any) -> bool:
+        return isinstance(value, str) and value in names
+
+    return OptionRule(f"one of {', '.join(names)}", accepts, default, names)
+
+
+WIDTH = integer(1, MOST_WIDTH)
+
+
+def fits_always(inputs: Shape, **options: Any) -> Any:
+    return inputs.channels > 0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of layer.
+
+    Attributes:
+        role: `feature` (map to map, learns), `pool`, `dropout`, `global-pool` (map to vector), or `dense`
+            (vector to vector, learns). Pools of both kinds have an option `operation`, `average` or `max`.
+        ranks: of the data whose spaces may offer it: 0 features, 1 signals, 2 images.
+        options: the options' rules, by name.
+        effect: (inputs, **options) → `Effect`.
+        module: (channels or features that it gets, their rank, **options) → the torch module; it alone
+            imports torch. Weights are drawn afterwards, by `initialise`.
+        fits: (inputs, **options) → whether the layer makes sense on these sizes.
+        source: (name, module) → the layer as plain Python. `plain` will do where the module is one of
+            `torch.nn`, or an `nn.Sequential` of such.
+    """
+
+    role: str
+    ranks: tuple[int, ...]
+    options: Mapping[str, OptionRule]
+    effect: Callable[..., Effect]
+    module: Callable[..., "nn.Module"]
+    fits: Callable[..., Any] = fits_always
+    source: Callable[[str, Any], LayerSource] = plain

@@ -1,0 +1,43 @@
+"""The torch modules that kinds of layers are made of. Imports torch, so nothing imports this eagerly."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Residual(nn.Module):
+    """A body beside a skip, and a function of their sum (ResNet, arXiv:1512.03385)."""
+
+    def __init__(self, body: nn.Module, skip: nn.Module, activation: nn.Module) -> None:
+        super().__init__()
+        self.body, self.skip, self.activation = body, skip, activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.activation(self.body(x) + self.skip(x))
+        return result
+
+
+class InvertedResidual(nn.Module):
+    """A body, with the identity beside it where `has_skip` says so (MobileNetV2, arXiv:1801.04381)."""
+
+    def __init__(self, body: nn.Module, has_skip: bool) -> None:
+        super().__init__()
+        self.body, self.has_skip = body, has_skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        # In this order: a sum is laid out in memory as its first term is.
+        result: Tensor = x + self.body(x) if self.has_skip else self.body(x)
+        return result
+
+
+class SqueezeExcitation(nn.Module):
+    """Scales each channel by a gate that sees all channels' averages (arXiv:1709.01507)."""
+
+    def __init__(self, channels: int, squeezed: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, squeezed)
+        self.excite = nn.Linear(squeezed, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = x.mean(dim=tuple(range(2, x.dim())))
+        gates = torch.sigmoid(self.excite(torch.relu(self.squeeze(means))))
+        return x * gates.reshape(gates.shape + (1,) * (x.dim() - 2))
