@@ -11,7 +11,14 @@ _here = Path(__file__).resolve().parent
 if not (_here / "envs").is_dir():
     __path__.append(str(_here.parent))
 
+# The verbs first.
 _PUBLIC = {
+    "search": "rl_designer.api",
+    "resume": "rl_designer.api",
+    "load_run": "rl_designer.api",
+    "sample": "rl_designer.api",
+    "retrain": "rl_designer.api",
+    "export": "rl_designer.api",
     "Architecture": "rl_designer.envs.architecture",
     "ArchitectureTable": "rl_designer.envs.tables.table",
     "Budget": "rl_designer.envs.problem",
@@ -21,11 +28,17 @@ _PUBLIC = {
     "Error": "rl_designer.envs.errors",
     "Evaluation": "rl_designer.envs.evaluation",
     "Layer": "rl_designer.envs.architecture",
+    "Observer": "rl_designer.searches.observers",
     "Problem": "rl_designer.envs.problem",
+    "Run": "rl_designer.api",
     "SearchSpace": "rl_designer.envs.search_spaces.base",
 }
 
-__all__ = ["__version__", *sorted(_PUBLIC)]
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 def __getattr__(name: str) -> Any:

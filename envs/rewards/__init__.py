@@ -3,7 +3,7 @@
 from rl_designer.envs.rewards.accuracy_rewards import accuracy
 from rl_designer.envs.rewards.context import RewardContext
 from rl_designer.envs.rewards.history import History
-from rl_designer.envs.rewards.loading import load_reward
+from rl_designer.envs.rewards.loading import load_reward, name_of
 from rl_designer.envs.rewards.measures import COSTS, Cost, NotMeasured, accuracy_of, cost_of
 from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.rewards.reward import (
@@ -32,4 +32,5 @@ __all__ = [
     "cost_of",
     "keyword_parameters",
     "load_reward",
+    "name_of",
 ]

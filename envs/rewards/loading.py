@@ -13,7 +13,13 @@ from rl_designer.envs.rewards.reward import Reward, RewardFunction, Value, as_re
 _FROM_SETTING = {"target": RewardContext.target, "reference": RewardContext.reference}
 
 
-def load_reward(text: str, context: RewardContext | None = None) -> Reward:
+# Ends the name of a reward that was given as a function, which no text can name.
+_CALL = "()"
+
+
+def load_reward(
+    text: str, context: RewardContext | None = None, function: RewardFunction | None = None
+) -> Reward:
     """A reward by name (`mnasnet`), with parameters where wanted (`mnasnet:cost=macs,w=-0.15`).
 
     The name is one of `REWARDS`, one that an installed package gives (entry points of the group
@@ -21,15 +27,28 @@ def load_reward(text: str, context: RewardContext | None = None) -> Reward:
 
     Args:
         context: of the setting, for what the text leaves open; None where it leaves nothing open.
+        function: what a name that `name_of` made stands for.
 
     Raises:
         ValueError: for an unknown name, parameter or file, a function that can't be called so, or a parameter
             that must be given; one line.
     """
     name, rest = split_options(text)
-    function = REWARDS.get(name) or REWARD.load(name, REWARDS)
+    if name.endswith(_CALL) and (function is None or name_of(function) != name):
+        raise ValueError(
+            f"the reward {name} is a function that was given in Python, and must be given again: "
+            "rl_designer.resume(run, reward=function)"
+        )
+    function = function or REWARDS.get(name) or REWARD.load(name, REWARDS)
     parameters = _parameters(name, function, rest)
     return as_reward(function, name, _completed(name, function, parameters, context))
+
+
+def name_of(function: RewardFunction) -> str:
+    """What a function goes by as a reward: `module.function()`, or a registered one's own name."""
+    registered = (name for name, known in REWARDS.items() if known is function)
+    place = function if hasattr(function, "__qualname__") else type(function)
+    return next(registered, f"{place.__module__}.{place.__qualname__}{_CALL}")
 
 
 # -- parameters --------------------------------------------------------------------------------------

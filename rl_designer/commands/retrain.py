@@ -87,21 +87,15 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
     """How to train on a data set, by the options."""
-    from rl_designer.envs.workers.devices import device_name
-    from rl_designer.errors import usage_errors
     from rl_designer.retraining.job import Plan
-    from rl_designer.retraining.settings import full_settings
 
     if options["no_augment"] and options["augment"] is not None:
         raise click.UsageError("--augment and --no-augment exclude each other")
     given = {name: options[name] for name in _SETTINGS}
     if options["no_augment"]:
         given["augment"] = False
-    examples = len(dataset.y_train) + (0 if options["on_validation"] else len(dataset.y_val))
-    with usage_errors():
-        device = device_name(options["device"])
-        settings = full_settings(dataset.name, examples, dataset.input_shape, given, device)
-    return Plan(settings, options["seeds"], options["on_validation"], options["workers"], device)
+    plan = {name: options[name] for name in ("seeds", "on_validation", "workers", "device")}
+    return Plan.of(dataset, given, **plan)
 
 
 @click.command()

@@ -1,8 +1,9 @@
 """`Job`: one winner's trainings, its folder, its results."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
+from rl_designer.envs.workers.devices import device_name
+from rl_designer.errors import usage_errors
 from rl_designer.retraining.folder import (
     VERSION,
     RetrainedFolder,
@@ -27,7 +30,7 @@ from rl_designer.retraining.scores import (
     spread,
     weakest,
 )
-from rl_designer.retraining.settings import FullSettings
+from rl_designer.retraining.settings import FullSettings, full_settings
 from rl_designer.retraining.shapes import shape_for, standardisation_for, takes_features
 from rl_designer.retraining.workers import Task
 from rl_designer.runs.architecture_files import ArchitectureFile
@@ -76,6 +79,20 @@ class Plan:
     on_validation: bool = False
     workers: int | None = None
     device: str = "auto"
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: Mapping[str, Any], **plan: Any) -> Self:
+        """A plan whose `settings` are given in part, None where not; the rest suits the data and the device.
+
+        Raises:
+            WrongUsage: for a value out of range, an augmentation that doesn't fit, a device that isn't there.
+        """
+        with usage_errors():
+            device = device_name(plan.pop("device", None) or "auto")
+            on_validation = plan.get("on_validation", False)
+            examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
+            full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
+        return cls(full, device=device, **plan)
 
 
 def folder_of(winner: Winner, plan: Plan) -> RetrainedFolder:

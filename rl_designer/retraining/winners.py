@@ -18,7 +18,7 @@ from rl_designer.setting import training_data
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
 
-_DATA = ("data", "target", "data_folder", "image_size", "space")
+DATA = ("data", "target", "data_folder", "image_size", "space")
 _SPACE_OF_RANK = {1: "convnet1d", 2: "convnet"}
 
 
@@ -87,7 +87,7 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> "Dataset":
         WrongUsage: where they are missing, or contradict the runs.
         ValueError: for data that can't be used, or that isn't what the runs were on.
     """
-    given = {name: options.get(name) for name in _DATA if options.get(name) is not None}
+    given = {name: options.get(name) for name in DATA if options.get(name) is not None}
     if sources.config is None:
         if "data" not in given:
             raise WrongUsage("an architecture file needs --data, the name or path of what to train on")
@@ -127,7 +127,7 @@ def _winners_of(report: RunReport, top: int, max_parameters: int | None, output:
 
 
 def _data_of(config: SearchConfig) -> dict[str, Any]:
-    return {name: getattr(config.subject, name) for name in _DATA if name not in ("data_folder", "space")}
+    return {name: getattr(config.subject, name) for name in DATA if name not in ("data_folder", "space")}
 
 
 def _space_of(winners: Sequence[Winner]) -> str | None:

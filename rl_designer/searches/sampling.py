@@ -30,6 +30,9 @@ class Draw:
         max_parameters, max_macs: None for the run's own limit.
         policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
         trust: whether pickles in it may be read, and code run that a copy from elsewhere names.
+
+    Raises:
+        ValueError: for fewer than 1 design, a temperature that isn't above 0.
     """
 
     n: int = 10
@@ -41,6 +44,12 @@ class Draw:
     seed: int = 0
     policy_file: Path | None = None
     trust: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n < 1:
+            raise ValueError(f"n must be at least 1, got {self.n}")
+        if not self.temperature > 0:
+            raise ValueError(f"the temperature must be above 0, got {self.temperature}")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from rl_designer.agents.base import Agent
 from rl_designer.agents.memory import check_sources
 from rl_designer.agents.registry import agent_class
 from rl_designer.config import SearchConfig, on_engine
-from rl_designer.envs.rewards import Reward, RewardContext, load_reward
+from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.errors import usage_errors
 from rl_designer.runs.check import BEGAN, began, changed_settings
 from rl_designer.runs.folder import RunFolder, store_location
@@ -25,12 +25,16 @@ from rl_designer.store.store import Store
 
 
 def run_search(
-    config: SearchConfig, folder: Path | None = None, observers: Sequence[Observer] = ()
+    config: SearchConfig,
+    folder: Path | None = None,
+    observers: Sequence[Observer] = (),
+    reward: RewardFunction | None = None,
 ) -> SearchResult:
     """Searches, and writes a run folder.
 
     Args:
         folder: None for the default name under `runs/`.
+        reward: the function that the config's reward is the name of, where no text can name it (`name_of`).
 
     Raises:
         WrongUsage: for names, numbers and folders that can't be.
@@ -43,16 +47,16 @@ def run_search(
     setting = make_setting(config)
     check_sources([check_source(Path(source), setting) for source in config.sources])
     with usage_errors():
-        reward = _reward(config, setting)
-        fidelity = settled_fidelity(config, reward)
+        paid = _reward(config, setting, reward)
+        fidelity = settled_fidelity(config, paid)
     # What the setting says is kept, for people and so that a resumed run has the same.
-    asked, config = config, config.changed(reward=reward.text, fidelity=fidelity)
+    asked, config = config, config.changed(reward=paid.text, fidelity=fidelity)
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
-        facts = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
+        facts = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {BEGAN: began(config, asked)}
         run = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
-        return SearchRun(run, setting, store, agent, reward, Observers(observers)).run()
+        return SearchRun(run, setting, store, agent, paid, Observers(observers)).run()
 
 
 def resume_search(
@@ -60,6 +64,7 @@ def resume_search(
     observers: Sequence[Observer] = (),
     store: str | None = None,
     engine: Mapping[str, Any] = MappingProxyType({}),
+    reward: RewardFunction | None = None,
 ) -> SearchResult | None:
     """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
     with the same designs and the same policy as if it never had. None where it was finished.
@@ -67,6 +72,7 @@ def resume_search(
     Args:
         store: where its store is now; None for where it was.
         engine: where its designs are trained now, as `on_engine` takes it.
+        reward: as `run_search` takes it.
 
     Raises:
         ValueError, OSError: as `run_search`; for a folder that is no run; and where its config, data or
@@ -85,9 +91,9 @@ def resume_search(
     run.config = on_engine(run.config, engine)
     agent = _agent(run.config)
     setting = make_setting(run.config)
-    reward = _reward(run.config, setting)
+    paid = _reward(run.config, setting, reward)
     with Store(run.store_location, create=False) as opened:
-        return SearchRun(run, setting, opened, agent, reward, Observers(observers)).run()
+        return SearchRun(run, setting, opened, agent, paid, Observers(observers)).run()
 
 
 def _agent(config: SearchConfig) -> Agent:
@@ -97,6 +103,6 @@ def _agent(config: SearchConfig) -> Agent:
     return agent
 
 
-def _reward(config: SearchConfig, setting: Setting) -> Reward:
+def _reward(config: SearchConfig, setting: Setting, function: RewardFunction | None) -> Reward:
     context = RewardContext(setting.space, **config.subject.limits)
-    return load_reward(config.reward, context)
+    return load_reward(config.reward, context, function)

@@ -1,0 +1,229 @@
+"""What the command line does, in Python: `rl_designer.search("mnist1d", max_parameters=20_000)` and the rest.
+
+Settings have the names of a run's `config.toml`: the options of `rl-designer train` with `_` for `-`, and
+`sources` for `--from`. Whatever is wrong is a ValueError (most are `rl_designer.Error`s), an OSError or an
+ImportError of one line.
+"""
+
+import os
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rl_designer.agents.base import Sample
+from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.names import unknown_name
+from rl_designer.envs.rewards import RewardFunction, name_of
+from rl_designer.errors import WrongUsage
+from rl_designer.interruption import clean_interruption
+from rl_designer.reports.page import leave_report
+from rl_designer.results import Network, Networks, Run
+from rl_designer.runs.data import keep_data
+from rl_designer.runs.folder import DEFAULT_PARENT, RunFolder
+from rl_designer.runs.reading import read_run
+from rl_designer.searches.observers import Observer
+from rl_designer.searches.sampling import Draw, sample_designs
+from rl_designer.searches.search import resume_search, run_search
+
+if TYPE_CHECKING:
+    from rl_designer.exporting.export import Exported
+
+Progress = bool | Observer | Sequence[Observer]
+
+
+def search(
+    data: Any = None,
+    *,
+    reward: str | RewardFunction | None = None,
+    run: str | Path | None = None,
+    progress: Progress = True,
+    **settings: Any,
+) -> Run:
+    """Searches for good networks, and trains the policy that designs them, as `rl-designer train`.
+
+    Args:
+        data: a name, a path, `file.py:function`, a DataFrame (with `target=`), a pair `(X, y)` of arrays or
+            tensors, or a mapping with `x_train`, `y_train` and perhaps `x_val`, `y_val`, `x_test`, `y_test`.
+            Data in memory are kept as a file in `data` beside the run's folder. None for `mnist1d`, and where
+            there is a `table`.
+        reward: a name, `file.py:function`, or a function of an `Evaluation` (and of the run's history). A run
+            with a function goes on only where `resume` gets it again.
+        run: the folder to make. None for `runs/DATA-AGENT-SEED`.
+        progress: whether to show it; or an `Observer`, or several, to be told instead.
+        settings: see `rl_designer.config.SearchConfig`, such as `max_parameters`, `evaluations`, `seed`.
+    """
+    folder = None if run is None else Path(run)
+    if data is not None and not isinstance(data, str | os.PathLike):
+        data = keep_data(data, DEFAULT_PARENT if folder is None else folder.parent)
+    function = None if reward is None or isinstance(reward, str) else reward
+    config = _config({"data": data, **settings, "reward": reward if function is None else name_of(function)})
+    with _interruptible():
+        result = run_search(config, folder, _observers(progress, config.tensorboard), function)
+    return _finished(result.folder.path, config.store)
+
+
+def resume(
+    run: Run | str | Path,
+    *,
+    reward: RewardFunction | None = None,
+    store: str | None = None,
+    trust: bool = False,
+    progress: Progress = True,
+    **engine: Any,
+) -> Run:
+    """Goes on with a run after any stop, as if it had never stopped; a finished one is read.
+
+    Args:
+        reward: the function that the run was begun with, where it was given as a function.
+        store: where its store is now; None for where it was.
+        trust: go on with a run that was copied from elsewhere and names code, which is run.
+        engine: where its designs are trained now: `engine`, `ray_address`, `gpus_per_candidate`.
+    """
+    folder = RunFolder.open(_folder(run))
+    if not trust:
+        folder.check_code()
+    observers = _observers(progress, folder.config.tensorboard)
+    with _interruptible():
+        resume_search(folder.path, observers, store, engine, reward)
+    return _finished(folder.path, store)
+
+
+def load_run(folder: str | Path, *, store: str | None = None) -> Run:
+    """A run as it is now, also one that is still going on. `store`: where its store is now."""
+    return Run(read_run(Path(folder), store))
+
+
+def sample(run: Run | str | Path, n: int = 10, **draw: Any) -> list[Sample]:
+    """Designs from a run's policy; its data aren't needed.
+
+    Args:
+        draw: `temperature`, `deterministic`, `unique`, `max_parameters`, `max_macs`, `seed`, `policy_file`,
+            `trust`, as `rl_designer.searches.sampling.Draw` has them.
+    """
+    return sample_designs(RunFolder.open(_folder(run)), Draw(n=n, **draw)).samples
+
+
+def retrain(
+    *runs: Run | str | Path,
+    top: int = 1,
+    seeds: int = 3,
+    on_validation: bool = False,
+    workers: int | None = None,
+    device: str = "auto",
+    output: str | Path | None = None,
+    store: str | None = None,
+    trust: bool = False,
+    progress: bool = True,
+    **settings: Any,
+) -> Networks:
+    """Trains the winners of runs, or architectures of files, in full; scores them on the sealed test split.
+
+    The same call again goes on after any stop, and opens nothing twice.
+
+    Args:
+        top: best designs of each run to train.
+        seeds: trainings of each network.
+        on_validation: train on the training part alone and score on validation; the test stays sealed.
+        output: where each network's folder is made; None for `retrained` in the run's.
+        trust: run the code by which runs that were copied from elsewhere name their data.
+        settings: of the trainings (`rl_designer.retraining.settings.FullSettings`), and for architectures of
+            files their `data`, `target`, `data_folder`, `image_size`, `space`.
+    """
+    from rl_designer.jobs.retrain_progress import training_progress
+    from rl_designer.retraining.job import Plan
+    from rl_designer.retraining.retrain import retrain as train
+    from rl_designer.retraining.settings import FullSettings
+    from rl_designer.retraining.winners import DATA, find_winners, load_data
+
+    known = [field.name for field in fields(FullSettings)]
+    data = {name: value for name, value in settings.items() if name not in known}
+    _check_names("retrain", data, [*known, *DATA])
+    where = None if output is None else Path(output)
+    found = find_winners([_folder(run) for run in runs], top=top, output=where, store=store, trust=trust)
+    dataset = load_data(found, data)
+    given = {name: value for name, value in settings.items() if name in known}
+    plan = Plan.of(dataset, given, seeds=seeds, on_validation=on_validation, workers=workers, device=device)
+    with _interruptible():
+        results = train(found.winners, dataset, plan, training_progress() if progress else None)
+    return Networks([Network(Path(result["folder"]), result) for result in results])
+
+
+def export(
+    run: Run | str | Path,
+    output: str | Path | None = None,
+    *,
+    formats: Sequence[str] | None = None,
+    weights_of: int | None = None,
+    licence: str | None = None,
+    overwrite: bool = False,
+    store: str | None = None,
+    **data: Any,
+) -> list["Exported"]:
+    """Writes a network as plain Python, ONNX, a `torch.export` program, and a model card; the files.
+
+    Args:
+        run: of a run its best design, with the weights that `retrain` gave it; a folder that `retrain` wrote;
+            or an architecture's file.
+        output: the folder; None for `exported` in the run's, or here.
+        formats: `python`, `onnx`, `torch-export`, `card`; None for all that the installed packages allow.
+        weights_of: the training whose weights to take; None for the first.
+        licence: for the model card.
+        data: `data`, `target`, `data_folder`, `image_size`, `space`, for an architecture whose file has none.
+    """
+    from rl_designer.exporting.export import export as write
+    from rl_designer.exporting.find import find_subject
+    from rl_designer.retraining.winners import DATA
+
+    _check_names("export", data, DATA)
+    source = _folder(run)
+    subject = find_subject(source, data, seed=weights_of, store=store)
+    folder = source / "exported" if source.is_dir() else Path("exported")
+    folder = folder if output is None else Path(output)
+    return write(subject, folder, formats, licence=licence, overwrite=overwrite)
+
+
+def _config(settings: Mapping[str, Any]) -> SearchConfig:
+    """Of settings by name, None where not given; paths may be paths, and runs to start from `Run`s."""
+    sources = settings.get("sources")
+    given = {name: value for name, value in settings.items() if value is not None}
+    plain = {name: str(v) if isinstance(v, os.PathLike) else v for name, v in given.items()}
+    if sources is not None:
+        several = [sources] if isinstance(sources, str | Path | Run) else sources
+        plain["sources"] = tuple(str(_folder(run)) for run in several)
+    return make_config({}, plain, "search()")
+
+
+def _check_names(verb: str, given: Iterable[str], legal: Collection[str]) -> None:
+    for name in given:
+        if name not in legal:
+            raise WrongUsage(f"{verb}(): {unknown_name('setting', name, legal)}")
+
+
+def _folder(run: Run | str | Path) -> Path:
+    return run.folder if isinstance(run, Run) else Path(run)
+
+
+def _observers(progress: Progress, tensorboard: bool) -> list[Observer]:
+    from rl_designer.searches.progress import SearchProgress
+    from rl_designer.searches.tensorboard import TensorBoardLog
+
+    if isinstance(progress, bool):
+        told = [SearchProgress()] if progress else []
+    else:
+        told = [progress] if isinstance(progress, Observer) else list(progress)
+    return [*told, *([TensorBoardLog()] if tensorboard else [])]
+
+
+def _finished(folder: Path, store: str | None) -> Run:
+    """The run, and its page in its folder, as the command line leaves it."""
+    report = read_run(folder, store)
+    leave_report(report)
+    return Run(report)
+
+
+def _interruptible() -> AbstractContextManager[None]:
+    """As in the command line, but for a session, which a second Ctrl-C must not end."""
+    return nullcontext() if hasattr(sys, "ps1") else clean_interruption()
