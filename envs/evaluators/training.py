@@ -208,8 +208,9 @@ class TrainingEvaluator:
         return self.costs(architecture).get("macs", 0)
 
     def _lost(self, architecture: Architecture, lost: Lost) -> Evaluation:
-        seed, costs = self._seed(architecture), self.costs(architecture)
-        return Evaluation.failed(lost.failure, seed=seed, device=self.device, **costs)
+        known: dict[str, Any] = self.costs(architecture)
+        seed = self._seed(architecture)
+        return Evaluation(failure=lost.failure, seed=seed, device=self.device, **known)
 
     def _own_job(self) -> Job:
         if self._job is None:

@@ -7,22 +7,15 @@ from typing import Any, TypeVar
 from nicegui import run, ui
 
 from rl_designer.dashboard.facts import Tile
-from rl_designer.dashboard.figures import figure_of, legend_of
+from rl_designer.reports.page import figure_html
 from rl_designer.reports.plots import Plot
 from rl_designer.text import printable
 
 POLL_SECONDS = 1.0
 Found = TypeVar("Found")
 
-# Tells whether the page is seen, since only then it is brought up to date.
-HEAD = """
-<script>
-  const tell = () => window.emitEvent && emitEvent("seen", !document.hidden);
-  document.addEventListener("visibilitychange", tell);
-</script>
-"""
-_KEPT_COLOURS = 'localStorage.dark && Quasar.Dark.set(localStorage.dark === "yes")'
-_OTHER_COLOURS = '() => { Quasar.Dark.toggle(); localStorage.dark = Quasar.Dark.isActive ? "yes" : "no"; }'
+_KEPT_COLOURS = "keptColours() && setColours(keptColours())"
+_OTHER_COLOURS = '() => setColours(Quasar.Dark.isActive ? "light" : "dark")'
 
 
 @contextmanager
@@ -94,51 +87,18 @@ class Tiles:
                     self._texts.append((ui.label().classes("value"), ui.label().classes("muted")))
 
 
-class Figure:
-    """A plot with its words; nothing where there is none yet."""
+class Figure(ui.element, component="templates/figure.js"):
+    """A plot as the report draws it; nothing where there is none yet."""
 
     def __init__(self) -> None:
-        with ui.element("figure").classes("card") as self._figure:
-            self._title = Text("h3")
-            with ui.element("div").props('role="img"') as self._picture:
-                self._plot = ui.plotly({"data": [], "layout": {}}).classes("plot")
-            self._legend = ui.element("ul").classes("legend").props('aria-hidden="true"')
-            self._words = Text("figcaption", classes="muted")
-            self._notes = Text("p", classes="muted small")
-            with ui.expansion("The figures as a table").classes("figures"):
-                self._table = ui.table(rows=[], columns=[], row_key="row").props("flat dense")
-        self._figure.set_visibility(False)
+        super().__init__()
+        self.props["figure"] = ""
         self._last: Plot | None = None
-        self._signs: list[tuple[str, str, str]] = []
 
     def show(self, plot: Plot | None) -> None:
-        if plot == self._last:
-            return
-        self._last = plot
-        self._figure.set_visibility(plot is not None)
-        if plot is None:
-            return
-        self._title.show(plot.title)
-        self._words.show(plot.summary)
-        self._notes.show(" ".join(plot.notes))
-        self._picture.props["aria-label"] = printable(f"{plot.title}. {plot.summary}")
-        self._plot.update_figure(figure_of(plot))
-        self._show_legend(legend_of(plot))
-        self._table.columns = columns(dict(enumerate(plot.columns)))
-        self._table.rows = [
-            {"row": number, **{str(at): printable(cell) for at, cell in enumerate(cells)}}
-            for number, cells in enumerate(plot.rows)
-        ]
-
-    def _show_legend(self, signs: list[tuple[str, str, str]]) -> None:
-        if signs == self._signs:
-            return
-        self._signs = signs
-        self._legend.clear()
-        for sign, colour, name in signs:
-            with self._legend, ui.element("li"):
-                ui.label(sign).style(f"color: {colour}")
-                ui.label(name)
+        if plot != self._last:
+            self._last = plot
+            self.props["figure"] = "" if plot is None else figure_html(plot, ("half", "narrow"))
 
 
 def columns(

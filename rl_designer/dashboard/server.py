@@ -17,8 +17,9 @@ from rl_designer.dashboard.page_compare import compare_page
 from rl_designer.dashboard.page_run import run_page
 from rl_designer.dashboard.page_runs import runs_page
 from rl_designer.dashboard.page_sample import sample_page
-from rl_designer.dashboard.parts import HEAD, Text, frame, heading
+from rl_designer.dashboard.parts import Text, frame, heading
 from rl_designer.dashboard.watch import RunWatch
+from rl_designer.reports.page import packed, page
 
 _SECONDS_TO_COME_BACK = 30.0  # that a page's state is kept for a browser that is slow or was asleep
 _SECONDS_TO_END = 1  # that open pages get when the server ends
@@ -74,8 +75,10 @@ def listen(port: int | None) -> socket.socket:
 
 def application(catalogue: Catalogue) -> FastAPI:
     """All pages, without the guard."""
-    ui.add_css(_style(), shared=True)
-    ui.add_head_html(HEAD, shared=True)
+    own = resources.files("rl_designer.dashboard") / "templates"
+    style, script = ((own / f"dashboard.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    ui.add_css(packed("colours.css", "plots.css") + style, shared=True)
+    ui.add_head_html(f"<script>{packed('plots.js')}{script}</script>", shared=True)
     ui.page("/")(lambda: runs_page(catalogue))
     ui.page("/compare")(lambda: compare_page(catalogue))
     ui.page("/run/{key}")(lambda key: _of_run(catalogue, key, run_page))
@@ -107,16 +110,8 @@ def _of_run(catalogue: Catalogue, key: str, page: Callable[[str, RunWatch], None
 
 def _report(catalogue: Catalogue, key: str) -> HTMLResponse:
     """The report as it would be written now; never a file of the run's folder, which may be a stranger's."""
-    from rl_designer.reports.page import page
-
     watch = catalogue.find(key)
     view = None if watch is None else watch.look()
     if view is None or view.report is None:
         return HTMLResponse("<!doctype html><title>rl-designer</title><p>There is no report.", 404)
     return HTMLResponse(page([view.report]))
-
-
-def _style() -> str:
-    return (resources.files("rl_designer.dashboard") / "templates" / "dashboard.css").read_text(
-        encoding="utf-8"
-    )

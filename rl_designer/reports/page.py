@@ -5,6 +5,7 @@ to be read.
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,7 @@ def comparison(runs: Sequence[RunReport]) -> dict[str, Any]:
 
 def rendered(template: str, data: Mapping[str, Any]) -> str:
     """A template with data; everything that isn't the template's own is escaped."""
-    script, style = _text("report.js"), _text("report.css")
-    fingerprint = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    script = packed("plots.js", "report.js")
     return (
         _environment()
         .get_template(template)
@@ -111,12 +111,28 @@ def rendered(template: str, data: Mapping[str, Any]) -> str:
             **data,
             version=__version__,
             script=Markup(script),
-            style=Markup(style),
-            script_hash=fingerprint,
+            style=Markup(packed("colours.css", "plots.css", "report.css")),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
 
 
+def figure_html(plot: Plot, sizes: Sequence[str]) -> str:
+    """A plot with its words, legend and table, as the page has it; `plots.css` and `plots.js` belong to it.
+
+    Args:
+        sizes: names of `SIZES`; the last is for phones.
+    """
+    return str(_environment().get_template("macros.html").module.figure(plot, sizes))  # type: ignore[attr-defined]
+
+
+def packed(*names: str) -> str:
+    """Files of the templates' folder, one after the other."""
+    folder = resources.files("rl_designer.reports") / "templates"
+    return "".join((folder / name).read_text(encoding="utf-8") for name in names)
+
+
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("rl_designer.reports", "templates"),
@@ -136,9 +152,5 @@ def _shown(value: object) -> object:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _laid_out(plot: Plot) -> dict[str, dict[str, Any]]:
-    return {name: layout(plot, *size) for name, size in SIZES.items()}
-
-
-def _text(name: str) -> str:
-    return (resources.files("rl_designer.reports") / "templates" / name).read_text(encoding="utf-8")
+def _laid_out(plot: Plot, sizes: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {name: layout(plot, *SIZES[name]) for name in sizes}

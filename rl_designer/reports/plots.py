@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 MOST_POINTS = 600  # drawn of one series; all of them are in the store
-SIZES = {"wide": (760, 360), "narrow": (360, 300)}
+SIZES = {"wide": (760, 360), "half": (540, 310), "narrow": (360, 300)}
 _TELLS_APART = 1 + 1e-9  # closer than that, values have no room between them
 _MARGINS = (12, 14, 46, 58)  # top, right, bottom, left at least
 _BESIDE_TICKS = 28  # for the axis's name and the room around it

@@ -1,6 +1,5 @@
 """The dashboard without a browser: what its pages are told, samples, the command."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ from rl_designer.agents.policy import Policy
 from rl_designer.cli import run
 from rl_designer.dashboard.catalogue import Catalogue, key_of, runs_in
 from rl_designer.dashboard.facts import design_rows, progress, run_row, seconds_of, tiles
-from rl_designer.dashboard.figures import COLOURS, figure_of, legend_of, shown_text
 from rl_designer.dashboard.samples import MOST, Wanted, draw_samples
 from rl_designer.dashboard.server import listen
 from rl_designer.dashboard.watch import (
@@ -31,7 +29,6 @@ from rl_designer.envs.problem import Design
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.files import LOCK
-from rl_designer.reports.plots import Axis, Plot, Point, Series
 from rl_designer.reports.run_page import run_data
 from rl_designer.runs.architecture_files import read_architecture
 from rl_designer.runs.folder import CONFIG, POLICY, RunFolder
@@ -189,41 +186,6 @@ def test_a_line_among_others_has_the_best_and_what_it_took(searched: Path) -> No
     best = report.winners[0].design
     assert (row["reward"], row["parameters"]) == (best.reward, best.evaluation.parameters)
     assert row["evaluations"] == len(report.designs) and row["found"] == best.index + 1
-
-
-# -- figures -------------------------------------------------------------------------------------------
-
-
-def test_a_figure_has_every_point_and_shows_names_as_they_are() -> None:
-    name = "<a href='http://evil'>run</a> & \x1b"
-    series = [
-        Series("band", "band", [Point(1, 3.0), Point(2, 4.0)], "control", lows=[1.0, 2.0]),
-        Series(name, "steps", [Point(1, 1.0), Point(2, 2.0)], "agent"),
-        Series("dashed", "line", [Point(1, 1.0)], "run-7", dashed=True, legend=False),
-        Series("marks", "points", [Point(1, 1.0, "told <b> " + "word " * 30)], "failed", "cross"),
-    ]
-    plot = Plot("p", "A plot", "summary", Axis("x", whole=True, low=0), Axis("y", logarithmic=True), series)
-    figure = figure_of(plot)
-    band, steps, _, marks = figure["data"]
-    assert (band["x"], band["y"], band["fill"]) == ([1, 2, 2, 1], [3.0, 4.0, 2.0, 1.0], "toself")
-    assert (steps["x"], steps["y"], steps["line"]["shape"]) == ([1, 2], [1.0, 2.0], "hv")
-    assert steps["name"] == shown_text(name) == "&lt;a href='http://evil'&gt;run&lt;/a&gt; &amp; \\x1b"
-    assert "&lt;b&gt;" in marks["hovertext"][0] and "<br>" in marks["hovertext"][0]
-    assert figure["layout"]["xaxis"]["rangemode"] == "tozero" and figure["layout"]["yaxis"]["type"] == "log"
-    assert [sign for sign, _, _ in legend_of(plot)] == ["▒", "──", "✕"]
-    json.dumps(figure, allow_nan=False)
-
-
-@pytest.mark.parametrize("ground", ["#ffffff", "#181e26"])
-def test_all_colours_are_seen_on_light_and_on_dark(ground: str) -> None:
-    def luminance(colour: str) -> float:
-        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    for colour in COLOURS.values():
-        low, high = sorted([luminance(colour), luminance(ground)])
-        assert (high + 0.05) / (low + 0.05) >= 3, colour
 
 
 # -- samples -------------------------------------------------------------------------------------------

@@ -73,7 +73,7 @@ def test_a_search_is_followed_stopped_and_let_go_on_and_outlives_the_dashboard(
             polls.append(poll(page, run))
         assert [p.differences for p in polls] == [[]] * POLLS
         assert all(p.shown <= p.stored_after for p in polls) and polls[-1].shown > polls[0].shown
-        assert page.locator(".plot .points path, .plot .scatterlayer path").count() > 5
+        a_point_says_what_it_is_while_more_come(page)
 
         page.get_by_role("button", name="Stop").click()
         assert process.wait(timeout=30) == 130
@@ -95,6 +95,25 @@ def test_a_search_is_followed_stopped_and_let_go_on_and_outlives_the_dashboard(
     assert [d.design for d in stored(run)][: len(kept)] == [d.design for d in kept]
 
 
+def a_point_says_what_it_is_while_more_come(page: Any) -> None:
+    """To the keyboard, which keeps its place; what is open stays open, and the pointer finds its design."""
+    plot, tip = page.locator("svg.plot.half").first, page.locator("#tip")
+    page.locator("summary").first.click()
+    plot.focus()
+    page.keyboard.press("ArrowRight")
+    before = plot.locator("path.mark").count()
+    told = tip.inner_text()
+    assert before > 5 and told.startswith("Evaluation 1 by local-search: reward")
+    page.wait_for_function(f"document.querySelectorAll('svg.plot.half path.mark').length > {2 * before}")
+    assert tip.is_visible() and tip.inner_text() == told
+    assert page.evaluate("document.activeElement.classList.contains('plot')")
+    assert page.locator("details").first.get_attribute("open") is not None
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    plot.locator("path.mark[data-tip]").last.hover(force=True)
+    assert tip.is_visible() and page.locator("path.mark.lit").count() >= 1
+
+
 def test_a_phone_shows_all_pages_without_sticking_out_also_in_the_dark(
     browser: Any, search: tuple[Path, subprocess.Popen[str]], tmp_path: Path
 ) -> None:
@@ -107,7 +126,7 @@ def test_a_phone_shows_all_pages_without_sticking_out_also_in_the_dark(
         heard = watched(page)
         page.goto(address)
         page.get_by_role("link", name=HOSTILE).click()
-        page.wait_for_selector(".plot .scatterlayer")
+        page.wait_for_selector("svg.plot.narrow")
         for name in ("Sample designs", "Compare", "Runs"):
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
             assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 19, 24)"

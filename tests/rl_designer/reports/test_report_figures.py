@@ -19,6 +19,7 @@ from rl_designer.reports.drawing import draw
 from rl_designer.reports.front import front_of
 from rl_designer.reports.importance import importance
 from rl_designer.reports.learning import best_of_draws
+from rl_designer.reports.page import figure_html
 from rl_designer.reports.plots import SIZES, Axis, Plot, Point, Series, layout, number, thinned
 from rl_designer.reports.policy_steps import legal_rows, steps_of
 from rl_designer.reports.spending import failures
@@ -104,6 +105,23 @@ def test_everything_lies_within_the_frame(points: list[tuple[float, float]], log
     for x, y, *_ in laid["series"][0]["marks"]:
         assert frame["left"] <= x <= frame["right"] and frame["top"] <= y <= frame["bottom"]
     assert len(laid["y_ticks"]) <= 6 and laid["series"][1]["path"].endswith("Z")
+
+
+def test_a_figure_has_every_point_its_table_and_names_as_they_are() -> None:
+    name = "<a href='http://evil'>run</a> & \x1b"
+    series = [
+        Series("band", "band", [Point(1, 3.0), Point(2, 4.0)], "control", lows=[1.0, 2.0]),
+        Series(name, "steps", [Point(1, 1.0), Point(2, 2.0)], "agent"),
+        Series("dashed", "line", [Point(1, 1.0)], "run-7", dashed=True, legend=False),
+        Series("marks", "points", [Point(1, 1.0, "told <b>", "d1g3st"), Point(2, 1.0)], "failed", "cross"),
+    ]
+    axes = Axis("x", whole=True, low=0), Axis("y", logarithmic=True)
+    html = figure_html(Plot("p", name, "summary", *axes, series, ("what",), [(name,)]), ("half", "narrow"))
+    assert html.count('<svg class="plot ') == 2 and html.count('class="mark failed cross"') == 2 * 2 + 1
+    assert html.count('data-tip="told &lt;b&gt;" data-design="d1g3st"') == 2
+    assert html.count("&lt;a href=&#39;http://evil&#39;&gt;run&lt;/a&gt; &amp; \\x1b") >= 3
+    assert "<a" not in html and "<b>" not in html and "\x1b" not in html
+    assert "The same as a table" in html and html.count("<li>") == 3
 
 
 def test_steps_hold_until_the_next_value() -> None:

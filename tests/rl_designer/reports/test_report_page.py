@@ -317,7 +317,7 @@ def test_colours_can_be_told_from_their_ground_in_both_schemes() -> None:
     """WCAG 2.2, AA: 4.5 for text, 3 for lines and marks."""
     import rl_designer.reports
 
-    style = (Path(rl_designer.reports.__file__).parent / "templates" / "report.css").read_text()
+    style = (Path(rl_designer.reports.__file__).parent / "templates" / "colours.css").read_text()
     schemes = [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block))
         for block in re.findall(r"{[^{}]*--page:[^{}]*}", style)
