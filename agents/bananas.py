@@ -47,7 +47,7 @@ class Bananas(Agent):
 
     def search(self, problem: Problem) -> None:
         from rl_designer.agents.reward_model import RewardModel
-        from rl_designer.envs.training.threads import one_thread
+        from rl_designer.envs.workers.devices import one_thread
 
         draws, space = stream(self.seed, self.name), problem.space
         with one_thread():

@@ -16,7 +16,7 @@ from rl_designer.agents.policy import Policy
 from rl_designer.agents.sb3_files import NAMES
 from rl_designer.envs.design_vec_env import DesignVecEnv, Score
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
-from rl_designer.envs.training.threads import one_thread
+from rl_designer.envs.workers.devices import one_thread
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class PPO(PolicyAgent):
         return list(self.memory.reviews)
 
     def search(self, problem: Problem) -> None:
-        from rl_designer.envs.training.threads import one_thread
+        from rl_designer.envs.workers.devices import one_thread
 
         draws = stream(self.seed, self.name)
         space = problem.space

@@ -13,7 +13,7 @@ from rl_designer.config import DEFAULT_ENGINE, DEFAULT_EPOCHS, SearchConfig
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.training.settings import TrainingSettings
-from rl_designer.envs.workers.cores import cores as cores
+from rl_designer.envs.workers.devices import cores as cores
 from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.errors import WrongUsage, usage_errors
 
@@ -203,7 +203,7 @@ def _training_evaluator(
     config: SearchConfig, dataset: Any, engine: Engine, repeat: int
 ) -> "TrainingEvaluator":
     from rl_designer.envs.evaluators.training import TrainingEvaluator
-    from rl_designer.envs.workers.memory import default_memory_limit
+    from rl_designer.envs.workers.memory_limit import default_memory_limit
 
     return TrainingEvaluator(
         dataset,

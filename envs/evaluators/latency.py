@@ -51,7 +51,7 @@ class LatencyEvaluator:
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         """Evaluations in order; what can't be run is one with a `failure`."""
-        from rl_designer.envs.training.threads import one_thread
+        from rl_designer.envs.workers.devices import one_thread
 
         results: list[Evaluation] = []
         with one_thread():

@@ -22,7 +22,7 @@ from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.workers.devices import device_name
 from rl_designer.envs.workers.engines import Engine, Pool, Workload
 from rl_designer.envs.workers.local import LocalEngine
-from rl_designer.envs.workers.memory import peak_memory
+from rl_designer.envs.workers.memory_limit import peak_memory
 from rl_designer.envs.workers.pool import Lost
 
 __all__ = ["TrainingEvaluator", "TrainingSettings"]

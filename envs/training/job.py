@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Bars, Evaluation
 from rl_designer.envs.training.settings import TrainingSettings
-from rl_designer.envs.workers.array_folder import read_arrays
+from rl_designer.envs.workers.engines import read_arrays
 
 if TYPE_CHECKING:
     from rl_designer.envs.training.recipe import TrainingData

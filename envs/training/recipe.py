@@ -28,7 +28,7 @@ from rl_designer.envs.training.steps import (
     placed,
     train_epoch,
 )
-from rl_designer.envs.training.threads import one_thread
+from rl_designer.envs.workers.devices import one_thread
 from rl_designer.envs.workers.failures import DIVERGED, failure_of, failure_text, out_of_time
 
 __all__ = ["TrainingData", "TrainingSettings", "train_candidate"]

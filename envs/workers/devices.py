@@ -1,4 +1,12 @@
-"""Where trainings run: `auto`, `cpu`, `cuda` or `cuda:N`."""
+"""Where trainings run: on which device (`auto`, `cpu`, `cuda` or `cuda:N`), on how many cores and threads."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from threadpoolctl import ThreadpoolController
 
 from rl_designer.envs.names import unknown_name
 
@@ -29,3 +37,34 @@ def device_name(name: str) -> str:
         lack = " PyTorch finds no CUDA device on this machine." if not count else ""
         raise ValueError(unknown_name("device", name, ["cpu", *devices]) + lack)
     return devices[name]
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch and NumPy's BLAS work with one thread inside, and as before afterwards. May be nested.
+
+    More threads would give other bits, are slower on small networks, and the cores are better used by more
+    candidates at once.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """Of BLAS. Finding them takes milliseconds, and new ones come with new modules alone."""
+    return ThreadpoolController()

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.names import unknown_name
@@ -98,3 +100,14 @@ def make_engine(
     given = {option: value for option, value in options.items() if value is not None}
     made: Engine = getattr(import_module(f"rl_designer.envs.workers.{module}"), attribute)(**given)
     return made
+
+
+def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Each as `<name>.npy`."""
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+
+
+def read_arrays(folder: Path, names: Sequence[str]) -> list[NDArray[Any]]:
+    """Mapped from the files. A write stays in this process; torch wants arrays that can be written to."""
+    return [np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in names]

@@ -1,7 +1,7 @@
 """What the text of a failed evaluation begins with, and which failures another try might not have."""
 
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.workers.memory import show_bytes
+from rl_designer.envs.workers.memory_limit import show_bytes
 
 TIME_LIMIT = "time limit"
 OUT_OF_MEMORY = "out of memory"

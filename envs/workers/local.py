@@ -2,15 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rl_designer.envs.workers.array_folder import write_arrays
-from rl_designer.envs.workers.cores import cores
-from rl_designer.envs.workers.devices import MOST_ON_A_GPU, device_name
-from rl_designer.envs.workers.engines import Workload
-from rl_designer.envs.workers.pool import Finished, WorkerPool
+from pebble import ProcessPool
+
+from rl_designer.envs.workers.devices import MOST_ON_A_GPU, cores, device_name
+from rl_designer.envs.workers.engines import Workload, write_arrays
+from rl_designer.envs.workers.pool import WorkerPool
 
 
 class LocalEngine:
@@ -38,7 +37,7 @@ class LocalEngine:
         """Nothing is left to give back."""
 
 
-class LocalPool:
+class LocalPool(WorkerPool):
     """A `WorkerPool` and the files that its workers map.
 
     They are files since workers share one copy in memory so, and one that is replaced reads them again; the
@@ -46,44 +45,29 @@ class LocalPool:
     """
 
     def __init__(self, workload: Workload, workers: int) -> None:
+        super().__init__(
+            workers,
+            workload.prepare,
+            abandon=_remove_files,
+            memory_limit=workload.memory_limit,
+            grace=workload.grace,
+        )
         self._workload = workload
-        self._workers = workers
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._pool: WorkerPool | None = None
-
-    def run(
-        self,
-        function: Callable[..., Any],
-        tasks: Sequence[tuple[Any, ...]],
-        finished: Finished,
-        *,
-        time_limit: float | None = None,
-    ) -> None:
-        """As `WorkerPool.run`."""
-        self._started().run(function, tasks, finished, time_limit=time_limit)
 
     def close(self) -> None:
         """Ends the workers at once, and removes the files. A later `run` starts anew."""
-        if self._pool is not None:
-            self._pool.close()
+        super().close()
         if self._folder is not None:
             self._folder.cleanup()
-        self._pool = self._folder = None
+        self._folder = None
 
-    def _started(self) -> WorkerPool:
-        if self._pool is None:
-            workload = self._workload
+    def _new(self) -> ProcessPool:
+        if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="rl-designer-", ignore_cleanup_errors=True)
-            write_arrays(Path(self._folder.name), workload.arrays)
-            self._pool = WorkerPool(
-                self._workers,
-                workload.prepare,
-                (self._folder.name, *workload.arguments),
-                abandon=_remove_files,
-                memory_limit=workload.memory_limit,
-                grace=workload.grace,
-            )
-        return self._pool
+            write_arrays(Path(self._folder.name), self._workload.arrays)
+            self._arguments = (self._folder.name, *self._workload.arguments)
+        return super()._new()
 
 
 def _remove_files(folder: str, *arguments: Any) -> None:

@@ -23,7 +23,7 @@ from rl_designer.envs.workers.failures import (
     out_of_memory,
     out_of_time,
 )
-from rl_designer.envs.workers.memory import OVER_LIMIT
+from rl_designer.envs.workers.memory_limit import OVER_LIMIT
 from rl_designer.envs.workers.worker import Unprepared, begin, call
 
 # A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
@@ -213,17 +213,20 @@ class WorkerPool:
         if self._pool is not None and not self._pool.active:
             self.close()
         if self._pool is None:
-            if _START_METHOD == "forkserver":
-                self._processes.set_forkserver_preload(_PRELOADED)
-            self._pool = ProcessPool(
-                self._workers,
-                max_tasks=_TASKS_A_WORKER,
-                initializer=begin,
-                initargs=(self._prepare, self._abandon, self._arguments, self._memory_limit, self._grace > 0),
-                context=self._processes,
-            )
+            self._pool = self._new()
             _start(self._pool)
         return self._pool
+
+    def _new(self) -> ProcessPool:
+        if _START_METHOD == "forkserver":
+            self._processes.set_forkserver_preload(_PRELOADED)
+        return ProcessPool(
+            self._workers,
+            max_tasks=_TASKS_A_WORKER,
+            initializer=begin,
+            initargs=(self._prepare, self._abandon, self._arguments, self._memory_limit, self._grace > 0),
+            context=self._processes,
+        )
 
 
 def _start(pool: ProcessPool) -> None:

@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from rl_designer.envs.workers.failures import failure_of
-from rl_designer.envs.workers.memory import MemoryGuard, keep_freed_memory, peak_memory, show_bytes
+from rl_designer.envs.workers.memory_limit import MemoryGuard, keep_freed_memory, peak_memory, show_bytes
 
 # Why this worker could not be prepared; None in one that was.
 _unprepared: str | None = None

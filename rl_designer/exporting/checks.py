@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rl_designer.envs.training.threads import one_thread
+from rl_designer.envs.workers.devices import one_thread
 from rl_designer.errors import Error
 from rl_designer.exporting.formats import Computed
 from rl_designer.exporting.subject import Subject

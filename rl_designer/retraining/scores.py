@@ -37,7 +37,7 @@ def logits_of(network: "nn.Module", x: NDArray[np.float32], device: str) -> NDAr
     import torch
 
     from rl_designer.envs.training.steps import laid_out, placed
-    from rl_designer.envs.training.threads import one_thread
+    from rl_designer.envs.workers.devices import one_thread
 
     with one_thread(), torch.inference_mode():
         inputs = torch.from_numpy(np.require(x, requirements=["C", "W"]))

@@ -18,7 +18,7 @@ from rl_designer.envs.training.steps import (
     steps_an_epoch,
     train_epoch,
 )
-from rl_designer.envs.training.threads import one_thread
+from rl_designer.envs.workers.devices import one_thread
 from rl_designer.envs.workers.failures import DIVERGED, failure_text
 from rl_designer.retraining.checkpoint import (
     Checkpoint,

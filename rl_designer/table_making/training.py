@@ -79,7 +79,7 @@ def train_designs(
     which each call tries anew.
     """
     from rl_designer.envs.evaluators.training import TrainingEvaluator
-    from rl_designer.envs.workers.memory import default_memory_limit
+    from rl_designer.envs.workers.memory_limit import default_memory_limit
     from rl_designer.store.evaluator import StoredEvaluator
 
     config, results, this_call = plan.config, [], uuid.uuid4().hex

@@ -20,7 +20,7 @@ from rl_designer.agents.reward_model import RewardModel, RewardModelSettings, no
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
-from rl_designer.envs.training.threads import one_thread
+from rl_designer.envs.workers.devices import one_thread
 from tests.helpers.evaluators import LayerEvaluator
 from tests.helpers.strategies import many_examples, walks
 from tests.helpers.tables import synthetic_table

@@ -1,12 +1,17 @@
-"""Where trainings run: devices by name, and how many at a time on each."""
+"""Where trainings run: devices by name, how many at a time on each, and with how many threads."""
 
+import sys
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.workers import devices
 from rl_designer.envs.workers import local as local_engine
+from rl_designer.envs.workers.devices import one_thread
 from rl_designer.envs.workers.local import LocalEngine
 from tests.helpers.training_candidates import blobs
 
@@ -49,3 +54,33 @@ def test_without_cuda_auto_is_the_cpu_and_cuda_is_refused(monkeypatch: pytest.Mo
     assert TrainingEvaluator(blobs(), device="auto").device == "cpu"
     with pytest.raises(ValueError, match="PyTorch finds no CUDA device"):
         TrainingEvaluator(blobs(), device="cuda")
+
+
+def blas_threads() -> set[int]:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_where_torch_has_and_its_own_afterwards() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError), one_thread():
+                assert (blas_threads(), torch.get_num_threads()) == ({1}, 1)
+                with one_thread():
+                    assert blas_threads() == {1}
+                assert blas_threads() == {1}
+                raise ZeroDivisionError
+            assert blas_threads() == before
+
+
+def test_libraries_are_looked_for_again_only_where_more_was_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    with one_thread():
+        found = devices._libraries.cache_info().misses
+    for _ in range(3):
+        with one_thread():
+            pass
+    assert devices._libraries.cache_info().misses == found
+    monkeypatch.setitem(sys.modules, "no such module", sys)
+    with one_thread():
+        assert devices._libraries.cache_info().misses == found + 1

@@ -16,12 +16,11 @@ import pytest
 
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 from rl_designer.envs.workers import ray_engine, ray_pool
-from rl_designer.envs.workers.array_folder import SharedFolder, remove_if_unused, write_arrays
-from rl_designer.envs.workers.engines import Pool, Workload, make_engine
+from rl_designer.envs.workers.engines import Pool, Workload, make_engine, write_arrays
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.envs.workers.ray_engine import RayEngine
 from rl_designer.envs.workers.ray_pool import RayPool
-from rl_designer.envs.workers.ray_slot import Slot, Unfit, software
+from rl_designer.envs.workers.ray_slot import SharedFolder, Slot, Unfit, remove_if_unused, software
 from tests.helpers import training_candidates as tasks
 from tests.helpers import worker_tasks
 from tests.helpers.training_candidates import blobs, build_or, dense

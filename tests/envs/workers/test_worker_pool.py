@@ -305,7 +305,7 @@ def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
 _FREED = """
 import resource
 import torch
-from rl_designer.envs.workers.memory import keep_freed_memory
+from rl_designer.envs.workers.memory_limit import keep_freed_memory
 torch.set_num_threads(1)
 if {kept}:
     keep_freed_memory()

@@ -21,7 +21,7 @@ from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.training import recipe
-from rl_designer.envs.workers import memory
+from rl_designer.envs.workers import memory_limit
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.progress import Display
 from rl_designer.table_making import training as table_training
@@ -47,7 +47,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(TINY)
     monkeypatch.setattr(table_training, "engine_of", lambda config: None)
-    monkeypatch.setattr(memory, "default_memory_limit", lambda: None, raising=False)  # needs processes
+    monkeypatch.setattr(memory_limit, "default_memory_limit", lambda: None, raising=False)  # needs processes
     return tmp_path
 
 
