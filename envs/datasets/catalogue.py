@@ -6,7 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rl_designer.envs.datasets.dataset import Dataset, DatasetError, Kind
+from rl_designer.envs.datasets.dataset import Dataset, Kind
+from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
 from rl_designer.envs.extensions import DATA_SET, names_code, short_name
 from rl_designer.envs.names import unknown_name
@@ -44,12 +45,12 @@ _NAMED = {
     "cifar10": _Reader("published.formats:cifar10", ("folder",)),
 }
 _BY_SUFFIX = {
-    ".npz": _Reader("readers.npz_files:read_npz"),
-    ".csv": _Reader("readers.csv_files:read_csv", ("target",)),
-    ".parquet": _Reader("readers.parquet_files:read_parquet", ("target",)),
+    ".npz": _Reader("readers.arrays:read_npz"),
+    ".csv": _Reader("readers.columns:read_csv", ("target",)),
+    ".parquet": _Reader("readers.columns:read_parquet", ("target",)),
 }
 _FUNCTION = _Reader("readers.arrays:raw_of")
-_FOLDER = _Reader("readers.image_folders:read_images", ("image_size",))
+_FOLDER = _Reader("readers.images:read_images", ("image_size",))
 
 _OPTIONS = {
     "target": "--target is for .csv and .parquet files",

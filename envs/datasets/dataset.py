@@ -8,19 +8,15 @@ from typing import Literal, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.datasets.encoding import Standardisation
+from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.splitting import drawn
-from rl_designer.envs.datasets.standardisation import Standardisation
-from rl_designer.envs.errors import Error
 
 Kind = Literal["features", "signal", "image"]
 
 # Rank of one example's input: what it is, and the search space that is made for it.
 KINDS: dict[int, Kind] = {1: "features", 2: "signal", 3: "image"}
 SPACES: dict[Kind, str] = {"features": "mlp", "signal": "convnet1d", "image": "convnet"}
-
-
-class DatasetError(Error):
-    """What is wrong with a data set, in one line."""
 
 
 class SealedTest:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rl_designer.envs.datasets.standardisation import distinct
+from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.search_spaces.costs import describe
 from rl_designer.exporting.subject import Subject
 from rl_designer.exporting.text import markdown

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
-from rl_designer.envs.datasets.standardisation import distinct
+from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.layers.source import expressions
 from rl_designer.envs.search_spaces.costs import Step, trace

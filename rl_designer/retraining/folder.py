@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.datasets.standardisation import Standardisation, check_values, distinct
+from rl_designer.envs.datasets.encoding import Standardisation, check_values, distinct
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.envs.search_spaces.costs import check_size
 from rl_designer.errors import WrongUsage

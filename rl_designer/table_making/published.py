@@ -4,8 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rl_designer.envs.datasets.published.downloads import contents_of
-from rl_designer.envs.datasets.published.originals import Content, Package, Source
+from rl_designer.envs.datasets.published.originals import Content, Package, Source, contents_of
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.errors import WrongUsage

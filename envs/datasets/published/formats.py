@@ -1,7 +1,6 @@
 """The published data sets that are read from their original files, and those files' formats."""
 
 import math
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,15 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import DatasetError
+from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData
-from rl_designer.envs.datasets.published.downloads import contents_of
-from rl_designer.envs.datasets.published.originals import Content, Package, Source
+from rl_designer.envs.datasets.published.originals import Content, Package, Source, contents_of
 
 _IMAGES, _LABELS = "{}-images-idx3-ubyte", "{}-labels-idx1-ubyte"
 _PREFIXES = {"train": "train", "test": "t10k"}
 _IDX_BYTES = 0x08  # the type code of unsigned bytes
 _CIFAR_SHAPE = (3, 32, 32)
+_CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_FASHION_CLASSES = "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot"
 
 
 def read_idx(data: bytes, name: str) -> NDArray[np.uint8]:
@@ -71,10 +71,13 @@ def load_cifar10(source: Source, folder: str | Path | None = None) -> RawData:
     return RawData(source.name, x, y, source.name, "image", source.class_names)
 
 
-def _idx_packages(checksums: Mapping[str, tuple[int, str]]) -> tuple[Package, ...]:
+def _idx_packages(*checksums: str) -> tuple[Package, ...]:
+    """Of training images and labels, test images and labels."""
+    names = [name.format(part) for part in _PREFIXES.values() for name in (_IMAGES, _LABELS)]
+    sizes = (47_040_016, 60_008, 7_840_016, 10_008)
+    contents = {name: Content(*facts) for name, *facts in zip(names, sizes, checksums, strict=True)}
     return tuple(
-        Package(f"{name}.gz", {name: Content(size, checksum)}, most_bytes=size)
-        for name, (size, checksum) in checksums.items()
+        Package(f"{name}.gz", {name: content}, most_bytes=content.size) for name, content in contents.items()
     )
 
 
@@ -86,38 +89,13 @@ FASHION_MNIST = Source(
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
     packages=_idx_packages(
-        {
-            "train-images-idx3-ubyte": (
-                47_040_016,
-                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            ),
-            "train-labels-idx1-ubyte": (
-                60_008,
-                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-            ),
-            "t10k-images-idx3-ubyte": (
-                7_840_016,
-                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            ),
-            "t10k-labels-idx1-ubyte": (
-                10_008,
-                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-            ),
-        }
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
     ),
     system_folders=("/usr/share/datasets/fashion-mnist",),
-    class_names=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
+    class_names=tuple(_FASHION_CLASSES.split(", ")),
 )
 
 MNIST = Source(
@@ -128,24 +106,10 @@ MNIST = Source(
         "http://yann.lecun.com/exdb/mnist/",
     ),
     packages=_idx_packages(
-        {
-            "train-images-idx3-ubyte": (
-                47_040_016,
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            ),
-            "train-labels-idx1-ubyte": (
-                60_008,
-                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-            ),
-            "t10k-images-idx3-ubyte": (
-                7_840_016,
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
-            "t10k-labels-idx1-ubyte": (
-                10_008,
-                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-            ),
-        }
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
     system_folders=(),
     class_names=None,
@@ -176,18 +140,7 @@ CIFAR10 = Source(
         ),
     ),
     system_folders=(),
-    class_names=(
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
-    ),
+    class_names=_CIFAR_CLASSES,
 )
 
 fashion_mnist = partial(load_idx_set, FASHION_MNIST)

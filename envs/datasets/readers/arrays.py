@@ -1,14 +1,16 @@
-"""Arrays in memory: of NumPy, of PyTorch, or anything that NumPy makes an array of; and their names."""
+"""Arrays in memory (NumPy, PyTorch, what NumPy makes an array of) and in `.npz` files, without pickle."""
 
+import zipfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import DatasetError
-from rl_designer.envs.datasets.files import listed
+from rl_designer.envs.datasets.errors import DatasetError, listed, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.files.archives import DAMAGE, HoldsObjects, open_archive
 
 _PARTS = ("train", "val", "test")
 
@@ -65,3 +67,33 @@ def _array(values: Any, name: str, where: str) -> NDArray[Any]:
         return array.astype(np.float64)
     except (TypeError, ValueError):
         raise DatasetError(f"{name} of {where} must hold numbers, or text alone, got other objects") from None
+
+
+def read_npz(path: Path) -> RawData:
+    """`x` and `y`, or `x_train` and `y_train` with any of `x_val`, `y_val` and `x_test`, `y_test`.
+
+    x is [n, features], [n, length], [n, channels, length], [n, height, width] or
+    [n, channels, height, width], of any real number type; y is [n], integers or text.
+
+    Raises:
+        DatasetError: for a damaged file, missing arrays, or arrays that only pickle can read.
+    """
+    try:
+        with path.open("rb") as opened:
+            if not zipfile.is_zipfile(opened):
+                raise DatasetError(
+                    f"{named(path)} must be an .npz file as np.savez writes it, got another format"
+                )
+        with open_archive(path) as archive:
+            wanted = array_names(archive.names, named(path))
+            arrays = archive.read(name for pair in wanted.values() for name in pair)
+    except DatasetError:
+        raise
+    except HoldsObjects as reason:
+        raise DatasetError(
+            f"{reason.name} of {named(path)} holds Python objects, which only pickle could read; "
+            "save numbers, and text as text: y.astype(str)"
+        ) from reason
+    except DAMAGE as reason:
+        raise unreadable(path, "an .npz file", reason) from reason
+    return raw_of(arrays, path.stem, named(path))

@@ -15,8 +15,8 @@ import pytest
 
 from rl_designer.envs.datasets import DatasetError
 from rl_designer.envs.datasets.preparation import prepare
-from rl_designer.envs.datasets.published.formats import downloads
-from rl_designer.envs.datasets.published.formats import formats as published
+from rl_designer.envs.datasets.published import formats as published
+from rl_designer.envs.datasets.published import originals
 from rl_designer.envs.datasets.published.originals import Content, Package, Source
 
 IMAGES = {"train": (30, 4, 4), "t10k": (10, 4, 4)}
@@ -109,7 +109,7 @@ NOBODY = "http://127.0.0.1:9/"  # the discard port, where nothing listens
 
 def refusal(source, folder=None):
     with pytest.raises(DatasetError) as error:
-        downloads.contents_of(source, folder)
+        originals.contents_of(source, folder)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -119,9 +119,9 @@ def refusal(source, folder=None):
 
 def test_a_data_set_is_downloaded_once_and_then_read_from_the_cache(tmp_path, cache):
     with server(put(tmp_path / "web")) as (address, requests):
-        first = downloads.contents_of(source_at(address))
+        first = originals.contents_of(source_at(address))
         assert len(requests) == 4
-        assert downloads.contents_of(source_at(address)) == first == FILES
+        assert originals.contents_of(source_at(address)) == first == FILES
         assert len(requests) == 4
     assert sorted(path.name for path in cache.iterdir()) == sorted(f"{name}.gz" for name in FILES)
 
@@ -129,7 +129,7 @@ def test_a_data_set_is_downloaded_once_and_then_read_from_the_cache(tmp_path, ca
 def test_mirrors_are_tried_in_order(tmp_path, cache):
     (tmp_path / "empty").mkdir()
     with server(put(tmp_path / "web")) as (good, _), server(tmp_path / "empty") as (empty, requests):
-        assert downloads.contents_of(source_at(NOBODY, empty, good)) == FILES
+        assert originals.contents_of(source_at(NOBODY, empty, good)) == FILES
         assert len(requests) == 4
 
 
@@ -176,16 +176,16 @@ def test_a_download_that_breaks_off_is_never_kept(tmp_path, cache):
 def test_a_wrong_mirror_gives_way_to_the_next(tmp_path, cache):
     wrong = put(tmp_path / "wrong", **{"train-labels-idx1-ubyte.gz": b"?"})
     with server(wrong) as (first, _), server(put(tmp_path / "web")) as (second, requests):
-        assert downloads.contents_of(source_at(first, second)) == FILES
+        assert originals.contents_of(source_at(first, second)) == FILES
         assert requests == ["/train-labels-idx1-ubyte.gz"]
 
 
 def test_a_damaged_file_in_the_cache_is_downloaded_anew(tmp_path, cache):
     put(cache, **{"t10k-labels-idx1-ubyte.gz": b"damaged"})
     with server(put(tmp_path / "web")) as (address, requests):
-        assert downloads.contents_of(source_at(address)) == FILES
+        assert originals.contents_of(source_at(address)) == FILES
         assert requests == ["/t10k-labels-idx1-ubyte.gz"]
-        assert downloads.contents_of(source_at(NOBODY)) == FILES
+        assert originals.contents_of(source_at(NOBODY)) == FILES
 
 
 def test_a_cache_that_can_not_be_written_is_named(tmp_path, monkeypatch):
@@ -210,7 +210,7 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, variables, folder)
         monkeypatch.delenv(name, raising=False)
     for name, value in ({"HOME": "/home/me"} | variables).items():
         monkeypatch.setenv(name, value)
-    assert downloads.cache_folder() == Path(folder)
+    assert originals.cache_folder() == Path(folder)
 
 
 # -- folders ---------------------------------------------------------------------------------------
@@ -219,25 +219,25 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, variables, folder)
 @pytest.mark.parametrize("packed", [True, False])
 def test_the_users_folder_comes_first(tmp_path, cache, packed):
     own = put(tmp_path / "own", packed=packed)
-    assert downloads.contents_of(source_at(NOBODY), own) == FILES
+    assert originals.contents_of(source_at(NOBODY), own) == FILES
     assert not cache.exists()
 
 
 def test_a_file_that_was_packed_anew_is_still_the_original(tmp_path, cache):
     data = gzip.compress(FILES["train-images-idx3-ubyte"], compresslevel=1, mtime=1)
     own = put(tmp_path / "own", **{"train-images-idx3-ubyte.gz": data})
-    assert downloads.contents_of(source_at(NOBODY), own) == FILES
+    assert originals.contents_of(source_at(NOBODY), own) == FILES
 
 
 def test_a_folder_of_the_operating_system_is_looked_in(tmp_path, cache):
     source = source_at(NOBODY, system_folders=[tmp_path / "nowhere", put(tmp_path / "system")])
-    assert downloads.contents_of(source) == FILES
+    assert originals.contents_of(source) == FILES
 
 
 def test_a_damaged_file_of_the_operating_system_is_passed_over(tmp_path, cache):
     system = put(tmp_path / "system", **{"t10k-labels-idx1-ubyte.gz": b"damaged"})
     put(cache)
-    assert downloads.contents_of(source_at(NOBODY, system_folders=[system])) == FILES
+    assert originals.contents_of(source_at(NOBODY, system_folders=[system])) == FILES
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -326,8 +326,8 @@ def test_an_archive_is_downloaded_verified_and_cached(tmp_path, cache):
     (tmp_path / "web").mkdir()
     path = archive(tmp_path / "web" / "set.tar.gz", MEMBERS)
     with server(path.parent) as (address, _):
-        assert downloads.contents_of(cifar_source(path, address)) == BATCHES
-    assert downloads.contents_of(cifar_source(path, NOBODY)) == BATCHES
+        assert originals.contents_of(cifar_source(path, address)) == BATCHES
+    assert originals.contents_of(cifar_source(path, NOBODY)) == BATCHES
 
 
 @pytest.mark.parametrize("place", ["", "batches"])
@@ -337,7 +337,7 @@ def test_an_unpacked_archive_is_found(tmp_path, cache, place):
     (own / place).mkdir(parents=True)
     for name, data in BATCHES.items():
         (own / place / name).write_bytes(data)
-    assert downloads.contents_of(cifar_source(path, NOBODY), own) == BATCHES
+    assert originals.contents_of(cifar_source(path, NOBODY), own) == BATCHES
 
 
 def test_an_archive_that_is_not_the_original_is_not_opened(tmp_path, cache, monkeypatch):
@@ -357,7 +357,7 @@ def test_nothing_of_an_archive_is_written_and_only_named_files_are_read(tmp_path
     assert "is not the original: test_batch.bin is missing" in refusal(cifar_source(path), path.parent)
     assert [entry.name for entry in tmp_path.iterdir()] == ["own"]
     path = archive(path, [*strangers, *MEMBERS])
-    assert downloads.contents_of(cifar_source(path), path.parent) == BATCHES
+    assert originals.contents_of(cifar_source(path), path.parent) == BATCHES
 
 
 def test_a_member_of_another_size_is_refused(tmp_path, cache):

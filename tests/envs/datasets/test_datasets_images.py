@@ -191,7 +191,7 @@ def test_an_image_of_absurdly_many_pixels_is_not_decoded(pets, monkeypatch):
 
 def test_images_that_would_not_fit_into_memory_are_refused_before_they_are_read(pets, monkeypatch):
     fill(pets)
-    monkeypatch.setattr("rl_designer.envs.datasets.readers.image_folders._LARGEST", 10 * 30 * 4 - 1)
+    monkeypatch.setattr("rl_designer.envs.datasets.readers.images._LARGEST", 10 * 30 * 4 - 1)
     text = refusal(pets)
     assert "GiB of memory at 5 x 6 pixels; make them smaller with --image-size" in text
     assert load_dataset(pets, image_size=5).input_shape == (1, 5, 5)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl_designer.envs.datasets import DatasetError
-from rl_designer.envs.datasets.published.formats import formats as published
+from rl_designer.envs.datasets.published import formats as published
 
 
 def idx(array):

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, DatasetError, Standardisation, load_dataset
+from rl_designer.envs.datasets.encoding import check_values, distinct
 from rl_designer.envs.datasets.preparation import RawData, prepare
-from rl_designer.envs.datasets.standardisation import check_values, distinct
 from rl_designer.exporting.card import card
 from rl_designer.exporting.export import export
 from rl_designer.exporting.find import find_subject

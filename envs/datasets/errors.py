@@ -1,11 +1,15 @@
-"""What all readers of files share: how a source is named in errors, and long lists kept short."""
+"""`DatasetError`, and how all readers word theirs: a source's name, long lists kept short."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from rl_designer.envs.datasets.dataset import DatasetError
+from rl_designer.envs.errors import Error
 
 _LONGEST_LIST = 400  # characters
+
+
+class DatasetError(Error):
+    """What is wrong with a data set, in one line."""
 
 
 def named(path: Path) -> str:

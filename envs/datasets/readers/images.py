@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import DatasetError
-from rl_designer.envs.datasets.files import listed, named, unreadable
+from rl_designer.envs.datasets.errors import DatasetError, listed, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 
