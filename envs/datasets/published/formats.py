@@ -75,9 +75,9 @@ def _idx_packages(*checksums: str) -> tuple[Package, ...]:
     """Of training images and labels, test images and labels."""
     names = [name.format(part) for part in _PREFIXES.values() for name in (_IMAGES, _LABELS)]
     sizes = (47_040_016, 60_008, 7_840_016, 10_008)
-    contents = {name: Content(*facts) for name, *facts in zip(names, sizes, checksums, strict=True)}
     return tuple(
-        Package(f"{name}.gz", {name: content}, most_bytes=content.size) for name, content in contents.items()
+        Package(f"{name}.gz", {name: Content(size, checksum)}, most_bytes=size)
+        for name, size, checksum in zip(names, sizes, checksums, strict=True)
     )
 
 
