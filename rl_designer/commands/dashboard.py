@@ -34,8 +34,8 @@ def dashboard(
             f"the dashboard needs {' and '.join(missing)}, which isn't installed: "
             "pip install 'rl-designer[dashboard]'"
         )
-    from rl_designer.dashboard.catalogue import Catalogue
     from rl_designer.dashboard.server import serve
+    from rl_designer.dashboard.watch import Catalogue
 
     def ready(url: str) -> None:
         if as_json:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rl_designer.dashboard.watch import FINISHED, View
 from rl_designer.quantities import show_count, show_seconds
-from rl_designer.reports.words import figure
+from rl_designer.reports.designs import figure
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened

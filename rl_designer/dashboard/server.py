@@ -11,14 +11,12 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from nicegui import app, ui
 
-from rl_designer.dashboard.catalogue import Catalogue
 from rl_designer.dashboard.guard import ADDRESS, Guard
-from rl_designer.dashboard.page_compare import compare_page
-from rl_designer.dashboard.page_run import run_page
-from rl_designer.dashboard.page_runs import runs_page
-from rl_designer.dashboard.page_sample import sample_page
 from rl_designer.dashboard.parts import Text, frame, heading
-from rl_designer.dashboard.watch import RunWatch
+from rl_designer.dashboard.run_page import run_page
+from rl_designer.dashboard.runs_page import compare_page, runs_page
+from rl_designer.dashboard.sample_page import sample_page
+from rl_designer.dashboard.watch import Catalogue, RunWatch
 from rl_designer.reports.page import packed, page
 
 _SECONDS_TO_COME_BACK = 30.0  # that a page's state is kept for a browser that is slow or was asleep

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from rl_designer.envs.rewards import fronts
 from rl_designer.quantities import show_count
+from rl_designer.reports.designs import told_design
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
-from rl_designer.reports.words import told_design
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import short_design, shortened

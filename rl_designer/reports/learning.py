@@ -11,8 +11,8 @@ from rl_designer.envs.problem import merit
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.envs.rewards.fronts import best_so_far
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.reports.designs import figure, told_design
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
-from rl_designer.reports.words import figure, told_design
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 

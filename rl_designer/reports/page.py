@@ -16,11 +16,11 @@ from markupsafe import Markup
 from rl_designer.errors import WrongUsage
 from rl_designer.files import write_text
 from rl_designer.reports.benchmark_page import BenchmarkReport, benchmark_data
+from rl_designer.reports.designs import figure, percent, signed, yes_or_no
 from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import overlay_plot
 from rl_designer.reports.plots import SIZES, Plot, layout
 from rl_designer.reports.run_page import run_data
-from rl_designer.reports.words import figure, percent, signed, yes_or_no
 from rl_designer.runs.reading import RunReport
 from rl_designer.text import printable
 from rl_designer.version import __version__

@@ -10,9 +10,8 @@ import pytest
 
 from rl_designer.agents.policy import Policy
 from rl_designer.cli import run
-from rl_designer.dashboard.catalogue import Catalogue, key_of, runs_in
 from rl_designer.dashboard.facts import design_rows, progress, run_row, seconds_of, tiles
-from rl_designer.dashboard.samples import MOST, Wanted, draw_samples
+from rl_designer.dashboard.sample_page import MOST, Wanted, draw_samples
 from rl_designer.dashboard.server import listen
 from rl_designer.dashboard.watch import (
     BROKEN_OFF,
@@ -21,7 +20,10 @@ from rl_designer.dashboard.watch import (
     STOPPED,
     STOPPING,
     UNREADABLE,
+    Catalogue,
     RunWatch,
+    key_of,
+    runs_in,
 )
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluation import Evaluation

@@ -14,16 +14,13 @@ from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import load_table
-from rl_designer.reports.differences import differences, told
-from rl_designer.reports.drawing import draw
+from rl_designer.reports.designs import differences, draw, figure, percent, told
+from rl_designer.reports.explanations import importance, legal_rows, steps_of
 from rl_designer.reports.front import front_of
-from rl_designer.reports.importance import importance
 from rl_designer.reports.learning import best_of_draws
 from rl_designer.reports.page import figure_html
 from rl_designer.reports.plots import SIZES, Axis, Plot, Point, Series, layout, number, thinned
-from rl_designer.reports.policy_steps import legal_rows, steps_of
-from rl_designer.reports.spending import failures
-from rl_designer.reports.words import figure, percent
+from rl_designer.reports.run_page import failures
 from rl_designer.runs.verdict import expected_best, median_best
 from rl_designer.store.store import StoredDesign
 

@@ -1,20 +1,68 @@
-"""Runs side by side: their learning curves and fronts over one another, and a table."""
+"""The pages of many runs: how far they are, and side by side."""
 
 from typing import Any
 
 from nicegui import ui
 
-from rl_designer.dashboard.catalogue import Catalogue
 from rl_designer.dashboard.facts import run_row
-from rl_designer.dashboard.page_runs import shown
 from rl_designer.dashboard.parts import Figure, Text, columns, frame, heading, poll
-from rl_designer.dashboard.watch import View
+from rl_designer.dashboard.watch import Catalogue, View
+from rl_designer.quantities import show_count, show_seconds
+from rl_designer.reports.designs import figure
 from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import overlay_plot
 from rl_designer.reports.plots import Plot
+from rl_designer.text import printable
+
+_COLUMNS = {
+    "name": "run",
+    "state": "state",
+    "evaluations": "evaluations",
+    "accuracy": "val. accuracy",
+    "parameters": "parameters",
+    "seconds": "time",
+    "about": "what",
+}
+_TO_RUN = """
+<q-td :props="props"><a :href="`/run/${props.row.key}`">{{ props.value }}</a></q-td>
+"""
+_TEXTS = ("name", "state", "about", "verdict")
+
+
+def runs_page(catalogue: Catalogue) -> None:
+    """Lists the runs of now."""
+    with frame("Runs"):
+        heading("Runs", 1)
+        none = Text("p")
+        table = ui.table(rows=[], columns=columns(_COLUMNS, _TEXTS), row_key="key", pagination=50)
+        table.props("flat wrap-cells").classes("card wide-table")
+        table.add_slot("body-cell-name", _TO_RUN)
+
+    def show(rows: list[dict[str, Any]]) -> None:
+        parent = printable(catalogue.parent)
+        none.show("" if rows else f"There is no run in {parent} yet. `rl-designer train` makes one.")
+        table.set_visibility(bool(rows))
+        if table.rows != rows:
+            table.rows = rows
+
+    poll(lambda: [shown(run_row(key, watch.look())) for key, watch in catalogue.watches().items()], show)
+
+
+def shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A run's row with its figures as texts."""
+    seconds = row.get("seconds")
+    return row | {
+        "evaluations": show_count(row.get("evaluations")),
+        "accuracy": figure(row.get("accuracy")),
+        "reward": figure(row.get("reward")),
+        "parameters": show_count(row.get("parameters")),
+        "found": show_count(row.get("found")),
+        "seconds": "–" if seconds is None else show_seconds(seconds),
+    }
+
 
 _AT_FIRST = 8  # runs that are chosen when the page opens: as many as there are colours
-_COLUMNS = {
+_COMPARED = {
     "name": "run",
     "state": "state",
     "reward": "best reward",
@@ -26,7 +74,6 @@ _COLUMNS = {
     "about": "what",
     "verdict": "verdict",
 }
-_TEXTS = ("name", "state", "about", "verdict")
 
 
 def compare_page(catalogue: Catalogue) -> None:
@@ -41,7 +88,7 @@ def compare_page(catalogue: Catalogue) -> None:
                 box = ui.checkbox(watch.name, value=chosen[key])
                 box.on_value_change(lambda event, key=key: chosen.update({key: event.value}))
         Text("p", "" if watches else "There is no run yet. `rl-designer train` makes one.")
-        table = ui.table(rows=[], columns=columns(_COLUMNS, _TEXTS), row_key="key")
+        table = ui.table(rows=[], columns=columns(_COMPARED, _TEXTS), row_key="key")
         table.props("flat wrap-cells").classes("card wide-table")
         with ui.element("div").classes("columns"):
             figures = Figure(), Figure()
