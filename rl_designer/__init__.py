@@ -27,6 +27,7 @@ _PUBLIC = {
     "DesignVecEnv": "rl_designer.envs.design_vec_env",
     "Error": "rl_designer.envs.errors",
     "Evaluation": "rl_designer.envs.evaluation",
+    "NetworkClassifier": "rl_designer.estimator",
     "Layer": "rl_designer.envs.architecture",
     "Observer": "rl_designer.searches.observers",
     "Problem": "rl_designer.envs.problem",

@@ -210,9 +210,8 @@ def _observers(progress: Progress, tensorboard: bool) -> list[Observer]:
     from rl_designer.searches.progress import SearchProgress
     from rl_designer.searches.tensorboard import TensorBoardLog
 
-    if isinstance(progress, bool):
-        told = [SearchProgress()] if progress else []
-    else:
+    told: list[Observer] = [SearchProgress()] if progress is True else []
+    if not isinstance(progress, bool):
         told = [progress] if isinstance(progress, Observer) else list(progress)
     return [*told, *([TensorBoardLog()] if tensorboard else [])]
 

@@ -162,18 +162,31 @@ def training_data(config: SearchConfig) -> "tuple[Dataset, LayerSpace]":
 
 def _training_setting(config: SearchConfig) -> Setting:
     dataset, space = training_data(config)
+    with usage_errors():
+        if config.training.examples is not None:
+            dataset = dataset.with_examples(config.training.examples)
+        return setting_on(config, dataset, space, engine_of(config))
+
+
+def setting_on(
+    config: SearchConfig, dataset: "Dataset", space: "LayerSpace", engine: Engine | None
+) -> Setting:
+    """On data that are there already, whatever the config names.
+
+    Args:
+        engine: None trains in this process.
+
+    Raises:
+        ValueError: for settings that fit neither the data nor the machine.
+    """
     facts = {
         "space": space.definition.to_dict(),
         "input_shape": list(dataset.input_shape),
         "num_classes": dataset.num_classes,
         **config.subject.limits,
     }
-    with usage_errors():
-        if config.training.examples is not None:
-            dataset = dataset.with_examples(config.training.examples)
-        engine = engine_of(config)
-        evaluator, judge = (_training_evaluator(config, dataset, engine, repeat) for repeat in (0, 1))
-        at_once = engine.at_once(evaluator.device)
+    evaluator, judge = (_training_evaluator(config, dataset, engine, repeat) for repeat in (0, 1))
+    at_once = 1 if engine is None else engine.at_once(evaluator.device)
     return Setting(space, lambda: evaluator, lambda: judge, dataset.name, facts, at_once=at_once)
 
 
@@ -200,7 +213,7 @@ def _load(config: SearchConfig, kind: Any) -> Any:
 
 
 def _training_evaluator(
-    config: SearchConfig, dataset: Any, engine: Engine, repeat: int
+    config: SearchConfig, dataset: Any, engine: Engine | None, repeat: int
 ) -> "TrainingEvaluator":
     from rl_designer.envs.evaluators.training import TrainingEvaluator
     from rl_designer.envs.workers.memory_limit import default_memory_limit
@@ -216,6 +229,6 @@ def _training_evaluator(
         engine=engine,
         device=config.where.device or "auto",
         time_limit=config.training.candidate_time_limit,
-        memory_limit=config.training.candidate_memory_limit or default_memory_limit(),
+        memory_limit=config.training.candidate_memory_limit or (default_memory_limit() if engine else None),
         repeat=repeat,
     )

@@ -40,8 +40,11 @@ class RawData:
     class_names: tuple[str, ...] | None = None
 
 
-def prepare(raw: RawData, kind: Kind | None, seed: int) -> Dataset:
+def prepare(raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True) -> Dataset:
     """Checks, splits and standardises. `kind` is how to read the inputs, None to take the only reading.
+
+    Args:
+        sealed: whether there is a test part; without one nothing is cut off for it.
 
     Raises:
         DatasetError: for everything that is wrong with the arrays.
@@ -52,21 +55,21 @@ def prepare(raw: RawData, kind: Kind | None, seed: int) -> Dataset:
     native = _reading(shape, kind, raw)
     y, class_names = encode_labels(raw.y, raw.where)
     class_names = raw.class_names or class_names
-    _check_counts(y, class_names, raw.where)
+    missing = [part for part in (("test", "val") if sealed else ("val",)) if part not in x]
+    _check_counts(y["train"], class_names, 1 + len(missing), raw.where)
     x = {part: values.reshape(len(values), *_with_channels(shape, native)) for part, values in x.items()}
-    for part in ("test", "val"):
-        if part not in x:
-            kept, cut = split(y["train"], seed, part)
-            x[part], y[part] = x["train"][cut], y["train"][cut]
-            x["train"], y["train"] = x["train"][kept], y["train"][kept]
+    for part in missing:
+        kept, cut = split(y["train"], seed, part)
+        x[part], y[part] = x["train"][cut], y["train"][cut]
+        x["train"], y["train"] = x["train"][kept], y["train"][kept]
     standardisation = _standardisation(x["train"], raw.where)
     ready = _standardised(x, standardisation, raw.where)
     ready = {part: _as_kind(values, native, kind, raw.where) for part, values in ready.items()}
     if ready["train"].shape != x["train"].shape:
         standardisation = standardisation.flattened(x["train"].shape[1:])
-    sealed = SealedTest(ready["test"], y["test"])
+    test = SealedTest(ready["test"], y["test"]) if sealed else None
     train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
-    return Dataset(raw.name, *train, *val, class_names, sealed, standardisation)
+    return Dataset(raw.name, *train, *val, class_names, test, standardisation)
 
 
 def check_kind(kind: str | None) -> None:
@@ -171,9 +174,8 @@ def _as_kind(x: NDArray[np.float32], native: Kind, kind: Kind | None, where: str
     )
 
 
-def _check_counts(y: Mapping[str, NDArray[np.int64]], class_names: tuple[str, ...], where: str) -> None:
-    needed = 1 + sum(part not in y for part in ("val", "test"))
-    counts = np.bincount(y["train"], minlength=len(class_names))
+def _check_counts(y: NDArray[np.int64], class_names: tuple[str, ...], needed: int, where: str) -> None:
+    counts = np.bincount(y, minlength=len(class_names))
     if counts.min() < needed:
         scarce = int(counts.argmin())
         examples = "1 example" if counts[scarce] == 1 else f"{counts[scarce]} examples"

@@ -29,12 +29,14 @@ def run_search(
     folder: Path | None = None,
     observers: Sequence[Observer] = (),
     reward: RewardFunction | None = None,
+    setting: Setting | None = None,
 ) -> SearchResult:
     """Searches, and writes a run folder.
 
     Args:
         folder: None for the default name under `runs/`.
         reward: the function that the config's reward is the name of, where no text can name it (`name_of`).
+        setting: what the search happens on; None for what the config names.
 
     Raises:
         WrongUsage: for names, numbers and folders that can't be.
@@ -44,7 +46,7 @@ def run_search(
         agent = _agent(config)
         if config.energy is not None:
             check_energy(config.energy)
-    setting = make_setting(config)
+    setting = setting or make_setting(config)
     check_sources([check_source(Path(source), setting) for source in config.sources])
     with usage_errors():
         paid = _reward(config, setting, reward)

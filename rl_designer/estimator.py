@@ -1,0 +1,204 @@
+"""`NetworkClassifier`: a search and a full training behind scikit-learn's `fit`, `predict` and `score`."""
+
+import copy
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from rl_designer.config import make_config
+from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset
+from rl_designer.envs.datasets.preparation import RawData, prepare
+from rl_designer.envs.datasets.splitting import SHARE
+from rl_designer.envs.rewards import RewardFunction, name_of
+from rl_designer.envs.search_spaces.registry import make_space, space_definition
+from rl_designer.envs.seeding import stream
+from rl_designer.envs.workers.cores import cores
+from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.results import Run
+from rl_designer.retraining.folder import load_retrained
+from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.retrain import retrain
+from rl_designer.runs.architecture_files import ArchitectureFile
+from rl_designer.runs.reading import read_run
+from rl_designer.searches.search import run_search
+from rl_designer.setting import setting_on
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# Its parameters that are no settings of a search.
+_OWN = ("reward", "final_epochs", "n_jobs", "random_state")
+_ROWS = 4_096  # examples whose logits are computed at a time
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """Searches for a network within limits, and trains the best one in full on all that `fit` gets.
+
+    X is [n, features], [n, channels, length] (signals) or [n, channels, height, width] (images), real
+    numbers; y is [n], any classes. Of each class with two examples or more a fifth is held out in the search,
+    to score designs on. Nothing is left on the disk.
+
+    Args:
+        max_parameters, max_macs: limits of every design; None is without limit.
+        evaluations: designs to train, the control's included.
+        epochs: of each of these trainings.
+        final_epochs: of the full training; None for 30 to 100, by the number of examples.
+        agent, reward, space, augment, control_share: as `rl_designer.search` takes them.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        n_jobs: trainings at the same time, in processes; None or 1 trains in this one, -1 is one a core.
+        random_state: of everything random: an int, a RandomState, or None for NumPy's global state.
+
+    Attributes:
+        classes_: in the order of `predict_proba`'s columns.
+        network_: the torch module, float32 [n, *input_shape], standardised, to logits.
+        architecture_: its design.
+        run_: the search, as a `Run` whose folder is gone.
+        n_features_in_: X.shape[1].
+    """
+
+    def __init__(
+        self,
+        *,
+        max_parameters: int | None = None,
+        max_macs: int | None = None,
+        evaluations: int = 64,
+        epochs: int = 12,
+        final_epochs: int | None = None,
+        agent: str = "ppo",
+        reward: str | RewardFunction = "accuracy",
+        space: str | None = None,
+        augment: str | None = None,
+        control_share: float = 0.25,
+        device: str = "auto",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.max_parameters = max_parameters
+        self.max_macs = max_macs
+        self.evaluations = evaluations
+        self.epochs = epochs
+        self.final_epochs = final_epochs
+        self.agent = agent
+        self.reward = reward
+        self.space = space
+        self.augment = augment
+        self.control_share = control_share
+        self.device = device
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Searches and trains.
+
+        Raises:
+            ValueError: for X or y that can't be used, settings that can't be, and where no design of the
+                search could be trained.
+        """
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        X, y = validate_data(self, X, y, **_checks(X))
+        if X.ndim - 1 not in KINDS:
+            raise ValueError(f"X must have 2, 3 or 4 axes, see {type(self).__name__}; got {list(X.shape)}")
+        check_classification_targets(y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        dataset = self._dataset(X, numbers, seed)
+        with tempfile.TemporaryDirectory(prefix="rl-designer-") as folder:
+            self.run_ = self._search(dataset, Path(folder), seed)
+            if self.run_.best is None:
+                failure = self.run_.designs[0].evaluation.failure if self.run_.designs else "none was tried"
+                raise ValueError(f"no design could be trained; the first: {failure}")
+            self.architecture_ = self.run_.best.architecture
+            self.network_ = self._train(dataset, Path(folder))
+        assert dataset.standardisation is not None  # of `prepare` every one has it
+        self._input_shape, self._standardisation = dataset.input_shape, dataset.standardisation
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """The probability of each class, float64 [n, classes]."""
+        import torch
+
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **_checks(X))
+        if np.prod(X.shape[1:]) != np.prod(self._input_shape):
+            shape = ["n", *self._input_shape]
+            raise ValueError(f"X must be of the shape {shape} that fit had, got {list(X.shape)}")
+        inputs = self._standardisation.apply(X.reshape(len(X), *self._input_shape))
+        # In double precision, so that an example's figures don't depend on those beside it.
+        network = copy.deepcopy(self.network_).double()
+        with torch.no_grad():
+            parts = torch.from_numpy(inputs).double().split(_ROWS)
+            return torch.cat([torch.softmax(network(part), dim=1) for part in parts]).numpy()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The likeliest class of each example, [n]."""
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def _dataset(self, X: NDArray[Any], y: NDArray[np.int64], seed: int) -> Dataset:
+        """Training and validation part; a class of a single example is in the first alone."""
+        if len(self.classes_) < 2:
+            raise ValueError(f"{type(self).__name__} needs examples of at least 2 classes, got 1 class")
+        order = stream(seed, "validation").permutation(len(y))
+        held = [
+            members[: min(max(round(len(members) * SHARE), 1), len(members) - 1)]
+            for members in (order[y[order] == number] for number in range(len(self.classes_)))
+        ]
+        cut = np.zeros(len(y), dtype=bool)
+        cut[np.concatenate(held)] = True
+        if not cut.any():
+            raise ValueError(
+                f"{type(self).__name__} needs at least 2 examples of some class, to hold one out and score "
+                f"designs on; got n_samples={len(y)} of {len(self.classes_)} classes"
+            )
+        x, labels = ({"train": values[~cut], "val": values[cut]} for values in (X, y))
+        native = KINDS[X.ndim - 1]
+        family = SPACES[native] if self.space is None else space_definition(self.space).family
+        kind = next(kind for kind, name in SPACES.items() if name == family)
+        names = tuple(map(str, self.classes_))
+        return prepare(RawData("X", x, labels, "X", native, names), kind, seed, sealed=False)
+
+    def _search(self, dataset: Dataset, folder: Path, seed: int) -> Run:
+        function = None if isinstance(self.reward, str) else self.reward
+        settings = {name: value for name, value in self.get_params().items() if name not in _OWN}
+        settings |= {"data": dataset.name, "seed": seed, "tensorboard": False}
+        settings |= {"reward": self.reward if function is None else name_of(function)}
+        given = {name: value for name, value in settings.items() if value is not None}
+        config = make_config({}, given, type(self).__name__)
+        space = make_space(
+            self.space or SPACES[dataset.kind],
+            dataset.input_shape,
+            dataset.num_classes,
+            **config.subject.limits,
+        )
+        setting = setting_on(config, dataset, space, self._engine())
+        result = run_search(config, folder / "run", reward=function, setting=setting)
+        return Run(read_run(result.folder.path))
+
+    def _engine(self) -> LocalEngine | None:
+        if self.n_jobs in (None, 1):
+            return None
+        return LocalEngine(cores() if self.n_jobs == -1 else self.n_jobs)
+
+    def _train(self, dataset: Dataset, folder: Path) -> "nn.Module":
+        """The winner, trained on training and validation part together."""
+        x = np.concatenate([dataset.x_train, dataset.x_val])
+        y = np.concatenate([dataset.y_train, dataset.y_val])
+        whole = replace(dataset, x_train=x, y_train=y)  # so that its score on validation says nothing
+        given = {"epochs": self.final_epochs, "augment": self.augment}
+        plan = Plan.of(whole, given, seeds=1, on_validation=True, workers=0, device=self.device)
+        winner = Winner(ArchitectureFile(self.architecture_), folder, type(self).__name__)
+        results = retrain([winner], whole, plan)
+        return load_retrained(results[0]["folder"]).network
+
+
+def _checks(X: Any) -> dict[str, Any]:
+    """How scikit-learn checks inputs: two axes are a table; three and four are signals and images."""
+    plain = (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) <= 2
+    return {"ensure_2d": plain, "allow_nd": not plain, "dtype": "numeric"}

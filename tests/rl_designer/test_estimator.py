@@ -1,0 +1,112 @@
+"""`NetworkClassifier` among scikit-learn's estimators."""
+
+import pickle
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_digits, load_wine
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from rl_designer import NetworkClassifier
+
+QUICK = {"evaluations": 2, "epochs": 2, "agent": "random", "control_share": 0.0, "max_parameters": 2_000}
+SMALL = NetworkClassifier(**QUICK, final_epochs=20, random_state=0)
+
+
+@parametrize_with_checks([SMALL])
+def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def signals(channels: int = 2) -> tuple[Any, Any]:
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(60, channels, 16)), np.arange(60) % 2
+    x[:, 0] += 2 * y[:, None] * np.sin(np.arange(16))
+    return x, y
+
+
+def test_it_learns_and_says_what_it_found() -> None:
+    x, y = load_wine(return_X_y=True)
+    small = NetworkClassifier(max_parameters=1_000, evaluations=6, agent="local-search", random_state=3)
+    classifier = small.fit(x, y)
+    assert classifier.score(x, y) > 0.95 and classifier.n_features_in_ == 13
+    assert sum(parameter.numel() for parameter in classifier.network_.parameters()) <= 1_000
+    assert len(classifier.run_.designs) == 6 and "random search" in classifier.run_.verdict
+    assert classifier.architecture_ == classifier.run_.best.architecture
+    again = clone(classifier).fit(x, y)
+    np.testing.assert_array_equal(again.predict_proba(x), classifier.predict_proba(x))
+    copied = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(copied.predict_proba(x), classifier.predict_proba(x))
+
+
+def test_it_works_where_estimators_do() -> None:
+    x, y = load_wine(return_X_y=True)
+    names = np.array(["red", "white", "rosé"])[y]
+    scores = cross_val_score(make_pipeline(MinMaxScaler(), SMALL), x, names, cv=3)
+    assert scores.shape == (3,) and scores.mean() > 0.8
+    search = GridSearchCV(SMALL, {"max_parameters": [500, 1_000]}, cv=2).fit(x, names)
+    assert set(search.predict(x)) <= set(names)
+
+
+def test_signals_and_images_keep_their_shape() -> None:
+    classifier = clone(SMALL).fit(*signals())
+    assert classifier.architecture_.space == "convnet1d" and classifier.score(*signals()) > 0.8
+    assert clone(SMALL).set_params(space="mlp").fit(*signals()).predict(signals()[0]).shape == (60,)
+    digits = load_digits()
+    images = clone(SMALL).set_params(final_epochs=2).fit(digits.images[:300, None], digits.target[:300])
+    assert images.architecture_.space == "convnet"
+    with pytest.raises(ValueError, match=r"of the shape \['n', 2, 16\] that fit had, got \[1, 2, 8\]"):
+        classifier.predict(np.zeros((1, 2, 8)))
+
+
+def test_a_function_is_the_reward_and_processes_change_nothing() -> None:
+    x, y = load_wine(return_X_y=True)
+    small = clone(SMALL).set_params(reward=lambda evaluation: -evaluation.parameters, final_epochs=1)
+    found = small.fit(x, y)
+    assert found.run_.best.reward == -found.run_.best.evaluation.parameters
+    parallel = clone(small).set_params(n_jobs=2).fit(x, y)
+    np.testing.assert_array_equal(parallel.predict_proba(x), found.predict_proba(x))
+
+
+def test_nothing_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    clone(SMALL).fit(*signals())
+    assert [path.name for path in tmp_path.rglob("*")] == ["temporary"]
+
+
+def test_a_class_of_one_example_is_learned_and_not_held_out() -> None:
+    x, y = load_wine(return_X_y=True)
+    y = y.copy()
+    y[0] = 7
+    assert list(clone(SMALL).fit(x, y).classes_) == [0, 1, 2, 7]
+
+
+@pytest.mark.parametrize(
+    ("settings", "y", "reason"),
+    [
+        ({}, [0] * 8, "needs examples of at least 2 classes, got 1 class"),
+        ({}, list(range(8)), "needs at least 2 examples of some class, .* got n_samples=8 of 8 classes"),
+        ({"agent": "pppo"}, [0, 1] * 4, "unknown agent 'pppo'"),
+        (
+            {"evaluations": 0},
+            [0, 1] * 4,
+            "NetworkClassifier: `evaluations` must be a whole number",
+        ),
+        ({"max_parameters": 1}, [0, 1] * 4, "no network of space 'mlp' keeps max_parameters=1"),
+    ],
+)
+def test_what_can_not_be_is_refused(settings: dict[str, Any], y: list[int], reason: str) -> None:
+    x = np.arange(16.0).reshape(8, 2)
+    with pytest.raises(ValueError, match=reason):
+        clone(SMALL).set_params(**settings).fit(x, y)
+    with pytest.raises(ValueError, match="X must have 2, 3 or 4 axes"):
+        clone(SMALL).fit(x.reshape(8, 1, 1, 1, 2), [0, 1] * 4)
