@@ -103,27 +103,6 @@ class Review:
         return f"{self.source}: dropped, since what it expects doesn't agree with what is found ({agreement})"
 
 
-Told = Callable[[Review], None]
-
-
-def ignored(review: Review) -> None:
-    """For those who needn't know."""
-
-
-@runtime_checkable
-class Remembers(Protocol):
-    """An agent that can start with what earlier searches learned."""
-
-    def remember(self, sources: Sequence[Source], told: Told = ignored) -> None:
-        """To be called before `search`. `told` hears of each source when it is first judged, and when it is
-        dropped.
-        """
-
-    @property
-    def reviews(self) -> list[Review]:
-        """How each source stands, in their order."""
-
-
 def check_sources(sources: Sequence[Source]) -> None:
     """Raises ValueError where a search that started from all of them could not be read again."""
     together = 1 + sum(source.searches for source in sources)
@@ -139,12 +118,13 @@ class Memory:
     """The sources of one search. Those that mislead are noticed and dropped, for good.
 
     Attributes:
+        observer: called with a source's review when it is first judged, and when it is dropped.
         kept: the sources that are still believed.
         reviews: how each one stands.
     """
 
     sources: Sequence[Source]
-    told: Told = ignored
+    observer: Callable[[Review], None] = lambda review: None
     kept: list[Source] = field(init=False)
     reviews: list[Review] = field(init=False)
     _proposed: list[Actions] = field(init=False, default_factory=list)
@@ -203,7 +183,15 @@ class Memory:
         if not kept:
             self.kept.remove(self.sources[number])
         if earlier.kept != kept:
-            self.told(self.reviews[number])
+            self.observer(self.reviews[number])
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """An agent that can start with what earlier searches learned."""
+
+    def search_from(self, problem: Problem, memory: Memory) -> None:
+        """As `Agent.search`, starting with the memory's sources; how each stands is in `memory.reviews`."""
 
 
 def agreement(expected: NDArray[np.float64], rewards: NDArray[np.float64]) -> tuple[float, float] | None:

@@ -1,6 +1,5 @@
 """`ppo`: PPO trained against a learned reward model; real evaluations only for what it then proposes."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.belief import Belief
-from rl_designer.agents.memory import Memory, Review, Source, Told, ignored
+from rl_designer.agents.memory import Memory
 from rl_designer.agents.options import at_least_one
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.problem import BudgetSpent, Problem
@@ -83,23 +82,17 @@ class PPO(PolicyAgent):
         self.final_share = final_share
         self.belief: Belief | None = None
         self.memory = Memory(())
-        self._remembered: tuple[Sequence[Source], Told] = ((), ignored)
-
-    def remember(self, sources: Sequence[Source], told: Told = ignored) -> None:
-        """The next searches start with what earlier ones on the same space learned."""
-        self._remembered = (tuple(sources), told)
-
-    @property
-    def reviews(self) -> list[Review]:
-        """How each source stands."""
-        return list(self.memory.reviews)
 
     def search(self, problem: Problem) -> None:
+        self.search_from(problem, Memory(()))
+
+    def search_from(self, problem: Problem, memory: Memory) -> None:
+        """Starts with what earlier searches on the same space learned."""
         from rl_designer.envs.workers.devices import one_thread
 
         draws = stream(self.seed, self.name)
         space = problem.space
-        memory = self.memory = Memory(*self._remembered)
+        self.memory = memory
         with one_thread():
             model = memory.model(space, self.seed, embedding=self.embedding)
             try:

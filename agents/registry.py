@@ -47,4 +47,4 @@ def agent_class(text: str) -> type[Agent]:
 
 def agents_that_remember() -> list[str]:
     """Names of the agents that can start with what earlier searches learned."""
-    return [name for name in AGENTS if hasattr(agent_class(name), "remember")]
+    return [name for name in AGENTS if hasattr(agent_class(name), "search_from")]

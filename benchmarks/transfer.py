@@ -23,7 +23,7 @@ from typing import Any
 import click
 import numpy as np
 
-from rl_designer.agents.memory import Source
+from rl_designer.agents.memory import Memory, Source
 from rl_designer.agents.ppo import PPO
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
@@ -87,9 +87,9 @@ def evaluations_needed(task: str, sources: Sequence[Source], seed: int) -> tuple
     problem = Problem(table_space(), evaluator, accuracy, Budget(CAP), observer=stop)
     # Another seed than the source's, or both would begin with the same random designs.
     agent = PPO(seed=seed + 1_000, final_updates=1)
-    agent.remember(sources)
-    agent.search(problem)
-    return len(problem.designs), [review.kept for review in agent.reviews]
+    memory = Memory(sources)
+    agent.search_from(problem, memory)
+    return len(problem.designs), [review.kept for review in memory.reviews]
 
 
 def run(job: tuple[str, int]) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """`Evaluation`: what is known of a design once measured. `Evaluator`: what measures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol, Self
 
 from rl_designer.envs.architecture import Architecture
 
+# Called with an architecture's index in its batch and its evaluation, as it ends, in any order.
+ResultObserver = Callable[[int, "Evaluation"], None]
 # Epoch → the validation accuracy, 0–1, that a training must have reached by then to go on.
 Bars = Mapping[int, float]
 

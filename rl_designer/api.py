@@ -62,7 +62,7 @@ def search(
     config = _config({"data": data, **settings, "reward": reward if function is None else name_of(function)})
     with _interruptible():
         result = run_search(config, folder, _observers(progress, config.tensorboard), function)
-    return _finished(result.folder.path, config.store)
+    return _finished(result.folder, config.store)
 
 
 def resume(
@@ -87,8 +87,8 @@ def resume(
         folder.check_code()
     observers = _observers(progress, folder.config.tensorboard)
     with _interruptible():
-        resume_search(folder.path, observers, store, engine, reward)
-    return _finished(folder.path, store)
+        resume_search(folder, observers, store, engine, reward)
+    return _finished(folder, store)
 
 
 def load_run(folder: str | Path, *, store: str | None = None) -> Run:
@@ -207,16 +207,16 @@ def _folder(run: Run | str | Path) -> Path:
 
 
 def _observers(progress: Progress, tensorboard: bool) -> list[Observer]:
+    from rl_designer.searches.observers import TensorBoardLog
     from rl_designer.searches.progress import SearchProgress
-    from rl_designer.searches.tensorboard import TensorBoardLog
 
-    told: list[Observer] = [SearchProgress()] if progress is True else []
+    observers: Sequence[Observer] = [SearchProgress()] if progress is True else []
     if not isinstance(progress, bool):
-        told = [progress] if isinstance(progress, Observer) else list(progress)
-    return [*told, *([TensorBoardLog()] if tensorboard else [])]
+        observers = [progress] if isinstance(progress, Observer) else progress
+    return [*observers, *([TensorBoardLog()] if tensorboard else [])]
 
 
-def _finished(folder: Path, store: str | None) -> Run:
+def _finished(folder: RunFolder, store: str | None) -> Run:
     """The run, and its page in its folder, as the command line leaves it."""
     report = read_run(folder, store)
     leave_report(report)

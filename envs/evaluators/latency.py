@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.evaluation import Evaluation, ResultObserver
 from rl_designer.envs.workers.failures import failure_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from rl_designer.envs.evaluators.training import OnResult
 
 ROUNDS = 5
 _PASSES = 9
@@ -34,14 +32,12 @@ class LatencyEvaluator:
     Args:
         input_shape: of one example.
         device: `cpu` or `cuda:N`.
-        on_result: as that of `TrainingEvaluator`.
     """
 
     def __init__(self, input_shape: Sequence[int], num_classes: int, device: str) -> None:
         self._shape = tuple(input_shape)
         self._num_classes = num_classes
         self._device = device
-        self.on_result: OnResult | None = None
 
     @property
     def digest(self) -> str:
@@ -49,8 +45,12 @@ class LatencyEvaluator:
         parts = (self._shape, self._num_classes, self._device, processor(), ROUNDS, _PASSES)
         return f"latency:{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
-        """Evaluations in order; what can't be run is one with a `failure`."""
+    def evaluate(
+        self,
+        architectures: Sequence[Architecture],
+        observer: ResultObserver = lambda index, evaluation: None,
+    ) -> list[Evaluation]:
+        """Evaluations in order; what can't be run is one with a `failure`. `observer` is told of each."""
         from rl_designer.envs.workers.devices import one_thread
 
         results: list[Evaluation] = []
@@ -58,8 +58,7 @@ class LatencyEvaluator:
             for start in range(0, len(architectures), _AT_ONCE):
                 for evaluation in self._group(architectures[start : start + _AT_ONCE]):
                     results.append(evaluation)
-                    if self.on_result is not None:
-                        self.on_result(len(results) - 1, evaluation)
+                    observer(len(results) - 1, evaluation)
         return results
 
     def _group(self, architectures: Sequence[Architecture]) -> list[Evaluation]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Bars, Evaluation
+from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
 from rl_designer.envs.training.augmentation import check_augmentation
@@ -33,8 +33,6 @@ RECIPE_VERSION = 1
 
 # Settings at these values are left out of the digest, which so is what it was before there was a choice.
 _ONCE_WITHOUT_CHOICE = (("precision", "float32"), ("optimizer", "adamw"))
-
-OnResult = Callable[[int, Evaluation], None]
 
 
 class TrainingDataset(Protocol):
@@ -72,8 +70,6 @@ class TrainingEvaluator:
         memory_limit: bytes that a worker process may take as a whole (see `WorkerPool`); a candidate that
             takes more is a failure. None is without limit.
         repeat: another number gives other weights and batches for the same architectures.
-        on_result: called here with each architecture's index in its batch and its evaluation, as it ends, in
-            any order. Can be set later.
 
     Attributes:
         device: `cpu` or `cuda:N`.
@@ -94,7 +90,6 @@ class TrainingEvaluator:
         time_limit: float | None = None,
         memory_limit: int | None = None,
         repeat: int = 0,
-        on_result: OnResult | None = None,
         _build: Callable[..., Any] | None = None,
     ) -> None:
         if workers < 0:
@@ -112,7 +107,6 @@ class TrainingEvaluator:
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.repeat = repeat
-        self.on_result = on_result
         self._dataset = dataset
         self._digest = _digest(dataset, settings, repeat)
         self._build = _build
@@ -157,7 +151,10 @@ class TrainingEvaluator:
             return {}  # training it will say what is wrong
 
     def evaluate(
-        self, architectures: Sequence[Architecture], bars: Sequence[Bars] | None = None
+        self,
+        architectures: Sequence[Architecture],
+        bars: Sequence[Bars] | None = None,
+        observer: ResultObserver = lambda index, evaluation: None,
     ) -> list[Evaluation]:
         """Evaluations in the architectures' order. Workers start at the first call, all at once, and stay.
 
@@ -166,6 +163,7 @@ class TrainingEvaluator:
         Args:
             bars: for each architecture, where its training is stopped; None trains all in full. The epochs
                 that are trained are those of the full training, with its learning rates.
+            observer: told of each result as it ends.
 
         Raises:
             RuntimeError: where worker processes can't be started.
@@ -175,8 +173,7 @@ class TrainingEvaluator:
 
         def finished(index: int, evaluation: Evaluation) -> None:
             results[index] = evaluation
-            if self.on_result is not None:
-                self.on_result(index, evaluation)
+            observer(index, evaluation)
 
         if self._engine is not None and architectures:
             self._evaluate_in_workers(self._own_pool(self._engine), architectures, bars, finished)
@@ -187,7 +184,11 @@ class TrainingEvaluator:
         return [results[index] for index in range(len(architectures))]
 
     def _evaluate_in_workers(
-        self, pool: Pool, architectures: Sequence[Architecture], bars: Sequence[Bars], finished: OnResult
+        self,
+        pool: Pool,
+        architectures: Sequence[Architecture],
+        bars: Sequence[Bars],
+        finished: ResultObserver,
     ) -> None:
         # The longest first, so that no worker starts a long one when the others are done.
         order = sorted(range(len(architectures)), key=lambda index: -self._macs(architectures[index]))

@@ -134,7 +134,7 @@ def train(
 ) -> None:
     """Search for good networks, and train the policy that designs them."""
     from rl_designer.config import SearchConfig, code_named, make_config
-    from rl_designer.runs.folder import CONFIG, check_free
+    from rl_designer.runs.folder import CONFIG, RunFolder, check_free
     from rl_designer.searches.search import run_search
 
     if no_control and options["control_share"] is not None:
@@ -151,8 +151,9 @@ def train(
             )
     config = make_config(options, file, str(config_file))
     if folder is not None and (folder / CONFIG).is_file():
-        _check_same(folder, config)
-        _resume(folder, config.store, {name: getattr(config.where, name) for name in _ENGINE}, as_json, quiet)
+        run = RunFolder.open(folder)
+        _check_same(run, config)
+        _resume(run, config.store, {name: getattr(config.where, name) for name in _ENGINE}, as_json, quiet)
         return
     if folder is not None:
         check_free(folder)
@@ -176,48 +177,45 @@ def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: b
     """Go on with a run after any stop, as if it had never stopped."""
     from rl_designer.runs.folder import RunFolder
 
+    run = RunFolder.open(folder)
     if not trust:
-        RunFolder.open(folder).check_code()
-    _resume(folder, store, engine, as_json, quiet)
+        run.check_code()
+    _resume(run, store, engine, as_json, quiet)
 
 
-def _resume(folder: Path, store: str | None, engine: dict[str, Any], as_json: bool, quiet: bool) -> None:
-    from rl_designer.runs.check import changed_code
-    from rl_designer.runs.folder import RunFolder
+def _resume(run: "RunFolder", store: str | None, engine: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    from rl_designer.searches.replay import changed_code
     from rl_designer.searches.search import resume_search
 
-    run = RunFolder.open(folder)
     if run.summary["state"] == "finished":
-        note(f"{folder} is finished already; nothing was left to do", quiet)
+        note(f"{run.path} is finished already; nothing was left to do", quiet)
     elif changed := changed_code(run.summary):
         note(
-            f"{folder} began with other code ({'; '.join(changed)}): its designs are compared as they come "
+            f"{run.path} began with other code ({'; '.join(changed)}): its designs are compared as they come "
             "out again, and it stops where one differs; the policy may differ all the same",
             quiet,
         )
     with _observers(quiet, run.config.tensorboard) as observers:
-        result = resume_search(folder, observers, store, engine)
-    _show(run if result is None else result.folder, store, as_json, quiet)
+        resume_search(run, observers, store, engine)
+    _show(run, store, as_json, quiet)
 
 
-def _check_same(folder: Path, config: "SearchConfig") -> None:
+def _check_same(run: "RunFolder", config: "SearchConfig") -> None:
     """Says what becomes of a search that a folder holds. Raises WrongUsage where another is asked for."""
     from rl_designer.errors import WrongUsage
-    from rl_designer.runs.check import other_than_asked
-    from rl_designer.runs.folder import RunFolder
+    from rl_designer.searches.replay import other_than_asked
 
-    run = RunFolder.open(folder)
     if other := other_than_asked(run.summary, config, run.config):
         raise WrongUsage(
-            f"{folder} holds another run ({'; '.join(other)}); go on with it as it is by "
-            f"`rl-designer resume {folder}`, or name another folder with --run"
+            f"{run.path} holds another run ({'; '.join(other)}); go on with it as it is by "
+            f"`rl-designer resume {run.path}`, or name another folder with --run"
         )
 
 
 @contextmanager
 def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
+    from rl_designer.searches.observers import TensorBoardLog
     from rl_designer.searches.progress import SearchProgress
-    from rl_designer.searches.tensorboard import TensorBoardLog
 
     yield [SearchProgress()] * (not quiet) + [TensorBoardLog()] * tensorboard
 
@@ -227,7 +225,7 @@ def _show(folder: "RunFolder", store: str | None, as_json: bool, quiet: bool) ->
     from rl_designer.reports.terminal import print_report, terminal
     from rl_designer.runs.reading import public_summary, read_run
 
-    read = read_run(folder.path, store)
+    read = read_run(folder, store)
     if not quiet:
         print_report(terminal(stderr=True), read)
     if (problem := leave_report(read)) is not None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from rl_designer.agents.base import Agent, PolicyAgent
-from rl_designer.agents.memory import Remembers
+from rl_designer.agents.memory import Memory, Remembers
 from rl_designer.agents.registry import agent_class
 from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
@@ -22,7 +22,8 @@ from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, load_reward
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.searches.control import rewards_of
-from rl_designer.searches.fidelity import settled_fidelity, stopping_early
+from rl_designer.searches.run import stopping_early
+from rl_designer.searches.search import settled_fidelity
 from rl_designer.searches.sources import agent_and_sources, check_source
 from rl_designer.setting import Setting, make_setting
 from rl_designer.store.evaluator import StoredEvaluator
@@ -156,16 +157,16 @@ def run_once(plan: RunPlan) -> RunRecord:
         _warm_up(plan.config, plan.agent)
     name, sources = agent_and_sources(plan.agent, plan.seed)
     agent = agent_class(name)(seed=plan.seed)
-    if isinstance(agent, Remembers) and sources:
-        agent.remember([check_source(Path(source), arena.setting) for source in sources])
+    memory = Memory([check_source(Path(source), arena.setting) for source in sources])
     _one_thread()
     with arena.setting.open_evaluator() as evaluator:
         if arena.setting.on_table:
-            return _run(plan, arena, agent, evaluator)
+            return _run(plan, arena, agent, evaluator, memory)
         with Store(str(plan.config.store)) as store:
             run = f"benchmark:{plan.agent}:{plan.seed}"
             stored = StoredEvaluator(store, evaluator, run)
-            return _run(plan, arena, agent, stopping_early(stored, evaluator, arena.fidelity, arena.reward))
+            stops = stopping_early(stored, evaluator, arena.fidelity, arena.reward)
+            return _run(plan, arena, agent, stops, memory)
 
 
 @lru_cache(maxsize=64)
@@ -184,7 +185,7 @@ def _one_thread() -> None:
         torch.set_num_threads(1)
 
 
-def _run(plan: RunPlan, arena: Arena, agent: Agent, evaluator: Evaluator) -> RunRecord:
+def _run(plan: RunPlan, arena: Arena, agent: Agent, evaluator: Evaluator, memory: Memory) -> RunRecord:
     timed = _Timed(evaluator)
     has_policy = isinstance(agent, PolicyAgent)
     watch = _Watch(timed, arena.optimum, plan.sample_after if has_policy else 0)
@@ -197,7 +198,10 @@ def _run(plan: RunPlan, arena: Arena, agent: Agent, evaluator: Evaluator) -> Run
         observer=watch,
     )
     started = time.perf_counter()
-    agent.search(problem)
+    if isinstance(agent, Remembers):
+        agent.search_from(problem, memory)
+    else:
+        agent.search(problem)
     seconds = time.perf_counter() - started
     policy = None
     if isinstance(agent, PolicyAgent) and arena.rewards is not None and plan.samples:
@@ -211,7 +215,7 @@ def _run(plan: RunPlan, arena: Arena, agent: Agent, evaluator: Evaluator) -> Run
         seconds=round(seconds, 4),
         own_seconds=round(seconds - timed.seconds - watch.seconds, 4),
         policy=policy,
-        sources=tuple(review.kept for review in agent.reviews) if isinstance(agent, Remembers) else (),
+        sources=tuple(review.kept for review in memory.reviews),
     )
 
 

@@ -9,8 +9,7 @@ from rich.text import Text
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.quantities import show_count, show_seconds
-from rl_designer.runs.reading import RunReport
-from rl_designer.runs.summaries import improvement
+from rl_designer.runs.reading import RunReport, improvement
 from rl_designer.text import printable, short_design, shortened
 
 WINNERS = 10

@@ -1,6 +1,7 @@
 """`RunFolder`: what a person takes away from a run. Every file is written beside and renamed."""
 
 import contextlib
+import json
 import os
 import platform
 import re
@@ -96,7 +97,7 @@ class RunFolder:
             OSError: where it can't be written.
         """
         summary = {"id": uuid.uuid4().hex, "state": "running", **facts}
-        folder = cls(path or free_path(config), config, summary)
+        folder = cls(path or free_path(config), config.to_keep(), _from_json(summary))
         if path is not None:
             check_free(path)
         while not folder._claim(fill):
@@ -169,7 +170,7 @@ class RunFolder:
 
     def update_summary(self, **facts: Any) -> None:
         """Adds to the summary, and writes it."""
-        self.summary = {**self.summary, **facts}
+        self.summary = _from_json({**self.summary, **facts})
         write_json(self.path / SUMMARY, self.summary)
 
     def save_policy(self, save: Callable[[Path], None]) -> None:
@@ -208,7 +209,7 @@ class RunFolder:
             with replacing(self.path) as beside:
                 beside.mkdir()
                 fill(beside)
-                write_text(beside / CONFIG, self.config.to_keep().to_toml())
+                write_text(beside / CONFIG, self.config.to_toml())
                 self.summary[PLACE] = beside.stat().st_ino
                 write_json(beside / SUMMARY, self.summary)
         except OSError:
@@ -216,6 +217,12 @@ class RunFolder:
                 raise
             return False
         return True
+
+
+def _from_json(facts: dict[str, Any]) -> dict[str, Any]:
+    """As they come back from a file, so that a run is the same opened and never closed."""
+    read: dict[str, Any] = json.loads(json.dumps(facts))
+    return read
 
 
 def default_name(config: SearchConfig) -> str:

@@ -1,14 +1,42 @@
-"""A run that goes on is done again from its seed: what earlier starts found, and whether it is so again."""
+"""A run that goes on is done again from its seed: with the same settings and code, to the same designs."""
 
+import json
 import math
+import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
+from rl_designer.config import SearchConfig
+from rl_designer.declared import about
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.problem import Design, Problem
+from rl_designer.envs.source import source_digest
 from rl_designer.runs.folder import CONFIG
 from rl_designer.store.store import StoredDesign
+from rl_designer.version import __version__
+
+BEGAN = "began"
+_LIBRARIES = ("gpytorch", "numpy", "optuna", "sb3-contrib", "scipy", "stable-baselines3", "torch")
+_SOURCE = (
+    "rl_designer.agents",
+    "rl_designer.envs",
+    "rl_designer.searches.control",
+    "rl_designer.searches.replay",
+    "rl_designer.searches.run",
+    "rl_designer.searches.search",
+    "rl_designer.setting",
+)
+
+_SETTINGS = SearchConfig.declared()
+# Where things lie, and how fast it goes. What lies there is checked by its content.
+_OF_NO_ACCOUNT = {name for name, field in _SETTINGS.items() if not about(field).changes_result}
+_MAY_CHANGE = _OF_NO_ACCOUNT | {name for name, field in _SETTINGS.items() if about(field).by_content}
+
+# For what an earlier version had no setting for.
+_DEFAULTS: dict[str, Any] = json.loads(json.dumps({name: field.default for name, field in _SETTINGS.items()}))
 
 
 class Replay:
@@ -69,16 +97,23 @@ class RunClock:
 
 
 class RecordedProblem(Problem):
-    """Hands each batch's new designs to `record` before the agent sees them."""
+    """Hands each batch's new designs to `record` before the agent sees them.
 
-    record: Callable[[Sequence[Design]], None]
+    Args:
+        record: also called with those that were paid before an error or an interruption.
+        options: as `Problem` has them.
+    """
+
+    def __init__(self, record: Callable[[Sequence[Design]], None], *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._record_batch = record
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
         known = len(self.designs)
         try:
             return super().evaluate(architectures)
         finally:
-            self.record(self.designs[known:])
+            self._record_batch(self.designs[known:])
 
 
 def begin_anew(folder: Path) -> str:
@@ -87,3 +122,72 @@ def begin_anew(folder: Path) -> str:
         f"begin another run with `rl-designer train --config {folder / CONFIG} --run NEW`, for which what is "
         "stored is not trained again"
     )
+
+
+def began(config: SearchConfig, asked: SearchConfig) -> dict[str, Any]:
+    """What a run folder keeps of its beginning.
+
+    Args:
+        config: of the run.
+        asked: as it was given, without what the setting added.
+    """
+    return {
+        "config": settings_of(config.to_keep()),
+        "asked": settings_of(asked.to_keep()),
+        "code": code_version(),
+    }
+
+
+def settings_of(config: SearchConfig) -> dict[str, Any]:
+    """A config as it comes back from JSON."""
+    found: dict[str, Any] = json.loads(json.dumps(config.flat()))
+    return found
+
+
+def code_version() -> dict[str, str]:
+    """Whatever of the software a search's results may depend on, each with its version."""
+    source = source_digest(*_SOURCE)
+    found = {"rl-designer": __version__, "its source": source, "python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = version(library)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def changed_settings(run_summary: Mapping[str, Any], config: SearchConfig) -> list[str]:
+    """How a run's config differs from what it began with, each as `seed: 0, now 1`; empty for a run that was
+    made before this was kept.
+    """
+    before = _kept(run_summary, "config")
+    return _differences(_DEFAULTS | before, settings_of(config), _MAY_CHANGE) if before else []
+
+
+def changed_code(run_summary: Mapping[str, Any]) -> list[str]:
+    """How the software differs from what a run began with, each as `torch: 2.12.0, now 2.13.0`."""
+    before = _kept(run_summary, "code")
+    return _differences(before, code_version()) if before else []
+
+
+def other_than_asked(run_summary: Mapping[str, Any], config: SearchConfig, run: SearchConfig) -> list[str]:
+    """How a run differs from a search that is asked for, each as `seed: 0, now 1`."""
+    theirs = _DEFAULTS | (_kept(run_summary, "asked") or settings_of(run))
+    return _differences(theirs, settings_of(config.to_keep()), _OF_NO_ACCOUNT)
+
+
+def _kept(run_summary: Mapping[str, Any], part: str) -> dict[str, Any]:
+    kept = run_summary.get(BEGAN)
+    found = kept.get(part) if isinstance(kept, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], besides: Collection[str] = ()
+) -> list[str]:
+    names = [name for name in {**before, **now} if name not in besides]
+    return [
+        f"{name}: {before.get(name)}, now {now.get(name)}"
+        for name in names
+        if before.get(name) != now.get(name)
+    ]

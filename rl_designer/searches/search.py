@@ -9,16 +9,16 @@ from typing import Any
 from rl_designer.agents.base import Agent
 from rl_designer.agents.memory import check_sources
 from rl_designer.agents.registry import agent_class
-from rl_designer.config import SearchConfig, on_engine
+from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, on_engine
+from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
-from rl_designer.errors import usage_errors
-from rl_designer.runs.check import BEGAN, began, changed_settings
+from rl_designer.envs.rewards.fields import stopping_misfit
+from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.runs.folder import RunFolder, store_location
 from rl_designer.searches.energy import check_energy
-from rl_designer.searches.fidelity import settled_fidelity
 from rl_designer.searches.observers import Observer, Observers
-from rl_designer.searches.replay import begin_anew
-from rl_designer.searches.run import SearchResult, SearchRun
+from rl_designer.searches.replay import BEGAN, began, begin_anew, changed_settings
+from rl_designer.searches.run import Search, SearchResult, search
 from rl_designer.searches.sources import check_remembers, check_source, copy_sources
 from rl_designer.setting import Setting, make_setting
 from rl_designer.store.store import Store
@@ -57,12 +57,12 @@ def run_search(
     with Store(store_location(config, folder)) as store:
         facts = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {BEGAN: began(config, asked)}
-        run = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
-        return SearchRun(run, setting, store, agent, paid, Observers(observers)).run()
+        made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
+        return search(Search(made, config, setting, store, agent, paid, Observers(observers)))
 
 
 def resume_search(
-    folder: Path,
+    run: Path | RunFolder,
     observers: Sequence[Observer] = (),
     store: str | None = None,
     engine: Mapping[str, Any] = MappingProxyType({}),
@@ -72,6 +72,7 @@ def resume_search(
     with the same designs and the same policy as if it never had. None where it was finished.
 
     Args:
+        run: its folder; a path is opened.
         store: where its store is now; None for where it was.
         engine: where its designs are trained now, as `on_engine` takes it.
         reward: as `run_search` takes it.
@@ -80,22 +81,20 @@ def resume_search(
         ValueError, OSError: as `run_search`; for a folder that is no run; and where its config, data or
             reward are not what they were.
     """
-    run = RunFolder.open(folder)
-    if run.summary.get("state") == "finished":
+    folder = RunFolder.open(run) if isinstance(run, Path) else run
+    if folder.summary.get("state") == "finished":
         return None
-    if changed := changed_settings(run.summary, run.config):
+    if changed := changed_settings(folder.summary, folder.config):
         raise ValueError(
-            f"{folder} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
-            f"{begin_anew(folder)}, or put it back"
+            f"{folder.path} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
+            f"{begin_anew(folder.path)}, or put it back"
         )
-    if store is not None:
-        run.config = run.config.changed(store=store)
-    run.config = on_engine(run.config, engine)
-    agent = _agent(run.config)
-    setting = make_setting(run.config)
-    paid = _reward(run.config, setting, reward)
-    with Store(run.store_location, create=False) as opened:
-        return SearchRun(run, setting, opened, agent, paid, Observers(observers)).run()
+    config = on_engine(folder.config, engine)
+    agent = _agent(config)
+    setting = make_setting(config)
+    paid = _reward(config, setting, reward)
+    with Store(store or folder.store_location, create=False) as opened:
+        return search(Search(folder, config, setting, opened, agent, paid, Observers(observers)))
 
 
 def _agent(config: SearchConfig) -> Agent:
@@ -108,3 +107,23 @@ def _agent(config: SearchConfig) -> Agent:
 def _reward(config: SearchConfig, setting: Setting, function: RewardFunction | None) -> Reward:
     context = RewardContext(setting.space, **config.subject.limits)
     return load_reward(config.reward, context, function)
+
+
+def settled_fidelity(config: SearchConfig, reward: Reward) -> str | None:
+    """The fidelity of a search: the config's, or the default; `full` for a reward that needs whole trainings;
+    None on a table.
+
+    Raises:
+        WrongUsage: where the config asks for early stopping under such a reward.
+    """
+    if config.subject.table is not None:
+        return None
+    misfit = stopping_misfit(reward)
+    if misfit is None:
+        return config.training.fidelity or DEFAULT_FIDELITY
+    if config.training.fidelity not in (None, FULL):
+        raise WrongUsage(
+            f"--fidelity {config.training.fidelity} stops trainings early, but the reward {reward.name!r} "
+            f"can't be paid for those: {misfit}; use --fidelity {FULL}"
+        )
+    return FULL

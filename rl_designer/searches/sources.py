@@ -70,10 +70,9 @@ def copy_sources(paths: Iterable[str], folder: Path) -> None:
                 shutil.copyfile(file, target / file.name)
 
 
-def kept_sources(run: RunFolder, space: SearchSpace) -> list[Source]:
+def kept_sources(folder: Path, names: Iterable[str], space: SearchSpace) -> list[Source]:
     """What `copy_sources` copied. Raises ValueError where it is gone or damaged."""
-    folder = run.path / SOURCES
-    return [Source.load(folder / str(i), space, name) for i, name in enumerate(run.config.sources)]
+    return [Source.load(folder / SOURCES / str(i), space, name) for i, name in enumerate(names)]
 
 
 def digest_of_sources(paths: Iterable[str]) -> str:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sql
 
-from rl_designer.store.database import Database
-from rl_designer.store.tables import CLAIMS, EVALUATIONS
+from rl_designer.store.database import CLAIMS, EVALUATIONS, Database
 
 
 @dataclass(frozen=True)

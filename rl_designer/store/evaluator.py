@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from inspect import signature
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture
@@ -14,7 +15,8 @@ from rl_designer.envs.workers.failures import WORKER_DIED, is_transient
 from rl_designer.store.claims import Claim
 from rl_designer.store.store import Store, StoreError
 
-Heard = Callable[[Architecture, Evaluation, bool], None]
+# Called with an evaluation once it is known and stored, and whether the store knew it before.
+EvaluationObserver = Callable[[Architecture, Evaluation, bool], None]
 
 BEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 30.0  # without a beat
@@ -29,12 +31,15 @@ class StoredEvaluator:
     measured once more. A training that was stopped early is kept with its epochs, and answers only where it
     would have been stopped as early.
 
-    What takes time, which is an evaluator that tells of each result as it comes (`on_result`), is claimed in
+    What takes time, which is an evaluator that tells an `observer` of each result as it ends, is claimed in
     the store: where another run is measuring the same just now, its result is waited for.
 
     Args:
         run: id of the run.
-        hear: called with each evaluation once it is known and stored, and whether the store knew it before.
+        observer: told of each evaluation once.
+
+    Attributes:
+        answered, measured: how many evaluations the store knew, and how many it didn't.
     """
 
     def __init__(
@@ -42,24 +47,22 @@ class StoredEvaluator:
         store: Store,
         evaluator: Evaluator,
         run: str,
-        hear: Heard = lambda architecture, evaluation, stored: None,
+        observer: EvaluationObserver = lambda architecture, evaluation, stored: None,
     ) -> None:
         self._store = store
         self._evaluator = evaluator
         self._run = run
         self._own = f"{evaluator.digest}@{run}"
         self._owner = uuid.uuid4().hex
-        self._hear = hear
+        self._observer = observer
         self._batch: list[Architecture] = []
         self._early: set[str] = set()
         self._bars: dict[str, Bars] = {}
         self._last_try = False
         self._watched: dict[str, tuple[Claim, float]] = {}
-        self._claims = hasattr(evaluator, "on_result")
+        self._claims = "observer" in signature(evaluator.evaluate).parameters
         self.answered = 0
         self.measured = 0
-        if hasattr(evaluator, "on_result"):
-            evaluator.on_result = self._finished
 
     @property
     def digest(self) -> str:
@@ -93,7 +96,7 @@ class StoredEvaluator:
         while unknown:
             found = self._known(unknown)
             for digest, evaluation in found.items():
-                self._hear(unknown.pop(digest), evaluation, True)
+                self._observer(unknown.pop(digest), evaluation, True)
             self.answered += len(found)
             known |= found
             if unknown:
@@ -174,9 +177,10 @@ class StoredEvaluator:
     def _tried(self, fresh: list[Architecture]) -> dict[str, Evaluation]:
         self._batch = fresh
         self._early.clear()
-        evaluator: Any = self._evaluator  # one that is given bars can stop early
-        options = {"bars": [self._bars[a.digest] for a in fresh]} if self._bars else {}
-        results = evaluator.evaluate(fresh, **options)
+        options: dict[str, Any] = {"observer": self._finished} if self._claims else {}
+        if self._bars:  # only one that can stop early is given any
+            options["bars"] = [self._bars[architecture.digest] for architecture in fresh]
+        results = self._evaluator.evaluate(fresh, **options)
         measured = dict(zip((a.digest for a in fresh), results, strict=True))
         late = [a for a in fresh if a.digest not in self._early and self._counts(measured[a.digest])]
         self._keep({a: measured[a.digest] for a in late})
@@ -194,7 +198,7 @@ class StoredEvaluator:
             owner=self._owner if self._claims else "",
         )
         for architecture, evaluation in evaluations.items():
-            self._hear(architecture, evaluation, False)
+            self._observer(architecture, evaluation, False)
 
     def _counts(self, evaluation: Evaluation) -> bool:
         return self._last_try or not _was_killed(evaluation)

@@ -20,13 +20,14 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.files.untrusted import json_of
 from rl_designer.envs.problem import Design
 from rl_designer.store.claims import ClaimBoard
-from rl_designer.store.database import Database, StoreError
-from rl_designer.store.tables import (
+from rl_designer.store.database import (
     CLAIMS,
     DESIGNS,
     EVALUATIONS,
     RUNS,
     SCHEMA_VERSION,
+    Database,
+    StoreError,
     bring_up,
     schema_of,
 )

@@ -76,8 +76,7 @@ def misleading() -> Source:
 
 def searched(sources: Sequence[Source], evaluations: int = 24, seed: int = 0) -> tuple[PPO, Problem]:
     agent, problem = PPO(seed=seed, **QUICK), Problem(SPACE, TABLE, accuracy, Budget(evaluations))
-    agent.remember(sources)
-    agent.search(problem)
+    agent.search_from(problem, Memory(sources))
     return agent, problem
 
 
@@ -148,7 +147,7 @@ def test_from_a_good_source_the_first_designs_are_among_the_best(good: Source) -
     """By chance the mean rank of four designs would be 0.5 ± 0.14."""
     agent, problem = searched([good])
     assert ranks(problem)[:4].mean() < 0.05
-    assert [review.kept for review in agent.reviews] == [True]
+    assert [review.kept for review in agent.memory.reviews] == [True]
     assert agent.belief is not None and agent.belief.sources == (good.belief,)
     assert agent.belief.slopes[0] > 0
 
@@ -161,7 +160,7 @@ def test_it_goes_on_better_than_from_nothing(good: Source) -> None:
 def test_a_source_without_a_reward_model_helps_too(good: Source) -> None:
     agent, problem = searched([Source("policy only", good.policy)])
     assert ranks(problem)[:4].mean() < 0.1
-    assert agent.reviews[0].kept and agent.belief is not None and agent.belief.sources == ()
+    assert agent.memory.reviews[0].kept and agent.belief is not None and agent.belief.sources == ()
 
 
 def test_without_sources_it_is_the_search_from_nothing() -> None:
@@ -169,7 +168,7 @@ def test_without_sources_it_is_the_search_from_nothing() -> None:
     agent.search(problem)
     again = searched([], 16)[1]
     assert [d.architecture for d in problem.designs] == [d.architecture for d in again.designs]
-    assert agent.reviews == []
+    assert agent.memory.reviews == []
 
 
 def test_a_search_can_build_upon_one_that_built_upon_another(good: Source, tmp_path: Path) -> None:
@@ -192,9 +191,8 @@ def test_it_works_in_a_space_of_variable_length_with_other_data_and_limits() -> 
     other = make_space("convnet1d", (3, 64), 4, max_parameters=20_000)
     problem = Problem(other, LayerEvaluator(), accuracy, Budget(20))
     agent = PPO(**QUICK)
-    agent.remember([Source("signals", first.policy, first.belief)])
-    agent.search(problem)
-    assert len(problem.designs) == 20 and agent.reviews[0].kept
+    agent.search_from(problem, Memory([Source("signals", first.policy, first.belief)]))
+    assert len(problem.designs) == 20 and agent.memory.reviews[0].kept
     rewards = [design.reward for design in problem.designs]
     assert np.mean(rewards[:4]) > np.mean(rewards[4:8])
 
@@ -206,7 +204,7 @@ def test_a_source_that_misleads_is_dropped_for_good_and_the_missing_random_desig
     misleading: Source,
 ) -> None:
     agent, problem = searched([misleading])
-    review = agent.reviews[0]
+    review = agent.memory.reviews[0]
     assert review.kept is False and review.evaluations == 8
     assert review.correlation is not None and review.correlation < 0
     assert agent.belief is not None and agent.belief.sources == ()
@@ -215,7 +213,7 @@ def test_a_source_that_misleads_is_dropped_for_good_and_the_missing_random_desig
 
 def test_each_source_is_judged_by_itself(good: Source, misleading: Source) -> None:
     agent, _ = searched([misleading, good])
-    assert [review.kept for review in agent.reviews] == [False, True]
+    assert [review.kept for review in agent.memory.reviews] == [False, True]
     assert agent.belief is not None and agent.belief.sources == (good.belief,)
 
 
@@ -237,8 +235,8 @@ def test_who_listens_is_told_of_the_first_verdict_and_of_a_drop_but_not_of_every
 
 def test_with_too_few_evaluations_nobody_is_judged(good: Source) -> None:
     agent, _ = searched([good], evaluations=memory.FEWEST - 1)
-    assert agent.reviews == [Review(good.name)]
-    assert str(agent.reviews[0]) == "sign 1.0: too few evaluations to judge it by"
+    assert agent.memory.reviews == [Review(good.name)]
+    assert str(agent.memory.reviews[0]) == "sign 1.0: too few evaluations to judge it by"
 
 
 def test_equal_rewards_say_nothing_of_a_source(good: Source) -> None:
@@ -249,9 +247,8 @@ def test_equal_rewards_say_nothing_of_a_source(good: Source) -> None:
             return [Evaluation(0.5)] * len(architectures)
 
     agent = PPO(**QUICK)
-    agent.remember([good])
-    agent.search(Problem(SPACE, Equal(), accuracy, Budget(16)))
-    assert [review.kept for review in agent.reviews] == [None]
+    agent.search_from(Problem(SPACE, Equal(), accuracy, Budget(16)), Memory([good]))
+    assert [review.kept for review in agent.memory.reviews] == [None]
 
 
 def test_verdicts_are_sentences() -> None:

@@ -9,7 +9,7 @@ import pytest
 from rl_designer import setting
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.evaluation import Evaluation, ResultObserver
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
 from tests.helpers.evaluators import LayerEvaluator
@@ -30,17 +30,17 @@ class Fake(LayerEvaluator):
         self.digest = digest
         self.stop_at = stop_at
         self.asked = 0
-        self.on_result: Callable[[int, Evaluation], None] | None = None
 
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+    def evaluate(
+        self, architectures: Sequence[Architecture], observer: ResultObserver = lambda index, result: None
+    ) -> list[Evaluation]:
         results = []
         for index, architecture in enumerate(architectures):
             if self.asked == self.stop_at:
                 raise KeyboardInterrupt
             self.asked += 1
             results += super().evaluate([architecture])
-            if self.on_result is not None:
-                self.on_result(index, results[-1])
+            observer(index, results[-1])
         return results
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Bars, Evaluation
+from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
 from rl_designer.envs.evaluators.early_stopping import (
     FEWEST_KNOWN,
     FIDELITIES,
@@ -29,7 +29,7 @@ from rl_designer.envs.problem import Budget, Design, Problem, best_of
 from rl_designer.envs.rewards import Reward, RewardContext, accuracy, as_reward, load_reward
 from rl_designer.envs.rewards.fields import stopping_misfit
 from rl_designer.errors import WrongUsage
-from rl_designer.searches.fidelity import settled_fidelity
+from rl_designer.searches.search import settled_fidelity
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store
 from tests.helpers.training_candidates import blobs, dense
@@ -46,20 +46,21 @@ class Curves:
 
     def __init__(self) -> None:
         self.trained: dict[str, int] = {}
-        self.on_result: Any = None
 
     def costs(self, architecture: Architecture) -> dict[str, int]:
         return {"parameters": width_of(architecture), "macs": 1}
 
     def evaluate(
-        self, architectures: Sequence[Architecture], bars: Sequence[Bars] | None = None
+        self,
+        architectures: Sequence[Architecture],
+        bars: Sequence[Bars] | None = None,
+        observer: ResultObserver = lambda index, result: None,
     ) -> list[Evaluation]:
         bars = bars or [{}] * len(architectures)
         results = [self._trained(a, bar) for a, bar in zip(architectures, bars, strict=True)]
         for index, result in enumerate(results):
             self.trained[architectures[index].digest] = len(result.learning_curve)
-            if self.on_result is not None:
-                self.on_result(index, result)
+            observer(index, result)
         return results
 
     def _trained(self, architecture: Architecture, bars: Bars) -> Evaluation:

@@ -178,7 +178,7 @@ def test_the_digest_changes_with_data_settings_and_repeat_and_is_else_the_same()
     ]
     assert len({plain, *others}) == len(others) + 1
     limits: dict[str, Any] = {"time_limit": 60.0, "memory_limit": 10**10}
-    same = TrainingEvaluator(blobs(), workers=2, device="cpu", on_result=lambda *_: None, **limits)
+    same = TrainingEvaluator(blobs(), workers=2, device="cpu", **limits)
     assert same.digest == plain
 
 
@@ -306,7 +306,8 @@ def test_each_result_is_announced_once_with_its_index(workers: int) -> None:
         heard[index] = evaluation
 
     batch = [dense(2), dense(30), dense(3)]
-    evaluations = evaluated(blobs(), *batch, settings=QUICK, workers=workers, on_result=hear)
+    with TrainingEvaluator(blobs(), settings=QUICK, workers=workers) as evaluator:
+        evaluations = evaluator.evaluate(batch, observer=hear)
     assert [heard[index] for index in range(3)] == evaluations
     assert [evaluation.parameters for evaluation in evaluations] == [
         costs(architecture, (4,), 2).parameters for architecture in batch

@@ -132,8 +132,7 @@ def test_a_training_is_the_local_one_bit_for_bit_bars_and_failures_included(ray:
     with TrainingEvaluator(
         blobs(), engine=make_engine("ray", workers=1), _build=build, **options
     ) as evaluator:
-        evaluator.on_result = lambda index, evaluation: heard.append(index)
-        by_ray = evaluator.evaluate(designs, bars)
+        by_ray = evaluator.evaluate(designs, bars, lambda index, evaluation: heard.append(index))
     here = TrainingEvaluator(blobs(), _build=build, **options).evaluate(designs, bars)
     untimed = {"training_seconds": None, "latency_seconds": None}
     assert [replace(e, **untimed) for e in by_ray] == [replace(e, **untimed) for e in here]

@@ -11,6 +11,7 @@ import pytest
 
 from rl_designer.cli import run
 from rl_designer.envs.architecture import Architecture
+from rl_designer.runs.folder import RunFolder
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.tables import synthetic_table
 
@@ -47,6 +48,42 @@ def command(
     shutil.copytree(trained, tmp_path / "w")
     monkeypatch.chdir(tmp_path / "w")
     return runner(capsys)
+
+
+# -- a run's folder ---------------------------------------------------------------------------------
+
+
+SAME = ("train", "--table", "t.npz", "--agent", QUICK_PPO, "--evaluations", "20")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*SAME, "--run", "ppo"),
+        ("resume", "ppo"),
+        ("sample", "ppo"),
+        ("report", "ppo"),
+        ("retrain", "ppo"),  # there is nothing to train on a table, which the folder says
+    ],
+    ids=lambda arguments: str(arguments[0]),
+)
+@pytest.mark.parametrize("state", ["finished", "interrupted"])
+def test_a_command_opens_a_runs_folder_once(
+    command: Command, trained: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], state: str
+) -> None:
+    arguments = tuple(str(trained / "t.npz") if given == "t.npz" else given for given in arguments)
+    RunFolder.open(Path("ppo")).update_summary(state=state)
+    opened: list[Path] = []
+    really = RunFolder.open
+
+    def counted(path: Path) -> RunFolder:
+        opened.append(path)
+        return really(path)
+
+    monkeypatch.setattr(RunFolder, "open", counted)
+    ended = command(*arguments, "--store", "store.sqlite", "--quiet", "--json")
+    assert ended.status == (1 if arguments[0] == "retrain" else 0)
+    assert opened == [Path("ppo")]
 
 
 # -- sample ----------------------------------------------------------------------------------------

@@ -41,8 +41,9 @@ def test_the_store_lies_beside_the_run_and_moves_with_it(config: SearchConfig, t
     Path("a").rename("c")
     assert RunFolder.open(Path("c/b")).store_location == str(tmp_path / "c" / "store.sqlite")
     elsewhere = make_config({"store": "s.sqlite"})
-    assert RunFolder.create(Path("d"), elsewhere, {}).store_location == "s.sqlite"
-    assert RunFolder.open(Path("d")).store_location == str(tmp_path / "s.sqlite")
+    made, opened = RunFolder.create(Path("d"), elsewhere, {}), RunFolder.open(Path("d"))
+    assert made.store_location == opened.store_location == str(tmp_path / "s.sqlite")
+    assert (made.config, made.summary) == (opened.config, opened.summary)
 
 
 def test_two_runs_have_different_ids(config: SearchConfig) -> None:

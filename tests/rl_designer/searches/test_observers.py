@@ -11,9 +11,8 @@ from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.jobs.progress import Display
-from rl_designer.searches.observers import Observer, Observers, Start
+from rl_designer.searches.observers import Observer, Observers, Start, TensorBoardLog
 from rl_designer.searches.progress import SearchProgress
-from rl_designer.searches.tensorboard import TensorBoardLog
 
 
 def architecture(number: int) -> Architecture:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.evaluation import Evaluation, ResultObserver
 from rl_designer.envs.problem import Design
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import SCHEMA_VERSION, Store, StoredRun, StoreError
@@ -193,16 +193,15 @@ def test_a_failure_of_the_moment_is_remembered_by_its_own_run_only(store: Store)
 class Interrupting(Counting):
     """Tells of each result at once, and is interrupted after the second."""
 
-    on_result = None
-
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+    def evaluate(
+        self, architectures: Sequence[Architecture], observer: ResultObserver = lambda index, result: None
+    ) -> list[Evaluation]:
         results: list[Evaluation] = []
         for candidate in architectures:
             if len(results) == 2:
                 raise KeyboardInterrupt
             results += super().evaluate([candidate])
-            if self.on_result is not None:
-                self.on_result(len(results) - 1, results[-1])
+            observer(len(results) - 1, results[-1])
         return results
 
 

@@ -11,8 +11,8 @@ import pytest
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
+from rl_designer.store import database as store_database
 from rl_designer.store.store import Store, StoredRun, StoreError
-from rl_designer.store.store import database as store_database
 from tests.helpers.hostile_files import LOADERS
 
 NAMES = [f"{number:020x}" for number in range(300)]

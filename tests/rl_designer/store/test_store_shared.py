@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,13 +16,13 @@ import pytest
 import sqlalchemy as sql
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.evaluation import Evaluation, ResultObserver
 from rl_designer.envs.problem import Design
+from rl_designer.store import database as store_database
+from rl_designer.store import evaluator as stored_evaluator
+from rl_designer.store.database import SCHEMA_VERSION
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store, StoredRun, StoreError
-from rl_designer.store.store import database as store_database
-from rl_designer.store.store import evaluator as stored_evaluator
-from rl_designer.store.tables import SCHEMA_VERSION
 from tests.helpers.postgresql import PrivatePostgres, missing, private_postgres
 from tests.helpers.tables import synthetic_table
 
@@ -169,19 +169,19 @@ class Slow:
     digest = "evaluator"
 
     def __init__(self) -> None:
-        self.on_result: Callable[[int, Evaluation], None] | None = None
         self.asked: list[str] = []
         self.begun, self.let_go = threading.Event(), threading.Event()
 
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+    def evaluate(
+        self, architectures: Sequence[Architecture], observer: ResultObserver = lambda index, result: None
+    ) -> list[Evaluation]:
         results = []
         for index, candidate in enumerate(architectures):
             self.asked.append(candidate.digest)
             self.begun.set()
             assert self.let_go.wait(60)
             results.append(Evaluation(0.25, seed=index))
-            if self.on_result is not None:
-                self.on_result(index, results[-1])
+            observer(index, results[-1])
         return results
 
 
@@ -248,9 +248,11 @@ def test_a_claim_that_shows_life_is_not_dropped(location: str) -> None:
 
 
 class Killing(Slow):
-    """Its worker is killed at the first try."""
+    """Its worker is killed at the first try; nobody hears of that before `evaluate` returns it."""
 
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+    def evaluate(
+        self, architectures: Sequence[Architecture], observer: ResultObserver = lambda index, result: None
+    ) -> list[Evaluation]:
         self.let_go.set()
         found = super().evaluate(architectures)
         if len(self.asked) == len(architectures):
@@ -261,10 +263,8 @@ class Killing(Slow):
 def test_a_design_whose_worker_was_killed_is_measured_once_more(tmp_path: Path) -> None:
     inner = Killing()
     batch = [architecture(n) for n in range(2)]
-    inner.on_result = None
     with Store(tmp_path / "s.sqlite") as store:
         evaluator = StoredEvaluator(store, inner, "r")
-        inner.on_result = None  # so that the first try's result is what `evaluate` returns
         assert [e.failure for e in evaluator.evaluate(batch)] == [None, None]
         assert inner.asked == [batch[0].digest, batch[1].digest, batch[0].digest]
         assert evaluator.measured == 2

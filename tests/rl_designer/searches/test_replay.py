@@ -8,10 +8,10 @@ import pytest
 
 from rl_designer.config import make_config
 from rl_designer.errors import Stopped
-from rl_designer.runs import check as run_check
-from rl_designer.runs.check import began, changed_code, changed_settings, code_version, other_than_asked
 from rl_designer.runs.folder import RunFolder
+from rl_designer.searches import replay
 from rl_designer.searches.observers import Observer
+from rl_designer.searches.replay import began, changed_code, changed_settings, code_version, other_than_asked
 from rl_designer.searches.search import resume_search, run_search
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import StoreError
@@ -145,7 +145,7 @@ def test_a_setting_that_came_later_counts_as_its_default() -> None:
 
 
 def test_a_library_that_is_not_installed_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_check, "_LIBRARIES", ("numpy", "no-such-library"))
+    monkeypatch.setattr(replay, "_LIBRARIES", ("numpy", "no-such-library"))
     assert set(code_version()) == {"rl-designer", "its source", "python", "numpy"}
 
 
