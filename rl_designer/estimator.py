@@ -20,7 +20,7 @@ from rl_designer.envs.datasets.splitting import SHARE
 from rl_designer.envs.rewards import RewardFunction, name_of
 from rl_designer.envs.search_spaces.registry import make_space, space_definition
 from rl_designer.envs.seeding import stream
-from rl_designer.envs.workers.cores import cores
+from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.results import Run
 from rl_designer.retraining.folder import load_retrained
