@@ -132,8 +132,9 @@ def retrain(
         settings: of the trainings (`rl_designer.retraining.settings.FullSettings`), and for architectures of
             files their `data`, `target`, `data_folder`, `image_size`, `space`.
     """
-    from rl_designer.jobs.retrain_progress import training_progress
+    from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.job import Plan
+    from rl_designer.retraining.output import shown
     from rl_designer.retraining.retrain import retrain as train
     from rl_designer.retraining.settings import FullSettings
     from rl_designer.retraining.winners import DATA, find_winners, load_data
@@ -146,8 +147,9 @@ def retrain(
     dataset = load_data(found, data)
     given = {name: value for name, value in settings.items() if name in known}
     plan = Plan.of(dataset, given, seeds=seeds, on_validation=on_validation, workers=workers, device=device)
+    observer = JobProgress(Display(not progress, lines=0), shown(plan.settings.epochs))
     with _interruptible():
-        results = train(found.winners, dataset, plan, training_progress() if progress else None)
+        results = train(found.winners, dataset, plan, observer)
     return Networks([Network(Path(result["folder"]), result) for result in results])
 
 

@@ -2,21 +2,25 @@
 
 import shutil
 import tempfile
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pebble import ProcessPool
 
 from rl_designer.envs.workers.devices import MOST_ON_A_GPU, cores, device_name
-from rl_designer.envs.workers.engines import Workload, write_arrays
-from rl_designer.envs.workers.pool import WorkerPool
+from rl_designer.envs.workers.engines import Pool, Workload, write_arrays
+from rl_designer.envs.workers.failures import failure_of
+from rl_designer.envs.workers.pool import Finished, Lost, WorkerPool
 
 
 class LocalEngine:
     """Processes of this machine, one thread each.
 
     Args:
-        workers: processes, at least 1; None for one a core, on a GPU at most 8.
+        workers: processes; None for one a core, on a GPU at most 8; 0 does tasks in this process, where one
+            that hangs or crashes takes this process with it.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -28,10 +32,14 @@ class LocalEngine:
 
     def at_once(self, device: str) -> int:
         """One a worker; of those there are, unless told, one a core, and on a GPU at most 8."""
-        return self._workers or (cores() if device == "cpu" else min(cores(), MOST_ON_A_GPU))
+        if self._workers is not None:
+            return max(1, self._workers)
+        return cores() if device == "cpu" else min(cores(), MOST_ON_A_GPU)
 
-    def pool(self, workload: Workload) -> "LocalPool":
-        return LocalPool(workload, self.at_once(workload.device))
+    def pool(self, workload: Workload) -> Pool:
+        return (
+            InProcess(workload) if self._workers == 0 else LocalPool(workload, self.at_once(workload.device))
+        )
 
     def close(self) -> None:
         """Nothing is left to give back."""
@@ -72,3 +80,35 @@ class LocalPool(WorkerPool):
 
 def _remove_files(folder: str, *arguments: Any) -> None:
     shutil.rmtree(folder, ignore_errors=True)
+
+
+class InProcess:
+    """Does tasks in this process, which is prepared for each `run`; without limits."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._workload = workload
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[tuple[Any, ...]],
+        finished: Finished,
+        *,
+        time_limit: float | None = None,
+    ) -> None:
+        """As `WorkerPool.run`."""
+        todo = deque(enumerate(tasks))
+        with tempfile.TemporaryDirectory(prefix="rl-designer-", ignore_cleanup_errors=True) as folder:
+            write_arrays(Path(folder), self._workload.arrays)
+            self._workload.prepare(folder, *self._workload.arguments)
+            while todo:
+                index, task = todo.popleft()
+                try:
+                    outcome = function(*task)
+                except Exception as error:
+                    outcome = Lost(failure_of(error))
+                if (again := finished(index, outcome)) is not None:
+                    todo.appendleft((index, again))
+
+    def close(self) -> None:
+        """Nothing is left to end."""

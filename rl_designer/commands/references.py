@@ -40,10 +40,10 @@ def references(
     Linear, MLP and CNN of the MNIST-1D paper, LeNet-5, ResNet and MobileNetV2, each as wide as
     --max-parameters allows. Give the same command again to go on after any stop.
     """
-    from rl_designer.jobs.retrain_progress import training_progress
+    from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.reports.terminal import terminal
+    from rl_designer.retraining.output import print_comparison, shown
     from rl_designer.retraining.reference_comparison import compare, references_within
-    from rl_designer.retraining.references_output import print_comparison
     from rl_designer.retraining.winners import find_winners, load_data
 
     if not sources and options["data"] is None:
@@ -63,8 +63,8 @@ def references(
     comparison = references_within(dataset, max_parameters, only)
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)
-    progress = None if quiet else training_progress()
-    data = compare(comparison, found.winners, dataset, plan, output, progress)
+    observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
+    data = compare(comparison, found.winners, dataset, plan, output, observer)
     if as_json:
         print_json({**data, "max_parameters": max_parameters})
     else:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.options import COUNT, FOLDER, OUTPUT_FOLDER, Number, output_options, print_json
+from rl_designer.commands.options import (
+    COUNT,
+    FOLDER,
+    OUTPUT_FOLDER,
+    Number,
+    engine_options,
+    output_options,
+    print_json,
+    taken_engine,
+)
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
@@ -80,6 +89,7 @@ _TRAINING_OPTIONS = (
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of data and of full trainings, which `plan_of` and `load_data` take."""
+    command = engine_options(command)
     for option in reversed((*_DATA_OPTIONS, *_TRAINING_OPTIONS)):
         command = option(command)
     return command
@@ -95,7 +105,8 @@ def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
     if options["no_augment"]:
         given["augment"] = False
     plan = {name: options[name] for name in ("seeds", "on_validation", "workers", "device")}
-    return Plan.of(dataset, given, **plan)
+    engine = taken_engine(dict(options))
+    return Plan.of(dataset, given, **plan, engine=engine if options["engine"] == "ray" else None)
 
 
 @click.command()
@@ -120,17 +131,18 @@ def retrain(
 
     Give the same command again to go on after any stop.
     """
-    from rl_designer.jobs.retrain_progress import training_progress
+    from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.reports.terminal import terminal
     from rl_designer.retraining.folder import plain_settings
-    from rl_designer.retraining.output import print_retrained, retrained_to_dict
+    from rl_designer.retraining.output import print_retrained, retrained_to_dict, shown
     from rl_designer.retraining.retrain import retrain as train
     from rl_designer.retraining.winners import find_winners, load_data
 
     found = find_winners(sources, top=top, output=output, store=options["store"], trust=options["trust"])
     dataset = load_data(found, options)
     plan = plan_of(options, dataset)
-    designs = train(found.winners, dataset, plan, None if quiet else training_progress())
+    observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
+    designs = train(found.winners, dataset, plan, observer)
     if as_json:
         print_json(retrained_to_dict(designs, dataset.name, plain_settings(plan.settings)))
     else:

@@ -10,8 +10,7 @@ from rl_designer.errors import WrongUsage
 from rl_designer.exporting.subject import Origin, Split, Subject
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Plan, Winner, folder_of
-from rl_designer.retraining.settings import FullSettings
-from rl_designer.retraining.shapes import shape_for, standardisation_for, takes_features
+from rl_designer.retraining.settings import FullSettings, shape_for, standardisation_for, takes_features
 from rl_designer.retraining.winners import Sources, load_data
 from rl_designer.runs.architecture_files import ARCHITECTURE, ArchitectureFile, read_architecture
 from rl_designer.runs.folder import CONFIG

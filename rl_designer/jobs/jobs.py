@@ -31,14 +31,20 @@ class Job:
     Attributes:
         key: what its result is known by.
         title: what people call it.
-        function: of a module, so that another process can import it; called with `arguments`, and with the
-            `state` behind them of what it has left `Unfinished`.
+        function: of a module, so that another process can import it; called with `arguments`, and behind
+            them the state that it goes on with, where there is one.
+        state: what an earlier start has left `Unfinished`.
     """
 
     key: Hashable
     title: str
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
+    state: Any = None
+
+    def task(self, state: Any) -> tuple[Any, ...]:
+        """What a worker is given."""
+        return self.function, *self.arguments, *(() if state is None else (state,))
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,9 @@ class Journal(Protocol):
     def known(self, jobs: Sequence[Job]) -> Mapping[Hashable, Any]:
         """The results, by key, of those that are not to be done again."""
 
-    def keep(self, job: Job, result: Any) -> None:
-        """Called with each result as it comes; it may also be `Lost` or `Unfinished`. What it raises ends all
-        jobs.
+    def keep(self, job: Job, result: Any) -> Any:
+        """Called with each result as it comes, also with what is `Lost` or `Unfinished`; returns what the
+        result is from then on. What it raises ends all jobs.
         """
 
     def how_to_go_on(self, done: int, total: int) -> str:
@@ -79,7 +85,7 @@ class Observer:
         """A job has done a part."""
 
     def finished(self, job: Job, result: Any) -> None:
-        """A job has ended; its result is kept, or it is `Lost`."""
+        """A job has ended, and its result is kept."""
 
     def closed(self) -> None:
         """Once, whatever happened."""
@@ -109,18 +115,17 @@ def run_jobs(
     def finished(index: int, result: Any) -> tuple[Any, ...] | None:
         job = missing[index]
         with uninterrupted():  # a display has locks
-            journal.keep(job, result)
+            kept = journal.keep(job, result)
             if isinstance(result, Unfinished):
                 observer.advanced(job, result.progress)
-                return job.function, *job.arguments, result.state
-            results[job.key] = result
-            observer.finished(job, result)
+                return job.task(result.state)
+            results[job.key] = kept
+            observer.finished(job, kept)
         return None
 
     try:
         observer.started(jobs, len(results))
-        tasks = [(job.function, *job.arguments) for job in missing]
-        pool.run(_call, tasks, finished, time_limit=time_limit)
+        pool.run(_call, [job.task(job.state) for job in missing], finished, time_limit=time_limit)
     except KeyboardInterrupt:
         raise Interrupted(journal.how_to_go_on(len(results), len(jobs))) from None
     finally:

@@ -111,12 +111,13 @@ class RunJournal:
         runs = [(key, self._job_key(run), run) for key, run in kept]
         return {name: run for key, name, run in runs if wanted.get(name) == key}
 
-    def keep(self, job: Job, result: Any) -> None:
+    def keep(self, job: Job, result: Any) -> Any:
         """Raises ValueError for a run that was lost."""
         if isinstance(result, Lost):
             raise ValueError(_failure(job, result.failure))
         if self._log is not None:
             self._log.append({**result.to_dict(), "key": self._keys[job.key]})
+        return result
 
     def how_to_go_on(self, done: int, total: int) -> str:
         if self._log is None:

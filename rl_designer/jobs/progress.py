@@ -56,9 +56,9 @@ class Display:
 
     def begin(self, title: str, total: int | None, unit: str, done: int = 0) -> None:
         """Before the first of `total` units; None where nobody knows how many. `done`: what is there from
-        before, and tells nothing about the time that is left.
+        before.
         """
-        self._total, self._unit, self._before = total, unit, done
+        self._total, self._unit = total, unit
         self._step = max((total or 100) // self._lines, 1) if self._lines else None
         self._next = 0 if self._step is None else done + self._step
         self._began = self._last = self._clock()
@@ -70,13 +70,13 @@ class Display:
         if self._live:
             self._bar.start()
 
-    def show(self, done: int, figures: str = "", current: str = "", fresh: int | None = None) -> None:
+    def show(self, done: int, figures: str, current: str = "", *, fresh: int) -> None:
         """So many are done.
 
         Args:
             figures: what is known so far.
             current: what came last, for a terminal alone.
-            fresh: how many of them took their time; None for all since the beginning.
+            fresh: how many of them took their time since the beginning.
         """
         if self._live:
             room = max(self._console.width - _ROOM_BEFORE, 16)
@@ -85,7 +85,7 @@ class Display:
         elif not self._quiet and self._due(done, now := self._clock()):
             self._last, self._next = now, done + (self._step or 0)
             of = "" if self._total is None else f"/{self._total:,}"
-            left = self._time_left(now, done, done - self._before if fresh is None else fresh)
+            left = self._time_left(now, done, fresh)
             self.say(f"{done:,}{of} {self._unit}{', ' * bool(figures)}{figures}{left}")
 
     def say(self, line: str) -> None:
@@ -141,33 +141,37 @@ class JobProgress(Observer):
         self._display = display
         self._shown = shown
         self._steps: dict[Hashable, int] = {}
+        self._before = 0  # steps that tell nothing about the time that is left
 
     def started(self, jobs: Sequence[Job], known: int) -> None:
         shown = self._shown
         self._known = known * shown.steps
         missing = len(jobs) - known
+        if missing == 0:
+            return
         title = f"{missing:,} {shown.unit}" if shown.title is None else shown.title(missing)
         title += f", {known:,} already done" if known else ""
         self._display.begin(title, len(jobs) * shown.steps, shown.unit, self._known)
 
     def advanced(self, job: Job, progress: Any) -> None:
         done = self._shown.done_of(progress)
-        # What an earlier start had done tells nothing about the time that is left.
+        if job.key not in self._steps and job.state is not None:
+            self._before += done  # an earlier start did most of it
         self._steps[job.key] = done
-        self._display.show(self._done, self._shown.figures(progress))
+        self._show(self._shown.figures(progress))
 
     def finished(self, job: Job, result: Any) -> None:
         self._steps[job.key] = self._shown.steps
         if self._shown.ended is not None:
             self._display.say(self._shown.ended(job, result, self._display.seconds))
-        self._display.show(self._done, self._shown.figures(result))
+        self._show(self._shown.figures(result))
 
     def closed(self) -> None:
         self._display.close()
 
-    @property
-    def _done(self) -> int:
-        return self._known + sum(self._steps.values())
+    def _show(self, figures: str) -> None:
+        steps = sum(self._steps.values())
+        self._display.show(self._known + steps, figures, fresh=steps - self._before)
 
 
 class EvaluationProgress:
@@ -196,4 +200,4 @@ class EvaluationProgress:
         }
         shown = [figures] * bool(figures) + [f"{n:,} {what}" for what, n in counts.items() if n]
         current, fresh = short_design(architecture), self._done - self._answered
-        self.display.show(self._done, ", ".join(shown), current, fresh)
+        self.display.show(self._done, ", ".join(shown), current, fresh=fresh)

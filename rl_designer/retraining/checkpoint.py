@@ -1,7 +1,7 @@
 """Checkpoints and weights of full trainings, as safetensors: nothing in them can be run. Imports torch.
 
 A checkpoint holds the tensors `network.NAME`, `average.INDEX` and `optimizer.INDEX.NAME`; what is no tensor
-is JSON in the metadata. Files are written beside and renamed.
+is JSON in the metadata.
 """
 
 import json
@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
-from rl_designer.envs.files.untrusted import MEBIBYTE
-from rl_designer.files import replacing
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes
 
 WEIGHTS_FORMAT = "retrained-weights/1"
 CHECKPOINT_FORMAT = "training-checkpoint/1"
@@ -25,6 +24,7 @@ _MOST_BESIDES = 16 * MEBIBYTE  # of names, shapes and the record
 # Bytes of a parameter: norms have no more statistics than parameters. A checkpoint also has an average of
 # all, and two moments of each parameter.
 _WEIGHTS_BYTES, _CHECKPOINT_BYTES = 2 * 4, 6 * 4
+_LENGTH_BYTES = 8  # of the header's length, which comes first
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Record:
         seed: of everything random.
         losses: mean training loss of each epoch, in nats.
         seconds: wall time, over all starts.
-        device: where its last start was trained.
+        device: where its last part was trained.
     """
 
     seed: int
@@ -62,25 +62,33 @@ class Checkpoint:
     optimizer: Mapping[int, Mapping[str, Tensor]]
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Replaces the one that is there."""
+def most_of_checkpoint(parameters: int) -> int:
+    """Bytes that a checkpoint of a network with so many parameters may have."""
+    return _CHECKPOINT_BYTES * parameters + _MOST_BESIDES
+
+
+def checkpoint_bytes(checkpoint: Checkpoint) -> bytes:
+    """A file's content."""
     tensors = {f"network.{name}": tensor for name, tensor in checkpoint.network.items()}
     tensors |= {f"average.{index}": tensor for index, tensor in enumerate(checkpoint.average)}
     for index, values in checkpoint.optimizer.items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
-    _write(path, tensors, CHECKPOINT_FORMAT, checkpoint.record)
+    return _bytes(tensors, CHECKPOINT_FORMAT, checkpoint.record)
 
 
-def read_checkpoint(path: Path, seed: int, parameters: int) -> Checkpoint:
-    """The inverse of `write_checkpoint`.
+def checkpoint_of(content: bytes, path: str, seed: int, parameters: int) -> Checkpoint:
+    """The inverse of `checkpoint_bytes`.
 
     Args:
-        parameters: of the network; a file that is too large to be its checkpoint is not read.
+        path: of the file, for people.
+        parameters: of the network; what is too large to be its checkpoint is not read.
 
     Raises:
-        ValueError: for a file that is damaged, or of a training of another seed.
+        ValueError: for content that is damaged, or of a training of another seed.
     """
-    tensors, record = _read(path, CHECKPOINT_FORMAT, _CHECKPOINT_BYTES * parameters)
+    if len(content) > most_of_checkpoint(parameters):
+        raise ValueError(f"{path} can't be used: it is larger than a checkpoint of such a network")
+    tensors, record = _read(content, path, CHECKPOINT_FORMAT)
     if record.seed != seed:
         raise ValueError(f"{path} is of another training; delete it to train from the start")
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
@@ -98,9 +106,7 @@ def read_checkpoint(path: Path, seed: int, parameters: int) -> Checkpoint:
     return Checkpoint(record, parts["network"], average, optimizer)
 
 
-def write_weights(
-    path: Path, state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], record: Record
-) -> None:
+def weights_bytes(state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size], record: Record) -> bytes:
     """Weights under the names and in the shapes of `build_network`'s modules, `shapes`, in their order; the
     trained network may be another form of it, with the same tensors in the same order.
     """
@@ -108,7 +114,7 @@ def write_weights(
         name: tensor.detach().cpu().reshape(shape)
         for (name, shape), tensor in zip(shapes.items(), state.values(), strict=True)
     }
-    _write(path, tensors, WEIGHTS_FORMAT, record)
+    return _bytes(tensors, WEIGHTS_FORMAT, record)
 
 
 def read_weights(path: Path, parameters: int) -> tuple[dict[str, Tensor], Record]:
@@ -120,35 +126,35 @@ def read_weights(path: Path, parameters: int) -> tuple[dict[str, Tensor], Record
     Raises:
         ValueError: for a file that is missing, damaged, or of another format.
     """
-    return _read(path, WEIGHTS_FORMAT, _WEIGHTS_BYTES * parameters)
-
-
-def _write(path: Path, tensors: Mapping[str, Tensor], name: str, record: Record) -> None:
-    # One entry alone: safetensors writes several in an order that differs from call to call.
-    metadata = {name: json.dumps(asdict(record), allow_nan=False)}
-    with replacing(path) as beside:
-        # Copies: views of one storage can't be saved, and other memory formats neither.
-        ready = {
-            key: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-            for key, tensor in tensors.items()
-        }
-        save_file(ready, beside, metadata)
-
-
-def _read(path: Path, name: str, expected: int) -> tuple[dict[str, Tensor], Record]:
     try:
-        size, most = path.stat().st_size, expected + _MOST_BESIDES
-        if size > most:
-            raise ValueError(f"it has {size:,} bytes; those of such a network have at most {most:,}")
-        with safe_open(path, framework="pt", device="cpu") as opened:
-            metadata: dict[str, Any] = opened.metadata() or {}
-            if name not in metadata:
-                raise ValueError(f"its format is {', '.join(metadata)[:60]!r}, not {name!r}")
-            tensors = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118 (no mapping)
+        content = bounded_bytes(path, _WEIGHTS_BYTES * parameters + _MOST_BESIDES)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, error) from error
+    return _read(content, path, WEIGHTS_FORMAT)
+
+
+def _bytes(tensors: Mapping[str, Tensor], name: str, record: Record) -> bytes:
+    # Copies: views of one storage can't be saved, and other memory formats neither.
+    ready = {
+        key: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, tensor in tensors.items()
+    }
+    # One entry alone: safetensors writes several in an order that differs from call to call.
+    return save(ready, {name: json.dumps(asdict(record), allow_nan=False)})
+
+
+def _read(content: bytes, path: str | Path, name: str) -> tuple[dict[str, Tensor], Record]:
+    try:
+        tensors = load(content)  # first: it looks whether the header can be
+        length = int.from_bytes(content[:_LENGTH_BYTES], "little")
+        header: dict[str, Any] = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+        metadata = header.get("__metadata__", {})
+        if name not in metadata:
+            raise ValueError(f"its format is {', '.join(metadata)[:60]!r}, not {name!r}")
         return tensors, Record.from_text(metadata[name])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> ValueError:
+def _damaged(path: str | Path, error: Exception) -> ValueError:
     return ValueError(f"{path} can't be used: {' '.join(str(error).split())}")

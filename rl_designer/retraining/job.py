@@ -1,9 +1,11 @@
-"""`Job`: one winner's trainings, its folder, its results."""
+"""`Retraining`: one winner's trainings, its folder, its results."""
 
-from collections.abc import Mapping
+import math
+import statistics
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,10 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
-from rl_designer.envs.workers.devices import device_name
+from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import usage_errors
+from rl_designer.jobs.jobs import Job
 from rl_designer.retraining.folder import (
     VERSION,
     RetrainedFolder,
@@ -22,18 +26,21 @@ from rl_designer.retraining.folder import (
     plain_settings,
     plain_standardisation,
 )
-from rl_designer.retraining.scores import (
-    MOST_CLASSES_OF_A_MATRIX,
-    class_figures,
-    logits_of,
-    score,
-    spread,
-    weakest,
+from rl_designer.retraining.settings import (
+    FullSettings,
+    full_settings,
+    shape_for,
+    standardisation_for,
+    takes_features,
 )
-from rl_designer.retraining.settings import FullSettings, full_settings
-from rl_designer.retraining.shapes import shape_for, standardisation_for, takes_features
-from rl_designer.retraining.workers import Task
 from rl_designer.runs.architecture_files import ArchitectureFile
+
+if TYPE_CHECKING:
+    from torch import nn
+
+MOST_CLASSES_OF_A_MATRIX = 256
+WEAKEST = 3
+_BATCH = 512
 
 TEST, VALIDATION = "test", "validation"
 _DIGEST_IN_NAME = 12
@@ -72,6 +79,7 @@ class Plan:
         workers: trainings at the same time, in processes; 0 trains in this one; None for one a core, or one
             on a GPU. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        engine: where else than in processes of this machine, instead of `workers`; closed once it is trained.
     """
 
     settings: FullSettings
@@ -79,6 +87,7 @@ class Plan:
     on_validation: bool = False
     workers: int | None = None
     device: str = "auto"
+    engine: Engine | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, settings: Mapping[str, Any], **plan: Any) -> Self:
@@ -88,11 +97,12 @@ class Plan:
             WrongUsage: for a value out of range, an augmentation that doesn't fit, a device that isn't there.
         """
         with usage_errors():
-            device = device_name(plan.pop("device", None) or "auto")
+            name, engine = plan.pop("device", None) or "auto", plan.get("engine") or LocalEngine()
+            device = engine.device(name)
             on_validation = plan.get("on_validation", False)
             examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
             full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
-        return cls(full, device=device, **plan)
+        return cls(full, device=name, **plan)
 
 
 def folder_of(winner: Winner, plan: Plan) -> RetrainedFolder:
@@ -101,7 +111,7 @@ def folder_of(winner: Winner, plan: Plan) -> RetrainedFolder:
     return RetrainedFolder(winner.parent / f"{winner.architecture.digest[:_DIGEST_IN_NAME]}{suffix}")
 
 
-class Job:
+class Retraining:
     """One winner's trainings."""
 
     def __init__(self, winner: Winner, dataset: Dataset, plan: Plan) -> None:
@@ -126,30 +136,40 @@ class Job:
         )
         self.folder = folder_of(winner, plan)
 
-    def tasks(self) -> dict[int, Task]:
-        """What has no weights yet, by the seed's number."""
-        return {
-            number: Task(
+    def jobs(self) -> list[Job]:
+        """A training each seed; one that was stopped goes on from its checkpoint."""
+        from rl_designer.retraining.checkpoint import most_of_checkpoint
+        from rl_designer.retraining.training import Task, train_in_worker
+
+        jobs = []
+        for number in range(self.plan.seeds):
+            checkpoint, state = self.folder.checkpoint(number), None
+            if checkpoint.exists():
+                with checkpoint.open("rb") as file:
+                    state = file.read(most_of_checkpoint(self.costs.parameters) + 1)
+            task = Task(
                 self.winner.architecture,
                 self.dataset.num_classes,
                 self.plan.settings,
-                seed_of(
-                    "retrain",
-                    VERSION,
-                    self.winner.architecture.digest,
-                    self.dataset.digest,
-                    # As seeds were before there was a choice.
-                    sorted(self.training.settings.items() - {("optimizer", "adamw")}),
-                    number,
-                ),
-                self.folder.weights(number),
-                self.folder.checkpoint(number),
+                self._seed(number),
+                str(checkpoint),
             )
-            for number in range(self.plan.seeds)
-            if not self.folder.weights(number).exists()
-        }
+            title = f"{self.winner.name}, seed {number}"
+            jobs.append(Job((self.folder.path, number), title, train_in_worker, (task,), state))
+        return jobs
 
-    def finish(self, failures: dict[tuple[Path, int], str], device: str) -> dict[str, Any]:
+    def _seed(self, number: int) -> int:
+        return seed_of(
+            "retrain",
+            VERSION,
+            self.winner.architecture.digest,
+            self.dataset.digest,
+            # As seeds were before there was a choice.
+            sorted(self.training.settings.items() - {("optimizer", "adamw")}),
+            number,
+        )
+
+    def finish(self, failures: Mapping[Hashable, str | None], device: str) -> dict[str, Any]:
         """Scores what has no score yet, and writes the results."""
         known = {int(line["seed"]): line for line in (self.folder.results() or {"seeds": []})["seeds"]}
         known = {number: line for number, line in known.items() if line["failure"] is None}
@@ -212,3 +232,87 @@ class Job:
             "seeds": lines,
             "folder": str(self.folder.path),
         }
+
+
+# -- what a trained network gets right ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Score:
+    """One network on one split.
+
+    Attributes:
+        accuracy: fraction that is right, 0–1.
+        loss: mean cross-entropy in nats.
+        confusion: int64 [classes, classes]: examples by true class (row) and predicted class (column).
+    """
+
+    accuracy: float
+    loss: float
+    confusion: NDArray[np.int64]
+
+
+def logits_of(network: "nn.Module", x: NDArray[np.float32], device: str) -> NDArray[np.float64]:
+    """Logits, float64 [n, classes], of a network of `build_network`, which is left on the device."""
+    import torch
+
+    from rl_designer.envs.training.steps import laid_out, placed
+    from rl_designer.envs.workers.devices import one_thread
+
+    with one_thread(), torch.inference_mode():
+        inputs = torch.from_numpy(np.require(x, requirements=["C", "W"]))
+        ready = placed(network.eval(), inputs[:1].to(device))
+        parts = [ready(laid_out(batch.to(device))).double().cpu() for batch in inputs.split(_BATCH)]
+    return torch.cat(parts).numpy()
+
+
+def score(logits: NDArray[np.float64], y: NDArray[np.int64]) -> Score:
+    """Of logits [n, classes] and true classes [n]; among equal logits the first class is predicted."""
+    classes = logits.shape[1]
+    predicted = logits.argmax(axis=1)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    loss = float((log_sums - shifted[np.arange(len(y)), y]).mean())
+    confusion = np.bincount(y * classes + predicted, minlength=classes * classes)
+    return Score(float((predicted == y).mean()), loss, confusion.reshape(classes, classes))
+
+
+def spread(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean and standard deviation (n − 1) over seeds, and each seed's; None where a seed failed, and for the
+    deviation of fewer than two.
+    """
+    known = [value for value in values if value is not None]
+    return {
+        "mean": math.fsum(known) / len(known) if known else None,
+        "standard_deviation": statistics.stdev(known) if len(known) > 1 else None,
+        "per_seed": list(values),
+    }
+
+
+def class_figures(confusion: NDArray[np.int64], names: Sequence[str]) -> list[dict[str, Any]]:
+    """For each class that has examples: how many, over all seeds, which share is right, and which class the
+    others are most often taken for (None where all are right).
+    """
+    figures = []
+    for index, row in enumerate(confusion):
+        if not row.sum():
+            continue
+        wrong = row.copy()
+        wrong[index] = 0
+        mistaken = int(wrong.argmax())
+        figures.append(
+            {
+                "class": names[index],
+                "examples": int(row.sum()),
+                "accuracy": float(row[index] / row.sum()),
+                "mistaken_for": names[mistaken] if wrong[mistaken] else None,
+                "mistaken_share": float(wrong[mistaken] / row.sum()),
+            }
+        )
+    return figures
+
+
+def weakest(figures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The classes with the lowest accuracy, at most `WEAKEST` and at most half of them, the lowest first."""
+    count = min(WEAKEST, max(1, len(figures) // 2))
+    return sorted(figures, key=lambda figure: figure["accuracy"])[:count]

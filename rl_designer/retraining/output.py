@@ -1,4 +1,4 @@
-"""What full trainings brought, as data and as text for a terminal."""
+"""What is shown of full trainings as they go, and what they brought, as data and as text for a terminal."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,10 +7,29 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rl_designer.quantities import show_count
+from rl_designer.jobs.jobs import Job
+from rl_designer.jobs.progress import Shown
+from rl_designer.quantities import show_count, show_seconds
 from rl_designer.text import printable
 
 _MOST_CLASSES_SHOWN = 12
+
+
+def shown(epochs: int) -> Shown:
+    """What is shown of trainings of so many epochs each."""
+
+    def ended(job: Job, failure: str | None, seconds: float) -> str:
+        outcome = "trained" if failure is None else f"failed: {failure}"
+        return f"{job.title}: {outcome}, after {show_seconds(seconds)}"
+
+    return Shown(
+        "epochs",
+        figures=lambda progress: "" if not isinstance(progress, tuple) else f"loss {progress[1]:.4f}",
+        steps=epochs,
+        done_of=lambda progress: int(progress[0]),
+        title=lambda missing: f"{missing:,} training{'s' * (missing != 1)} of {epochs:,} epochs",
+        ended=ended,
+    )
 
 
 def retrained_to_dict(
@@ -32,6 +51,20 @@ def print_retrained(console: Console, designs: Sequence[dict[str, Any]], dataset
         for line in failed:
             console.print(Text(printable(f"seed {line['seed']} failed: {line['failure']}")), soft_wrap=True)
         console.print(Text(printable(f"weights, figures: {design['folder']}")), soft_wrap=True)
+
+
+def print_comparison(console: Console, data: dict[str, Any]) -> None:
+    """Designs and references in one table, the best first, and the verdict where there are designs."""
+    rows = [(f"{design_name(line)} ({line['origin']})", line) for line in data["designs"]]
+    rows += [(line["name"], line) for line in data["references"]]
+    rows.sort(key=lambda row: -(row[1][f"{split_of(row[1])}_accuracy"]["mean"] or 0.0))
+    settings = rows[0][1]["settings"]
+    augmented = f", {settings['augment']}" if settings["augment"] else ""
+    title = f"{printable(data['data'])}: {settings['epochs']} epochs each{augmented}"
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    console.print(figures_table(rows))
+    if data["designs"]:
+        console.print(Text(printable(data["verdict"])), soft_wrap=True)
 
 
 def figures_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rl_designer.envs.datasets import Dataset
 from rl_designer.errors import usage_errors
-from rl_designer.jobs.retrain_progress import Progress
+from rl_designer.jobs.jobs import Observer
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Plan, Winner
 from rl_designer.retraining.output import split_of
@@ -56,19 +56,20 @@ def compare(
     dataset: Dataset,
     plan: Plan,
     output: Path | None = None,
-    progress: Progress | None = None,
+    observer: Observer | None = None,
 ) -> dict[str, Any]:
     """Trains all with one recipe. What `benchmark references --json` prints.
 
     Args:
         output: where the references' folders are made; None for `retrained` here.
+        observer: as `retrain` takes it.
 
     Raises:
         As `retrain`.
     """
     parent = output or Path(DEFAULT_PARENT)
     named = [Winner(built.file, parent, built.reference.name) for built in comparison.references]
-    results = retrain([*named, *winners], dataset, plan, progress)
+    results = retrain([*named, *winners], dataset, plan, observer)
     references, designs = results[: len(named)], results[len(named) :]
     # A design may be the same network as a reference; each line keeps its own name.
     for line, built in zip(references, comparison.references, strict=True):

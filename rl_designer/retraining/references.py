@@ -16,7 +16,7 @@ from rl_designer.envs.layers import KINDS, MOST_WIDTH, Shape, full_options
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
 from rl_designer.envs.search_spaces.layer_rules import family_of
-from rl_designer.retraining.shapes import shape_for
+from rl_designer.retraining.settings import shape_for
 from rl_designer.runs.architecture_files import ArchitectureFile
 
 _STEPS = 128  # widths are multiplied by steps / 128

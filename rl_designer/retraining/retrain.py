@@ -1,30 +1,39 @@
 """`retrain`: networks trained in full over several seeds, then scored, once, on the sealed test split."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.workers.devices import device_name
-from rl_designer.errors import Interrupted, usage_errors
-from rl_designer.jobs.retrain_progress import Progress, silent_progress
-from rl_designer.retraining.job import Job, Plan, Winner, folder_of
-from rl_designer.retraining.workers import train_all
-from rl_designer.setting import cores
+from rl_designer.envs.workers.engines import Engine, Workload
+from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.envs.workers.pool import Lost
+from rl_designer.errors import usage_errors
+from rl_designer.files import replacing
+from rl_designer.jobs.jobs import Job, Observer, Results, Unfinished, run_jobs
+from rl_designer.retraining.folder import RetrainedFolder
+from rl_designer.retraining.job import Plan, Retraining, Winner, folder_of
 
 
 def retrain(
-    winners: Sequence[Winner], dataset: Dataset, plan: Plan, progress: Progress | None = None
+    winners: Sequence[Winner],
+    dataset: Dataset,
+    plan: Plan,
+    observer: Observer | None = None,
 ) -> list[dict[str, Any]]:
     """Trains each winner with each seed on training and validation part together, and writes its folder.
 
     Trainings whose weights are there are not repeated, and those that were stopped go on from their last
     checkpoint. Once all have ended the test split is opened, and each new network scored; a figure that
     `results.json` has is never made again.
+
+    Args:
+        observer: told of the trainings, see `output.shown`.
 
     Returns:
         The content of each winner's `results.json`, and its `folder` and `origin`, in their order.
@@ -36,74 +45,97 @@ def retrain(
         Interrupted: on Ctrl-C; its text says how to go on.
     """
     with usage_errors():
-        device = device_name(plan.device)
+        # What an engine of other machines has may not be here to score on.
+        device = device_name(plan.device if plan.engine is None else "auto")
     if dataset.sealed_test is None and not plan.on_validation:
         raise ValueError(f"{dataset.name} has no test split to score on; --on-validation needs none")
-    jobs = _distinct([Job(winner, dataset, plan) for winner in winners])
+    retrainings = _distinct([Retraining(winner, dataset, plan) for winner in winners])
     with ExitStack() as locks:
-        for job in jobs:
-            job.folder.begin(job.file, job.training)
-            locks.enter_context(job.folder.locked())
-        failures = _train(jobs, dataset, plan, device, progress or silent_progress())
-        results = {job.folder.path: job.finish(failures, device) for job in jobs}
+        for retraining in retrainings:
+            retraining.folder.begin(retraining.file, retraining.training)
+            locks.enter_context(retraining.folder.locked())
+        engine = plan.engine or _local(plan, device, len(retrainings))
+        failures = _train(retrainings, dataset, plan, engine, observer or Observer())
+        results = {retraining.folder.path: retraining.finish(failures, device) for retraining in retrainings}
     if all(figures[_score_name(plan)]["mean"] is None for figures in results.values()):
-        raise ValueError(f"every training failed; the first: {next(iter(failures.values()))}")
+        raise ValueError(f"every training failed; the first: {next(filter(None, failures.values()))}")
     return [{**results[folder_of(winner, plan).path], "origin": winner.origin} for winner in winners]
 
 
-def _distinct(jobs: Sequence[Job]) -> list[Job]:
+def _distinct(retrainings: Sequence[Retraining]) -> list[Retraining]:
     """One a folder: two winners may be the same network."""
-    return list({job.folder.path: job for job in jobs}.values())
+    return list({retraining.folder.path: retraining for retraining in retrainings}.values())
 
 
 def _score_name(plan: Plan) -> str:
     return "val_accuracy" if plan.on_validation else "test_accuracy"
 
 
+def _local(plan: Plan, device: str, winners: int) -> LocalEngine:
+    """One worker a core, or one on a GPU, unless told, and no more than trainings."""
+    workers = LocalEngine().at_once("cpu") if device == "cpu" else 1
+    return LocalEngine(min(workers if plan.workers is None else plan.workers, winners * plan.seeds))
+
+
 def _train(
-    jobs: Sequence[Job], dataset: Dataset, plan: Plan, device: str, progress: Progress
-) -> dict[tuple[Path, int], str]:
-    """Failures by folder and seed's number."""
-    wanted = [
-        (job, number, task)
-        # The longest first, so that no worker starts a long one when the others are done.
-        for job in sorted(jobs, key=lambda job: -job.costs.macs)
-        for number, task in job.tasks().items()
-    ]
-    if not wanted:
-        return {}
-    outcomes: dict[tuple[Path, int], str | None] = {}
+    retrainings: Sequence[Retraining], dataset: Dataset, plan: Plan, engine: Engine, observer: Observer
+) -> Results:
+    """Failures, or None, by the jobs' keys."""
+    from rl_designer.retraining.training import prepare_worker
 
-    def ended(index: int, failure: str | None) -> None:
-        job, number, _ = wanted[index]
-        outcomes[job.folder.path, number] = failure
-        progress.ended(index, f"{job.winner.name}, seed {number}", failure)
-
-    tasks = [task for _, _, task in wanted]
-    examples = _training_examples(dataset, plan.on_validation)
-    workers = _workers(plan, device, len(wanted))
-    try:
-        progress.started(len(wanted), plan.settings.epochs, len(jobs) * plan.seeds - len(wanted))
-        train_all(tasks, *examples, workers=workers, device=device, advanced=progress.advanced, ended=ended)
-    except KeyboardInterrupt:
-        raise Interrupted(
-            f"stopped; {len(outcomes):,} of {len(wanted):,} trainings have ended, the others go on from "
-            "their last checkpoint: give the same command again"
-        ) from None
-    finally:
-        progress.closed()
-    return {key: failure for key, failure in outcomes.items() if failure is not None}
+    # The longest first, so that no worker starts a long one when the others are done.
+    ordered = sorted(retrainings, key=lambda retraining: -retraining.costs.macs)
+    jobs = [job for retraining in ordered for job in retraining.jobs()]
+    with closing(engine):
+        with usage_errors():
+            device = engine.device(plan.device)
+        examples = _training_examples(dataset, plan.on_validation)
+        workload = Workload(prepare_worker, examples, (device,), device)
+        with closing(engine.pool(workload)) as pool:
+            return run_jobs(jobs, pool, _Folders(), observer)
 
 
-def _workers(plan: Plan, device: str, trainings: int) -> int:
-    if plan.workers is not None:
-        return min(plan.workers, trainings)
-    return 1 if device != "cpu" else min(cores(), trainings)
+class _Folders:
+    """The journal: a training is known whose weights lie in its folder; what was lost is tried anew."""
+
+    def known(self, jobs: Sequence[Job]) -> dict[Any, None]:
+        places = {job.key: _place(job) for job in jobs}
+        return {key: None for key, (folder, number) in places.items() if folder.weights(number).exists()}
+
+    def keep(self, job: Job, result: Any) -> str | None:
+        """The failure; None where there is none."""
+        folder, number = _place(job)
+        checkpoint = folder.checkpoint(number)
+        if isinstance(result, Lost):
+            return result.failure
+        if isinstance(result, Unfinished):
+            _write(checkpoint, result.state)
+        else:
+            _write(folder.weights(number), result)
+            checkpoint.unlink(missing_ok=True)
+        return None
+
+    def how_to_go_on(self, done: int, total: int) -> str:
+        return (
+            f"stopped; {done:,} of {total:,} trainings have ended, the others go on from their last "
+            "checkpoint: give the same command again"
+        )
 
 
-def _training_examples(
-    dataset: Dataset, on_validation: bool
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _place(job: Job) -> tuple[RetrainedFolder, int]:
+    path, number = cast(tuple[Path, int], job.key)
+    return RetrainedFolder(path), number
+
+
+def _write(path: Path, content: bytes) -> None:
+    with replacing(path) as free:
+        free.write_bytes(content)
+
+
+def _training_examples(dataset: Dataset, on_validation: bool) -> dict[str, NDArray[Any]]:
     if on_validation:
-        return dataset.x_train, dataset.y_train
-    return np.concatenate([dataset.x_train, dataset.x_val]), np.concatenate([dataset.y_train, dataset.y_val])
+        return {"x": dataset.x_train, "y": dataset.y_train}
+    return {
+        "x": np.concatenate([dataset.x_train, dataset.x_val]),
+        "y": np.concatenate([dataset.y_train, dataset.y_val]),
+    }

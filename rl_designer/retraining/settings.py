@@ -1,11 +1,19 @@
-"""`FullSettings`: how a winner is trained in full. No torch here."""
+"""`FullSettings`: how a winner is trained in full, and in which shape it gets examples. No torch here."""
 
+from __future__ import annotations
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.layers import KINDS
 from rl_designer.envs.training.augmentation import check_augmentation
 from rl_designer.envs.training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from rl_designer.envs.datasets import Dataset, Standardisation
 
 # Images of these may be mirrored; a mirrored digit or sign is another one, or none.
 _MIRRORED = ("fashion-mnist", "cifar10")
@@ -53,6 +61,8 @@ def default_precision(device: str) -> str:
         return "float32"
     import torch
 
+    if not torch.cuda.is_available():
+        return "float32"  # it is a cluster's, and unknown here
     # Older GPUs only emulate it.
     return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= _FIRST_WITH_BFLOAT16 else "float32"
 
@@ -81,3 +91,25 @@ def full_settings(
     if settings.augment:
         check_augmentation(settings.augment, input_shape)
     return settings
+
+
+# -- shapes: signals and images are flattened for a network on features --------------------------------
+
+
+def takes_features(architecture: Architecture) -> bool:
+    """Whether a network begins with a vector, so that signals and images are flattened for it."""
+    layers = architecture.layers
+    return not layers or (layers[0].kind in KINDS and KINDS[layers[0].kind].role == "dense")
+
+
+def shape_for(architecture: Architecture, input_shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape in which a network gets examples of data of a shape."""
+    return (math.prod(input_shape),) if takes_features(architecture) else tuple(input_shape)
+
+
+def standardisation_for(architecture: Architecture, dataset: Dataset) -> Standardisation | None:
+    """What a network's inputs of these data were standardised with; None where the data don't know."""
+    known = dataset.standardisation
+    if known is None or shape_for(architecture, dataset.input_shape) == dataset.input_shape:
+        return known
+    return known.flattened(dataset.input_shape)

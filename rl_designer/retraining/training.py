@@ -1,10 +1,11 @@
-"""`train_fully`: a network trained to the end, from its last checkpoint where there is one. Imports torch."""
+"""One full training, in a worker: a part at a time, each from the last one's checkpoint. Imports torch."""
 
 import math
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,25 +20,78 @@ from rl_designer.envs.training.steps import (
     train_epoch,
 )
 from rl_designer.envs.workers.devices import one_thread
+from rl_designer.envs.workers.engines import read_arrays
 from rl_designer.envs.workers.failures import DIVERGED, failure_text
+from rl_designer.envs.workers.pool import Lost
+from rl_designer.jobs.jobs import Unfinished
 from rl_designer.retraining.checkpoint import (
     Checkpoint,
     Record,
-    read_checkpoint,
-    write_checkpoint,
-    write_weights,
+    checkpoint_bytes,
+    checkpoint_of,
+    weights_bytes,
 )
-from rl_designer.retraining.settings import FullSettings
-from rl_designer.retraining.shapes import shape_for, takes_features
+from rl_designer.retraining.settings import FullSettings, shape_for, takes_features
 
-SECONDS_BETWEEN_CHECKPOINTS = 20.0
-
-# Called after each epoch: epochs done, and the epoch's mean training loss in nats.
-Heard = Callable[[int, float], None]
+PART_SECONDS = 10.0
 
 
 class Diverged(Exception):
     """The loss is no number any more; the text is the failure."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training: a network and a seed.
+
+    Attributes:
+        seed: of everything random.
+        checkpoint: the file of its checkpoint, for people: workers read and write no files.
+    """
+
+    architecture: Architecture
+    num_classes: int
+    settings: FullSettings
+    seed: int
+    checkpoint: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a training has come to.
+
+    Attributes:
+        content: of the file: of the weights, in the form of `build_network`, where it is `finished`; else of
+            a checkpoint, which is all that the rest depends on.
+    """
+
+    content: bytes
+    record: Record
+    finished: bool
+
+
+_data: tuple[Tensor, Tensor] | None = None
+
+
+def prepare_worker(folder: str, device: str) -> None:
+    """In a worker, before its first task; `x` and `y`, which are trained on, lie in the folder."""
+    global _data
+    x, y = (
+        torch.from_numpy(np.require(part, requirements=["C", "W"]))
+        for part in read_arrays(Path(folder), "xy")
+    )
+    _data = x.to(device), y.to(device)
+
+
+def train_in_worker(task: Task, checkpoint: bytes | None = None) -> bytes | Unfinished | Lost:
+    """A worker's task: the weights, or after `PART_SECONDS` a checkpoint to go on with."""
+    assert _data is not None  # the pool has prepared this process
+    try:
+        part = train_part(task, *_data, checkpoint, PART_SECONDS)
+    except Diverged as error:
+        return Lost(str(error))
+    losses = part.record.losses
+    return part.content if part.finished else Unfinished(part.content, (len(losses), losses[-1]))
 
 
 class _Average:
@@ -62,24 +116,14 @@ class _Average:
             live.copy_(average)
 
 
-def train_fully(
-    architecture: Architecture,
-    x: Tensor,
-    y: Tensor,
-    num_classes: int,
-    settings: FullSettings,
-    *,
-    seed: int,
-    weights: Path,
-    checkpoint: Path,
-    heard: Heard = lambda epochs, loss: None,
-    seconds_between: float = SECONDS_BETWEEN_CHECKPOINTS,
-) -> Record:
-    """Trains, and writes the weights in the form of `build_network` as safetensors.
+def train_part(
+    task: Task, x: Tensor, y: Tensor, checkpoint: bytes | None = None, seconds: float = math.inf
+) -> Part:
+    """Trains on, from the checkpoint where there is one, to the end, or to the first epoch's end after so
+    many seconds.
 
-    After an epoch, at most every `seconds_between`, all that the rest depends on goes to `checkpoint`. An
-    epoch's randomness is made of the seed and the epoch alone, so that a training that was killed and is
-    called again ends, on the CPU, with weights equal to the bit to one that never stopped.
+    An epoch's randomness is made of the seed and the epoch alone, so that on the CPU the weights are equal to
+    the bit, whatever the parts.
 
     Args:
         x, y: float32 [n, *input_shape] and int64 [n], on the device to train on.
@@ -89,19 +133,19 @@ def train_fully(
         ValueError: for a checkpoint that can't be read.
     """
     with one_thread():
-        start = torch.Generator().manual_seed(seed)
-        shape = shape_for(architecture, x.shape[1:])
-        network = build_network(architecture, shape, num_classes, generator=start)
+        start = torch.Generator().manual_seed(task.seed)
+        shape = shape_for(task.architecture, x.shape[1:])
+        network = build_network(task.architecture, shape, task.num_classes, generator=start)
         shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-        training = _Training(_ready(network, architecture, x), x, y, settings, seed)
-        if checkpoint.exists():
+        training = _Training(_ready(network, task.architecture, x), x, y, task.settings, task.seed)
+        if checkpoint is not None:
             parameters = sum(parameter.numel() for parameter in network.parameters())
-            training.restore(read_checkpoint(checkpoint, seed, parameters))
-        training.run(checkpoint, heard, seconds_between)
+            training.restore(checkpoint_of(checkpoint, task.checkpoint, task.seed, parameters))
+        if not training.run(seconds):
+            return Part(checkpoint_bytes(training.checkpoint()), training.record, False)
         training.average.into_network()
-        write_weights(weights, training.network.state_dict(), shapes, training.record)
-        checkpoint.unlink(missing_ok=True)
-    return training.record
+        weights = weights_bytes(training.network.state_dict(), shapes, training.record)
+        return Part(weights, training.record, True)
 
 
 def _ready(network: nn.Module, architecture: Architecture, x: Tensor) -> nn.Module:
@@ -126,17 +170,17 @@ class _Training:
     def record(self) -> Record:
         return Record(self.seed, tuple(self.losses), time.monotonic() - self._began, str(self.x.device))
 
-    def run(self, checkpoint: Path, heard: Heard, seconds_between: float) -> None:
-        saved = time.monotonic()
+    def run(self, seconds: float) -> bool:
+        """Trains to the end, or for so many seconds; whether it is at the end."""
+        until = time.monotonic() + seconds
         for epoch in range(len(self.losses), self.settings.epochs):
             loss = self._epoch(epoch)
             if not math.isfinite(loss):
                 raise Diverged(failure_text(DIVERGED, f"the training loss is {loss} in epoch {epoch + 1}"))
             self.losses.append(loss)
-            if time.monotonic() - saved >= seconds_between and epoch + 1 < self.settings.epochs:
-                write_checkpoint(checkpoint, self._checkpoint())
-                saved = time.monotonic()
-            heard(epoch + 1, loss)
+            if time.monotonic() >= until:
+                break
+        return len(self.losses) >= self.settings.epochs
 
     def _epoch(self, epoch: int) -> float:
         with own_randomness(seed_of(self.seed, "dropout", epoch), self.x.device):
@@ -156,7 +200,7 @@ class _Training:
     def _generator(self, name: str, epoch: int) -> torch.Generator:
         return torch.Generator().manual_seed(seed_of(self.seed, name, epoch))
 
-    def _checkpoint(self) -> Checkpoint:
+    def checkpoint(self) -> Checkpoint:
         return Checkpoint(self.record, self.network.state_dict(), self.average.tensors, self.optimizers.state)
 
     @torch.no_grad()

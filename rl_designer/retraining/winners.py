@@ -10,7 +10,7 @@ from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
-from rl_designer.retraining.shapes import takes_features
+from rl_designer.retraining.settings import takes_features
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
 from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.setting import training_data

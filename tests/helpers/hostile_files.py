@@ -232,7 +232,7 @@ def _retrained(folder: Path) -> dict[str, Path]:
     import torch
 
     from rl_designer.envs.networks.network import build_network
-    from rl_designer.retraining.checkpoint import Record, write_weights
+    from rl_designer.retraining.checkpoint import Record, weights_bytes
     from rl_designer.retraining.folder import FORMAT, RetrainedFolder
 
     architecture = _read_architecture(_architecture(folder)).architecture
@@ -252,7 +252,8 @@ def _retrained(folder: Path) -> dict[str, Path]:
     state = network.state_dict()
     record = Record(0, (1.0, 0.5), 2.0, "cpu")
     weights = RetrainedFolder(folder).weights(0)
-    write_weights(weights, state, {name: tensor.shape for name, tensor in state.items()}, record)
+    shapes = {name: tensor.shape for name, tensor in state.items()}
+    weights.write_bytes(weights_bytes(state, shapes, record))
     return {
         "weights": weights,
         "training": folder / "training.json",
@@ -270,19 +271,20 @@ def _read_retrained(path: Path) -> Any:
 def _checkpoint(folder: Path) -> Path:
     import torch
 
-    from rl_designer.retraining.checkpoint import Checkpoint, Record, write_checkpoint
+    from rl_designer.retraining.checkpoint import Checkpoint, Record, checkpoint_bytes
 
     network = {"weight": torch.zeros(2, 3)}
     average, optimizer = [torch.zeros(2, 3)], {0: {"step": torch.tensor(3.0)}}
     checkpoint = Checkpoint(Record(0, (1.0,), 2.0, "cpu"), network, average, optimizer)
-    write_checkpoint(folder / "seed-0.checkpoint.safetensors", checkpoint)
-    return folder / "seed-0.checkpoint.safetensors"
+    path = folder / "seed-0.checkpoint.safetensors"
+    path.write_bytes(checkpoint_bytes(checkpoint))
+    return path
 
 
 def _read_checkpoint(path: Path) -> Any:
-    from rl_designer.retraining.checkpoint import read_checkpoint
+    from rl_designer.retraining.checkpoint import checkpoint_of
 
-    return read_checkpoint(path, 0, 6)
+    return checkpoint_of(path.read_bytes(), str(path), 0, 6)
 
 
 def _log(folder: Path) -> Path:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from rl_designer.envs.workers.engines import Pool, Workload
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.jobs import jobs as module
@@ -31,22 +32,6 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them
 LONG = 600.0  # seconds, longer than a test may take
 
 
-class Here:
-    """A pool that does tasks in this process."""
-
-    def run(self, function: Callable[..., Any], given: Any, finished: Any, *, time_limit: Any = None) -> None:
-        waiting = dict(enumerate(given))
-        while waiting:
-            index = next(iter(waiting))
-            again = finished(index, function(*waiting[index]))
-            waiting = ({} if again is None else {index: again}) | {
-                key: task for key, task in waiting.items() if key != index
-            }
-
-    def close(self) -> None:
-        pass
-
-
 class Kept(dict[Hashable, Any]):
     """A journal in memory; `order` has what was kept."""
 
@@ -57,11 +42,16 @@ class Kept(dict[Hashable, Any]):
     def known(self, jobs: Sequence[Job]) -> dict[Hashable, Any]:
         return dict(self)
 
-    def keep(self, job: Job, result: Any) -> None:
+    def keep(self, job: Job, result: Any) -> Any:
         self.order.append(result)
+        return result
 
     def how_to_go_on(self, done: int, total: int) -> str:
         return f"{done} of {total}"
+
+
+def here() -> Pool:
+    return LocalEngine(0).pool(Workload(os.fspath, {}))
 
 
 def jobs_of(function: Callable[..., Any], *arguments: Any) -> list[Job]:
@@ -99,7 +89,7 @@ def test_what_is_known_is_not_done_again_and_each_result_is_kept_before_it_is_to
             super().finished(job, result)
 
     observer = Order()
-    results = run_jobs(jobs_of(tasks.double, 1, 2, 3), Here(), kept, observer)
+    results = run_jobs(jobs_of(tasks.double, 1, 2, 3), here(), kept, observer)
     assert results == {0: 2, 1: "from before", 2: 6}
     assert kept.order == [2, 6]
     assert observer.events == ["1 of 3", "job 0", "job 2", "closed"]
@@ -107,10 +97,17 @@ def test_what_is_known_is_not_done_again_and_each_result_is_kept_before_it_is_to
 
 def test_a_job_that_has_done_a_part_goes_on_where_it_stopped_before_others_begin() -> None:
     kept, observer = Kept(), Noted()
-    results = run_jobs(jobs_of(tasks.count_to, 3, 1), Here(), kept, observer)
+    results = run_jobs(jobs_of(tasks.count_to, 3, 1), here(), kept, observer)
     assert results == {0: 3, 1: 1}
     assert observer.events == ["0 of 2", "job 0: 1", "job 0: 2", "job 0", "job 1", "closed"]
     assert [getattr(result, "state", result) for result in kept.order] == [1, 2, 3, 1]
+
+
+def test_a_job_goes_on_with_what_an_earlier_start_has_left() -> None:
+    observer = Noted()
+    job = Job("a", "a", tasks.count_to, (3,), state=1)
+    assert run_jobs([job], here(), Kept(), observer) == {"a": 3}
+    assert observer.events == ["0 of 1", "a: 2", "a", "closed"]
 
 
 def test_workers_take_turns_with_parts_of_jobs() -> None:
@@ -164,7 +161,7 @@ def test_a_log_of_runs_has_what_the_same_keys_have_made(tmp_path: Path) -> None:
 def test_an_interruption_says_how_to_go_on() -> None:
     observer = Noted(stop=2)
     with pytest.raises(KeyboardInterrupt, match="2 of 3"):
-        run_jobs(jobs_of(tasks.double, 1, 2, 3), Here(), Kept(), observer)
+        run_jobs(jobs_of(tasks.double, 1, 2, 3), here(), Kept(), observer)
     assert observer.events[-1] == "closed"
 
 
@@ -237,7 +234,7 @@ def shown(known: int, total: int, clock: Callable[[], float] = lambda: 0.0, **op
     progress = JobProgress(display, Shown("runs", lambda result: f"got {result}", **options))
     jobs = jobs_of(tasks.double, *range(total))
     kept = Kept(*((index, 0) for index in range(known)))
-    run_jobs(jobs, Here(), kept, progress)
+    run_jobs(jobs, here(), kept, progress)
     return text.getvalue().splitlines()
 
 
@@ -246,7 +243,7 @@ def test_off_a_terminal_a_line_now_and_then_says_how_far_it_is() -> None:
     assert first == "200 runs"
     assert 15 <= len(lines) <= 25 and lines[-1] == "200/200 runs, got 398"
     assert shown(3, 5)[0] == "2 runs, 3 already done"
-    assert shown(5, 5) == ["0 runs, 5 already done"]
+    assert shown(5, 5) == []
 
 
 def test_the_time_left_is_guessed_from_what_was_done_now() -> None:
@@ -260,7 +257,7 @@ def test_on_a_terminal_a_bar_shows_the_latest_figures() -> None:
     text = StringIO()
     console = Console(file=text, force_terminal=True, width=100)
     progress = JobProgress(Display(console=console), Shown("runs", lambda result: f"got {result}"))
-    run_jobs(jobs_of(tasks.double, 1, 2), Here(), Kept(), progress)
+    run_jobs(jobs_of(tasks.double, 1, 2), here(), Kept(), progress)
     assert "2/2 runs" in text.getvalue() and "got 4" in text.getvalue()
 
 
@@ -269,5 +266,5 @@ def test_quiet_says_nothing() -> None:
     progress = JobProgress(
         Display(quiet=True, console=Console(file=text, force_terminal=True)), Shown("runs", str)
     )
-    run_jobs(jobs_of(tasks.double, 1, 2), Here(), Kept(), progress)
+    run_jobs(jobs_of(tasks.double, 1, 2), here(), Kept(), progress)
     assert text.getvalue() == ""

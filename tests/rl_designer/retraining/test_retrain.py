@@ -15,15 +15,18 @@ from safetensors.numpy import load_file
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, SealedTest, load_dataset
+from rl_designer.envs.workers.engines import Workload
+from rl_designer.envs.workers.local import InProcess, LocalEngine
+from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Interrupted, WrongUsage
-from rl_designer.jobs.retrain_progress import Progress
-from rl_designer.retraining import retrain as module
+from rl_designer.jobs.jobs import Job, Observer
+from rl_designer.retraining import training
 from rl_designer.retraining.folder import RetrainedFolder, load_retrained
-from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.job import Plan, Winner, logits_of
 from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.scores import logits_of
 from rl_designer.retraining.settings import FullSettings
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
+from tests.helpers.jobs import Noted
 from tests.helpers.training_candidates import blobs, dense
 
 SETTINGS = FullSettings(epochs=2, batch_size=8)
@@ -99,20 +102,40 @@ def test_what_is_loaded_back_is_the_network_that_was_scored(tmp_path: Path) -> N
         assert loaded.results is not None and loaded.results["seeds"][seed]["accuracy"] == accuracy
 
 
-def test_training_and_validation_part_are_trained_on_together(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Any] = []
-    whole = module.train_all
-    monkeypatch.setattr(
-        module, "train_all", lambda tasks, x, y, **rest: (seen.append((x, y)), whole(tasks, x, y, **rest))
-    )
-    dataset, _ = data()
-    retrain([winner(tmp_path, 8)], dataset, PLAN)
-    retrain([winner(tmp_path, 8)], dataset, replace(PLAN, on_validation=True))
-    np.testing.assert_array_equal(seen[0][0], np.concatenate([dataset.x_train, dataset.x_val]))
-    np.testing.assert_array_equal(seen[0][1], np.concatenate([dataset.y_train, dataset.y_val]))
-    np.testing.assert_array_equal(seen[1][0], dataset.x_train)
+class Watchful(LocalEngine):
+    """In this process; notes the workloads. The first `lost` tasks are lost."""
+
+    def __init__(self, lost: int = 0) -> None:
+        super().__init__(0)
+        self.seen: list[Workload] = []
+        self.lost = lost
+
+    def pool(self, workload: Workload) -> Any:
+        self.seen.append(workload)
+        whole = InProcess(workload)
+
+        class Losing:
+            def run(_, function: Any, tasks: Any, finished: Any, **options: Any) -> None:
+                for index in range(self.lost):
+                    finished(index, Lost("out of memory: too little"))
+                rest = lambda index, outcome: finished(index + self.lost, outcome)  # noqa: E731
+                whole.run(function, tasks[self.lost :], rest, **options)
+
+            def close(_) -> None:
+                pass
+
+        return Losing()
+
+
+def test_training_and_validation_part_are_trained_on_together(tmp_path: Path) -> None:
+    engine, (dataset, _) = Watchful(), data()
+    plan = replace(PLAN, engine=engine)
+    retrain([winner(tmp_path, 8)], dataset, plan)
+    retrain([winner(tmp_path, 8)], dataset, replace(plan, on_validation=True))
+    whole, part = (workload.arrays for workload in engine.seen)
+    np.testing.assert_array_equal(whole["x"], np.concatenate([dataset.x_train, dataset.x_val]))
+    np.testing.assert_array_equal(whole["y"], np.concatenate([dataset.y_train, dataset.y_val]))
+    np.testing.assert_array_equal(part["x"], dataset.x_train)
 
 
 def test_signals_and_images_are_flattened_for_a_network_on_features(tmp_path: Path) -> None:
@@ -147,11 +170,12 @@ def test_the_test_is_opened_only_after_the_last_training_has_ended(tmp_path: Pat
     dataset, sealed = data()
     opened_at_the_end: list[int] = []
 
-    def note(line: str) -> None:
-        opened_at_the_end.append(sealed.opened)
+    class Look(Observer):
+        def finished(self, job: Job, result: Any) -> None:
+            opened_at_the_end.append(sealed.opened)
 
-    retrain([winner(tmp_path, 8), winner(tmp_path, 4)], dataset, PLAN, Progress(write=note))
-    assert opened_at_the_end == [0] * 5  # the beginning, and four trainings
+    retrain([winner(tmp_path, 8), winner(tmp_path, 4)], dataset, PLAN, Look())
+    assert opened_at_the_end == [0] * 4
     assert sealed.opened == 2  # once a network's folder
 
 
@@ -216,32 +240,55 @@ def test_seeds_differ_and_stay_the_same_whatever_else_is_trained(tmp_path: Path)
     assert not any(np.array_equal(first[name], second[name]) for name in first if name.endswith("weight"))
 
 
-class Stop(Progress):
-    """Ctrl-C after some trainings."""
-
-    def __init__(self, after: int) -> None:
-        super().__init__(write=lambda line: None)
-        self.after = after
-
-    def ended(self, index: int, name: str, failure: str | None) -> None:
-        self.after -= 1
-        if self.after == 0:
-            raise KeyboardInterrupt
-
-
 def test_an_interruption_says_how_to_go_on_and_nothing_is_trained_twice(tmp_path: Path) -> None:
     dataset, sealed = data()
     plan = replace(PLAN, seeds=3)
     with pytest.raises(Interrupted, match=r"stopped; 2 of 3 trainings have ended, .* same command again"):
-        retrain([winner(tmp_path, 8)], dataset, plan, Stop(2))
+        retrain([winner(tmp_path, 8)], dataset, plan, Noted(stop=2))
     assert sealed.opened == 0
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("seed-*")}
     assert len(before) == 2
-    lines: list[str] = []
-    [result] = retrain([winner(tmp_path, 8)], dataset, plan, Progress(write=lines.append))
-    assert lines[0] == "1 training of 2 epochs, 2 already done"
+    noted = Noted()
+    [result] = retrain([winner(tmp_path, 8)], dataset, plan, noted)
+    assert noted.events[0] == "2 of 3" and len(noted.results) == 1
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert len(result["test_accuracy"]["per_seed"]) == 3
+
+
+def test_a_training_goes_on_from_its_checkpoint_to_the_same_bits_whatever_the_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, _ = data()
+    plan = replace(PLAN, seeds=1, settings=replace(SETTINGS, epochs=4))
+    retrain([winner(tmp_path / "whole", 8)], dataset, plan)
+    monkeypatch.setattr(training, "PART_SECONDS", 0.0)
+
+    class Stops(Noted):
+        def advanced(self, job: Job, progress: Any) -> None:
+            super().advanced(job, progress)
+            if progress[0] == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="0 of 1 trainings have ended, the others go on from their last"):
+        retrain([winner(tmp_path / "parts", 8)], dataset, plan, Stops())
+    [checkpoint] = (tmp_path / "parts").rglob("*.checkpoint.safetensors")
+    noted = Noted()
+    retrain([winner(tmp_path / "parts", 8)], dataset, plan, noted)
+    assert [event.partition(": ")[2][:2] for event in noted.events[1:2]] == ["(3"]  # the third epoch
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole == parts != {} and not checkpoint.exists()
+
+
+def test_a_damaged_checkpoint_is_a_failure_that_names_it(tmp_path: Path) -> None:
+    dataset, _ = data()
+    retrain([winner(tmp_path, 8)], dataset, PLAN)
+    [path] = tmp_path.rglob("seed-1.safetensors")
+    (path.parent / "results.json").unlink()
+    (path.parent / "seed-1.checkpoint.safetensors").write_bytes(path.read_bytes())
+    path.unlink()
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    failure = result["seeds"][1]["failure"]
+    assert "seed-1.checkpoint.safetensors can't be used: its format is 'retrained-weights/1'" in failure
 
 
 @pytest.mark.parametrize("name", ["architecture.json", None])
@@ -263,24 +310,14 @@ def failing() -> Dataset:
     return replace(dataset, x_train=dataset.x_train * np.float32("nan"))
 
 
-def test_a_training_that_fails_is_a_line_of_the_results_and_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_training_that_fails_is_a_line_of_the_results_and_tried_again(tmp_path: Path) -> None:
     dataset, _ = data()
-    whole = module.train_all
-
-    def without_the_first(tasks: Any, *data: Any, ended: Any, **rest: Any) -> None:
-        ended(0, "out of memory: too little")
-        whole(tasks[1:], *data, ended=lambda index, failure: ended(index + 1, failure), **rest)
-
-    monkeypatch.setattr(module, "train_all", without_the_first)
-    lines: list[str] = []
-    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN, Progress(write=lines.append))
-    assert any("seed 0: failed: out of memory: too little" in line for line in lines)
+    noted = Noted()
+    [result] = retrain([winner(tmp_path, 8)], dataset, replace(PLAN, engine=Watchful(lost=1)), noted)
+    assert noted.results == ["out of memory: too little", None]
     assert result["test_accuracy"]["per_seed"][0] is None and result["failures"] == 1
     assert result["test_accuracy"]["mean"] == result["test_accuracy"]["per_seed"][1]
     assert result["seeds"][0]["failure"] == "out of memory: too little"
-    monkeypatch.undo()
     [again] = retrain([winner(tmp_path, 8)], dataset, PLAN)
     assert again["failures"] == 0 and None not in again["test_accuracy"]["per_seed"]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from rl_designer.retraining.scores import class_figures, logits_of, score, spread, weakest
+from rl_designer.retraining.job import class_figures, logits_of, score, spread, weakest
 
 
 @given(st.integers(2, 6), st.integers(1, 40), st.integers(0, 2**32 - 1))

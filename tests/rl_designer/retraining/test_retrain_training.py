@@ -1,6 +1,7 @@
 """A full training: it goes on from a checkpoint to the same bits, averages, and says when it diverges."""
 
 import json
+import math
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load, load_file, save
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.training.settings import OPTIMIZERS, PRECISIONS
-from rl_designer.retraining.checkpoint import read_checkpoint, read_weights
+from rl_designer.retraining.checkpoint import checkpoint_of, read_weights
 from rl_designer.retraining.settings import FullSettings, default_precision, full_settings
-from rl_designer.retraining.training import Diverged, train_fully
+from rl_designer.retraining.training import Diverged, Task, train_part
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -52,22 +53,23 @@ SHAPES: dict[str, tuple[Architecture, tuple[int, ...]]] = {
 QUICK = FullSettings(epochs=5, batch_size=8, averaging=0.1)
 
 
-class Killed(Exception):
-    pass
-
-
 def data(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     return torch.randn(36, *shape, generator=generator), torch.arange(36) % 3
 
 
-def trained(folder: Path, kind: str, settings: FullSettings = QUICK, **options: Any) -> dict[str, Any]:
+def trained(
+    folder: Path, kind: str, settings: FullSettings = QUICK, seconds: float = math.inf, seed: int = 3
+) -> dict[str, Any]:
+    """A part, from the checkpoint that the last one has left in the folder; {} before the last one."""
     architecture, shape = SHAPES[kind]
     if settings.augment is False and kind != "features":
         settings = replace(settings, augment="shift")
-    files = {"weights": folder / "w.safetensors", "checkpoint": folder / "c.safetensors"}
-    train_fully(architecture, *data(shape), 3, settings, seed=3, **files | options)
-    return load_file(folder / "w.safetensors")
+    checkpoint, weights = folder / "c.safetensors", folder / "w.safetensors"
+    state = checkpoint.read_bytes() if checkpoint.exists() else None
+    part = train_part(Task(architecture, 3, settings, seed, str(checkpoint)), *data(shape), state, seconds)
+    (weights if part.finished else checkpoint).write_bytes(part.content)
+    return load_file(weights) if part.finished else {}
 
 
 def equal(first: dict[str, Any], second: dict[str, Any]) -> bool:
@@ -77,41 +79,27 @@ def equal(first: dict[str, Any], second: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("kind", SHAPES)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_training_that_died_goes_on_to_the_same_bits(
+def test_a_training_in_parts_comes_to_the_same_bits(
     tmp_path: Path, kind: str, precision: str, optimizer: str
 ) -> None:
     settings = replace(QUICK, precision=precision, optimizer=optimizer)
 
-    def die_in(epoch: int) -> Any:
-        def heard(epochs: int, loss: float) -> None:
-            if epochs == epoch:
-                raise Killed
-
-        return heard
-
-    for epoch in (2, 4):
-        with pytest.raises(Killed):
-            trained(tmp_path, kind, settings, heard=die_in(epoch), seconds_between=0)
-        assert not (tmp_path / "w.safetensors").exists()
-    went_on = []
-    found = trained(tmp_path, kind, settings, heard=lambda epochs, loss: went_on.append(epochs))
-    assert went_on == [5]
+    for _ in range(3):
+        assert trained(tmp_path, kind, settings, seconds=0) == {}
+    found = trained(tmp_path, kind, settings)
     (tmp_path / "whole").mkdir()
     assert equal(found, trained(tmp_path / "whole", kind, settings))
     records = [read_weights(folder / "w.safetensors", 10_000)[1] for folder in (tmp_path, tmp_path / "whole")]
     assert records[0].losses == records[1].losses and len(records[0].losses) == 5
-    assert not (tmp_path / "c.safetensors").exists()
 
 
-def test_a_training_killed_by_the_system_goes_on_to_the_same_bits(tmp_path: Path) -> None:
+def test_another_process_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys\nfrom pathlib import Path\n"
+        "import sys\nfrom pathlib import Path\n"
         "from tests.rl_designer.retraining.test_retrain_training import trained\n"
-        "def heard(epochs, loss):\n    if epochs == 3: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "trained(Path(sys.argv[1]), 'signals', heard=heard, seconds_between=0)"
+        "trained(Path(sys.argv[1]), 'signals', seconds=0)"
     )
-    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False)
-    assert killed.returncode == -9
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.safetensors"]
     (tmp_path / "whole").mkdir()
     assert equal(trained(tmp_path, "signals"), trained(tmp_path / "whole", "signals"))
@@ -131,37 +119,27 @@ def test_it_learns(tmp_path: Path) -> None:
     x = torch.randn(200, 7, generator=torch.Generator().manual_seed(0))
     y = (x[:, 0] > 0).long() + (x[:, 1] > 1).long()
     settings = FullSettings(epochs=30, batch_size=20)
-    files = {"weights": tmp_path / "w", "checkpoint": tmp_path / "c"}
-    record = train_fully(FEATURES, x, y, 3, settings, seed=0, **files)
+    part = train_part(Task(FEATURES, 3, settings, 0, "c"), x, y)
+    (tmp_path / "w").write_bytes(part.content)
     network = build_network(FEATURES, (7,), 3)
     network.load_state_dict(read_weights(tmp_path / "w", 10_000)[0])
     assert (network.eval()(x).argmax(dim=1) == y).float().mean() > 0.85
-    assert record.losses[-1] < record.losses[0]
+    assert part.finished and part.record.losses[-1] < part.record.losses[0]
 
 
-def test_a_network_on_features_flattens_what_was_augmented(tmp_path: Path) -> None:
+def test_a_network_on_features_flattens_what_was_augmented() -> None:
     x = torch.randn(36, 1, 1, 7, generator=torch.Generator().manual_seed(0))
     y = torch.arange(36) % 3
     found = []
-    for name, inputs, augment in (
-        ("flat", x.flatten(1), False),
-        ("deep", x, False),
-        ("mirrored", x, "flip-shift"),
-    ):
-        path = tmp_path / name
-        settings = replace(QUICK, augment=augment)
-        train_fully(FEATURES, inputs, y, 3, settings, seed=0, weights=path, checkpoint=tmp_path / "c")
-        found.append(load_file(path))
+    for inputs, augment in ((x.flatten(1), False), (x, False), (x, "flip-shift")):
+        task = Task(FEATURES, 3, replace(QUICK, augment=augment), 0, "c")
+        found.append(load(train_part(task, inputs, y).content))
     assert equal(found[0], found[1]) and not equal(found[0], found[2])
 
 
 def test_another_seed_gives_other_weights_and_global_randomness_is_left_alone(tmp_path: Path) -> None:
     before = torch.get_rng_state()
-    architecture, shape = SHAPES["signals"]
-    files = {"weights": tmp_path / "w.safetensors", "checkpoint": tmp_path / "c.safetensors"}
-    first = trained(tmp_path, "signals")
-    train_fully(architecture, *data(shape), 3, QUICK, seed=4, **files)
-    assert not equal(first, load_file(tmp_path / "w.safetensors"))
+    assert not equal(trained(tmp_path, "signals"), trained(tmp_path, "signals", seed=4))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -181,32 +159,25 @@ def test_the_average_forgets_the_first_weights_soon() -> None:
     assert keeps[-1] == pytest.approx(100 / 101)
 
 
-def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_ends_the_training() -> None:
+    architecture, shape = SHAPES["features"]
+    x, y = data(shape)
     with pytest.raises(Diverged, match=r"diverged: the training loss is nan in epoch 1"):
-        architecture, shape = SHAPES["features"]
-        x, y = data(shape)
-        files = {"weights": tmp_path / "w", "checkpoint": tmp_path / "c"}
-        train_fully(architecture, x * float("nan"), y, 3, QUICK, seed=0, **files)
-    assert list(tmp_path.iterdir()) == []
+        train_part(Task(architecture, 3, QUICK, 0, "c"), x * float("nan"), y)
 
 
 # -- files ------------------------------------------------------------------------------------------
 
 
-def checkpoint_of(folder: Path) -> Path:
-    def heard(epochs: int, loss: float) -> None:
-        if epochs == 2:
-            raise Killed
-
-    with pytest.raises(Killed):
-        trained(folder, "features", heard=heard, seconds_between=0)
+def a_checkpoint(folder: Path) -> Path:
+    assert trained(folder, "features", seconds=0) == {}
     return folder / "c.safetensors"
 
 
 def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
-    path = checkpoint_of(tmp_path)
+    path = a_checkpoint(tmp_path)
     content = path.read_bytes()
-    for damaged in (b"", content[:100], b"x" * 50, content[:-10]):
+    for damaged in (b"", content[:100], b"x" * 50, content[:-10], content + bytes(2**25)):
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=r"c\.safetensors can't be used") as error:
             trained(tmp_path, "features")
@@ -214,17 +185,18 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_training_or_format_is_refused(tmp_path: Path) -> None:
-    path = checkpoint_of(tmp_path)
-    seed = read_checkpoint(path, 3, 10_000).record.seed
+    path = a_checkpoint(tmp_path)
+    content = path.read_bytes()
+    assert checkpoint_of(content, "c", 3, 10_000).record.seed == 3
     with pytest.raises(ValueError, match="is of another training; delete it"):
-        read_checkpoint(path, seed + 1, 10_000)
+        checkpoint_of(content, "c", 4, 10_000)
     with pytest.raises(ValueError, match="its format is 'training-checkpoint/1', not 'retrained-weights/1'"):
         read_weights(path, 10_000)
     record = {"seed": 3, "losses": [], "seconds": 0, "device": "cpu"}
     metadata = {"training-checkpoint/1": json.dumps(record)}
-    save_file({"strange.0": np.zeros(1)}, path, metadata)
+    strange = save({"strange.0": np.zeros(1)}, metadata)
     with pytest.raises(ValueError, match=r"can't be used: 'strange'"):
-        read_checkpoint(path, 3, 10_000)
+        checkpoint_of(strange, "c", 3, 10_000)
 
 
 # -- settings ---------------------------------------------------------------------------------------
