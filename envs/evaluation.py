@@ -1,5 +1,6 @@
 """`Evaluation`: what is known of a design once measured. `Evaluator`: what measures."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol, Self
@@ -45,6 +46,36 @@ class Evaluation:
     device: str | None = None
     failure: str | None = None
     stopped_at: int | None = None
+
+    @classmethod
+    def trained(cls, scores: Sequence[tuple[float, float]], *, stopped: bool = False, **known: Any) -> Self:
+        """Of a training: validation accuracy (0–1) and loss (nats) after each of its epochs.
+
+        Args:
+            stopped: whether it was stopped early, after these.
+            known: the other attributes.
+        """
+        curve = tuple(accuracy for accuracy, _ in scores)
+        loss, stopped_at = (None, len(curve)) if stopped else (scores[-1][1], None)
+        return cls(curve[-1], loss, curve, epochs=len(curve), stopped_at=stopped_at, **known)
+
+    @classmethod
+    def failed(cls, failure: str, **known: Any) -> Self:
+        """One without a result; `known` are the attributes that are known all the same, such as the costs."""
+        return cls(failure=failure, **known)
+
+    @classmethod
+    def of_table(cls, value: float, costs: Mapping[str, float], *, epochs: int | None = None) -> Self:
+        """One row of an architecture table; without a value (NaN) it is a failure.
+
+        Args:
+            value: the validation accuracy, 0–1.
+            costs: `parameters`, `macs` and `latency` (s), as far as there are such; NaN where unknown.
+        """
+        costs = {name: cost for name, cost in costs.items() if not math.isnan(cost)}
+        counts = {name: int(costs[name]) for name in ("parameters", "macs") if name in costs}
+        known: dict[str, Any] = {**counts, "latency_seconds": costs.get("latency"), "epochs": epochs}
+        return cls.failed("the table has no value", **known) if math.isnan(value) else cls(value, **known)
 
     @property
     def in_full(self) -> bool:

@@ -72,7 +72,7 @@ class LatencyEvaluator:
                 if not isinstance(network, str):
                     least[position] = min(least[position], _median(network, example))
         return [
-            Evaluation(failure=network, device=self._device)
+            Evaluation.failed(network, device=self._device)
             if isinstance(network, str)
             else Evaluation(latency_seconds=seconds, device=self._device)
             for network, seconds in zip(networks, least, strict=True)

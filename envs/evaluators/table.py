@@ -41,24 +41,8 @@ class TableEvaluator:
 
     def evaluation(self, row: int) -> Evaluation:
         """The evaluation of one row of the table."""
-        value = float(self._values[row])
-        missing = np.isnan(value)
-        return Evaluation(
-            val_accuracy=None if missing else value,
-            parameters=self._count("parameters", row),
-            macs=self._count("macs", row),
-            latency_seconds=self._cost("latency", row),
-            epochs=self._epochs,
-            failure="the table has no value" if missing else None,
-        )
-
-    def _count(self, name: str, row: int) -> int | None:
-        value = self._cost(name, row)
-        return None if value is None else int(value)
-
-    def _cost(self, name: str, row: int) -> float | None:
-        values = self.space.row_costs.get(name)
-        return None if values is None or np.isnan(values[row]) else float(values[row])
+        costs = {name: float(values[row]) for name, values in self.space.row_costs.items()}
+        return Evaluation.of_table(float(self._values[row]), costs, epochs=self._epochs)
 
     def evaluations(self) -> list[Evaluation]:
         """The evaluation of every distinct legal design, for exact comparisons."""

@@ -209,9 +209,8 @@ class TrainingEvaluator:
         return self.costs(architecture).get("macs", 0)
 
     def _lost(self, architecture: Architecture, lost: Lost) -> Evaluation:
-        known: dict[str, Any] = self.costs(architecture)
-        seed = self._seed(architecture)
-        return Evaluation(failure=lost.failure, seed=seed, device=self.device, **known)
+        seed, costs = self._seed(architecture), self.costs(architecture)
+        return Evaluation.failed(lost.failure, seed=seed, device=self.device, **costs)
 
     def _own_job(self) -> Job:
         if self._job is None:

@@ -132,20 +132,14 @@ def train_candidate(
                     break
             known["training_seconds"] = clock.seconds
             known["latency_seconds"] = _latency(network, data)
-            accuracy, val_loss = scores[-1]
-            known |= {"val_accuracy": accuracy, "val_loss": None if stopped else val_loss}
-            known["stopped_at"] = len(scores) if stopped else None
+        return Evaluation.trained(scores, stopped=stopped, **known)
     except Exception as error:
         failure = str(error) if isinstance(error, _Failed) else failure_of(error)
-        known |= {
-            "failure": failure,
-            "val_accuracy": None,
-            "val_loss": None,
-            "training_seconds": clock.seconds,
-        }
-    if "failure" in known and data.device.type == "cuda":
+        known["training_seconds"] = clock.seconds
+    if data.device.type == "cuda":
         torch.cuda.empty_cache()
-    return Evaluation(learning_curve=tuple(accuracy for accuracy, _ in scores), epochs=len(scores), **known)
+    curve = tuple(accuracy for accuracy, _ in scores)
+    return Evaluation.failed(failure, learning_curve=curve, epochs=len(curve), **known)
 
 
 def _epochs(

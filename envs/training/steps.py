@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from rl_designer.envs.networks.cpu_modules import use_faster_modules
-from rl_designer.envs.networks.signals import faster_signal_network
+from rl_designer.envs.networks.cpu_modules import faster_signal_network, use_faster_modules
 from rl_designer.envs.training.augmentation import augment
 from rl_designer.envs.training.optimizers import Optimizers
 from rl_designer.envs.training.settings import TrainingSettings

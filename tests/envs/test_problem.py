@@ -310,6 +310,21 @@ def test_an_evaluation_comes_back_from_its_dictionary_and_unknown_names_are_pass
     assert Evaluation.from_dict({"failure": "diverged"}) == Evaluation(failure="diverged")
 
 
+def test_an_evaluation_is_made_by_what_it_is_of() -> None:
+    scores = [(0.25, 1.5), (0.5, 1.25)]
+    whole = Evaluation(0.5, 1.25, (0.25, 0.5), epochs=2, seed=3)
+    assert Evaluation.trained(scores, seed=3) == whole and whole.in_full
+    stopped = Evaluation.trained(scores, stopped=True)
+    assert stopped == Evaluation(0.5, None, (0.25, 0.5), epochs=2, stopped_at=2) and not stopped.in_full
+    failed = Evaluation.failed("diverged", macs=7)
+    assert failed == Evaluation(failure="diverged", macs=7) and not failed.in_full
+    costs = {"parameters": 9.0, "macs": float("nan"), "latency": 1e-3}
+    row = Evaluation.of_table(0.75, costs, epochs=2)
+    assert row == Evaluation(0.75, parameters=9, latency_seconds=1e-3, epochs=2)
+    missing = Evaluation.of_table(float("nan"), {})
+    assert (missing.val_accuracy, missing.failure) == (None, "the table has no value")
+
+
 def test_an_evaluation_has_no_test_figure() -> None:
     """A reward can't see the test split because it is not there."""
     assert not [name for name in Evaluation().to_dict() if "test" in name]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from rl_designer.envs.networks.cpu_modules import faster_signal_network
 from rl_designer.envs.networks.network import build_network
-from rl_designer.envs.networks.signals import faster_signal_network
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.training.augmentation import AUGMENTATIONS, augment
 from rl_designer.envs.training.settings import TrainingSettings
