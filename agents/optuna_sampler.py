@@ -54,12 +54,12 @@ class OptunaSampler(Agent):
         at_least_one(batch=batch)
         self.sampler = sampler
         self.batch = batch
-        _sampler_class(_optuna(), sampler)
+        _sampler_class(installed_optuna(), sampler)
 
     def search(self, problem: Problem) -> None:
-        optuna = _optuna()
+        optuna = installed_optuna()
         generator = stream(self.seed, "optuna", self.sampler)
-        with _quiet(optuna):
+        with quiet(optuna):
             study = optuna.create_study(
                 direction="maximize", sampler=self._make(optuna, int(generator.integers(2**31)))
             )
@@ -124,7 +124,7 @@ def _add_random_designs(study: Any, problem: Problem, numbers: bool, generator: 
     while len(problem.designs) == paid:
         rows = problem.space.random_actions(1, generator)
         design = problem.evaluate(problem.space.architectures(rows))[0]
-    study.add_trial(_told(_optuna(), problem.space, rows, numbers, design.reward))
+    study.add_trial(_told(installed_optuna(), problem.space, rows, numbers, design.reward))
 
 
 def _told(optuna: ModuleType, space: SearchSpace, rows: Actions, numbers: bool, reward: float) -> Any:
@@ -138,12 +138,13 @@ def _told(optuna: ModuleType, space: SearchSpace, rows: Actions, numbers: bool, 
     return optuna.trial.create_trial(params=taken, distributions=dict.fromkeys(taken, kind), value=reward)
 
 
-def _optuna() -> ModuleType:
+def installed_optuna(what: str = "this agent") -> ModuleType:
+    """The package. Raises ValueError, saying what needs it, where it isn't installed."""
     try:
         import optuna
     except ImportError as error:
         raise ValueError(
-            "this agent needs Optuna, which isn't installed: pip install 'rl-designer[optuna]'"
+            f"{what} needs Optuna, which isn't installed: pip install 'rl-designer[optuna]'"
         ) from error
     return optuna
 
@@ -164,7 +165,7 @@ def _sampler_class(optuna: ModuleType, name: str) -> Any:
 
 
 @contextmanager
-def _quiet(optuna: ModuleType) -> Iterator[None]:
+def quiet(optuna: ModuleType) -> Iterator[None]:
     """Neither Optuna's log nor its warnings, and both as they were afterwards."""
     level = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)

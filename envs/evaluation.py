@@ -73,8 +73,8 @@ class Evaluation:
             costs: `parameters`, `macs` and `latency` (s), as far as there are such; NaN where unknown.
         """
         costs = {name: cost for name, cost in costs.items() if not math.isnan(cost)}
-        counts = {name: int(costs[name]) for name in ("parameters", "macs") if name in costs}
-        known: dict[str, Any] = {**counts, "latency_seconds": costs.get("latency"), "epochs": epochs}
+        known: dict[str, Any] = {name: int(costs[name]) for name in ("parameters", "macs") if name in costs}
+        known |= {"latency_seconds": costs.get("latency"), "epochs": epochs}
         return cls.failed("the table has no value", **known) if math.isnan(value) else cls(value, **known)
 
     @property

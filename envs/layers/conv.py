@@ -1,11 +1,8 @@
 """`conv` and `separable`: convolutions; and what all kinds that convolve have in common."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Shape, integer
-
-if TYPE_CHECKING:
-    from torch import nn
+from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Shape, integer
 
 MOST_KERNEL = 31
 
@@ -28,7 +25,7 @@ def fits_kernel(inputs: Shape, *, kernel: Count, stride: Count, **others: Any) -
 
 def conv_norm(
     rank: int, channels: int, width: int, kernel: int, stride: int = 1, groups: int = 1
-) -> "list[nn.Module]":
+) -> list[Module]:
     """A convolution and its batch norm."""
     from torch import nn
 
@@ -46,7 +43,7 @@ def _conv(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Effec
     return Effect(outputs, weights + 2 * width, weights * outputs.positions)
 
 
-def _conv_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> "nn.Module":
+def _conv_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:
     from torch import nn
 
     return nn.Sequential(*conv_norm(rank, channels, width, kernel, stride), nn.ReLU(inplace=True))
@@ -58,7 +55,7 @@ def _separable(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> 
     return Effect(outputs, weights + 2 * inputs.channels + 2 * width, weights * outputs.positions)
 
 
-def _separable_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> "nn.Module":
+def _separable_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:
     from torch import nn
 
     return nn.Sequential(

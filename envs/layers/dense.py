@@ -2,13 +2,10 @@
 projected where the width changes. And the classifier that completes every network.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rl_designer.envs.layers import source
-from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Shape, name_of
-
-if TYPE_CHECKING:
-    from torch import nn
+from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Shape, name_of
 
 _OPTIONS = {
     "width": WIDTH,
@@ -28,7 +25,7 @@ def _parameters(inputs: Count, width: Count, normalisation: Any) -> Count:
     return inputs * width + width * (normalisation != "batch") + 2 * width * (normalisation != "none")
 
 
-def _linear_norm(features: int, width: int, normalisation: str) -> "list[nn.Module]":
+def _linear_norm(features: int, width: int, normalisation: str) -> list[Module]:
     from torch import nn
 
     if normalisation == "batch":
@@ -37,11 +34,10 @@ def _linear_norm(features: int, width: int, normalisation: str) -> "list[nn.Modu
     return [linear, nn.LayerNorm(width)] if normalisation == "layer" else [linear]
 
 
-def _activation(name: str) -> "nn.Module":
+def _activation(name: str) -> Module:
     from torch import nn
 
-    module: nn.Module = getattr(nn, _ACTIVATIONS[name])()
-    return module
+    return getattr(nn, _ACTIVATIONS[name])()
 
 
 def _dense(inputs: Shape, *, width: Count, activation: Any, normalisation: Any) -> Effect:
@@ -49,9 +45,7 @@ def _dense(inputs: Shape, *, width: Count, activation: Any, normalisation: Any) 
     return Effect(Shape(width), parameters, inputs.channels * width)
 
 
-def _dense_module(
-    channels: int, rank: int, *, width: int, activation: str, normalisation: str
-) -> "nn.Module":
+def _dense_module(channels: int, rank: int, *, width: int, activation: str, normalisation: str) -> Module:
     from torch import nn
 
     return nn.Sequential(*_linear_norm(channels, width, normalisation), _activation(activation))
@@ -65,9 +59,7 @@ def _residual(inputs: Shape, *, width: Count, activation: Any, normalisation: An
     return Effect(Shape(width), first + second + projection, macs)
 
 
-def _residual_module(
-    channels: int, rank: int, *, width: int, activation: str, normalisation: str
-) -> "nn.Module":
+def _residual_module(channels: int, rank: int, *, width: int, activation: str, normalisation: str) -> Module:
     from torch import nn
 
     from rl_designer.envs.layers.modules import Residual

@@ -1,11 +1,8 @@
 """`dropout`: drops values of a vector, whole channels of a map."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rl_designer.envs.layers.kind import Effect, Kind, OptionRule, Shape
-
-if TYPE_CHECKING:
-    from torch import nn
+from rl_designer.envs.layers.kind import Effect, Kind, Module, OptionRule, Shape
 
 
 def _is_rate(value: Any) -> bool:
@@ -16,7 +13,7 @@ def _effect(inputs: Shape, *, rate: Any) -> Effect:
     return Effect(inputs)
 
 
-def _module(channels: int, rank: int, *, rate: float) -> "nn.Module":
+def _module(channels: int, rank: int, *, rate: float) -> Module:
     from torch import nn
 
     return (nn.Dropout, nn.Dropout1d, nn.Dropout2d)[rank](rate)

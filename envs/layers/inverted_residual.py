@@ -2,16 +2,13 @@
 skip where the shape stays. An expansion of 1 has no expanding convolution.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rl_designer.envs.layers.conv import DEPTHWISE, conv_norm, fits_kernel, strided
-from rl_designer.envs.layers.kind import Count, Effect, Kind, OptionRule, Shape, integer
+from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Shape, integer
 from rl_designer.envs.layers.source import LayerSource, expressions
-
-if TYPE_CHECKING:
-    from torch import nn
 
 _OPTIONS = {
     "expansion": integer(1, 16),
@@ -54,13 +51,13 @@ def _module(
     width: int,
     stride: int,
     squeeze_excitation: bool,
-) -> "nn.Module":
+) -> Module:
     from torch import nn
 
     from rl_designer.envs.layers.modules import InvertedResidual, SqueezeExcitation
 
     hidden = channels * expansion
-    parts: list[nn.Module] = []
+    parts: list[Module] = []
     if expansion != 1:
         parts += [*conv_norm(rank, channels, hidden, 1), nn.ReLU(inplace=True)]
     parts += [*conv_norm(rank, hidden, hidden, kernel, stride, groups=hidden), nn.ReLU(inplace=True)]

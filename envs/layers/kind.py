@@ -20,7 +20,9 @@ from rl_designer.envs.layers.source import LayerSource, plain
 from rl_designer.envs.names import unknown_name
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch.nn import Module as Module
+else:
+    Module = Any  # torch is imported when a network is built
 
 Count = Any  # int, or an int64 array
 
@@ -136,6 +138,6 @@ class Kind:
     ranks: tuple[int, ...]
     options: Mapping[str, OptionRule]
     effect: Callable[..., Effect]
-    module: Callable[..., "nn.Module"]
+    module: Callable[..., Module]
     fits: Callable[..., Any] = fits_always
     source: Callable[[str, Any], LayerSource] = plain

@@ -12,8 +12,7 @@ class Residual(nn.Module):
         self.body, self.skip, self.activation = body, skip, activation
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.activation(self.body(x) + self.skip(x))
-        return result
+        return self.activation(self.body(x) + self.skip(x))
 
 
 class InvertedResidual(nn.Module):
@@ -25,8 +24,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         # In this order: a sum is laid out in memory as its first term is.
-        result: Tensor = x + self.body(x) if self.has_skip else self.body(x)
-        return result
+        return x + self.body(x) if self.has_skip else self.body(x)
 
 
 class SqueezeExcitation(nn.Module):

@@ -1,11 +1,8 @@
 """`pool`: max or average over windows of 2. `global-pool`: over all positions, so a map becomes a vector."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rl_designer.envs.layers.kind import Effect, Kind, Shape, name_of
-
-if TYPE_CHECKING:
-    from torch import nn
+from rl_designer.envs.layers.kind import Effect, Kind, Module, Shape, name_of
 
 _OPTIONS = {"operation": name_of("average", "max")}
 _TORCH = {"average": "Avg", "max": "Max"}
@@ -21,18 +18,17 @@ def _fits_pool(inputs: Shape, *, operation: Any) -> Any:
     return (inputs.side >= 2) & (_pool(inputs, operation=operation).outputs.positions > 1)
 
 
-def _pool_module(channels: int, rank: int, *, operation: str) -> "nn.Module":
+def _pool_module(channels: int, rank: int, *, operation: str) -> Module:
     from torch import nn
 
-    module: nn.Module = getattr(nn, f"{_TORCH[operation]}Pool{rank}d")(2)
-    return module
+    return getattr(nn, f"{_TORCH[operation]}Pool{rank}d")(2)
 
 
 def _global_pool(inputs: Shape, *, operation: Any) -> Effect:
     return Effect(Shape(inputs.channels))
 
 
-def _global_pool_module(channels: int, rank: int, *, operation: str) -> "nn.Module":
+def _global_pool_module(channels: int, rank: int, *, operation: str) -> Module:
     from torch import nn
 
     return nn.Sequential(getattr(nn, f"Adaptive{_TORCH[operation]}Pool{rank}d")(1), nn.Flatten())

@@ -1,13 +1,8 @@
 """`residual`: two convolutions beside a skip, which is projected where the shape changes."""
 
-from typing import TYPE_CHECKING
-
 from rl_designer.envs.layers import source
 from rl_designer.envs.layers.conv import CONVOLUTION, conv_norm, fits_kernel, strided
-from rl_designer.envs.layers.kind import Count, Effect, Kind, Shape
-
-if TYPE_CHECKING:
-    from torch import nn
+from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, Shape
 
 
 def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Effect:
@@ -18,7 +13,7 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     return Effect(outputs, weights + norms, weights * outputs.positions)
 
 
-def _module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> "nn.Module":
+def _module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:
     from torch import nn
 
     from rl_designer.envs.layers.modules import Residual

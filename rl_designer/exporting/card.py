@@ -4,6 +4,7 @@ In the manner of Mitchell et al. 2019 (arXiv:1810.03993); the head is the one th
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,15 @@ from typing import Any
 from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.search_spaces.costs import describe
 from rl_designer.exporting.subject import Subject
-from rl_designer.exporting.text import markdown
 from rl_designer.quantities import show_seconds
-from rl_designer.text import printable
+from rl_designer.text import printable, shortened
 from rl_designer.version import __version__
 
 CARD = "MODEL_CARD.md"
 _MOST_CLASSES = 256
 _MOST_NUMBERS = 16  # of a mean
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$:@-]|(?<=www)\.)", re.IGNORECASE)
+_MOST_SHOWN = 200
 _WITH_NUMBERS = (".py", ".onnx", ".pt2")  # files that hold mean and deviation
 
 
@@ -64,7 +66,7 @@ def _what(subject: Subject, files: Sequence[str]) -> Iterator[str]:
     yield ""
     yield f"- Design: `{subject.architecture.digest}`, of the search space `{subject.architecture.space}`"
     yield f"- Parameters: {subject.costs.parameters:,}; multiply-adds an example: {subject.costs.macs:,}"
-    yield f"- Input: float32 [batch, {', '.join(map(str, subject.input_shape))}],"
+    yield f"- Input: float32 [batch, {subject.shape}],"
     yield "  standardised with the training examples' mean and deviation, for each feature or channel"
     yield from _standardisation(subject, files)
     yield f"- Output: logits, float32 [batch, {subject.num_classes}]"
@@ -81,10 +83,8 @@ def _standardisation(subject: Subject, files: Sequence[str]) -> Iterator[str]:
         return
     named = {"Mean": distinct(known.mean), "Deviation": distinct(known.deviation)}
     if max(map(len, named.values())) > _MOST_NUMBERS:
-        where = next(
-            (f"see `{name}`" for name in files if name.endswith(_WITH_NUMBERS)), "too many to be shown"
-        )
-        yield f"- Mean and deviation: {where}"
+        with_numbers = [f"see `{name}`" for name in files if name.endswith(_WITH_NUMBERS)]
+        yield f"- Mean and deviation: {(with_numbers or ['too many to be shown'])[0]}"
         return
     for name, numbers in named.items():
         yield f"- {name}: {', '.join(f'{number:.8g}' for number in numbers)}"
@@ -100,9 +100,10 @@ def _makers(subject: Subject) -> Iterator[str]:
     config = origin.config or {}
     yield f"- Design: by the agent {markdown(origin.agent)} with the seed {origin.seed}"
     if origin.found_at is not None and origin.evaluations is not None:
+        took = "" if origin.seconds is None else f", {show_seconds(origin.seconds)}"
         yield (
             f"- Search budget: {origin.evaluations:,} evaluations, the control's included"
-            f"{_time(origin.seconds)}; this design was evaluation {origin.found_at:,}"
+            f"{took}; this design was evaluation {origin.found_at:,}"
         )
     if "epochs" in config:
         yield f"- Each evaluation: {config['epochs']} epochs, scored on the validation part"
@@ -114,10 +115,6 @@ def _makers(subject: Subject) -> Iterator[str]:
     yield f"- Software: rl-designer {__version__}"
 
 
-def _time(seconds: float | None) -> str:
-    return "" if seconds is None else f", {show_seconds(seconds)}"
-
-
 def _data(subject: Subject) -> Iterator[str]:
     if subject.data is None:
         yield "Not known."
@@ -125,8 +122,9 @@ def _data(subject: Subject) -> Iterator[str]:
     yield f"{markdown(_file_name(subject.data))}."
     yield ""
     if subject.split is not None:
+        train, val = subject.split
         yield (
-            f"- Split: {subject.split.train:,} examples for training, {subject.split.val:,} for validation, "
+            f"- Split: {train:,} examples for training, {val:,} for validation, "
             "and a test part that no search sees"
         )
     tested = sum(line["examples"] for line in _classes(subject))
@@ -146,16 +144,18 @@ def _results(subject: Subject) -> Iterator[str]:
     if subject.origin.val_accuracy is not None:
         yield (
             f"Validation accuracy in the search, after a short training: {subject.origin.val_accuracy:.4f}. "
-            "It helped to choose the design, "
-            "so it is a little too good."
+            "It helped to choose the design, so it is a little too good."
         )
         yield ""
     results = subject.results
     if results is None:
         yield "It wasn't trained in full, so there is no test accuracy."
         return
-    part = "test" if "test_accuracy" in results else "val"
-    yield f"{_called(part)}: {_spread(results.get(f'{part}_accuracy') or {})}."
+    if "test_accuracy" in results:
+        yield f"Test accuracy: {_spread(results['test_accuracy'])}."
+    else:
+        spread = _spread(results.get("val_accuracy"))
+        yield f"Validation accuracy (the test part stayed sealed): {spread}."
     if subject.settings is not None:
         kept = ("epochs", "batch_size", "learning_rate", "weight_decay", "augment", "precision", "optimizer")
         told = ", ".join(
@@ -168,20 +168,15 @@ def _results(subject: Subject) -> Iterator[str]:
     yield from _by_class(subject)
 
 
-def _called(part: str) -> str:
-    return "Test accuracy" if part == "test" else "Validation accuracy (the test part stayed sealed)"
-
-
-def _spread(accuracy: Mapping[str, Any]) -> str:
-    if accuracy.get("mean") is None:
+def _spread(accuracy: Mapping[str, Any] | None) -> str:
+    if accuracy is None or accuracy.get("mean") is None:
         return "none, since every training failed"
     seeds = [value for value in accuracy["per_seed"] if value is not None]
-    spread = accuracy["standard_deviation"]
-    told = ", ".join(f"{value:.4f}" for value in seeds)
-    deviation = (
-        "" if spread is None else f" ± {spread:.4f} (standard deviation over {len(seeds)} seeds: {told})"
-    )
-    return f"**{accuracy['mean']:.4f}**{deviation or ' (one seed, so its spread is not known)'}"
+    deviation = " (one seed, so its spread is not known)"
+    if (spread := accuracy["standard_deviation"]) is not None:
+        told = ", ".join(f"{value:.4f}" for value in seeds)
+        deviation = f" ± {spread:.4f} (standard deviation over {len(seeds)} seeds: {told})"
+    return f"**{accuracy['mean']:.4f}**{deviation}"
 
 
 def _classes(subject: Subject) -> list[dict[str, Any]]:
@@ -232,6 +227,11 @@ def _licence(licence: str | None) -> str:
     if licence is None:
         return "Not stated. Whoever hands this on should say so here, and mind the data's own licence."
     return f"{markdown(licence)}. The data have a licence of their own."
+
+
+def markdown(text: object) -> str:
+    """The text as Markdown that shows it letter by letter: no link, image, table cell or HTML of its own."""
+    return _MARKDOWN.sub(r"\\\1", shortened(printable(text), _MOST_SHOWN))
 
 
 def _code(text: str) -> str:

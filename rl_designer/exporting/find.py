@@ -1,13 +1,14 @@
 """What is exported: the winner of a run, an architecture file, or a retrained folder → `Subject`."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.errors import WrongUsage
-from rl_designer.exporting.subject import Origin, Split, Subject
+from rl_designer.exporting.subject import Origin, Subject
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Plan, Winner, folder_of
 from rl_designer.retraining.settings import FullSettings, shape_for, standardisation_for, takes_features
@@ -19,10 +20,7 @@ from rl_designer.setting import training_data
 from rl_designer.store.store import StoredDesign
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from rl_designer.envs.datasets import Dataset, Standardisation
+    from rl_designer.envs.datasets import Dataset
 
 _EXAMPLES = 64  # real inputs that an export is checked on
 _EMBEDDED = ("mnist1d", "digits", "breast-cancer", "wine")  # data that are there wherever the package is
@@ -78,52 +76,49 @@ def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | 
 
 def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
     """Of a retrained folder; where it lies in the folder of the run that found it, with what that knows."""
-    parent = path.absolute().parent.parent
-    digest = RetrainedFolder(path).architecture().digest
-    if "data" not in data and (parent / CONFIG).is_file():
-        try:
-            report = read_run(parent, store)
-        except ValueError:  # a run that was moved without its store
-            return _with_weights(path, seed, _named(path), None)
+    folder, parent = RetrainedFolder(path), path.absolute().parent.parent
+    if "data" in data:
+        dataset = training_data(make_config(dict(data)))[0]
+        if dataset.digest != folder.training().data.digest:
+            raise ValueError(f"{path} was trained on other data than {dataset.name}; leave --data away")
+        return _with_weights(path, seed, dataset, None)
+    digest, reports = folder.architecture().digest, []
+    if (parent / CONFIG).is_file():
+        with suppress(ValueError):  # a run that was moved without its store
+            reports = [read_run(parent, store)]
+    for report in reports:
         for winner in report.winners:
             if winner.design.architecture.digest == digest:
                 return _with_weights(path, seed, _dataset_of(report, data), _origin_of(report, winner))
-    if "data" not in data:
-        return _with_weights(path, seed, _named(path), None)
-    dataset = training_data(make_config(dict(data)))[0]
-    if dataset.digest != RetrainedFolder(path).training().data.digest:
-        raise ValueError(f"{path} was trained on other data than {dataset.name}; leave --data away")
-    return _with_weights(path, seed, dataset, None)
+    return _with_weights(path, seed, _named(path), None)
 
 
 def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origin: Origin | None) -> Subject:
     folder = RetrainedFolder(path)
-    known = _seeds(folder)
-    if not known or (seed is not None and seed not in known):
-        legal = ", ".join(map(str, known)) or "none; `retrain` makes them"
-        raise ValueError(
-            f"{path} has no weights of training {0 if seed is None else seed}; there are: {legal}"
-        )
-    chosen = known[0] if seed is None else seed
+    seeds = _seeds(folder)
+    if not seeds or (seed is not None and seed not in seeds):
+        legal = ", ".join(map(str, seeds)) or "none; `retrain` makes them"
+        raise ValueError(f"{path} has no weights of training {seed or 0}; there are: {legal}")
+    chosen = seeds[0] if seed is None else seed
     read, training = load_retrained(path, chosen), folder.training()
     file = read_architecture(path / ARCHITECTURE)
     if dataset is not None and dataset.digest != training.data.digest:
         dataset = None  # other data than the weights were trained on
+    known = _known(read.architecture, dataset)
+    known |= {"class_names": read.class_names, "data": training.data.name}
+    if read.standardisation is not None:
+        known["standardisation"] = read.standardisation
     return Subject(
         read.architecture,
         read.network,
         read.input_shape,
         len(read.class_names),
         origin or Origin(str(path), note=file.note or file.source),
-        class_names=read.class_names,
         name=file.name,
-        data=training.data.name,
-        split=_split(dataset),
         retrained_seed=chosen,
         results=read.results,
         settings=training.settings,
-        standardisation=read.standardisation or _standardisation(read.architecture, dataset),
-        examples=_examples(read.architecture, dataset),
+        **known,
     )
 
 
@@ -149,10 +144,8 @@ def _of_file(path: Path, seed: int | None, data: Mapping[str, Any]) -> Subject:
 
 
 def _check_same_data(path: Path, file: ArchitectureFile, shape: tuple[int, ...], classes: int) -> None:
-    for what, said, found in (
-        ("inputs of shape", file.input_shape, shape),
-        ("classes:", file.num_classes, classes),
-    ):
+    pairs = (("inputs of shape", file.input_shape, shape), ("classes:", file.num_classes, classes))
+    for what, said, found in pairs:
         if said is not None and said != found:
             raise ValueError(f"{path} is for {what} {said}, the data have {found}")
 
@@ -176,12 +169,8 @@ def _untrained(
         shape,
         classes,
         origin,
-        class_names=None if dataset is None else dataset.class_names,
         name=name,
-        data=data if dataset is None else dataset.name,
-        split=_split(dataset),
-        standardisation=_standardisation(architecture, dataset),
-        examples=_examples(architecture, dataset),
+        **{"data": data, **_known(architecture, dataset)},
     )
 
 
@@ -229,16 +218,15 @@ def _named(path: Path) -> "Dataset | None":
         return None
 
 
-def _split(dataset: "Dataset | None") -> Split | None:
-    return None if dataset is None else Split(len(dataset.y_train), len(dataset.y_val))
-
-
-def _standardisation(architecture: Architecture, dataset: "Dataset | None") -> "Standardisation | None":
-    return None if dataset is None else standardisation_for(architecture, dataset)
-
-
-def _examples(architecture: Architecture, dataset: "Dataset | None") -> "NDArray[np.float32] | None":
+def _known(architecture: Architecture, dataset: "Dataset | None") -> dict[str, Any]:
+    """What a subject has of its data, where they are at hand."""
     if dataset is None:
-        return None
+        return {}
     examples = dataset.x_val[:_EXAMPLES]
-    return examples.reshape(len(examples), -1) if takes_features(architecture) else examples
+    return {
+        "class_names": dataset.class_names,
+        "data": dataset.name,
+        "split": (len(dataset.y_train), len(dataset.y_val)),
+        "standardisation": standardisation_for(architecture, dataset),
+        "examples": examples.reshape(len(examples), -1) if takes_features(architecture) else examples,
+    }

@@ -1,6 +1,5 @@
 """`export --to-optuna`: a run as an Optuna study, so that Optuna's plots and its dashboard open on it."""
 
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
 
+from rl_designer.agents.optuna_sampler import installed_optuna, quiet
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -55,11 +55,11 @@ def export_to_optuna(report: RunReport, url: str) -> WrittenStudy:
         ValueError: where Optuna isn't installed, the storage can't be used, the study belongs to another run,
             or the run's space can't be made any more.
     """
-    optuna = _optuna()
+    optuna = installed_optuna("--to-optuna")
     config = report.folder.config
     space = space_of(report.folder.summary.get("setting", {}), **config.subject.limits)
     distributions = _distributions(optuna, space)
-    with _quiet(optuna), _one_line(url):
+    with quiet(optuna), _one_line(url):
         storage = optuna.storages.RDBStorage(_url(url))
         study = _study(optuna, storage, report)
         known = {trial.user_attrs.get(_KEY) for trial in study.get_trials(deepcopy=False)}
@@ -194,16 +194,6 @@ def _url(text: str) -> str:
     return url
 
 
-def _optuna() -> ModuleType:
-    try:
-        import optuna
-    except ImportError as error:
-        raise ValueError(
-            "--to-optuna needs Optuna, which isn't installed: pip install 'rl-designer[optuna]'"
-        ) from error
-    return optuna
-
-
 @contextmanager
 def _one_line(url: str) -> Iterator[None]:
     """What SQLAlchemy and Optuna say of a storage, in one line and without its password."""
@@ -230,16 +220,3 @@ def _shown(url: str) -> str:
         return sql.make_url(url).render_as_string() if "://" in url else url
     except (sql.exc.ArgumentError, ValueError):
         return url.partition("://")[0] + "://…"
-
-
-@contextmanager
-def _quiet(optuna: ModuleType) -> Iterator[None]:
-    """Without Optuna's log and its word on what is new, and both as they were afterwards."""
-    level = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(level)

@@ -1,8 +1,9 @@
 """A network as one readable Python file that needs torch alone. No torch here.
 
-Texts from outside (names of data, classes and runs) pass `export_text` before they stand in it.
+Texts from outside (names of data, classes, runs) pass `literal` or `docstring_text` before they stand in it.
 """
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from rl_designer.envs.layers import KINDS
 from rl_designer.envs.layers.source import expressions
 from rl_designer.envs.search_spaces.costs import Step, trace
 from rl_designer.exporting.subject import Subject
-from rl_designer.exporting.text import docstring_paragraph, docstring_text, literal
+from rl_designer.text import printable, shortened
 from rl_designer.version import __version__
 
 if TYPE_CHECKING:
@@ -22,6 +23,20 @@ if TYPE_CHECKING:
 
 LINE_LENGTH = 110
 _WIDTH = 88
+_MOST_SHOWN = 200
+
+
+def literal(text: str) -> str:
+    """A Python string literal as formatters write it: nothing in the text can end it or hide in it."""
+    quote = "'" if text.count('"') > text.count("'") else '"'
+    escaped = "".join("\\\\" if c == "\\" else f"\\{c}" if c == quote else printable(c) for c in text)
+    return f"{quote}{escaped}{quote}"
+
+
+def docstring_text(text: object) -> str:
+    """The text as it may stand inside a docstring in `\"\"\"`, in one line of at most 200 characters."""
+    shown = shortened(printable(text), _MOST_SHOWN)
+    return shown.replace("\\", "\\\\").replace('"', "'")
 
 
 def python_source(subject: Subject, weights: str | None = None) -> str:
@@ -47,14 +62,15 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
 
 def _docstring(subject: Subject, weights: str | None) -> str:
     lines = [f'"""{subject.class_name}: a neural network, written out by rl-designer.', ""]
-    for head, text in _facts(subject, weights).items():
-        lines.append(docstring_paragraph(f"{head}: {text}", _WIDTH))
+    wrapper = textwrap.TextWrapper(
+        _WIDTH, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+    )
+    lines += (wrapper.fill(f"{head}: {text}") for head, text in _facts(subject, weights).items())
     return "\n".join([*lines, '"""', ""])
 
 
 def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
     """Lines of the docstring, safe to stand in it."""
-    shape = ", ".join(map(str, subject.input_shape))
     data = "" if subject.data is None else f" of {docstring_text(subject.data)}"
     standardised = "" if subject.standardisation is None else ": standardised(x) does it"
     return {
@@ -65,7 +81,7 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
             f"{subject.costs.parameters:,} parameters, {subject.costs.macs:,} multiply-adds an example."
         ),
         "Input": (
-            f"float32 [batch, {shape}], standardised with the mean and the deviation of the training "
+            f"float32 [batch, {subject.shape}], standardised with the mean and the deviation of the training "
             f"examples{data}, for each feature or channel{standardised}."
         ),
         "Output": f"logits, float32 [batch, {subject.num_classes}].",
@@ -106,8 +122,7 @@ def _imports(loads: bool, torch: bool) -> Iterator[str]:
 
 
 def _constants(subject: Subject, weights: str | None) -> Iterator[str]:
-    shape = ", ".join(map(str, subject.input_shape))
-    yield f"INPUT_SHAPE = ({shape}{',' if len(subject.input_shape) == 1 else ''})"
+    yield f"INPUT_SHAPE = ({subject.shape}{',' if len(subject.input_shape) == 1 else ''})"
     yield f"NUM_CLASSES = {subject.num_classes}"
     names = subject.class_names
     if names is not None and names != tuple(map(str, range(len(names)))):
@@ -136,9 +151,8 @@ def _standardised(subject: Subject) -> Iterator[str]:
     """The function that makes the network's inputs of raw ones; nothing where the constants aren't known."""
     if (known := subject.standardisation) is None:
         return
-    shape = ", ".join(map(str, subject.input_shape))
     yield "def standardised(x: Tensor) -> Tensor:"
-    yield f'    """Raw inputs [batch, {shape}] as the network takes them, float32."""'
+    yield f'    """Raw inputs [batch, {subject.shape}] as the network takes them, float32."""'
     terms = []
     for name, values in {"MEAN": known.mean, "DEVIATION": known.deviation}.items():
         if len(numbers := distinct(values)) == 1:
@@ -161,7 +175,6 @@ def _within(line: str) -> str:
 def _class(subject: Subject) -> Iterator[str]:
     from rl_designer.envs.networks.network import skeleton
 
-    shape = ", ".join(map(str, subject.input_shape))
     steps = list(trace(subject.architecture, subject.input_shape))
     *modules, classifier = skeleton(subject.architecture, subject.input_shape, subject.num_classes)
     layers = [
@@ -169,7 +182,7 @@ def _class(subject: Subject) -> Iterator[str]:
         for number, (step, module) in enumerate(zip(steps, modules, strict=True), 1)
     ]
     yield f"class {subject.class_name}(nn.Module):"
-    yield f'    """Takes float32 [batch, {shape}], gives logits [batch, {subject.num_classes}]."""'
+    yield f'    """Takes float32 [batch, {subject.shape}], gives logits [batch, {subject.num_classes}]."""'
     yield ""
     yield "    def __init__(self) -> None:"
     yield "        super().__init__()"

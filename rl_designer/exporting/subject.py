@@ -1,5 +1,6 @@
 """`Subject`: the network that is exported, and what is known of where it comes from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -7,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.costs import Costs, check_classes, costs
-from rl_designer.exporting.text import class_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rl_designer.envs.datasets import Standardisation
+
+
+_MOST_IN_A_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -45,14 +48,6 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Split:
-    """Examples of the data's parts, as far as they are known."""
-
-    train: int
-    val: int
-
-
-@dataclass(frozen=True)
 class Subject:
     """A network to be exported.
 
@@ -62,6 +57,7 @@ class Subject:
         class_names: by class number; None where only their number is known.
         name: what people call it, or None.
         data: name of the data, or None.
+        split: examples for training and for validation, or None.
         retrained_seed: the number of the training whose weights the network has; None where it has weights
             that nobody trained.
         results: the content of the retrained folder's `results.json`, or None.
@@ -78,7 +74,7 @@ class Subject:
     class_names: tuple[str, ...] | None = None
     name: str | None = None
     data: str | None = None
-    split: Split | None = None
+    split: tuple[int, int] | None = None
     retrained_seed: int | None = None
     results: Mapping[str, Any] | None = None
     settings: Mapping[str, Any] | None = None
@@ -98,6 +94,19 @@ class Subject:
         return costs(self.architecture, self.input_shape, self.num_classes)
 
     @property
+    def shape(self) -> str:
+        """Of an example, for people."""
+        return ", ".join(map(str, self.input_shape))
+
+    @property
     def class_name(self) -> str:
         """Of the Python class."""
         return class_name(self.name or self.architecture.space)
+
+
+def class_name(name: str) -> str:
+    """A Python class's name after a network's: `resnet-8` → `Resnet8Network`, always an identifier."""
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    joined = "".join(word[0].upper() + word[1:] for word in words)[:_MOST_IN_A_NAME]
+    stem = joined.removesuffix("Network")
+    return f"{stem if stem[:1].isalpha() else f'Design{stem}'}Network"

@@ -23,13 +23,11 @@ from rl_designer.envs.datasets import load_dataset
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.errors import WrongUsage
-from rl_designer.exporting.card import card
-from rl_designer.exporting.checks import Mismatch, largest_difference
-from rl_designer.exporting.export import export, wanted_formats
+from rl_designer.exporting.card import card, markdown
+from rl_designer.exporting.export import Mismatch, export, largest_difference, wanted_formats
 from rl_designer.exporting.formats import FORMATS, Format
-from rl_designer.exporting.python_source import python_source
-from rl_designer.exporting.subject import Origin, Subject
-from rl_designer.exporting.text import class_name, docstring_text, literal, markdown
+from rl_designer.exporting.python_source import docstring_text, literal, python_source
+from rl_designer.exporting.subject import Origin, Subject, class_name
 from rl_designer.retraining.job import Plan, Winner
 from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.settings import FullSettings
