@@ -16,21 +16,21 @@ from typing import Any
 
 import click
 
-from rl_designer.comparisons.landscape import Landscape
-from rl_designer.comparisons.reward_figures import INDISTINGUISHABLE, RewardSummary
-from rl_designer.comparisons.reward_output import run_line
-from rl_designer.comparisons.reward_records import RewardRun
-from rl_designer.comparisons.reward_trial import RewardPlan, context_of, run_once, setting_of
-from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
-from rl_designer.comparisons.yardsticks import make_yardstick
+from rl_designer.comparisons.benchmark import RUNS, run_trials
+from rl_designer.comparisons.output import run_line
+from rl_designer.comparisons.records import RewardRun, reward_run
+from rl_designer.comparisons.reward_figures import RewardSummary
+from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
+from rl_designer.comparisons.trial import Trial, context_of, run_trial, setting_of
+from rl_designer.comparisons.verdicts import INDISTINGUISHABLE
+from rl_designer.comparisons.yardsticks import Landscape, make_yardstick
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_json
-from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
-from rl_designer.jobs.log import BenchmarkLog, RunJournal
+from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 from rl_designer.setting import cores
 
@@ -104,7 +104,7 @@ def false_alarms(
     for runs in _repetitions(config, repetitions, rewards, seeds, workers):
         for index, yardstick in enumerate(made):
             summary = RewardSummary(runs, yardstick, landscape, space)
-            verdicts = {comparison.verdict for comparison in summary.comparisons.values()}
+            verdicts = {verdict.verdict for verdict in summary.verdicts.values()}
             alarms[index] += verdicts != {INDISTINGUISHABLE} or summary.best is not None
             flags[index] += sum(check.hacked is not False for check in summary.hacking.values())
     return [
@@ -118,16 +118,11 @@ def _repetitions(
 ) -> Iterator[dict[str, list[RewardRun]]]:
     """The runs of each repetition, as if each of its rewards were another one."""
     size = rewards * seeds
-    plans = [RewardPlan(config, seed) for seed in range(repetitions * size)]
+    planned = [Trial(config, seed, reward_run) for seed in range(repetitions * size)]
     if workers == 0:
-        finished = list(map(run_once, plans))
+        finished = list(map(run_trial, planned))
     else:
-        jobs = [Job(plan.seed, f"seed {plan.seed}", run_once, (plan,)) for plan in plans]
-        with trials(LocalEngine(workers)) as pool:
-            runs = run_jobs(
-                jobs, pool, RunJournal(None, {}, RewardRun.from_dict, lambda run: run.seed), Observer()
-            )
-        finished = [runs[plan.seed] for plan in plans]
+        finished = run_trials(planned, RewardRun, engine=LocalEngine(workers))[config.reward]
     for start in range(0, len(finished), size):
         yield {
             f"{config.reward} ({number + 1})": finished[start + number * seeds : start + (number + 1) * seeds]

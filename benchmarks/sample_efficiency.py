@@ -16,7 +16,8 @@ from typing import Any
 
 import click
 
-from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
+from rl_designer.comparisons.agents import Benchmark, run_benchmark
+from rl_designer.comparisons.benchmark import RUNS
 from rl_designer.comparisons.output import run_line, write_files
 from rl_designer.config import make_config
 from rl_designer.envs.workers.local import LocalEngine

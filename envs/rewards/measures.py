@@ -9,7 +9,8 @@ from rl_designer.envs.evaluation import Evaluation
 Cost = Literal["parameters", "macs", "latency"]
 COSTS: tuple[Cost, ...] = get_args(Cost)
 
-_FIELDS = {"parameters": "parameters", "macs": "macs", "latency": "latency_seconds"}
+# Of an evaluation, by the costs.
+FIELDS: dict[Cost, str] = {"parameters": "parameters", "macs": "macs", "latency": "latency_seconds"}
 _LEAST = {"parameters": 1.0, "macs": 1.0, "latency": 1e-9}
 
 
@@ -36,4 +37,4 @@ def cost_of(evaluation: Evaluation, cost: Cost) -> float:
     Raises:
         NotMeasured: where the evaluation doesn't have it.
     """
-    return max(known(evaluation, _FIELDS[cost]), _LEAST[cost])
+    return max(known(evaluation, FIELDS[cost]), _LEAST[cost])

@@ -66,8 +66,9 @@ def agents(
     ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed. The others are
     compared with the first. Without any: ppo regularized-evolution local-search random.
     """
-    from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
-    from rl_designer.comparisons.output import figures_table, run_line, write_files
+    from rl_designer.comparisons.agents import Benchmark, run_benchmark
+    from rl_designer.comparisons.benchmark import RUNS
+    from rl_designer.comparisons.output import run_line, summary_table, write_files
     from rl_designer.jobs.log import BenchmarkLog
     from rl_designer.jobs.progress import Display, JobProgress, Shown
     from rl_designer.reports.terminal import terminal
@@ -87,4 +88,4 @@ def agents(
     if as_json:
         print_json(result.data)
     else:
-        terminal().print(figures_table(result.data))
+        terminal().print(summary_table(result.data))

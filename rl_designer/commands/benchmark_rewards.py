@@ -66,8 +66,9 @@ def rewards(
     On an architecture table, or on real training. Each verdict is against the first reward, paired by seed; a
     reward that rises while the reported metric doesn't is flagged.
     """
-    from rl_designer.comparisons.reward_output import rewards_table, run_line, write_files
-    from rl_designer.comparisons.rewards import RUNS, RewardBenchmark, run_reward_benchmark
+    from rl_designer.comparisons.benchmark import RUNS
+    from rl_designer.comparisons.output import run_line, summary_table, write_files
+    from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
     from rl_designer.jobs.log import BenchmarkLog
     from rl_designer.jobs.progress import Display, JobProgress, Shown
     from rl_designer.reports.terminal import terminal
@@ -87,4 +88,4 @@ def rewards(
     if as_json:
         print_json(result.data)
     else:
-        terminal().print(rewards_table(result.data))
+        terminal().print(summary_table(result.data))

@@ -1,28 +1,33 @@
-"""Agents side by side: every agent with every seed, in parallel processes, resumable."""
+"""Agents side by side: every agent with every seed, and what the runs say."""
 
-import hashlib
-import json
-from collections.abc import Hashable
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from rl_designer.agents.registry import agent_class
-from rl_designer.comparisons.agent_figures import Summary
-from rl_designer.comparisons.trial import Arena, RunPlan, RunRecord, arena_of, run_once
-from rl_designer.config import SearchConfig
-from rl_designer.envs.source import source_digest
-from rl_designer.envs.workers.engines import Engine
-from rl_designer.envs.workers.local import LocalEngine
-from rl_designer.errors import WrongUsage, usage_errors
-from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
-from rl_designer.jobs.log import BenchmarkLog, RunJournal
-from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source, digest_of_sources
-from rl_designer.setting import Setting
+import numpy as np
+from numpy.typing import NDArray
 
-RUNS = "runs.jsonl"
+from rl_designer.agents.registry import agent_class
+from rl_designer.comparisons.benchmark import BenchmarkResult, check_budget, run_trials, task_name
+from rl_designer.comparisons.estimators import interval_of_mean, mean_of, standard_error
+from rl_designer.comparisons.records import TOP_SHARES, AgentRun, agent_run, thresholds_of
+from rl_designer.comparisons.trial import Trial, reward_of, setting_of, table_rewards
+from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, verdicts_of
+from rl_designer.config import SearchConfig
+from rl_designer.envs.workers.engines import Engine
+from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.jobs.jobs import Observer
+from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.searches.search import settled_fidelity
+from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source
+
 DEFAULT_SAMPLES = 100
 DEFAULT_SAMPLE_AFTER = 100
+
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,9 @@ class Benchmark:
         agents: names, with options where wanted; the others are compared with the first. The option `from`
             of `ppo:from=RUN` names a finished run to start with; `{seed}` in it stands for the seed.
         seeds: how many; every agent has the seeds 0, 1, …
-        samples, sample_after: of each policy; see `RunPlan`.
+        samples: designs drawn from each policy after its search.
+        sample_after: a search that has found the optimum goes on until it has this many evaluations if its
+            agent has a policy; the others, whose figures can't change any more, end at once.
     """
 
     config: SearchConfig
@@ -43,44 +50,40 @@ class Benchmark:
     samples: int = DEFAULT_SAMPLES
     sample_after: int = DEFAULT_SAMPLE_AFTER
 
-    def plans(self) -> list[RunPlan]:
-        """Every run, all agents of a seed before the next seed."""
-        return [
-            RunPlan(self.config, agent, seed, self.samples, self.sample_after)
-            for seed in range(self.seeds)
-            for agent in self.agents
+    def check(self) -> None:
+        """Raises WrongUsage for agents that can't be, or nothing to compare."""
+        if not self.agents or self.seeds < 1:
+            raise WrongUsage("a benchmark needs at least one agent and one seed")
+        for agent in self.agents:
+            if self.agents.count(agent) > 1:
+                raise WrongUsage(f"agent {agent!r} is named twice")
+            name, sources = agent_and_sources(agent)
+            with usage_errors():
+                made = agent_class(name)(seed=0)
+            if sources:
+                check_remembers(made, name)
+        check_budget(self.config)
+
+    def trials(self) -> list[Trial]:
+        """All agents of a seed before the next seed. Raises as `table_rewards` and `check_source`."""
+        rewards = table_rewards(self.config)
+        thresholds = {} if rewards is None else thresholds_of(rewards)
+        every = Trial(
+            self.config,
+            seed=0,
+            record=partial(agent_run, samples=self.samples, thresholds=thresholds),
+            ends_at=math.inf if rewards is None else max(rewards),
+            at_least=self.sample_after,
+            fidelity=settled_fidelity(self.config, reward_of(self.config)),
+        )
+        configs = [self.config.changed(agent=agent) for agent in self.agents]
+        trials = [
+            replace(every, config=config, seed=seed) for seed in range(self.seeds) for config in configs
         ]
-
-
-@dataclass(frozen=True)
-class BenchmarkResult:
-    """The runs and what they say.
-
-    Attributes:
-        runs: agent → its runs in the order of the seeds.
-        data: what `benchmark agents --json` prints.
-        summary: for the curves.
-    """
-
-    runs: dict[str, list[RunRecord]]
-    data: dict[str, Any]
-    summary: Summary
-
-
-def check_benchmark(benchmark: Benchmark) -> None:
-    """Raises WrongUsage for agents that can't be, or nothing to compare."""
-    if not benchmark.agents or benchmark.seeds < 1:
-        raise WrongUsage("a benchmark needs at least one agent and one seed")
-    for agent in benchmark.agents:
-        if benchmark.agents.count(agent) > 1:
-            raise WrongUsage(f"agent {agent!r} is named twice")
-        name, sources = agent_and_sources(agent)
-        with usage_errors():
-            made = agent_class(name)(seed=0)
-        if sources:
-            check_remembers(made, name)
-    if benchmark.config.budget.evaluations is None or benchmark.config.budget.time_limit is not None:
-        raise WrongUsage("a benchmark counts evaluations: give a number of them, and no time limit")
+        for trial in trials:
+            for source in agent_and_sources(trial.config.agent, trial.seed)[1]:
+                check_source(Path(source), setting_of(self.config))
+        return trials
 
 
 def run_benchmark(
@@ -93,81 +96,215 @@ def run_benchmark(
     """Runs what isn't in the log yet.
 
     Args:
-        log: of finished runs; None keeps nothing. Only what the same code did on the same problem is taken
-            from it.
-        engine: where runs are, one thread each; None for one a core of this machine. It is closed afterwards.
-            A script must be importable (`if __name__ == "__main__":`), as for every process so started.
+        log, engine, observer: as for `run_trials`.
 
     Raises:
         WrongUsage: for agents, tables and data that can't be.
-        ValueError: where a run failed; the finished ones are in the log.
-        KeyboardInterrupt: with a text that says how to go on.
+        ValueError, KeyboardInterrupt: as `run_trials`.
     """
-    check_benchmark(benchmark)
-    arena = arena_of(benchmark.config)
-    journal = RunJournal(log, _keys(benchmark, arena), RunRecord.from_dict, lambda run: (run.agent, run.seed))
-    jobs = [
-        Job((plan.agent, plan.seed), f"{plan.agent} with seed {plan.seed}", run_once, (plan,))
-        for plan in benchmark.plans()
-    ]
-    with trials(engine or LocalEngine(), "cpu" if arena.setting.on_table else "auto") as pool:
-        records = run_jobs(jobs, pool, journal, observer or Observer())
-    runs = {a: [records[a, seed] for seed in range(benchmark.seeds)] for a in benchmark.agents}
-    return _result(benchmark, arena, runs)
-
-
-def _result(benchmark: Benchmark, arena: Arena, runs: dict[str, list[RunRecord]]) -> BenchmarkResult:
-    config = benchmark.config
-    assert config.budget.evaluations is not None
-    worst = config.failure_reward if arena.rewards is None else min(arena.rewards)
-    summary = Summary(runs, config.budget.evaluations, arena.optimum, worst)
+    benchmark.check()
+    config, rewards = benchmark.config, table_rewards(benchmark.config)
+    runs = run_trials(benchmark.trials(), AgentRun, log, engine, observer)
+    optimum, worst = (None, config.failure_reward) if rewards is None else (max(rewards), min(rewards))
+    summary = Summary(runs, check_budget(config), optimum, worst)
     data = {
-        "task": task_name(config, arena.setting),
-        "evaluations": config.budget.evaluations,
+        "task": task_name(config),
+        "evaluations": summary.cap,
         "seeds": benchmark.seeds,
         "reward": config.reward,
-        "optimum": arena.optimum,
-        "designs": None if arena.rewards is None else len(arena.rewards),
+        "optimum": optimum,
+        "designs": None if rewards is None else len(rewards),
         "agents": summary.to_dict(),
+        "best": summary.best,
+        "conclusions": summary.conclusions(),
     }
-    return BenchmarkResult(runs, data, summary)
+    return BenchmarkResult(runs, summary, data)
 
 
-def task_name(config: SearchConfig, setting: Setting) -> str:
-    """`<table>/<task>`, or `<data set>/<space>`."""
-    if not setting.on_table:
-        return f"{setting.title}/{setting.space.name}"
-    table = setting.space.table  # type: ignore[attr-defined]
-    return f"{table.name}/{config.subject.task or next(iter(table.tasks))}"
+# -- what the runs say ---------------------------------------------------------------------------------
 
 
-# -- what was run before -----------------------------------------------------------------------------
+def checkpoints(evaluations: int) -> list[int]:
+    """10, 25, 50, 100, 250, 500, 1,000 … below the cap, and the cap."""
+    steps = [factor * 10**power // 2 for power in range(1, 12) for factor in (2, 5, 10)]
+    return [step for step in steps if step < evaluations] + [evaluations]
 
 
-def _keys(benchmark: Benchmark, arena: Arena) -> dict[Hashable, str]:
-    """The key of each run. Raises as `check_source`, for every run that is started with."""
-    common, keys = _key(benchmark, arena), dict[Hashable, str]()
-    for plan in benchmark.plans():
-        _, sources = agent_and_sources(plan.agent, plan.seed)
-        for source in sources:
-            check_source(Path(source), arena.setting)
-        keys[plan.agent, plan.seed] = common + digest_of_sources(sources)
-    return keys
+def chosen_after(records: Sequence[AgentRun], steps: Sequence[int]) -> tuple[Values, Values]:
+    """Reward and reported metric of the design that each run would have chosen after so many evaluations,
+    each float64 [runs, steps]; NaN before the first success.
+    """
+    rewards = np.full((len(records), len(steps)), np.nan)
+    reported = rewards.copy()
+    for row, record in enumerate(records):
+        for done, reward, told in record.improvements:
+            later = np.asarray(steps) >= done
+            rewards[row, later] = reward
+            reported[row, later] = np.nan if told is None else told
+    return rewards, reported
 
 
-def _key(benchmark: Benchmark, arena: Arena) -> str:
-    """Changes with everything that a run's figures depend on besides its agent and seed."""
-    config = benchmark.config
-    with arena.setting.open_evaluator() as evaluator:
-        what = [arena.setting.space_key, evaluator.digest, config.reward, config.failure_reward]
-    reward_file = config.reward.partition(".py:")[0] + ".py"
-    if Path(reward_file).is_file():
-        what.append(hashlib.sha256(Path(reward_file).read_bytes()).hexdigest())
-    what += [
-        arena.fidelity,
-        config.budget.evaluations,
-        benchmark.samples,
-        benchmark.sample_after,
-        source_digest("rl_designer.agents", "rl_designer.envs"),
-    ]
-    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]
+def evaluations_to(records: Sequence[AgentRun], optimum: float, cap: int) -> tuple[NDArray[np.int64], Any]:
+    """Distinct evaluations until a reward of at least `optimum`, int64 [runs], misses as the cap; and which
+    runs found it, bool [runs].
+    """
+    reached = [next((done for done, reward, _ in r.improvements if reward >= optimum), None) for r in records]
+    counts = np.array([cap if done is None else done for done in reached], dtype=np.int64)
+    return counts, np.array([done is not None for done in reached])
+
+
+class Summary:
+    """The figures of all agents, from runs of equal seeds.
+
+    Args:
+        records: agent → its runs, each in the order of the seeds; differences are against the first agent.
+        cap: evaluations that a run may spend.
+        optimum: the highest reward that there is, or None where nobody knows.
+        worst: the reward that counts before the first success.
+    """
+
+    def __init__(
+        self, records: dict[str, list[AgentRun]], cap: int, optimum: float | None, worst: float
+    ) -> None:
+        self.records = records
+        self.cap = cap
+        self.optimum = optimum
+        self.steps = checkpoints(cap)
+        best = {agent: chosen_after(runs, self.steps) for agent, runs in records.items()}
+        self.rewards = {a: np.where(np.isnan(reward), worst, reward) for a, (reward, _) in best.items()}
+        self.reported = {agent: told for agent, (_, told) in best.items()}
+        self.first = next(iter(records))
+
+    @cached_property
+    def judged(self) -> dict[str, Values]:
+        """By agent, float64 [seeds]: evaluations to the optimum, of which fewer are better, or else the last
+        reward.
+        """
+        if self.optimum is None:
+            return {agent: rewards[:, -1] for agent, rewards in self.rewards.items()}
+        return {
+            agent: evaluations_to(runs, self.optimum, self.cap)[0].astype(np.float64)
+            for agent, runs in self.records.items()
+        }
+
+    @cached_property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Each agent but the first, against the first."""
+        return verdicts_of(self.judged, self.optimum is None, _interval)
+
+    @cached_property
+    def best(self) -> str | None:
+        """The agent that is better than every other one; None where the seeds don't tell."""
+        return best_of_all(self.judged, self.optimum is None)
+
+    def conclusions(self) -> list[str]:
+        """One sentence on the best, and one a comparison."""
+        seeds = len(self.judged[self.first])
+        measure, digits = ("reward", 4) if self.optimum is None else ("evaluations to the best", 1)
+        agents = list(self.records)
+        return sentences(agents, self.verdicts, self.best, seeds, "agent", measure=measure, digits=digits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """agent → figures, JSON-ready. `best_reported`, `best_reward` and `simple_regret` are means over
+        seeds, by the number of evaluations; shares are fractions 0–1.
+        """
+        return {agent: self._figures(agent) for agent in self.records}
+
+    def curves(self) -> list[dict[str, Any]]:
+        """A row for each agent, figure and checkpoint: its mean over seeds and the ends of its interval."""
+        rows = []
+        for agent in self.records:
+            for figure, values in self._along(agent).items():
+                columns = zip(self.steps, mean_of(values), *interval_of_mean(values), strict=True)
+                for step, *numbers in columns:
+                    mean, low, high = map(_plain, numbers)
+                    row = {"agent": agent, "figure": figure, "evaluations": step}
+                    rows.append({**row, "mean": mean, "low": low, "high": high})
+        return rows
+
+    def _along(self, agent: str) -> dict[str, Values]:
+        along = {"best_reported": self.reported[agent], "best_reward": self.rewards[agent]}
+        if self.optimum is not None:
+            along["simple_regret"] = self.optimum - self.rewards[agent]
+        return along
+
+    def _figures(self, agent: str) -> dict[str, Any]:
+        runs = self.records[agent]
+        along = {name: self._by_step(mean_of(values)) for name, values in self._along(agent).items()}
+        evaluations = sum(run.evaluations for run in runs)
+        return {
+            "evaluations_to_optimum": self._to_optimum(runs),
+            "simple_regret": None,
+            **along,
+            "policy_samples": policy_samples(runs),
+            "sources": _sources(runs),
+            "verdict": None if agent == self.first else self.verdicts[agent].verdict,
+            "difference": None if agent == self.first else self._difference(agent),
+            "evaluations_per_run": evaluations / len(runs),
+            "failures": sum(run.failures for run in runs),
+            "seconds_per_run": sum(run.seconds for run in runs) / len(runs),
+            "own_seconds_per_evaluation": sum(run.own_seconds for run in runs) / max(evaluations, 1),
+        }
+
+    def _to_optimum(self, runs: list[AgentRun]) -> dict[str, Any] | None:
+        if self.optimum is None:
+            return None
+        counts, found = evaluations_to(runs, self.optimum, self.cap)
+        return {
+            "mean": float(counts.mean()),
+            "standard_error": standard_error(counts),
+            "median": float(np.median(counts)),
+            "found": float(found.mean()),
+            "per_seed": counts.tolist(),
+        }
+
+    def _difference(self, agent: str) -> dict[str, Any]:
+        """This agent minus the first, seed by seed."""
+        figures = self.verdicts[agent].difference(self.first)
+        judged = {"mean": figures.pop("mean"), "interval": figures.pop("interval")}
+        figures["evaluations_to_optimum"] = None if self.optimum is None else judged
+        for name, values in self._along(agent).items():
+            paired = _with_interval(values - self._along(self.first)[name])
+            figures[name] = dict(zip(map(str, self.steps), paired, strict=True))
+        return figures
+
+    def _by_step(self, values: Values) -> dict[str, float | None]:
+        return {str(step): _plain(value) for step, value in zip(self.steps, values, strict=True)}
+
+
+def _sources(runs: Sequence[AgentRun]) -> list[dict[str, int]] | None:
+    """In how many runs each source was kept, dropped, or not judged; None where there were none."""
+    if not any(run.sources for run in runs):
+        return None
+    names = {True: "kept", False: "dropped", None: "not_judged"}
+    each = zip(*(run.sources for run in runs), strict=True)
+    return [{name: kept.count(value) for value, name in names.items()} for kept in each]
+
+
+def policy_samples(runs: Sequence[AgentRun]) -> dict[str, Any] | None:
+    """Means over the seeds of what each policy's samples were; None without policies."""
+    sampled = [run.policy for run in runs if run.policy is not None]
+    if not sampled:
+        return None
+    means = {name: float(np.mean([getattr(s, name) for s in sampled])) for name in (*TOP_SHARES, "distinct")}
+    per_seed = {f"{name}_per_seed": [getattr(s, name) for s in sampled] for name in (*TOP_SHARES, "distinct")}
+    evaluations = float(np.mean([run.evaluations for run in runs]))
+    return {**means, "samples": sampled[0].samples, "evaluations": evaluations, **per_seed}
+
+
+def _interval(differences: Values) -> tuple[float, float] | None:
+    (low,), (high,) = interval_of_mean(differences[:, None])
+    return None if np.isnan(low) else (float(low), float(high))
+
+
+def _with_interval(values: Values) -> list[dict[str, Any]]:
+    """Mean and 95 % interval over seeds of each column of [seeds, columns]."""
+    results = []
+    for mean, low, high in zip(mean_of(values), *interval_of_mean(values), strict=True):
+        interval = None if np.isnan(low) else [float(low), float(high)]
+        results.append({"mean": _plain(mean), "interval": interval})
+    return results
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,12 +1,17 @@
-"""Statistics over paired seeds: interquartile means, bootstrap intervals, an exact test, Holm's correction.
+"""Statistics over paired seeds: means and bootstrap intervals, an exact test, Holm's correction.
 
-The figures are those of Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical
-precipice". Their package, rliable, isn't used: it takes runs of equal seeds as independent, draws from
-NumPy's global generator, and its newest version, 1.2.0, fails with today's arch and pandas. A benchmark has
-one task and so one stratum: the stratified bootstrap draws seeds, the same ones for all rewards.
+Interquartile means, profiles and the probability of improvement are those of Agarwal et al. 2021, "Deep
+reinforcement learning at the edge of the statistical precipice". Their package, rliable, isn't used: it takes
+runs of equal seeds as independent, draws from NumPy's global generator, and its newest version, 1.2.0, fails
+with today's arch and pandas. A benchmark has one task and so one stratum: the stratified bootstrap draws
+seeds, the same ones for all that is compared.
+
+SciPy has no Holm correction; its `wilcoxon` isn't exact where differences are tied, or zero, and its
+`bootstrap` draws anew for every figure and knows no missing values.
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -22,10 +27,49 @@ SIGNIFICANCE = 0.025
 POWER = 0.8
 MOST_SEEDS = 1_000  # beyond, a difference is too small to be worth the search for it
 _RESAMPLES = 10_000
+_ENDS = ((1 - CONFIDENCE) / 2, 1 - (1 - CONFIDENCE) / 2)
 # The signed-rank test needs π/3 of the t-test's observations where differences are normal (Pitman).
 _EFFICIENCY = 3 / math.pi
 
 Values = NDArray[np.float64]
+
+
+def mean_of(values: ArrayLike) -> Values:
+    """Means over seeds of [seeds, columns], without NaN; NaN for a column of NaN alone."""
+    array = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(array)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, array, 0.0).sum(axis=0) / known.sum(axis=0)
+
+
+def interval_of_mean(values: ArrayLike) -> tuple[Values, Values]:
+    """95 % percentile-bootstrap interval of the mean over seeds, for each column.
+
+    Args:
+        values: [seeds, columns]; NaN where a run has no value, which a mean leaves out.
+
+    Returns:
+        Low and high ends, float64 [columns]; NaN where fewer than two runs have a value.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    known = np.isfinite(array)
+    seeds = len(array)
+    # How often each seed is in each resample, so that one product makes all the means.
+    generator = stream(0, "bootstrap")
+    weights = generator.multinomial(seeds, np.full(seeds, 1 / seeds), size=_RESAMPLES).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        means = (weights @ np.where(known, array, 0.0)) / (weights @ known)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column of NaN alone
+        low, high = np.nanquantile(means, _ENDS, axis=0)
+    enough = known.sum(axis=0) >= 2
+    return np.where(enough, low, np.nan), np.where(enough, high, np.nan)
+
+
+def standard_error(values: ArrayLike) -> float | None:
+    """Of the mean of [n]; None for fewer than two."""
+    array = np.asarray(values, dtype=np.float64)
+    return None if len(array) < 2 else float(array.std(ddof=1) / np.sqrt(len(array)))
 
 
 def interquartile_mean(values: ArrayLike) -> float:
@@ -40,7 +84,7 @@ def interquartile_interval(values: ArrayLike) -> tuple[float, float] | None:
 
 
 def mean_interval(values: ArrayLike) -> tuple[float, float] | None:
-    """The same of the mean."""
+    """The same of the mean, of seeds that all have a value."""
     array = np.asarray(values, dtype=np.float64)
     return None if len(array) < 2 else _quantiles(array[_resamples(len(array))].mean(axis=1))
 
@@ -77,8 +121,7 @@ def performance_profile(values: ArrayLike, levels: ArrayLike) -> tuple[Values, V
         return reached.mean(axis=0), none, none
     # A few hundred levels and ten thousand resamples don't fit a cache; two thousand draw as good a band.
     shares = np.stack([reached[rows].mean(axis=0) for rows in _resamples(len(array))[:2_000]])
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(shares, [tail, 1 - tail], axis=0)
+    low, high = np.quantile(shares, _ENDS, axis=0)
     return reached.mean(axis=0), low, high
 
 
@@ -191,6 +234,5 @@ def _wins(values: ArrayLike, first: ArrayLike) -> Values:
 
 
 def _quantiles(values: Values) -> tuple[float, float]:
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    low, high = np.quantile(values, _ENDS)
     return float(low), float(high)

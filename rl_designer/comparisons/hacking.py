@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.comparisons.estimators import chance_of_rise
-from rl_designer.comparisons.reward_records import RewardRun
+from rl_designer.comparisons.records import RewardRun
 from rl_designer.envs.rewards import Cost
 from rl_designer.runs.verdict import SIGNIFICANCE
 
@@ -123,7 +123,7 @@ def _gains(run: RewardRun, cost: Cost | None, limit: float | None) -> tuple[floa
     eligible = run.within(cost, limit)
     merits, told = run.merits, reported_or_seen(run)
     first = np.flatnonzero(eligible)[: -(-run.evaluations // 10)]
-    choices = run.best_so_far(eligible)
+    choices = run.choices(cost, limit)
     chosen, quarter = choices[-1], -(-run.evaluations // 4)
     early = max((index for index in choices if index < quarter), default=choices[0])
     return (
@@ -144,5 +144,5 @@ def reported_or_seen(run: RewardRun) -> Values:
 
 def _falls(run: RewardRun, cost: Cost | None, limit: float | None) -> list[Fall]:
     told = run.column("reported")
-    pairs = pairwise(run.best_so_far(run.within(cost, limit)))
+    pairs = pairwise(run.choices(cost, limit))
     return [Fall(run, b, a, float(told[a] - told[b])) for b, a in pairs if told[a] < told[b]]

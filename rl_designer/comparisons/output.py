@@ -3,46 +3,45 @@
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rl_designer.comparisons.agents import BenchmarkResult
-from rl_designer.comparisons.trial import RunRecord
+from rl_designer.comparisons.benchmark import BenchmarkResult
+from rl_designer.comparisons.records import COLUMNS, AgentRun, RewardRun
+from rl_designer.comparisons.reward_figures import courses, fronts, profiles
 from rl_designer.files import write_json, write_text
 from rl_designer.quantities import show_seconds
 from rl_designer.text import printable
 
+Row = Mapping[str, Any]
+
+# -- files -------------------------------------------------------------------------------------------
+
+_AGENT_FIGURES = ("evaluations_to_optimum", "policy_samples", "best_reported", "best_reward", "simple_regret")
+_AGENT_SPENT = ("evaluations_per_run", "failures", "seconds_per_run", "own_seconds_per_evaluation")
+_REWARD_FIGURES = ("iqm", "probability_of_improvement", "verdict", "hacked", "trainings", "failures")
+_REWARD_SPENT = ("seconds_per_run", "training_seconds_per_run", "energy_kwh_per_run")
+
 
 def write_files(result: BenchmarkResult, folder: Path) -> list[Path]:
-    """Writes `summary.json` (what `--json` prints), `agents.csv` (a row an agent) and `curves.csv` (a row for
-    each agent, figure and number of evaluations).
+    """Writes `summary.json` (what `--json` prints) and CSV tables. Of agents: `agents` (a row an agent) and
+    `curves` (a row for each agent, figure and number of evaluations). Of rewards: `rewards` (a row a reward),
+    `seeds` (a row a run), `designs` (a row an evaluated design), `profiles`, `fronts` and `courses`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", result.data)
-    rows = [_agent_row(name, figures) for name, figures in result.data["agents"].items()]
-    write_text(folder / "agents.csv", csv_text(rows))
-    write_text(folder / "curves.csv", csv_text(result.summary.curves()))
-    return [folder / name for name in ("summary.json", "agents.csv", "curves.csv")]
+    tables = _agent_tables(result) if "agents" in result.data else _reward_tables(result)
+    for name, rows in tables.items():
+        write_text(folder / f"{name}.csv", csv_text(rows))
+    return [folder / "summary.json", *(folder / f"{name}.csv" for name in tables)]
 
 
-def _agent_row(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {"agent": name}
-    for figure in ("evaluations_to_optimum", "policy_samples"):
-        for key, value in (figures[figure] or {}).items():
-            if not key.endswith("per_seed"):
-                row[f"{figure}_{key}"] = value
-    for figure in ("best_reported", "best_reward", "simple_regret"):
-        for step, value in (figures[figure] or {}).items():
-            row[f"{figure}_{step}"] = value
-    for figure in ("evaluations_per_run", "failures", "seconds_per_run", "own_seconds_per_evaluation"):
-        row[figure] = figures[figure]
-    return row
-
-
-def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
+def csv_text(rows: Sequence[Row]) -> str:
     """Rows as CSV with a header: every column that some row has."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO()
@@ -52,92 +51,214 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def figures_table(data: Mapping[str, Any]) -> Table:
-    """What a person wants to know first, a row an agent."""
-    table = Table(
-        box=None, pad_edge=False, header_style="dim", title=_title(data), title_justify="left", title_style=""
-    )
-    columns: dict[str, Callable[[Mapping[str, Any]], str]] = {}
-    if data["optimum"] is not None:
-        columns |= {"evaluations": _to_optimum, "median": _median, "found": _found}
-    last = str(data["evaluations"])
-    columns |= {
-        f"best@{last}": lambda f: _number(f["best_reward"][last]),
-        "reported": lambda f: _number(f["best_reported"][last]),
+def _agent_tables(result: BenchmarkResult) -> dict[str, Sequence[Row]]:
+    rows = [_agent_row(name, figures) for name, figures in result.data["agents"].items()]
+    return {"agents": rows, "curves": result.summary.curves()}
+
+
+def _agent_row(name: str, figures: Row) -> Row:
+    row: dict[str, Any] = {"agent": name}
+    for figure in _AGENT_FIGURES:
+        for key, value in (figures[figure] or {}).items():
+            if not key.endswith("per_seed"):
+                row[f"{figure}_{key}"] = value
+    return row | {figure: figures[figure] for figure in _AGENT_SPENT}
+
+
+def _reward_tables(result: BenchmarkResult) -> dict[str, Sequence[Row]]:
+    rewards, seeds, designs = [], [], []
+    for name, figures in result.data["rewards"].items():
+        rewards.append(_reward_row(name, figures))
+        runs: Sequence[RewardRun] = result.runs[name]
+        for run, value, chosen in zip(runs, figures["per_seed"], figures["chosen"], strict=True):
+            row = {"reward": name, "seed": run.seed, "yardstick": value, "evaluations": run.evaluations}
+            row |= {"seconds": run.seconds, "energy_kwh": run.energy_kwh}
+            seeds.append(row | {f"chosen_{key}": told for key, told in (chosen or {}).items()})
+            for index, digest in enumerate(run.digests):
+                row = {"reward": name, "seed": run.seed, "evaluation": index + 1, "digest": digest}
+                # `reward` is the name of the reward in these rows.
+                designs.append(row | dict(zip(("paid", *COLUMNS[1:]), run.figures[index], strict=True)))
+    drawn = {make.__name__: make(result.summary) for make in (profiles, fronts, courses)}
+    return {"rewards": rewards, "seeds": seeds, "designs": designs, **drawn}
+
+
+def _reward_row(name: str, figures: Row) -> Row:
+    difference = figures["difference"] or {}
+    row = {"reward": name, **{key: figures[key] for key in _REWARD_FIGURES}}
+    row |= _ends("interval", figures["interval"])
+    row |= _ends("probability_of_improvement", figures["probability_of_improvement_interval"])
+    row |= {f"difference_{key}": value for key, value in difference.items() if key != "interval"}
+    row |= _ends("difference", difference.get("interval"))
+    return row | {key: figures[key] for key in _REWARD_SPENT}
+
+
+def _ends(name: str, interval: list[float] | None) -> Row:
+    low, high = interval or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
+# -- for people --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """One of a table for people.
+
+    Attributes:
+        title, legend: with the benchmark's data in braces; the legend, a line below the table, may be empty.
+        show: of the figures of an agent or a reward.
+        shown: whether the benchmark's data have something for it.
+    """
+
+    title: str
+    show: Callable[[Row], str]
+    legend: str = ""
+    shown: Callable[[Row], object] = lambda data: True
+
+
+def summary_table(data: Row) -> RenderableType:
+    """What a person wants to know first: a row an agent or a reward, and the conclusions below."""
+    kind = "agent" if "agents" in data else "reward"
+    sides, seeds = data[f"{kind}s"], f"{data['seeds']:,} seed{'s' * (data['seeds'] > 1)}"
+    if kind == "agent":
+        title = f"{data['task']}, {seeds}, at most {data['evaluations']:,} evaluations"
+    else:
+        title = f"{data['task']}, {data['agent']}, {seeds}, {data['evaluations']:,} evaluations"
+    table = Table(box=None, pad_edge=False, header_style="dim", title_justify="left", title_style="")
+    table.title = Text(printable(title))
+    table.add_column(kind, overflow="fold")
+    columns = [column for column in _COLUMNS[kind] if column.shown(data)]
+    facts = {
+        **data,
+        "first": next(iter(sides)),
+        "judged": "best reward" if data.get("optimum") is None else "evaluations",
+        "less": "" if data.get("higher_is_better") else ", less is better",
     }
-    if any(figures["policy_samples"] for figures in data["agents"].values()):
-        columns["top 1 %"] = _samples
-    columns |= {
-        "s/run": lambda f: f"{f['seconds_per_run']:.2f}",
-        "own ms": lambda f: f"{1000 * f['own_seconds_per_evaluation']:.1f}",
-    }
-    if len(data["agents"]) > 1:
-        columns["difference"] = _difference
-    table.add_column("agent", no_wrap=True)
     for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
-    table.caption, table.caption_justify, table.caption_style = _caption(data), "left", "dim"
-    for name, figures in data["agents"].items():
-        table.add_row(Text(printable(name)), *(show(figures) for show in columns.values()))
-    return table
+        table.add_column(column.title.format_map(facts), justify="right", no_wrap=True)
+    for name, figures in sides.items():
+        table.add_row(Text(printable(name)), *(column.show(figures) for column in columns))
+    legends = [column.legend.format_map(facts) for column in columns if column.legend]
+    return Group(
+        table,
+        *(Text(printable(line), style="dim") for line in legends),
+        Text(),
+        *(Text(printable(line)) for line in data["conclusions"]),
+    )
 
 
-def _title(data: Mapping[str, Any]) -> str:
-    seeds = f"{data['seeds']:,} seed{'s' * (data['seeds'] > 1)}"
-    return printable(f"{data['task']}, {seeds}, at most {data['evaluations']:,} evaluations")
-
-
-def _caption(data: Mapping[str, Any]) -> str:
-    """What the columns are, one line each where they need one."""
-    lines = ["evaluations: until the best of the table was found, mean ± standard error; misses as the cap"]
-    lines = lines if data["optimum"] is not None else []
-    if any(figures["policy_samples"] for figures in data["agents"].values()):
-        lines.append("top 1 %: of the table, share of designs sampled from the policy (distinct ones)")
-    lines.append("own ms: the method's time an evaluation")
-    if len(data["agents"]) > 1:
-        what = "best reward" if data["optimum"] is None else "evaluations"
-        lines.append(f"difference: {what}, to the first agent, paired by seed, with its 95 % interval")
-    return "\n".join(lines)
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
-def _to_optimum(figures: Mapping[str, Any]) -> str:
+def _to_optimum(figures: Row) -> str:
     counts = figures["evaluations_to_optimum"]
     error = counts["standard_error"]
     return f"{counts['mean']:.1f}" + ("" if error is None else f" ± {error:.1f}")
 
 
-def _median(figures: Mapping[str, Any]) -> str:
-    return f"{figures['evaluations_to_optimum']['median']:.0f}"
+def _last(figure: str) -> Callable[[Row], str]:
+    return lambda figures: _number(list(figures[figure].values())[-1])
 
 
-def _found(figures: Mapping[str, Any]) -> str:
-    return f"{100 * figures['evaluations_to_optimum']['found']:.0f} %"
-
-
-def _samples(figures: Mapping[str, Any]) -> str:
+def _samples(figures: Row) -> str:
     samples = figures["policy_samples"]
     return f"{100 * samples['top_1_percent']:.0f} % ({samples['distinct']:.0f})" if samples else "–"
 
 
-def _difference(figures: Mapping[str, Any]) -> str:
+def _difference(figures: Row) -> str:
     differences = figures["difference"]
     if differences is None:
         return "–"
     found = differences["evaluations_to_optimum"]
     difference = found or list(differences["best_reward"].values())[-1]
-    digits = 1 if found else 4
-    if difference["interval"] is None:
-        return f"{difference['mean']:+.{digits}f}"
-    low, high = difference["interval"]
-    return f"{difference['mean']:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+    return _number(difference["mean"], 1 if found else 4, difference["interval"], "+")
 
 
-def run_line(record: RunRecord) -> str:
-    """What is said of a finished run."""
-    best = f"best {record.improvements[-1][1]:.4f}" if record.improvements else "all failed"
-    what = f"{printable(record.agent)}, seed {record.seed}: {record.evaluations:,} evaluations"
-    return f"{what}, {best}, {show_seconds(record.seconds)}"
+def _chance(figures: Row) -> str:
+    interval = figures["probability_of_improvement_interval"]
+    return _number(figures["probability_of_improvement"], 2, interval)
+
+
+def _number(value: float | None, digits: int = 4, interval: list[float] | None = None, sign: str = "") -> str:
+    """A number, and its interval in brackets where there is one; `–` for None."""
+    if value is None:
+        return "–"
+    ends = ", ".join(f"{end:{sign}.{digits}f}" for end in interval or ())
+    return f"{value:{sign}.{digits}f}" + (f" [{ends}]" if ends else "")
+
+
+def _time(figures: Row) -> str:
+    seconds = figures["seconds_per_run"]
+    return f"{seconds:.2f} s" if seconds < 10 else show_seconds(seconds)
+
+
+def _energy(figures: Row) -> str:
+    kwh = figures["energy_kwh_per_run"]
+    return "–" if kwh is None else f"{1000 * kwh:.3g}"
+
+
+def _any(kind: str, figure: str) -> Callable[[Row], bool]:
+    return lambda data: any(figures[figure] is not None for figures in data[kind].values())
+
+
+_OPTIMUM_KNOWN = _any("agents", "evaluations_to_optimum")
+_HACKED = {True: "yes", False: "no", None: "–"}
+_COLUMNS = {
+    "agent": (
+        Column(
+            "evaluations",
+            _to_optimum,
+            "evaluations: until the best of the table was found, mean ± standard error; misses as the cap",
+            _OPTIMUM_KNOWN,
+        ),
+        Column("median", lambda f: f"{f['evaluations_to_optimum']['median']:.0f}", "", _OPTIMUM_KNOWN),
+        Column("found", lambda f: f"{100 * f['evaluations_to_optimum']['found']:.0f} %", "", _OPTIMUM_KNOWN),
+        Column("best@{evaluations}", _last("best_reward")),
+        Column("reported", _last("best_reported")),
+        Column(
+            "top 1 %",
+            _samples,
+            "top 1 %: of the table, share of designs sampled from the policy (distinct ones)",
+            _any("agents", "policy_samples"),
+        ),
+        Column("s/run", lambda f: f"{f['seconds_per_run']:.2f}"),
+        Column(
+            "own ms",
+            lambda f: f"{1000 * f['own_seconds_per_evaluation']:.1f}",
+            "own ms: the method's time an evaluation",
+        ),
+        Column(
+            "difference",
+            _difference,
+            "difference: {judged}, to the first agent, paired by seed, with its 95 % interval",
+            _any("agents", "difference"),
+        ),
+    ),
+    "reward": (
+        Column(
+            "IQM [95 %]",
+            lambda f: _number(f["iqm"], 4, f["interval"]),
+            "IQM: interquartile mean over seeds of the {yardstick_title}{less}",
+        ),
+        Column(
+            "P(better) [95 %]",
+            _chance,
+            "P(better): chance that a run is better than one with {first}",
+            _any("rewards", "difference"),
+        ),
+        Column(
+            "verdict",
+            lambda f: f["verdict"] or "–",
+            "verdict: against the same, paired by seed, exact signed-rank test, 2.5 % with Holm's correction",
+            _any("rewards", "difference"),
+        ),
+        Column("hacked", lambda f: _HACKED[f["hacked"]]),
+        Column("time/run", _time),
+        Column("trainings", lambda f: f"{f['trainings']:,}"),
+        Column("Wh/run", _energy, "", _any("rewards", "energy_kwh_per_run")),
+    ),
+}
+
+
+def run_line(run: AgentRun | RewardRun) -> str:
+    """What the progress says of a finished run."""
+    best = "all failed" if run.best is None else f"best {run.best:.4g}"
+    what = f"{printable(run.name)}, seed {run.seed}: {run.evaluations:,} evaluations"
+    return f"{what}, {best}, {show_seconds(run.seconds)}"

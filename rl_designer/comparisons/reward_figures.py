@@ -1,57 +1,35 @@
-"""What the runs of a benchmark of rewards say: figures, verdicts against the first reward, the best."""
+"""What the runs of a benchmark of rewards say: figures, verdicts against the first reward, what is drawn."""
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.comparisons.estimators import (
-    SIGNIFICANCE,
-    fewest_seeds,
-    holm,
     improvement_interval,
     interquartile_interval,
     interquartile_mean,
-    mean_interval,
+    performance_profile,
     probability_of_improvement,
-    seeds_to_tell,
-    signed_rank,
 )
-from rl_designer.comparisons.hacking import HackingCheck, check_hacking
-from rl_designer.comparisons.landscape import Landscape
-from rl_designer.comparisons.reward_records import COLUMNS, RewardRun
-from rl_designer.comparisons.yardsticks import Yardstick
+from rl_designer.comparisons.hacking import HackingCheck, check_hacking, reported_or_seen
+from rl_designer.comparisons.records import COLUMNS, RewardRun
+from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, verdicts_of
+from rl_designer.comparisons.yardsticks import Landscape, Yardstick
+from rl_designer.envs.rewards import COSTS, Cost
+from rl_designer.envs.rewards.fronts import best_within
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.text import short_design
+from rl_designer.text import short_design, shortened
 
-BETTER, WORSE, INDISTINGUISHABLE = "better", "worse", "indistinguishable"
+_DESIGN_WIDTH = 60
+_LEVELS = 101
+_QUARTILES = (0.25, 0.5, 0.75)
 
+Row = dict[str, Any]
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A reward against another, paired by seed.
-
-    Attributes:
-        verdict: `better`, `worse` or `indistinguishable`; None where so few seeds couldn't tell in any case.
-        mean: of the differences of the yardstick, this reward's minus the other's.
-        interval: its 95 % bootstrap interval; None for one seed.
-        p_value: of the exact signed-rank test, and corrected by Holm for all comparisons made.
-        seeds_to_tell: how many seeds would probably tell a difference as large as the observed one; None
-            where it is told, where there is none, or beyond 1,000.
-    """
-
-    verdict: str | None
-    mean: float
-    interval: tuple[float, float] | None
-    p_value: float
-    adjusted_p_value: float
-    seeds_to_tell: int | None
 
 
 class RewardSummary:
@@ -80,31 +58,33 @@ class RewardSummary:
         }
 
     @cached_property
-    def comparisons(self) -> dict[str, Comparison]:
+    def verdicts(self) -> dict[str, Verdict]:
         """Each reward but the first, against the first."""
-        others = [reward for reward in self.runs if reward != self.first]
-        adjusted = holm([self._test(reward, self.first)[1] for reward in others])
-        return {r: self._comparison(r, p, len(others)) for r, p in zip(others, adjusted, strict=True)}
+        return verdicts_of(self.values, self.yardstick.higher_is_better)
 
     @cached_property
     def best(self) -> str | None:
-        """The reward that is better than every other one, by Holm's correction over all pairs; None where the
-        seeds don't tell.
-        """
-        pairs = list(combinations(self.runs, 2))
-        tests = [self._test(*pair) for pair in pairs]
-        adjusted = holm([p for _, p in tests])
-        wins = dict.fromkeys(self.runs, 0)
-        for (one, other), (statistic, _), p in zip(pairs, tests, adjusted, strict=True):
-            if p <= SIGNIFICANCE:
-                wins[one if statistic > 0 else other] += 1
-        return next((r for r, won in wins.items() if pairs and won == len(self.runs) - 1), None)
+        """The reward that is better than every other one; None where the seeds don't tell."""
+        return best_of_all(self.values, self.yardstick.higher_is_better)
 
     @cached_property
     def hacking(self) -> dict[str, HackingCheck]:
         """The check of each reward."""
         cost, limit = self.yardstick.cost, self.yardstick.limit
         return {reward: check_hacking(runs, cost, limit) for reward, runs in self.runs.items()}
+
+    @property
+    def cost_drawn(self) -> Cost | None:
+        """The yardstick's cost, or the first that is known; None where none is."""
+        costs = self.landscape.costs
+        known = (cost for cost in COSTS if cost in costs and np.isfinite(costs[cost]).any())
+        return self.yardstick.cost or next(known, None)
+
+    def conclusions(self) -> list[str]:
+        """One sentence on the best, one a comparison, one a reward that looks hacked."""
+        seeds = len(self.values[self.first])
+        lines = sentences(list(self.runs), self.verdicts, self.best, seeds, "reward")
+        return lines + [self._hacked(name) for name, check in self.hacking.items() if check.hacked]
 
     def to_dict(self) -> dict[str, Any]:
         """reward → figures, JSON-ready."""
@@ -113,23 +93,6 @@ class RewardSummary:
     def gains(self, reward: str) -> Values:
         """The yardstick's values so that more is better, float64 [seeds]."""
         return self.values[reward] if self.yardstick.higher_is_better else -self.values[reward]
-
-    def _test(self, one: str, other: str) -> tuple[float, float]:
-        return signed_rank(self.gains(one) - self.gains(other))
-
-    def _comparison(self, reward: str, adjusted: float, comparisons: int) -> Comparison:
-        statistic, p_value = self._test(reward, self.first)
-        differences = self.values[reward] - self.values[self.first]
-        if len(differences) < fewest_seeds(comparisons):
-            verdict, told = None, False
-        elif told := adjusted <= SIGNIFICANCE:
-            verdict = BETTER if statistic > 0 else WORSE
-        else:
-            verdict = INDISTINGUISHABLE
-        needed = None if told else seeds_to_tell(differences, comparisons)
-        return Comparison(
-            verdict, float(differences.mean()), mean_interval(differences), p_value, adjusted, needed
-        )
 
     def _figures(self, reward: str) -> dict[str, Any]:
         runs, values = self.runs[reward], self.values[reward]
@@ -147,30 +110,38 @@ class RewardSummary:
             pair = self.gains(reward), self.gains(self.first)
             figures["probability_of_improvement"] = probability_of_improvement(*pair)
             figures["probability_of_improvement_interval"] = _listed(improvement_interval(*pair))
-            difference = vars(self.comparisons[reward]).copy()
-            figures["verdict"] = difference.pop("verdict")
-            figures["difference"] = {"against": self.first, **difference}
-            figures["difference"]["interval"] = _listed(difference["interval"])
+            figures["verdict"] = self.verdicts[reward].verdict
+            figures["difference"] = self.verdicts[reward].difference(self.first)
         return figures | {"hacking": self._hacking(reward), **_spent(runs), "chosen": self._chosen(runs)}
 
     def _chosen(self, runs: Sequence[RewardRun]) -> list[dict[str, Any] | None]:
         """Of each seed the design that the run hands out, within the yardstick's limit where it has one."""
-        cost, limit = self.yardstick.cost, self.yardstick.limit
-        choices = [run.choice(cost, limit) for run in runs]
+        choices = [run.choice(self.yardstick.cost, self.yardstick.limit) for run in runs]
         return [None if c is None else self._design(run, c) for run, c in zip(runs, choices, strict=True)]
 
     def _hacking(self, reward: str) -> dict[str, Any]:
         found = vars(self.hacking[reward]).copy()
-        falls = found.pop("falls")
         found["designs"] = [
             {
                 "seed": fall.run.seed,
                 "before": self._design(fall.run, fall.before),
                 "after": self._design(fall.run, fall.after),
             }
-            for fall in falls
+            for fall in found.pop("falls")
         ]
         return found
+
+    def _hacked(self, reward: str) -> str:
+        found = self._hacking(reward)
+        line = f"{reward} looks hacked: {found['sentence']}"
+        if not found["designs"]:
+            return line
+        worst = found["designs"][0]
+        before, after = worst["before"], worst["after"]
+        return (
+            f"{line}; with seed {worst['seed']} from {_told(before)} at evaluation {before['evaluation']} "
+            f"to {_told(after)} at {after['evaluation']}"
+        )
 
     def _design(self, run: RewardRun, index: int) -> dict[str, Any]:
         figures = dict(zip(COLUMNS, run.figures[index], strict=True))
@@ -191,5 +162,86 @@ def _spent(runs: Sequence[RewardRun]) -> dict[str, Any]:
     }
 
 
+def _told(design: Mapping[str, Any]) -> str:
+    text = shortened(design["design"], _DESIGN_WIDTH)
+    return f"{text} (reward {design['reward']:.6g}, reported {design['reported']:.4f})"
+
+
 def _listed(interval: tuple[float, float] | None) -> list[float] | None:
     return None if interval is None else list(interval)
+
+
+# -- what is drawn, as rows of plain figures ---------------------------------------------------------
+
+
+def profiles(summary: RewardSummary) -> list[Row]:
+    """Performance profiles: for each reward and each level of the yardstick (of its negative where less is
+    better) the share of seeds that reach it, with its 95 % band.
+    """
+    pooled = np.concatenate([summary.gains(reward) for reward in summary.runs])
+    levels = np.linspace(pooled.min(), pooled.max(), _LEVELS)
+    sign = 1 if summary.yardstick.higher_is_better else -1
+    rows = []
+    for reward in summary.runs:
+        columns = performance_profile(summary.gains(reward), levels)
+        for level, share, low, high in zip(levels, *columns, strict=True):
+            low, high = (None if np.isnan(end) else float(end) for end in (low, high))
+            row = {"reward": reward, "level": sign * float(level), "share": float(share)}
+            rows.append({**row, "low": low, "high": high})
+    return rows
+
+
+def fronts(summary: RewardSummary) -> list[Row]:
+    """For each reward and each level of a cost the reported metric of the best design that a run evaluated
+    for at most so much: median and quartiles over seeds. And the known front, as the reward None.
+
+    A level that less than half of the runs have a design for has no row; the others count at the floor.
+    """
+    cost = summary.cost_drawn
+    if cost is None:
+        return []
+    known = summary.landscape.front(cost)
+    costs = summary.landscape.costs[cost]
+    levels = np.geomspace(known.costs[0], np.nanmax(costs), _LEVELS)
+    levels = np.unique(np.concatenate([levels, known.costs]))
+    best = best_within(costs, summary.landscape.reported, levels)
+    rows = [_front_row(None, level, value, value, value) for level, value in zip(levels, best, strict=True)]
+    for reward, runs in summary.runs.items():
+        reached = np.stack([best_within(run.column(cost), run.column("reported"), levels) for run in runs])
+        drawn = np.isfinite(reached).mean(axis=0) >= 0.5
+        filled = np.where(np.isnan(reached), summary.landscape.floor, reached)
+        low, middle, high = np.quantile(filled, _QUARTILES, axis=0)
+        columns = zip(levels[drawn], middle[drawn], low[drawn], high[drawn], strict=True)
+        rows += [_front_row(reward, *map(float, column)) for column in columns]
+    return rows
+
+
+def courses(summary: RewardSummary) -> list[Row]:
+    """For each reward and each number of evaluations, means over seeds of the design that the runs would
+    choose then, within the yardstick's limit: its reward (what it is chosen by) and its reported metric.
+    """
+    rows = []
+    for reward, runs in summary.runs.items():
+        along = np.stack([_course(run, summary) for run in runs])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # before any run has a design
+            means = np.nanmean(along, axis=0)
+        for done, (merit, told) in enumerate(means.T, start=1):
+            if np.isfinite(merit):
+                row = {"chosen_by": float(merit), "reported": float(told)}
+                rows.append({"reward": reward, "evaluations": done, **row})
+    return rows
+
+
+def _course(run: RewardRun, summary: RewardSummary) -> Values:
+    """float64 [2, most evaluations]: what the incumbents are chosen by, and their reported metric."""
+    longest = max(other.evaluations for runs in summary.runs.values() for other in runs)
+    course = np.full((2, longest), np.nan)
+    told = reported_or_seen(run)
+    for index in run.choices(summary.yardstick.cost, summary.yardstick.limit):
+        course[0, index:], course[1, index:] = run.merits[index], told[index]
+    return course
+
+
+def _front_row(reward: str | None, cost: float, median: float, low: float, high: float) -> Row:
+    return {"reward": reward, "cost": float(cost), "reported": float(median), "low": low, "high": high}

@@ -6,17 +6,86 @@ highest validation accuracy. A yardstick then measures by the *reported* metric,
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rl_designer.comparisons.landscape import Landscape
-from rl_designer.comparisons.reward_records import RewardRun
+from rl_designer.comparisons.records import RewardRun
+from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.names import unknown_name
-from rl_designer.envs.rewards import COSTS, Cost, RewardContext
+from rl_designer.envs.rewards import COSTS, Cost, Reward, RewardContext
+from rl_designer.envs.rewards.fields import fields_read
+from rl_designer.envs.rewards.fronts import KnownFront
+from rl_designer.envs.rewards.measures import FIELDS
 from rl_designer.quantities import parse_count, parse_seconds
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Landscape:
+    """What yardsticks measure by.
+
+    Attributes:
+        reported: the reported metric of each design, float64 [n].
+        costs: of each design, float64 [n] for every cost that is known.
+        complete: whether these are all legal designs, as on a table; else those that the runs found together.
+        source: a table's name and metric, or what stands for them, for messages.
+    """
+
+    reported: Values
+    costs: Mapping[Cost, Values]
+    complete: bool
+    source: str
+
+    @classmethod
+    def of_table(cls, evaluator: TableEvaluator) -> "Landscape":
+        """Every distinct legal design of a table that a search can train.
+
+        Raises:
+            ValueError: for a table without searched values, or one that doesn't report some of those designs.
+        """
+        table, metric = evaluator.space.table, evaluator.task.report
+        rows = evaluator.space.distinct_rows[~np.isnan(evaluator.search_values())]
+        if len(rows) == 0:
+            raise ValueError(
+                f"table {table.name!r} has no value of the searched metric {evaluator.task.search!r} "
+                "within the limits"
+            )
+        reported = table.values(metric)[rows]
+        if missing := int(np.isnan(reported).sum()):
+            raise ValueError(
+                f"table {table.name!r} lacks the reported metric {metric!r} of {missing:,} of {len(rows):,} "
+                "designs, so rewards can't be judged by it; choose another task"
+            )
+        costs = {cost: values[rows] for cost, values in evaluator.space.row_costs.items()}
+        return cls(reported, {c: costs[c] for c in COSTS if c in costs}, True, f"table {table.name!r}")
+
+    @classmethod
+    def of_runs(cls, runs: Iterable[RewardRun]) -> "Landscape":
+        """What the runs of all rewards found together, where nobody knows more."""
+        figures = [run.table[~np.isnan(run.column("reported"))] for run in runs]
+        table = np.concatenate([*figures, np.zeros((0, 3 + len(COSTS)))])
+        costs = {cost: table[:, 3 + index] for index, cost in enumerate(COSTS)}
+        return cls(table[:, 2], costs, False, "the runs")
+
+    @property
+    def floor(self) -> float:
+        """What counts for a run that has no design to hand out: the lowest value of a table, or 0."""
+        return float(self.reported.min()) if self.complete else 0.0
+
+    def front(self, cost: Cost) -> KnownFront:
+        """The best that is known against a cost; worked out once. Raises ValueError where there is none."""
+        return _front(self, cost)
+
+
+@cache
+def _front(landscape: Landscape, cost: Cost) -> KnownFront:
+    return KnownFront.of(landscape.costs[cost], landscape.reported)
 
 
 def reported(run: RewardRun, landscape: Landscape) -> float:
@@ -183,3 +252,40 @@ def _spelled(value: str | float, separator: str = "") -> str:
 def _reported_of(run: RewardRun, index: int | None, landscape: Landscape) -> float:
     value = np.nan if index is None else float(run.column("reported")[index])
     return landscape.floor if np.isnan(value) else value
+
+
+# -- where the user names none -------------------------------------------------------------------------
+
+
+def default_yardstick(rewards: Sequence[Reward]) -> tuple[str, str]:
+    """The yardstick for these rewards, and why in a few words.
+
+    Where a reward looks at a cost, somebody has a limit in mind: `reported-within-limit`, at the target that
+    all rewards with a target of this cost share, or else at the setting's (its limit, or the median of its
+    costs). Reported accuracy alone would blame such a reward for doing what it is for. Else `reported`.
+    """
+    looked_at = {reward.name: costs_of(reward) for reward in rewards}
+    cost = next((costs[0] for costs in looked_at.values() if costs), None)
+    if cost is None:
+        return "reported", "no reward looks at a cost"
+    targets = {
+        float(reward.parameters["target"])
+        for reward in rewards
+        if "target" in reward.parameters and cost in looked_at[reward.name]
+    }
+    lookers = " and ".join(repr(name) for name, costs in looked_at.items() if cost in costs)
+    why = f"{lookers} look at {cost}" if " and " in lookers else f"{lookers} looks at {cost}"
+    if len(targets) == 1:
+        return _within(cost, targets.pop()), f"{why}; the limit is the target"
+    return f"reported-within-limit:cost={cost}", f"{why}; the limit is the setting's, or a typical design's"
+
+
+def _within(cost: Cost, limit: float) -> str:
+    # A count is whole, and a latency has no unit.
+    return f"reported-within-limit:cost={cost},limit={limit if cost == 'latency' else max(round(limit), 1)}"
+
+
+def costs_of(reward: Reward) -> list[Cost]:
+    """The costs that a reward reads of an evaluation that has them all."""
+    read = fields_read(reward)
+    return [cost for cost in COSTS if FIELDS[cost] in read]

@@ -288,24 +288,24 @@ def _read_checkpoint(path: Path) -> Any:
 
 
 def _log(folder: Path) -> Path:
-    from rl_designer.comparisons.trial import PolicySamples, RunRecord
+    from rl_designer.comparisons.records import AgentRun, PolicySamples
 
     policy = PolicySamples(0.5, 0.1, 3, 100)
-    record = RunRecord("ppo", 0, 20, 1, ((1, 0.5, None), (3, 0.75, 0.5)), 1.5, 1.0, policy)
+    record = AgentRun("ppo", 0, 20, 1, ((1, 0.5, None), (3, 0.75, 0.5)), 1.5, 1.0, policy)
     line = json.dumps({"key": "k", **record.to_dict()})
     (folder / "runs.jsonl").write_text(f"{line}\n{line}\n")
     return folder / "runs.jsonl"
 
 
 def _read_log(path: Path) -> Any:
-    from rl_designer.comparisons.trial import RunRecord
+    from rl_designer.comparisons.records import AgentRun
     from rl_designer.jobs.log import BenchmarkLog, finished_runs
 
-    return [run for _, run in finished_runs(BenchmarkLog(path), ["k"], RunRecord.from_dict)]
+    return [run for _, run in finished_runs(BenchmarkLog(path), ["k"], AgentRun.from_dict)]
 
 
 def _reward_log(folder: Path) -> Path:
-    from rl_designer.comparisons.reward_records import COLUMNS, RewardRun
+    from rl_designer.comparisons.records import COLUMNS, RewardRun
 
     figures = (tuple(0.5 for _ in COLUMNS), tuple(None for _ in COLUMNS))
     record = RewardRun("accuracy", 0, True, ("a", "b"), ((0, 1), (1, 2)), figures, 1.5)
@@ -314,7 +314,7 @@ def _reward_log(folder: Path) -> Path:
 
 
 def _read_reward_log(path: Path) -> Any:
-    from rl_designer.comparisons.reward_records import RewardRun
+    from rl_designer.comparisons.records import RewardRun
     from rl_designer.jobs.log import BenchmarkLog, finished_runs
 
     return [run.table for _, run in finished_runs(BenchmarkLog(path), ["k"], RewardRun.from_dict)]

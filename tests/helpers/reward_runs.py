@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rl_designer.comparisons.reward_records import RewardRun
+from rl_designer.comparisons.records import RewardRun
 from tests.helpers.tables import synthetic_table
 
 OWN_REWARDS = """

@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
-from rl_designer.comparisons.output import figures_table, run_line, write_files
-from rl_designer.comparisons.trial import RunPlan, RunRecord, arena_of, run_once
+from rl_designer.comparisons.agents import Benchmark, run_benchmark
+from rl_designer.comparisons.benchmark import RUNS
+from rl_designer.comparisons.output import run_line, summary_table, write_files
+from rl_designer.comparisons.records import AgentRun
+from rl_designer.comparisons.trial import run_trial, table_rewards
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
@@ -40,16 +42,23 @@ def config(table: Path) -> SearchConfig:
     return make_config({"table": str(table), "evaluations": 60})
 
 
-def timeless(record: RunRecord) -> RunRecord:
+def timeless(record: AgentRun) -> AgentRun:
     return replace(record, seconds=0.0, own_seconds=0.0)
+
+
+def ran(config: SearchConfig, agent: str, seed: int = 0, samples: int = 0, sample_after: int = 0) -> AgentRun:
+    *_, trial = Benchmark(config, (agent,), seed + 1, samples, sample_after).trials()
+    record = run_trial(trial)
+    assert isinstance(record, AgentRun)
+    return record
 
 
 # -- one run -----------------------------------------------------------------------------------------
 
 
 def test_a_run_ends_at_the_optimum_and_notes_every_improvement(config: SearchConfig) -> None:
-    optimum = arena_of(config).optimum
-    record = run_once(RunPlan(config, "local-search", seed=1, samples=0, sample_after=0))
+    optimum = max(table_rewards(config) or ())
+    record = ran(config, "local-search", seed=1)
     done, rewards = [i[0] for i in record.improvements], [i[1] for i in record.improvements]
     assert rewards[-1] == optimum and record.evaluations == done[-1] < 60
     assert done == sorted(set(done)) and rewards == sorted(set(rewards))
@@ -59,23 +68,23 @@ def test_a_run_ends_at_the_optimum_and_notes_every_improvement(config: SearchCon
 
 def test_a_run_that_does_not_find_the_optimum_spends_everything(config: SearchConfig) -> None:
     few = config.changed(evaluations=3)
-    record = run_once(RunPlan(few, "random", seed=0, samples=0, sample_after=0))
+    record = ran(few, "random")
     assert record.evaluations == 3 and record.policy is None
 
 
 def test_an_agent_with_a_policy_goes_on_and_is_sampled(config: SearchConfig) -> None:
-    record = run_once(RunPlan(config, "ppo-model-free", seed=0, samples=50, sample_after=60))
+    record = ran(config, "ppo-model-free", samples=50, sample_after=60)
     assert record.evaluations == 60
     assert record.policy is not None and record.policy.samples == 50
     assert 0 <= record.policy.top_0_1_percent <= record.policy.top_1_percent <= 1
-    assert RunRecord.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+    assert AgentRun.from_dict(json.loads(json.dumps(record.to_dict()))) == record
 
 
 def test_a_table_without_values_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "empty.npz"
     synthetic_table((2, 2), missing=1.0).save(path)
     with pytest.raises(ValueError, match="the table has no value of the searched metric"):
-        arena_of(make_config({"table": str(path), "evaluations": 3}))
+        table_rewards(make_config({"table": str(path), "evaluations": 3}))
 
 
 # -- all runs ----------------------------------------------------------------------------------------
@@ -180,7 +189,7 @@ def test_what_breaks_in_a_worker_is_told_here(
     reward.write_text(
         "import multiprocessing\ncalls = 0\n"
         "def broken(evaluation):\n    global calls\n    calls += 1\n"
-        f"    if multiprocessing.parent_process() and calls > 200:\n        {breaks}\n"
+        f"    if multiprocessing.parent_process() and calls > 30:\n        {breaks}\n"
         "    return evaluation.val_accuracy\n"
     )
     broken = config.changed(reward=f"{reward}:broken")
@@ -221,7 +230,7 @@ def test_the_table_for_people_fits_a_terminal_and_names_every_agent(result) -> N
     from rich.console import Console
 
     console = Console(width=120, record=True, file=StringIO())
-    console.print(figures_table(result.data))
+    console.print(summary_table(result.data))
     text = console.export_text()
     assert all(agent in text for agent in AGENTS) and "…" not in text
     assert "synthetic/task, 2 seeds, at most 60 evaluations" in text
@@ -237,8 +246,8 @@ def test_plots_are_one_file_that_needs_no_network(result, tmp_path: Path) -> Non
 
 
 def test_progress_says_what_a_run_found() -> None:
-    record = RunRecord("random", 0, 60, 0, ((1, 0.5, 0.5),), 1.0, 0.5, None)
-    assert run_line(record).startswith("random, seed 0: 60 evaluations, best 0.5000, ")
+    record = AgentRun("random", 0, 60, 0, ((1, 0.5, 0.5),), 1.0, 0.5, None)
+    assert run_line(record).startswith("random, seed 0: 60 evaluations, best 0.5, ")
 
 
 # -- the command -------------------------------------------------------------------------------------
@@ -319,6 +328,6 @@ def test_an_interrupted_benchmark_ends_its_workers_and_keeps_what_is_finished(
     assert process.returncode == 130
     assert "runs are finished and kept; the same command goes on with the rest" in error.strip(), error
     assert len(error.strip().splitlines()) == 1
-    finished = [RunRecord.from_dict(line) for line in BenchmarkLog(output / RUNS).read()]
+    finished = [AgentRun.from_dict(line) for line in BenchmarkLog(output / RUNS).read()]
     assert 1 <= len(finished) < 10_000
     assert np.unique([(r.agent, r.seed) for r in finished], axis=0).shape[0] == len(finished)

@@ -5,24 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl_designer.comparisons.agent_figures import (
-    Summary,
-    best_so_far,
-    checkpoints,
-    evaluations_to,
-    interval_of_mean,
-    mean_of,
-    policy_samples,
-    standard_error,
-)
-from rl_designer.comparisons.trial import PolicySamples, RunRecord
+from rl_designer.comparisons.agents import Summary, checkpoints, chosen_after, evaluations_to, policy_samples
+from rl_designer.comparisons.estimators import interval_of_mean, mean_of, standard_error
+from rl_designer.comparisons.records import AgentRun, PolicySamples
 
 
-def record(*improvements: tuple[int, float], agent: str = "a", seed: int = 0, **others: object) -> RunRecord:
+def record(*improvements: tuple[int, float], agent: str = "a", seed: int = 0, **others: object) -> AgentRun:
     """A run of 100 evaluations whose reported metric is the reward less 0.1."""
     told = tuple((done, reward, reward - 0.1) for done, reward in improvements)
     fields = {"evaluations": 100, "failures": 0, "seconds": 2.0, "own_seconds": 1.0, "policy": None, **others}
-    return RunRecord(agent=agent, seed=seed, improvements=told, **fields)  # type: ignore[arg-type]
+    return AgentRun(agent=agent, seed=seed, improvements=told, **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -34,15 +26,15 @@ def test_checkpoints_are_round_numbers_below_the_cap_and_the_cap(cap: int, steps
 
 
 def test_the_best_so_far_is_the_last_improvement_and_nothing_before_the_first() -> None:
-    rewards, reported = best_so_far([record((3, 0.5), (10, 0.7)), record()], [1, 3, 9, 10, 50])
+    rewards, reported = chosen_after([record((3, 0.5), (10, 0.7)), record()], [1, 3, 9, 10, 50])
     assert rewards[0].tolist()[1:] == [0.5, 0.5, 0.7, 0.7] and np.isnan(rewards[0, 0])
     assert reported[0].tolist()[1:] == pytest.approx([0.4, 0.4, 0.6, 0.6])
     assert np.isnan(rewards[1]).all()
 
 
 def test_a_design_without_a_reported_metric_has_none_even_if_an_earlier_one_had() -> None:
-    run = RunRecord("a", 0, 9, 0, ((1, 0.1, 0.5), (2, 0.2, None)), 1.0, 1.0, None)
-    _, reported = best_so_far([run], [1, 2])
+    run = AgentRun("a", 0, 9, 0, ((1, 0.1, 0.5), (2, 0.2, None)), 1.0, 1.0, None)
+    _, reported = chosen_after([run], [1, 2])
     assert reported[0, 0] == 0.5 and np.isnan(reported[0, 1])
 
 
@@ -116,6 +108,20 @@ def test_differences_are_paired_and_against_the_first_agent() -> None:
     assert difference["best_reward"]["100"]["mean"] == pytest.approx(-0.05)
     assert difference["best_reported"]["10"]["mean"] == pytest.approx(-0.05)
     assert difference["best_reported"]["10"]["interval"] == pytest.approx([-0.1, 0.0])
+
+
+def test_agents_are_judged_as_rewards_are_by_the_evaluations_that_they_need() -> None:
+    better, worse = ([record((count, 0.9), seed=s) for s in range(8)] for count in (10, 40))
+    judged = Summary({"a": worse, "b": better}, cap=100, optimum=0.9, worst=0.1)
+    figures = judged.to_dict()["b"]
+    assert figures["verdict"] == "better" and judged.best == "b"
+    assert figures["difference"]["adjusted_p_value"] == pytest.approx(2 / 2**8)
+    assert (
+        judged.conclusions()[1]
+        == "b is better than a: -30.0 [-30.0, -30.0] in evaluations to the best, p = 0.0078"
+    )
+    unknown = Summary({"a": better, "b": worse}, cap=100, optimum=None, worst=0.1)
+    assert unknown.conclusions()[1] == "b and a are equal in every seed in reward"
 
 
 def test_where_nobody_knows_the_optimum_there_is_no_count_to_it_and_no_regret() -> None:

@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rl_designer.comparisons.conclusions import conclusions
-from rl_designer.comparisons.reward_output import rewards_table, run_line, write_files
-from rl_designer.comparisons.reward_records import RewardRun
-from rl_designer.comparisons.reward_trial import RewardPlan, run_once
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkResult
+from rl_designer.comparisons.output import run_line, summary_table, write_files
+from rl_designer.comparisons.records import RewardRun, reward_run
 from rl_designer.comparisons.rewards import (
-    RUNS,
     RewardBenchmark,
-    RewardBenchmarkResult,
     run_reward_benchmark,
 )
+from rl_designer.comparisons.trial import Trial, loaded_reward, run_trial
+from rl_designer.comparisons.verdicts import Verdict, sentences
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.jobs.log import BenchmarkLog
@@ -51,7 +50,7 @@ def log(folder: Path) -> BenchmarkLog:
 
 
 @pytest.fixture(scope="module")
-def result(config: SearchConfig, names: tuple[str, ...], log: BenchmarkLog) -> RewardBenchmarkResult:
+def result(config: SearchConfig, names: tuple[str, ...], log: BenchmarkLog) -> BenchmarkResult:
     return run_reward_benchmark(RewardBenchmark(config, names, SEEDS), log=log, engine=LocalEngine(2))
 
 
@@ -63,7 +62,7 @@ def timeless(run: RewardRun) -> RewardRun:
 
 
 def test_a_run_notes_every_design_that_it_evaluates(config: SearchConfig) -> None:
-    run = run_once(RewardPlan(config, seed=3))
+    run = run_trial(Trial(config, 3, reward_run))
     assert run.evaluations == 40 == len(set(run.digests)) and run.seconds > 0
     trained = ~run.failed
     assert trained.any() and not trained.all()  # the table has holes
@@ -74,14 +73,14 @@ def test_a_run_notes_every_design_that_it_evaluates(config: SearchConfig) -> Non
 
 def test_a_run_goes_on_when_it_has_found_the_best(config: SearchConfig) -> None:
     every = config.changed(evaluations=150)
-    assert run_once(RewardPlan(every, seed=0)).evaluations == 150
+    assert run_trial(Trial(every, 0, reward_run)).evaluations == 150
 
 
 # -- verdicts where the truth is known ---------------------------------------------------------------
 
 
 def test_a_reward_for_being_wrong_is_worse_and_one_for_few_parameters_is_hacked(
-    result: RewardBenchmarkResult,
+    result: BenchmarkResult,
 ) -> None:
     figures = {name.rpartition(":")[2]: figures for name, figures in result.data["rewards"].items()}
     assert figures["negative"]["verdict"] == "worse" and figures["negative"]["hacked"]
@@ -90,7 +89,7 @@ def test_a_reward_for_being_wrong_is_worse_and_one_for_few_parameters_is_hacked(
     assert not figures["accuracy"]["hacked"] and figures["accuracy"]["verdict"] is None
 
 
-def test_a_rescaling_of_accuracy_is_not_told_from_it(result: RewardBenchmarkResult) -> None:
+def test_a_rescaling_of_accuracy_is_not_told_from_it(result: BenchmarkResult) -> None:
     first, rescaled = (
         figures for name, figures in result.data["rewards"].items() if name.endswith(("accuracy", "rescaled"))
     )
@@ -101,12 +100,12 @@ def test_a_rescaling_of_accuracy_is_not_told_from_it(result: RewardBenchmarkResu
 
 def test_the_default_agent_does_the_same_for_a_rescaling(config: SearchConfig, folder: Path) -> None:
     ppo = config.changed(agent="ppo:updates=2,final_updates=1", evaluations=20)
-    rescaled = ppo.model_copy(update={"reward": f"{folder / 'own.py'}:rescaled"})
-    one, other = (run_once(RewardPlan(of, seed=1)) for of in (ppo, rescaled))
+    rescaled = ppo.changed(reward=f"{folder / 'own.py'}:rescaled")
+    one, other = (run_trial(Trial(of, 1, reward_run)) for of in (ppo, rescaled))
     assert one.digests == other.digests and one.choice() == other.choice()
 
 
-def test_the_figures_are_those_of_the_yardstick(result: RewardBenchmarkResult) -> None:
+def test_the_figures_are_those_of_the_yardstick(result: BenchmarkResult) -> None:
     data = result.data
     assert data["yardstick"].startswith("reported-within-limit:cost=parameters,limit=")
     assert data["cost_drawn"] == "parameters"
@@ -121,7 +120,7 @@ def test_the_figures_are_those_of_the_yardstick(result: RewardBenchmarkResult) -
 
 
 def test_seeds_are_paired_and_rewards_of_one_seed_begin_alike(
-    result: RewardBenchmarkResult, names: tuple[str, ...]
+    result: BenchmarkResult, names: tuple[str, ...]
 ) -> None:
     for seed in range(SEEDS):
         runs = [result.summary.runs[name][seed] for name in names]
@@ -134,7 +133,7 @@ def test_seeds_are_paired_and_rewards_of_one_seed_begin_alike(
 def test_a_stopped_benchmark_goes_on_with_the_rest(
     config: SearchConfig,
     names: tuple[str, ...],
-    result: RewardBenchmarkResult,
+    result: BenchmarkResult,
     log: BenchmarkLog,
     tmp_path: Path,
 ) -> None:
@@ -152,7 +151,7 @@ def test_a_stopped_benchmark_goes_on_with_the_rest(
 
 
 def test_another_yardstick_fewer_seeds_and_other_rewards_take_over_what_is_there(
-    config: SearchConfig, names: tuple[str, ...], result: RewardBenchmarkResult, log: BenchmarkLog
+    config: SearchConfig, names: tuple[str, ...], result: BenchmarkResult, log: BenchmarkLog
 ) -> None:
     told, noted = list[str](), Noted()
     fewer = RewardBenchmark(config, (names[1], names[0]), 6, yardstick="front-regret")
@@ -170,7 +169,7 @@ def test_another_yardstick_fewer_seeds_and_other_rewards_take_over_what_is_there
 def test_an_edited_reward_another_budget_and_another_agent_run_anew(
     config: SearchConfig,
     names: tuple[str, ...],
-    result: RewardBenchmarkResult,
+    result: BenchmarkResult,
     log: BenchmarkLog,
     folder: Path,
 ) -> None:
@@ -185,16 +184,14 @@ def test_an_edited_reward_another_budget_and_another_agent_run_anew(
     for changes in ({"evaluations": 39}, {"agent": "random"}, {"failure_reward": -2.0}):
         assert taken_over(replace(own, config=config.changed(**changes))) == 0
     (folder / "own.py").write_text(OWN_REWARDS + "\n# edited\n")
-    from rl_designer.comparisons.reward_trial import reward_of
-
-    reward_of.cache_clear()
+    loaded_reward.cache_clear()
     assert taken_over(own) == SEEDS  # those of `accuracy`
     (folder / "own.py").write_text(OWN_REWARDS)
-    reward_of.cache_clear()
+    loaded_reward.cache_clear()
 
 
 def test_one_seed_is_shown_and_said_to_tell_nothing(
-    config: SearchConfig, names: tuple[str, ...], result: RewardBenchmarkResult, log: BenchmarkLog
+    config: SearchConfig, names: tuple[str, ...], result: BenchmarkResult, log: BenchmarkLog
 ) -> None:
     single = run_reward_benchmark(RewardBenchmark(config, names, 1), log=log)
     for figures in single.data["rewards"].values():
@@ -222,7 +219,7 @@ def test_real_training_reports_a_second_training(tmp_path: Path) -> None:
 # -- what comes out ----------------------------------------------------------------------------------
 
 
-def test_json_and_csv_hold_the_figures(result: RewardBenchmarkResult, tmp_path: Path) -> None:
+def test_json_and_csv_hold_the_figures(result: BenchmarkResult, tmp_path: Path) -> None:
     files = {path.name: path.read_text() for path in write_files(result, tmp_path / "new" / "folder")}
     assert json.loads(files["summary.json"]) == result.data
     expected = {"rewards": 7, "seeds": 7 * SEEDS, "designs": 7 * SEEDS * 40, "profiles": 7 * 101}
@@ -232,9 +229,9 @@ def test_json_and_csv_hold_the_figures(result: RewardBenchmarkResult, tmp_path: 
     assert files["courses.csv"].startswith("reward,evaluations,chosen_by,reported\n")
 
 
-def test_the_table_for_people_says_what_was_found(result: RewardBenchmarkResult) -> None:
+def test_the_table_for_people_says_what_was_found(result: BenchmarkResult) -> None:
     console = Console(width=120, record=True, file=StringIO())
-    console.print(rewards_table(result.data))
+    console.print(summary_table(result.data))
     text = console.export_text()
     assert "synthetic/task, local-search, 12 seeds, 40 evaluations" in text
     words = " ".join(text.split())
@@ -245,15 +242,15 @@ def test_the_table_for_people_says_what_was_found(result: RewardBenchmarkResult)
 
 
 def test_the_page_has_every_figure_needs_no_network_and_escapes_names(
-    result: RewardBenchmarkResult, tmp_path: Path
+    result: BenchmarkResult, tmp_path: Path
 ) -> None:
     evil = "<script>alert(1)</script>"
     summary = result.summary
     runs = {(evil if name == "mnasnet" else name): of for name, of in summary.runs.items()}
     renamed = type(summary)(runs, summary.yardstick, summary.landscape, summary.space)
     data = {**result.data, "rewards": renamed.to_dict()}
-    data |= {"conclusions": conclusions(data)}
-    write_files(RewardBenchmarkResult(renamed, data), tmp_path)
+    data |= {"conclusions": renamed.conclusions()}
+    write_files(BenchmarkResult(runs, renamed, data), tmp_path)
     text = page([read_benchmark(tmp_path)])
     assert evil not in text and "&lt;script&gt;" in text and "<script src=" not in text
     for title in ("Interquartile mean of the", "Share of seeds that do", "Reported accuracy by the most"):
@@ -262,7 +259,7 @@ def test_the_page_has_every_figure_needs_no_network_and_escapes_names(
     assert text.count("Means over seeds of the design chosen so far: reward from") == 3 * len(runs)
 
 
-def test_progress_says_what_a_run_found(result: RewardBenchmarkResult) -> None:
+def test_progress_says_what_a_run_found(result: BenchmarkResult) -> None:
     run = result.summary.runs["rank"][2]
     best = run.column("accuracy")[run.choice()]
     assert run_line(run).startswith(f"rank, seed 2: 40 evaluations, best {best:.4g}, ")
@@ -271,30 +268,19 @@ def test_progress_says_what_a_run_found(result: RewardBenchmarkResult) -> None:
 
 
 def test_conclusions_are_honest_about_what_is_not_told() -> None:
-    def figures(
-        mean: float, interval: list[float], verdict: str | None, needed: int | None
-    ) -> dict[str, object]:
-        difference = {
-            "mean": mean,
-            "interval": interval,
-            "adjusted_p_value": 0.00001,
-            "seeds_to_tell": needed,
-        }
-        return {"difference": difference, "verdict": verdict, "hacked": False}
+    def verdict(mean: float, interval: tuple[float, float], word: str, needed: int | None) -> Verdict:
+        return Verdict(word, mean, interval, 0.00001, 0.00001, needed)
 
-    rewards = {
-        "first": {"hacked": False},
-        "close": figures(0.001, [-0.002, 0.003], "indistinguishable", 250),
-        "tiny": figures(0.00001, [-0.002, 0.003], "indistinguishable", None),
-        "equal": figures(0.0, [0.0, 0.0], "indistinguishable", None),
-        "good": figures(0.1, [0.05, 0.15], "better", None),
+    verdicts = {
+        "close": verdict(0.001, (-0.002, 0.003), "indistinguishable", 250),
+        "tiny": verdict(0.00001, (-0.002, 0.003), "indistinguishable", None),
+        "equal": verdict(0.0, (0.0, 0.0), "indistinguishable", None),
+        "good": verdict(0.1, (0.05, 0.15), "better", None),
     }
-    opening, close, tiny, equal, good = conclusions({"rewards": rewards, "seeds": 20, "best": "good"})
+    opening, close, tiny, equal, good = sentences(["first", *verdicts], verdicts, "good", 20, "reward")
     assert opening == "best: good, better than every other"
     assert close.endswith("about 250 seeds would tell a difference as large as that, if it is there")
     assert "1,000 seeds would not tell so small a difference" in tiny
     assert equal == "equal and first are equal in every seed"
     assert good == "good is better than first: +0.1000 [+0.0500, +0.1500], p < 0.0001"
-    assert conclusions({"rewards": {"first": {"hacked": False}}, "seeds": 20, "best": None}) == [
-        "one reward: nothing to compare it with"
-    ]
+    assert sentences(["first"], {}, None, 20, "reward") == ["one reward: nothing to compare it with"]

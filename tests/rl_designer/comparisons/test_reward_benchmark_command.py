@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from rl_designer.commands.benchmark_setting import benchmark_config
-from rl_designer.comparisons.reward_trial import RewardPlan, run_once
+from rl_designer.comparisons.benchmark import RUNS
+from rl_designer.comparisons.records import reward_run
 from rl_designer.comparisons.rewards import (
-    RUNS,
     RewardBenchmark,
     run_reward_benchmark,
 )
+from rl_designer.comparisons.trial import Trial, run_trial
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
@@ -115,7 +116,7 @@ def test_a_reward_that_fails_in_a_run_is_told_with_its_design(config: SearchConf
 
 def test_a_run_keeps_its_energy(config: SearchConfig) -> None:
     pytest.importorskip("codecarbon", reason="the extra `energy` is not installed")
-    run = run_once(RewardPlan(config, seed=0, energy=True))
+    run = run_trial(Trial(config, 0, reward_run, energy=True))
     assert run.energy_kwh is not None and run.energy_kwh >= 0
 
 

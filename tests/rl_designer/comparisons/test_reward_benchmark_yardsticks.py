@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rl_designer.comparisons.default_yardstick import costs_of, default_yardstick
 from rl_designer.comparisons.hacking import check_hacking
-from rl_designer.comparisons.landscape import Landscape
-from rl_designer.comparisons.reward_records import RewardRun
-from rl_designer.comparisons.yardsticks import YARDSTICKS, Yardstick, make_yardstick
+from rl_designer.comparisons.records import RewardRun
+from rl_designer.comparisons.yardsticks import (
+    YARDSTICKS,
+    Landscape,
+    Yardstick,
+    costs_of,
+    default_yardstick,
+    make_yardstick,
+)
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import RewardContext, as_reward, load_reward
@@ -46,7 +51,7 @@ def measured(text: str, run: RewardRun, context: RewardContext, landscape: Lands
 
 def test_a_run_chooses_the_highest_reward_the_earliest_of_equals() -> None:
     run = run_of([None, 0.5, 0.7, 0.7, None], reported=[0, 0.9, 0.6, 0.8, 0])
-    assert run.choice() == 2 and run.best_so_far(run.within(None, None)) == [1, 2]
+    assert run.choice() == 2 and run.choices() == [1, 2]
     assert run.failed.tolist() == [True, False, False, False, True]
     assert run_of([None, None]).choice() is None
 
@@ -189,15 +194,15 @@ def test_costs_are_found_by_what_a_reward_reads(tmp_path: Path) -> None:
 
 def test_without_costs_the_default_is_the_reported_metric(context: RewardContext) -> None:
     rewards = [load_reward("accuracy"), load_reward("rank")]
-    assert default_yardstick(rewards, context) == ("reported", "no reward looks at a cost")
+    assert default_yardstick(rewards) == ("reported", "no reward looks at a cost")
 
 
 def test_with_a_cost_it_is_accuracy_within_the_target_that_the_rewards_share(context: RewardContext) -> None:
     accuracy, soft = load_reward("accuracy"), load_reward("mnasnet:target=120")
-    text, why = default_yardstick([accuracy, soft, load_reward("monas:target=120")], context)
+    text, why = default_yardstick([accuracy, soft, load_reward("monas:target=120")])
     assert text == "reported-within-limit:cost=parameters,limit=120"
     assert why == "'mnasnet' and 'monas' look at parameters; the limit is the target"
-    text, why = default_yardstick([soft, load_reward("monas:target=200")], context)
+    text, why = default_yardstick([soft, load_reward("monas:target=200")])
     assert text == "reported-within-limit:cost=parameters" and "typical" in why
 
 

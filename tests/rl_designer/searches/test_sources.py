@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from rl_designer.agents.memory import Review
-from rl_designer.comparisons.agents import RUNS, Benchmark, run_benchmark
+from rl_designer.comparisons.agents import Benchmark, run_benchmark
+from rl_designer.comparisons.benchmark import RUNS
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import Interrupted, WrongUsage
