@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from rl_designer.envs.named_problem import named_problem
 from rl_designer.envs.problem import Problem
 from rl_designer.envs.rendering import picture, text
 
@@ -20,17 +21,26 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     `info` at the end of an episode has `design` (a `Design`), or `failure` (text) after an illegal action.
 
+    The problem is given, or made of names (`named_problem` has them): `data="mnist1d"`, `table="…"`. An
+    environment made of names can be pickled, made again from its `spec` and vectorised; a copy has the same
+    problem with nothing evaluated yet.
+
     `step` raises `BudgetSpent` when the problem's budget doesn't allow the design's evaluation, RuntimeError
     after the end of an episode, and ValueError for a number that is no action.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
 
-    def __init__(self, problem: Problem, *, render_mode: str | None = None) -> None:
+    def __init__(
+        self, problem: Problem | None = None, *, render_mode: str | None = None, **names: Any
+    ) -> None:
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
             raise ValueError(f"render_mode must be one of {modes} or None, got {render_mode!r}")
-        self.problem = problem
+        if problem is not None and names:
+            raise ValueError(f"a problem and names exclude each other, got both: {', '.join(names)}")
+        self._names = names
+        self.problem = problem = named_problem(**names) if problem is None else problem
         self.render_mode = render_mode
         space = problem.space
         low, high = np.minimum(space.action_features.min(), 0), np.maximum(space.action_features.max(), 1)
@@ -38,6 +48,17 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         self.action_space = spaces.Discrete(space.num_actions)
         self._architecture = space.initial()
         self._over = True
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        if self._names:
+            del state["problem"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        if self._names:
+            self.problem = named_problem(**self._names)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -48,6 +48,10 @@ def best_of(designs: Iterable[Design], best_by: BestBy = "reward") -> Design | N
     return max(trained, key=lambda design: merit(design, best_by), default=None)
 
 
+def _not_told(design: Design) -> None:
+    """No lambda, so that a problem can be pickled."""
+
+
 class Problem:
     """A space, an evaluator, a reward and a budget.
 
@@ -70,7 +74,7 @@ class Problem:
         budget: Budget = Budget(),
         *,
         failure_reward: float = DEFAULT_FAILURE_REWARD,
-        observer: Callable[[Design], None] = lambda design: None,
+        observer: Callable[[Design], None] = _not_told,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.space = space

@@ -14,11 +14,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rl_designer.config import make_config
-from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset
+from rl_designer.envs.datasets.dataset import KINDS, Dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.datasets.splitting import SHARE
 from rl_designer.envs.rewards import RewardFunction, name_of
-from rl_designer.envs.search_spaces.registry import make_space, space_definition
+from rl_designer.envs.search_spaces.registry import kind_of, make_space
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
@@ -159,8 +159,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             )
         x, labels = ({"train": values[~cut], "val": values[cut]} for values in (X, y))
         native = KINDS[X.ndim - 1]
-        family = SPACES[native] if self.space is None else space_definition(self.space).family
-        kind = next(kind for kind, name in SPACES.items() if name == family)
+        kind = native if self.space is None else kind_of(self.space)
         names = tuple(map(str, self.classes_))
         return prepare(RawData("X", x, labels, "X", native, names), kind, seed, sealed=False)
 
@@ -172,7 +171,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         given = {name: value for name, value in settings.items() if value is not None}
         config = make_config({}, given, type(self).__name__)
         space = make_space(
-            self.space or SPACES[dataset.kind],
+            self.space,
             dataset.input_shape,
             dataset.num_classes,
             **config.subject.limits,

@@ -144,19 +144,14 @@ def training_data(config: SearchConfig) -> "tuple[Dataset, LayerSpace]":
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data that can't be used.
     """
-    from rl_designer.envs.datasets.dataset import SPACES as FAMILY_OF_KIND
-    from rl_designer.envs.search_spaces.layer_space import LayerSpace
-    from rl_designer.envs.search_spaces.registry import default_space, space_definition
+    from rl_designer.envs.search_spaces.registry import kind_of, make_space
 
-    kind = None
-    if config.subject.space is not None:
-        with usage_errors():
-            family = space_definition(config.subject.space).family
-        kind = next(kind for kind, name in FAMILY_OF_KIND.items() if name == family)
+    subject = config.subject
+    with usage_errors():
+        kind = None if subject.space is None else kind_of(subject.space)
     dataset = _load(config, kind)
     with usage_errors():
-        definition = space_definition(config.subject.space or default_space(dataset.input_shape))
-        space = LayerSpace(definition, dataset.input_shape, dataset.num_classes, **config.subject.limits)
+        space = make_space(subject.space, dataset.input_shape, dataset.num_classes, **subject.limits)
     return dataset, space
 
 

@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from rl_designer.envs.datasets.dataset import SPACES as FAMILIES
+from rl_designer.envs.datasets.dataset import Kind
 from rl_designer.envs.extensions import SPACE
 from rl_designer.envs.files.untrusted import toml_of
 from rl_designer.envs.search_spaces.costs import input_of
@@ -62,8 +64,14 @@ def default_space(input_shape: Sequence[int]) -> str:
     return family_of(input_of(input_shape).rank)
 
 
+def kind_of(name_or_path: str | Path) -> Kind:
+    """What data are read as for a space: `features`, `signal` or `image`. Raises as `space_definition`."""
+    family = space_definition(name_or_path).family
+    return next(kind for kind, name in FAMILIES.items() if name == family)
+
+
 def make_space(
-    name_or_path: str | Path,
+    name_or_path: str | Path | None,
     input_shape: Sequence[int],
     num_classes: int,
     *,
@@ -73,12 +81,12 @@ def make_space(
     """A layer-by-layer space for data of one shape, within limits (None is without limit).
 
     Args:
-        name_or_path: a built-in name, or the path of a user's `.toml`.
+        name_or_path: as `space_definition` takes it; None for the built-in one for such data.
         input_shape: of one example: (features,), (channels, length) or (channels, height, width).
 
     Raises:
         ValueError: for an unknown space, a bad file, data that doesn't fit the space, or limits within which
             there is no network; one line.
     """
-    definition = space_definition(name_or_path)
+    definition = space_definition(name_or_path or default_space(input_shape))
     return LayerSpace(definition, input_shape, num_classes, max_parameters=max_parameters, max_macs=max_macs)
