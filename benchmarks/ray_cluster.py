@@ -1,13 +1,15 @@
-"""A search by Ray on two nodes against the local engine: the same designs, and nothing lost with a node.
+"""Ray on two nodes against the local engine: the same results, and nothing lost with a node.
 
-Usage: python benchmarks/ray_cluster.py FOLDER [--evaluations 28] [--epochs 60] [--tasks 200]
+Usage: python benchmarks/ray_cluster.py FOLDER [--part search] [--evaluations 28] [--epochs 60] [--seeds 4]
+       [--retrain-epochs 1000] [--tasks 200]
 
-Both nodes are real ones of Ray, on this machine, with one core each. The search is done by the local engine
-with two workers, by Ray, and by Ray with the second node's raylet killed by `kill -9` while it trains. Then
-one trivial task at a time is given to the local pool and to Ray's in turn.
+Both nodes are real ones of Ray, on this machine, with one core each. A search, `retrain` and `benchmark
+agents` are done by the local engine with two workers, by Ray, and by Ray with the second node's raylet killed
+by `kill -9` while it works. Then one trivial task at a time is given to the local pool and to Ray's in turn.
 """
 
 import argparse
+import hashlib
 import json
 import operator
 import os
@@ -17,13 +19,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 from faults_runs import Search, _children, _command, show, wait_for
+from safetensors.numpy import load_file
 
 from rl_designer.envs.workers.engines import Workload, make_engine
 
@@ -157,6 +161,85 @@ def summary_of(search: Search) -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Commanded:
+    """A command that leaves results in a folder.
+
+    Attributes:
+        results: what there is of them so far, by name; equal where they are the same.
+    """
+
+    folder: Path
+    arguments: tuple[str, ...]
+    results: Callable[[Path], dict[str, Any]]
+
+    def run(self, options: Sequence[str], node: Node | None = None) -> dict[str, Any]:
+        """Gives the command; kills the node once it works and a result is there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, str(ROOT / "run.py"), *self.arguments, *options, "--output", "out"]
+        began = time.monotonic()
+        with (self.folder / "log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=subprocess.STDOUT)
+        told: dict[str, Any] = {}
+        while node is not None and not told and process.poll() is None:
+            time.sleep(0.02)
+            if (before := len(self.results(self.folder / "out"))) and node.trains:
+                os.kill(node.raylet, signal.SIGKILL)
+                told = {"killed_after": before}
+        if process.wait() != 0:
+            raise RuntimeError(f"{command} ended with {process.returncode}: see {self.folder / 'log'}")
+        return {"seconds": round(time.monotonic() - began, 1), **told}
+
+
+def weights_of(folder: Path) -> dict[str, Any]:
+    """Digests of the weights of full trainings; their records tell seconds, too."""
+    found = {}
+    for path in sorted(folder.glob("*/seed-?.safetensors")):
+        arrays = load_file(path)
+        content = b"".join(name.encode() + arrays[name].tobytes() for name in sorted(arrays))
+        found[path.stem] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def runs_of(folder: Path) -> dict[str, Any]:
+    """A benchmark's finished runs, without their seconds."""
+    path = folder / "runs.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return {
+        f"{run['agent']} {run['seed']}": {k: v for k, v in run.items() if "seconds" not in k} for run in lines
+    }
+
+
+def commands(folder: Path, name: str, arguments: tuple[str, ...], results: Callable[..., Any]) -> None:
+    """The same command three times; each is compared with the first."""
+    local = Commanded(folder / f"{name}-local", arguments, results)
+    told = local.run(["--workers", "2"])
+    reference = results(local.folder / "out")
+    show(f"{name}, local", results=len(reference), **told)
+    for what in ("ray", "ray, a node killed"):
+        here = folder / f"{name}-{what.replace(', ', '-').replace(' ', '-')}"
+        with cluster(here) as (address, node):
+            options = ["--engine", "ray", "--ray-address", address]
+            told = Commanded(here, arguments, results).run(options, node if "killed" in what else None)
+        found = results(here / "out")
+        lost = len(reference.keys() - found.keys())
+        show(f"{name}, {what}", results=len(found), lost=lost, equal=found == reference, **told)
+
+
+def retrainings(folder: Path, seeds: int, epochs: int) -> None:
+    layers = [{"kind": "dense", "width": width} for width in (64, 32)]
+    file = folder / "design.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"format": "architecture/1", "space": "mlp", "layers": layers}))
+    given = ("--data", "wine", "--seeds", str(seeds), "--epochs", str(epochs), "--device", "cpu")
+    commands(folder, "retrain", ("retrain", str(file.absolute()), *given), weights_of)
+
+
+def benchmarks(folder: Path, seeds: int) -> None:
+    given = ("ppo", "local-search", "--table", "mnist1d-convnet1d", "--seeds", str(seeds))
+    commands(folder, "benchmark", ("benchmark", "agents", *given), runs_of)
+
+
 def overhead(folder: Path, tasks: int) -> None:
     """Seconds of one trivial task at a time, by both pools in turn: medians and quartiles."""
     with cluster(folder / "overhead") as (address, _):
@@ -185,10 +268,20 @@ def main() -> None:
     parser.add_argument("--evaluations", type=int, default=28)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--tasks", type=int, default=200)
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--retrain-epochs", type=int, default=1000)
+    parts = ("search", "retrain", "benchmark", "overhead")
+    parser.add_argument("--part", choices=parts, action="append", help="All of them unless given.")
     given = parser.parse_args()
     options = {"data": "wine", "evaluations": given.evaluations, "epochs": given.epochs, "tensorboard": False}
-    searches(given.folder, {**options, "device": "cpu"})
-    overhead(given.folder, given.tasks)
+    wanted: dict[str, Callable[[], None]] = {
+        "search": lambda: searches(given.folder, {**options, "device": "cpu"}),
+        "retrain": lambda: retrainings(given.folder, given.seeds, given.retrain_epochs),
+        "benchmark": lambda: benchmarks(given.folder, given.seeds),
+        "overhead": lambda: overhead(given.folder, given.tasks),
+    }
+    for part in given.part or parts:
+        wanted[part]()
 
 
 if __name__ == "__main__":

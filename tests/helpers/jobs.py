@@ -1,6 +1,6 @@
 """Observers and journals of jobs, for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from rl_designer.jobs.jobs import Job, Observer
@@ -33,3 +33,21 @@ class Noted(Observer):
     def _stop_if_due(self) -> None:
         if self.stop == len(self.results):
             raise KeyboardInterrupt
+
+
+class Kept(dict[Hashable, Any]):
+    """A journal in memory; `order` has what was kept."""
+
+    def __init__(self, *known: tuple[Hashable, Any]) -> None:
+        super().__init__(known)
+        self.order: list[Any] = []
+
+    def known(self, jobs: Sequence[Job]) -> dict[Hashable, Any]:
+        return dict(self)
+
+    def keep(self, job: Job, result: Any) -> Any:
+        self.order.append(result)
+        return result
+
+    def how_to_go_on(self, done: int, total: int) -> str:
+        return f"{done} of {total}"

@@ -79,6 +79,13 @@ def count_to(number: int, done: int = 0) -> int | Unfinished:
     return number if done + 1 == number else Unfinished(done + 1, progress=done + 1)
 
 
+def count_to_or_kill_the_slot(number: int, note: Path, done: int = 0) -> int | Unfinished:
+    """As `count_to`; once, in its third part, it takes the slot with it."""
+    if done == 2:
+        kill_the_slot_at_first(note)
+    return count_to(number, done)
+
+
 def threads(_: None) -> dict[str, Any]:
     """Where a worker works, and with how many threads."""
     import numpy  # noqa: F401

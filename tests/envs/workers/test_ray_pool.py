@@ -1,9 +1,6 @@
 """The engine `ray`: the local engine's results and failures, and what a lost slot was doing is done again."""
 
-import os
 import re
-import secrets
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +20,7 @@ from rl_designer.envs.workers.ray_pool import RayPool
 from rl_designer.envs.workers.ray_slot import SharedFolder, Slot, Unfit, remove_if_unused, software
 from tests.helpers import training_candidates as tasks
 from tests.helpers import worker_tasks
+from tests.helpers.ray_here import ray_here
 from tests.helpers.training_candidates import blobs, build_or, dense
 
 needs_ray = pytest.mark.skipif(ray_engine.find_spec("ray") is None, reason="Ray (the extra `ray`) is missing")
@@ -34,29 +32,8 @@ WORK = Workload(tasks.prepare, {"x": np.arange(3)}, ("a", 1))
 
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
-    """Room for three slots on this machine, for all tests of this module."""
-    found = pytest.importorskip("ray", reason="Ray (the extra `ray`) is missing")
-    heard = signal.getsignal(signal.SIGTERM)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in ray_engine._OF_OWN_RAY.items():
-            patch.setenv(name, value)
-        # Ray asks for a token and says so in the environment; one of its own would stay in the home folder.
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        patch.setenv("RAY_AUTH_MODE", "")
-        patch.delenv("RAY_AUTH_MODE")
-        # The node must find the tests.
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        found.init(
-            "local",
-            num_cpus=3,
-            include_dashboard=False,
-            object_store_memory=80_000_000,
-            log_to_driver=False,
-            logging_level="ERROR",
-        )
-        signal.signal(signal.SIGTERM, heard)
+    with ray_here() as found:
         yield found
-        found.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -24,30 +24,12 @@ from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
 from rl_designer.jobs.log import BenchmarkLog, RunJournal
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 from tests.helpers import worker_tasks as tasks
-from tests.helpers.jobs import Noted
+from tests.helpers.jobs import Kept, Noted
 
 ROOT = Path(__file__).resolve().parents[3]
 posix = pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 
 LONG = 600.0  # seconds, longer than a test may take
-
-
-class Kept(dict[Hashable, Any]):
-    """A journal in memory; `order` has what was kept."""
-
-    def __init__(self, *known: tuple[Hashable, Any]) -> None:
-        super().__init__(known)
-        self.order: list[Any] = []
-
-    def known(self, jobs: Sequence[Job]) -> dict[Hashable, Any]:
-        return dict(self)
-
-    def keep(self, job: Job, result: Any) -> Any:
-        self.order.append(result)
-        return result
-
-    def how_to_go_on(self, done: int, total: int) -> str:
-        return f"{done} of {total}"
 
 
 def here() -> Pool:
@@ -200,7 +182,8 @@ def test_workers_of_a_run_end_with_a_driver_that_is_killed(tmp_path: Path) -> No
         from rl_designer.envs.workers.local import LocalEngine
         from rl_designer.jobs.jobs import Observer, run_jobs, trials
         from tests.helpers import worker_tasks as tasks
-        from tests.rl_designer.jobs.test_jobs import Kept, jobs_of
+        from tests.helpers.jobs import Kept
+        from tests.rl_designer.jobs.test_jobs import jobs_of
 
         if __name__ == "__main__":
             with trials(LocalEngine(1)) as pool:
