@@ -133,10 +133,9 @@ def retrain(
             files their `data`, `target`, `data_folder`, `image_size`, `space`.
     """
     from rl_designer.jobs.progress import Display, JobProgress
-    from rl_designer.retraining.job import Plan
     from rl_designer.retraining.output import shown
     from rl_designer.retraining.retrain import retrain as train
-    from rl_designer.retraining.settings import FullSettings
+    from rl_designer.retraining.settings import FullSettings, Plan
     from rl_designer.retraining.winners import DATA, find_winners, load_data
 
     known = [field.name for field in fields(FullSettings)]

@@ -24,8 +24,9 @@ from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.results import Run
 from rl_designer.retraining.folder import load_retrained
-from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
+from rl_designer.retraining.settings import Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.search import run_search

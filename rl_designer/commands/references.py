@@ -43,7 +43,7 @@ def references(
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.reports.terminal import terminal
     from rl_designer.retraining.output import print_comparison, shown
-    from rl_designer.retraining.reference_comparison import compare, references_within
+    from rl_designer.retraining.references import compare, references_within
     from rl_designer.retraining.winners import find_winners, load_data
 
     if not sources and options["data"] is None:

@@ -19,7 +19,7 @@ from rl_designer.commands.options import (
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
-    from rl_designer.retraining.job import Plan
+    from rl_designer.retraining.settings import Plan
 
 _SETTINGS = (
     "epochs",
@@ -97,7 +97,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def plan_of(options: dict[str, Any], dataset: "Dataset") -> "Plan":
     """How to train on a data set, by the options."""
-    from rl_designer.retraining.job import Plan
+    from rl_designer.retraining.settings import Plan
 
     if options["no_augment"] and options["augment"] is not None:
         raise click.UsageError("--augment and --no-augment exclude each other")

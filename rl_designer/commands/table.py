@@ -109,7 +109,7 @@ def _plan(options: dict[str, Any]) -> Any:
     from rl_designer.config import make_config
     from rl_designer.envs.training.settings import TrainingSettings
     from rl_designer.errors import usage_errors
-    from rl_designer.table_making.training import TablePlan
+    from rl_designer.table_making.building import TablePlan
 
     own = ("seeds", "designs", "share", "batch_size", "learning_rate", "name", "title")
     config = make_config({name: value for name, value in options.items() if name not in own})

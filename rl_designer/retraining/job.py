@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
-from rl_designer.envs.workers.engines import Engine
-from rl_designer.envs.workers.local import LocalEngine
-from rl_designer.errors import usage_errors
 from rl_designer.jobs.jobs import Job
 from rl_designer.retraining.folder import (
     VERSION,
@@ -27,8 +24,7 @@ from rl_designer.retraining.folder import (
     plain_standardisation,
 )
 from rl_designer.retraining.settings import (
-    FullSettings,
-    full_settings,
+    Plan,
     shape_for,
     standardisation_for,
     takes_features,
@@ -67,42 +63,6 @@ class Winner:
     def name(self) -> str:
         """What people call it."""
         return self.file.name or self.architecture.digest[:_DIGEST_IN_NAME]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How winners are trained.
-
-    Attributes:
-        seeds: trainings of each.
-        on_validation: train on the training part alone and score on validation; the test stays sealed.
-        workers: trainings at the same time, in processes; 0 trains in this one; None for one a core, or one
-            on a GPU. Doesn't change any result.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        engine: where else than in processes of this machine, instead of `workers`; closed once it is trained.
-    """
-
-    settings: FullSettings
-    seeds: int = 3
-    on_validation: bool = False
-    workers: int | None = None
-    device: str = "auto"
-    engine: Engine | None = None
-
-    @classmethod
-    def of(cls, dataset: Dataset, settings: Mapping[str, Any], **plan: Any) -> Self:
-        """A plan whose `settings` are given in part, None where not; the rest suits the data and the device.
-
-        Raises:
-            WrongUsage: for a value out of range, an augmentation that doesn't fit, a device that isn't there.
-        """
-        with usage_errors():
-            name, engine = plan.pop("device", None) or "auto", plan.get("engine") or LocalEngine()
-            device = engine.device(name)
-            on_validation = plan.get("on_validation", False)
-            examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
-            full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
-        return cls(full, device=name, **plan)
 
 
 def folder_of(winner: Winner, plan: Plan) -> RetrainedFolder:

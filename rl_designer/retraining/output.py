@@ -1,5 +1,6 @@
 """What is shown of full trainings as they go, and what they brought, as data and as text for a terminal."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from rl_designer.quantities import show_count, show_seconds
 from rl_designer.text import printable
 
 _MOST_CLASSES_SHOWN = 12
+_STANDARD_ERRORS = 2.0
 
 
 def shown(epochs: int) -> Shown:
@@ -65,6 +67,41 @@ def print_comparison(console: Console, data: dict[str, Any]) -> None:
     console.print(figures_table(rows))
     if data["designs"]:
         console.print(Text(printable(data["verdict"])), soft_wrap=True)
+
+
+def judged(designs: Sequence[dict[str, Any]], references: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Whether the best design is better than the best reference: true where it leads by more than two
+    standard errors of the difference over seeds, false where it doesn't lead, null where that can't be told.
+    """
+    best, rival = _best(designs), _best(references)
+    if best is None or rival is None:
+        return {"better_than_references": None, "verdict": "There is nothing to compare with."}
+    ours, theirs = (line[f"{split_of(line)}_accuracy"] for line in (best, rival))
+    lead = ours["mean"] - theirs["mean"]
+    error = _standard_error(ours, theirs)
+    better = False if lead <= 0 else None if error is None else lead > _STANDARD_ERRORS * error or None
+    margin = "one seed is too few to tell" if error is None else f"± {error:.4f} standard error over seeds"
+    word = {True: "better than", False: "not better than", None: "perhaps better than"}[better]
+    sentence = (
+        f"The best design ({ours['mean']:.4f}) is {word} the best reference, {rival['name']} "
+        f"({theirs['mean']:.4f}): {lead:+.4f} ({margin})."
+    )
+    return {"better_than_references": better, "verdict": sentence}
+
+
+def _best(lines: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    trained = [line for line in lines if line[f"{split_of(line)}_accuracy"]["mean"] is not None]
+    return max(trained, key=lambda line: line[f"{split_of(line)}_accuracy"]["mean"], default=None)
+
+
+def _standard_error(*spreads: dict[str, Any]) -> float | None:
+    squares = 0.0
+    for figures in spreads:
+        count = sum(value is not None for value in figures["per_seed"])
+        if count < 2:
+            return None
+        squares += figures["standard_deviation"] ** 2 / count
+    return math.sqrt(squares)
 
 
 def figures_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:

@@ -9,14 +9,22 @@ fewer than 3 positions a side is left out. No torch here.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.layers import KINDS, MOST_WIDTH, Shape, full_options
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
 from rl_designer.envs.search_spaces.layer_rules import family_of
-from rl_designer.retraining.settings import shape_for
+from rl_designer.errors import usage_errors
+from rl_designer.jobs.jobs import Observer
+from rl_designer.retraining.folder import DEFAULT_PARENT
+from rl_designer.retraining.job import Winner
+from rl_designer.retraining.output import judged
+from rl_designer.retraining.retrain import retrain
+from rl_designer.retraining.settings import Plan, shape_for
 from rl_designer.runs.architecture_files import ArchitectureFile
 
 _STEPS = 128  # widths are multiplied by steps / 128
@@ -229,3 +237,71 @@ def _built(reference: Reference, input_shape: Sequence[int], num_classes: int, s
         architecture, taken, num_classes, reference.name, reference.source, reference.note
     )
     return Built(reference, file, costs(architecture, taken, num_classes))
+
+
+# -- side by side with runs' winners -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared.
+
+    Attributes:
+        left_out: name and reason of each reference that can't be built within the budget.
+    """
+
+    references: list[Built]
+    left_out: list[dict[str, str]]
+
+
+def references_within(dataset: Dataset, max_parameters: int | None, names: Sequence[str] = ()) -> Comparison:
+    """The references for a data set, as wide as the budget allows; with their own widths where it is None.
+
+    Raises:
+        WrongUsage: for unknown names.
+        ValueError: where none fits.
+    """
+    built, left_out = [], []
+    with usage_errors():
+        references = references_for(dataset.input_shape, names)
+    for reference in references:
+        try:
+            built.append(build_reference(reference, dataset.input_shape, dataset.num_classes, max_parameters))
+        except ValueError as error:
+            left_out.append({"name": reference.name, "reason": str(error)})
+    if not built:
+        raise ValueError(f"no reference fits: {left_out[0]['reason']}")
+    return Comparison(built, left_out)
+
+
+def compare(
+    comparison: Comparison,
+    winners: Sequence[Winner],
+    dataset: Dataset,
+    plan: Plan,
+    output: Path | None = None,
+    observer: Observer | None = None,
+) -> dict[str, Any]:
+    """Trains all with one recipe. What `benchmark references --json` prints.
+
+    Args:
+        output: where the references' folders are made; None for `retrained` here.
+        observer: as `retrain` takes it.
+
+    Raises:
+        As `retrain`.
+    """
+    parent = output or Path(DEFAULT_PARENT)
+    named = [Winner(built.file, parent, built.reference.name) for built in comparison.references]
+    results = retrain([*named, *winners], dataset, plan, observer)
+    references, designs = results[: len(named)], results[len(named) :]
+    # A design may be the same network as a reference; each line keeps its own name.
+    for line, built in zip(references, comparison.references, strict=True):
+        line |= {"name": built.file.name, "source": built.file.source, "note": built.file.note}
+    return {
+        "data": dataset.name,
+        "references": references,
+        "designs": designs,
+        "left_out": comparison.left_out,
+        **judged(designs, references),
+    }

@@ -17,7 +17,8 @@ from rl_designer.errors import usage_errors
 from rl_designer.files import replacing
 from rl_designer.jobs.jobs import Job, Observer, Results, Unfinished, run_jobs
 from rl_designer.retraining.folder import RetrainedFolder
-from rl_designer.retraining.job import Plan, Retraining, Winner, folder_of
+from rl_designer.retraining.job import Retraining, Winner, folder_of
+from rl_designer.retraining.settings import Plan
 
 
 def retrain(

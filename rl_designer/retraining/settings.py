@@ -1,16 +1,19 @@
-"""`FullSettings`: how a winner is trained in full, and in which shape it gets examples. No torch here."""
+"""How winners are trained in full, `FullSettings` and `Plan`; in which shape they get examples. No torch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.training.augmentation import check_augmentation
 from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.errors import usage_errors
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset, Standardisation
@@ -91,6 +94,42 @@ def full_settings(
     if settings.augment:
         check_augmentation(settings.augment, input_shape)
     return settings
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How winners are trained.
+
+    Attributes:
+        seeds: trainings of each.
+        on_validation: train on the training part alone and score on validation; the test stays sealed.
+        workers: trainings at the same time, in processes; 0 trains in this one; None for one a core, or one
+            on a GPU. Doesn't change any result.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        engine: where else than in processes of this machine, instead of `workers`; closed once it is trained.
+    """
+
+    settings: FullSettings
+    seeds: int = 3
+    on_validation: bool = False
+    workers: int | None = None
+    device: str = "auto"
+    engine: Engine | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: Mapping[str, Any], **plan: Any) -> Self:
+        """A plan whose `settings` are given in part, None where not; the rest suits the data and the device.
+
+        Raises:
+            WrongUsage: for a value out of range, an augmentation that doesn't fit, a device that isn't there.
+        """
+        with usage_errors():
+            name, engine = plan.pop("device", None) or "auto", plan.get("engine") or LocalEngine()
+            device = engine.device(name)
+            on_validation = plan.get("on_validation", False)
+            examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
+            full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
+        return cls(full, device=name, **plan)
 
 
 # -- shapes: signals and images are flattened for a network on features --------------------------------

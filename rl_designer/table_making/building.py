@@ -1,27 +1,81 @@
 """`build_table`: trains what a plan names, measures latencies, and makes the architecture table."""
 
-from collections.abc import Sequence
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.search_spaces.base import Actions
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.seeding import stream
 from rl_designer.envs.tables.table import ArchitectureTable, Task
+from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
-from rl_designer.setting import training_data
-from rl_designer.table_making.layout import layout
-from rl_designer.table_making.metrics import REPORTED, SEARCHED, failures, measured
-from rl_designer.table_making.training import Heard, TablePlan, chosen_designs, train_designs
+from rl_designer.setting import engine_of, training_data
+from rl_designer.table_making.designs import all_designs, layout, random_designs, share_of
 from rl_designer.version import __version__
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
-    from rl_designer.envs.search_spaces.layer_space import LayerSpace
     from rl_designer.jobs.progress import Display
+    from rl_designer.store.evaluator import EvaluationObserver
     from rl_designer.store.store import Store
+
+SEARCHED = "valid_accuracy_first_seed"
+REPORTED = "valid_accuracy_other_seeds"
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """What a table is built of.
+
+    Attributes:
+        config: the data, the space and its limits, the device, the workers, the store; `seed` is that of the
+            random designs.
+        settings: how each design is trained.
+        seeds: trainings of each design, at least 1.
+        designs: how many random ones; None for all.
+        share: the same as a share of all, above 0 to 1; None for all.
+    """
+
+    config: SearchConfig
+    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    seeds: int = 2
+    designs: int | None = None
+    share: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.config.subject.table is not None or self.config.subject.space == "table":
+            raise WrongUsage("a table is built by training; a table's own space holds nothing to be trained")
+        if self.seeds < 1:
+            raise WrongUsage(f"--seeds must be at least 1, got {self.seeds}")
+        if self.designs is not None and self.share is not None:
+            raise WrongUsage("--designs and --share exclude each other")
+        if self.share is not None and not 0 < self.share <= 1:
+            raise WrongUsage(f"--share must be above 0 and at most 100%, got {self.share:.6g}")
+
+
+def chosen_designs(plan: TablePlan, space: LayerSpace) -> Actions:
+    """The designs of the table, int64 [n, max_steps], padded with -1.
+
+    Raises:
+        WrongUsage: where the space has too many, or fewer than are wanted.
+    """
+    if plan.designs is None and (plan.share is None or plan.share == 1):
+        return all_designs(space)
+    n = plan.designs or share_of(space, plan.share or 1.0)
+    return random_designs(space, n, stream(plan.config.seed, "table", "designs"))
 
 
 def build_table(
@@ -70,12 +124,46 @@ def _some(number: int, what: str) -> str:
     return f"{number:,} {what}{'s' * (number != 1)}"
 
 
-def _latencies(
+def train_designs(
     plan: TablePlan,
-    space: "LayerSpace",
+    dataset: "Dataset",
     architectures: Sequence[Architecture],
     store: "Store",
-    hear: Heard,
+    observer: "EvaluationObserver",
+) -> list[list[Evaluation]]:
+    """Evaluations by seed, then by design, each as `TrainingEvaluator` gives it with `repeat=seed`.
+
+    What the store knows is not trained again, but for failures of the moment (out of time, out of memory),
+    which each call tries anew.
+    """
+    from rl_designer.envs.evaluators.training import TrainingEvaluator
+    from rl_designer.envs.workers.memory_limit import default_memory_limit
+    from rl_designer.store.evaluator import StoredEvaluator
+
+    config, results, this_call = plan.config, [], uuid.uuid4().hex
+    with usage_errors():
+        engine = engine_of(config)
+    for seed in range(plan.seeds):
+        evaluator = TrainingEvaluator(
+            dataset,
+            settings=plan.settings,
+            engine=engine,
+            device=config.where.device or "auto",
+            time_limit=config.training.candidate_time_limit,
+            memory_limit=config.training.candidate_memory_limit or default_memory_limit(),
+            repeat=seed,
+        )
+        with evaluator:
+            results.append(StoredEvaluator(store, evaluator, this_call, observer).evaluate(architectures))
+    return results
+
+
+def _latencies(
+    plan: TablePlan,
+    space: LayerSpace,
+    architectures: Sequence[Architecture],
+    store: "Store",
+    observer: "EvaluationObserver",
 ) -> list[Evaluation]:
     """Measured once all trainings are done, since they would slow the networks down."""
     from rl_designer.envs.evaluators.latency import LatencyEvaluator
@@ -85,11 +173,11 @@ def _latencies(
     evaluator = LatencyEvaluator(
         space.input_shape, space.num_classes, device_name(plan.config.where.device or "auto")
     )
-    return StoredEvaluator(store, evaluator, "table", hear).evaluate(architectures)
+    return StoredEvaluator(store, evaluator, "table", observer).evaluate(architectures)
 
 
 def _made(
-    plan: TablePlan, dataset: "Dataset", space: "LayerSpace", results: Sequence[Sequence[Evaluation]]
+    plan: TablePlan, dataset: "Dataset", space: LayerSpace, results: Sequence[Sequence[Evaluation]]
 ) -> dict[str, Any]:
     """What the table says of its making; enough to do it again."""
     import torch
@@ -114,3 +202,84 @@ def _made(
         "processor": processor(),
         "torch": torch.__version__,
     }
+
+
+# -- evaluations as metrics --------------------------------------------------------------------------
+
+
+def curve_metric(epoch: int) -> str:
+    """The name of the validation accuracies, of all seeds, after an epoch, counted from 1."""
+    return f"valid_accuracy_epoch_{epoch}"
+
+
+def measured(
+    results: Sequence[Sequence[Evaluation]], latencies: Sequence[Evaluation], epochs: int, dataset: str
+) -> tuple[dict[str, Floats], dict[str, Mapping[str, Any]]]:
+    """Metrics, float32 [designs, repeats], and their facts. What failed is NaN; costs are known all the same.
+
+    A search sees the last accuracy of the first seed's training; that of the others is reported, so that luck
+    in one training doesn't count twice. With one seed both are the same, which the facts say.
+
+    Args:
+        results: by seed, then by design.
+        latencies: by design.
+    """
+    accuracy = _column(results, "val_accuracy")
+    about = {"unit": "fraction", "split": "valid", "dataset": dataset, "maximize": True}
+    metrics = {SEARCHED: accuracy[:, :1]}
+    facts: dict[str, Mapping[str, Any]] = {
+        SEARCHED: {**about, "epochs": epochs, "repeats": 1, "failures": failures(results[:1])}
+    }
+    if len(results) > 1:
+        metrics[REPORTED] = accuracy[:, 1:]
+        repeats = {"repeats": len(results) - 1, "failures": failures(results[1:])}
+        facts[REPORTED] = {**about, "epochs": epochs, **repeats}
+    else:
+        facts[SEARCHED] = {
+            **facts[SEARCHED],
+            "note": "one seed: what is searched for is also what is reported",
+        }
+    for epoch in range(1, epochs + 1):
+        curve = [[_at(e.learning_curve, epoch) for e in evaluations] for evaluations in results]
+        metrics[curve_metric(epoch)] = np.array(curve, dtype=np.float32).T
+        facts[curve_metric(epoch)] = {**about, "epochs": epoch, "repeats": len(results)}
+    metrics["valid_loss"] = _column(results, "val_loss")
+    loss = {"unit": "nats", "epochs": epochs, "repeats": len(results), "maximize": False}
+    facts["valid_loss"] = {**about, **loss}
+    return metrics | _costs(results, latencies), facts | _cost_facts(len(results))
+
+
+def _costs(results: Sequence[Sequence[Evaluation]], latencies: Sequence[Evaluation]) -> dict[str, Floats]:
+    return {
+        "parameters": _column(results[:1], "parameters"),
+        "macs": _column(results[:1], "macs"),
+        "latency_seconds": _column([latencies], "latency_seconds"),
+        "training_seconds": _column(results, "training_seconds"),
+    }
+
+
+def _cost_facts(seeds: int) -> dict[str, Mapping[str, Any]]:
+    count = {"unit": "count", "maximize": False}
+    seconds = {"unit": "seconds", "maximize": False}
+    return {
+        "parameters": count,
+        "macs": count,
+        "latency_seconds": seconds,
+        "training_seconds": {**seconds, "repeats": seeds},
+    }
+
+
+def failures(results: Sequence[Sequence[Evaluation]]) -> dict[str, int]:
+    """How many trainings failed, by what the failure's text begins with."""
+    texts = [e.failure for evaluations in results for e in evaluations if e.failure is not None]
+    return dict(Counter(text.partition(":")[0] for text in texts).most_common())
+
+
+def _column(results: Sequence[Sequence[Evaluation]], field: str) -> Floats:
+    """One field of all evaluations, float32 [designs, seeds]; None becomes NaN."""
+    values = [[getattr(e, field) for e in evaluations] for evaluations in results]
+    return np.array(values, dtype=np.float32).T
+
+
+def _at(curve: Sequence[float], epoch: int) -> float:
+    return curve[epoch - 1] if epoch <= len(curve) else float("nan")

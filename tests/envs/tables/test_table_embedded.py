@@ -17,8 +17,7 @@ from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES, UnknownTable, load_table
 from rl_designer.envs.tables.table import ArchitectureTable
-from rl_designer.table_making.designs import all_designs
-from rl_designer.table_making.layout import layout
+from rl_designer.table_making.designs import all_designs, layout
 from tests.helpers.command_line import runner
 
 FILE = Path(str(resources.files("rl_designer.envs.data"))) / f"{DEFAULT_TABLE}.npz"

@@ -28,9 +28,9 @@ from rl_designer.exporting.export import Mismatch, export, largest_difference, w
 from rl_designer.exporting.formats import FORMATS, Format
 from rl_designer.exporting.python_source import docstring_text, literal, python_source
 from rl_designer.exporting.subject import Origin, Subject, class_name
-from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.settings import FullSettings
+from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
 from tests.helpers.command_line import Ended, runner
 

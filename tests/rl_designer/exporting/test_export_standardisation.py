@@ -22,9 +22,9 @@ from rl_designer.exporting.formats import FORMATS, metadata
 from rl_designer.exporting.python_source import python_source
 from rl_designer.exporting.subject import Subject
 from rl_designer.retraining.folder import RetrainedFolder, load_retrained, plain_standardisation
-from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.settings import FullSettings
+from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile, write_architecture
 from tests.rl_designer.exporting.test_export import of_every_kind, parity_script
 

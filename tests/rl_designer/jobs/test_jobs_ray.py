@@ -14,9 +14,9 @@ from rl_designer.config import make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.ray_engine import RayEngine
 from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
-from rl_designer.retraining.job import Plan, Winner
+from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.settings import FullSettings
+from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
 from tests.helpers import worker_tasks as tasks
 from tests.helpers.jobs import Kept, Noted

@@ -22,9 +22,9 @@ from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.jobs import Job, Observer
 from rl_designer.retraining import training
 from rl_designer.retraining.folder import RetrainedFolder, load_retrained
-from rl_designer.retraining.job import Plan, Winner, logits_of
+from rl_designer.retraining.job import Winner, logits_of
 from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.settings import FullSettings
+from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
 from tests.helpers.jobs import Noted
 from tests.helpers.training_candidates import blobs, dense

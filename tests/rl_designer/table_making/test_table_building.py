@@ -24,11 +24,9 @@ from rl_designer.envs.training import recipe
 from rl_designer.envs.workers import memory_limit
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.progress import Display
-from rl_designer.table_making import training as table_training
-from rl_designer.table_making.building import build_table
+from rl_designer.table_making import building as table_building
+from rl_designer.table_making.building import TablePlan, build_table, measured
 from rl_designer.table_making.designs import all_designs
-from rl_designer.table_making.metrics import measured
-from rl_designer.table_making.training import TablePlan
 from tests.helpers.command_line import runner
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,7 +44,7 @@ def here(tmp_path, monkeypatch):
     """A folder with the space; trainings happen in this process."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(TINY)
-    monkeypatch.setattr(table_training, "engine_of", lambda config: None)
+    monkeypatch.setattr(table_building, "engine_of", lambda config: None)
     monkeypatch.setattr(memory_limit, "default_memory_limit", lambda: None, raising=False)  # needs processes
     return tmp_path
 

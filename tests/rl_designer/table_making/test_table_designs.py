@@ -13,8 +13,16 @@ from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.errors import WrongUsage
 from rl_designer.table_making import designs as table_designs
-from rl_designer.table_making.designs import Walks, all_designs, count_designs, random_designs, share_of
-from rl_designer.table_making.layout import END, layout, option_text
+from rl_designer.table_making.designs import (
+    END,
+    Walks,
+    all_designs,
+    count_designs,
+    layout,
+    option_text,
+    random_designs,
+    share_of,
+)
 
 SIGNALS = SpaceDefinition.of(
     "small",
