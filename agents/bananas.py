@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from rl_designer.agents.base import Agent
+from rl_designer.agents.base import Agent, at_least_one
 from rl_designer.agents.mutation import mutate
-from rl_designer.agents.options import at_least_one
 from rl_designer.agents.ppo import learned, promising
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions

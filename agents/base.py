@@ -105,3 +105,10 @@ class PolicyAgent(Agent):
         if self.policy is None:
             raise RuntimeError("there is no policy yet: call search() or load() first")
         return self.policy
+
+
+def at_least_one(**options: int) -> None:
+    """Raises ValueError for an option, such as a size of a batch, that is below 1."""
+    for option, value in options.items():
+        if value < 1:
+            raise ValueError(f"{option!r} must be at least 1, got {value}")

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.agents.base import Agent
-from rl_designer.agents.options import at_least_one
+from rl_designer.agents.base import Agent, at_least_one
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.agents.base import PolicyAgent
+from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.memory import Memory
-from rl_designer.agents.options import at_least_one
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace

@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.agents.base import PolicyAgent
+from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.controller import Controller, PPOSettings
-from rl_designer.agents.options import at_least_one
 from rl_designer.envs.design_vec_env import Score
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions

@@ -5,8 +5,7 @@ from itertools import islice
 
 import numpy as np
 
-from rl_designer.agents.base import Agent
-from rl_designer.agents.options import at_least_one
+from rl_designer.agents.base import Agent, at_least_one
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import SearchSpace

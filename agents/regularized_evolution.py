@@ -4,9 +4,8 @@ from collections import deque
 
 import numpy as np
 
-from rl_designer.agents.base import Agent
+from rl_designer.agents.base import Agent, at_least_one
 from rl_designer.agents.mutation import Row, mutate
-from rl_designer.agents.options import at_least_one
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.seeding import stream
 

@@ -21,7 +21,7 @@ from rl_designer.comparisons.benchmark import RUNS
 from rl_designer.comparisons.output import run_line, write_files
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.config import make_config
-from rl_designer.envs.rewards.registry import REWARDS
+from rl_designer.envs.rewards.builtin import REWARDS
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_text

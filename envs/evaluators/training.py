@@ -16,9 +16,8 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
-from rl_designer.envs.training.augmentation import check_augmentation
-from rl_designer.envs.training.job import PARTS, Job, Plan, prepare_worker, train_in_worker
-from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.training.settings import TrainingSettings, check_augmentation
+from rl_designer.envs.training.trainer import PARTS, Trainer, TrainingPlan, prepare_worker, train_in_worker
 from rl_designer.envs.workers.devices import device_name
 from rl_designer.envs.workers.engines import Engine, Pool, Workload
 from rl_designer.envs.workers.local import LocalEngine
@@ -111,7 +110,7 @@ class TrainingEvaluator:
         self._digest = _digest(dataset, settings, repeat)
         self._build = _build
         self._engine = engine
-        self._job: Job | None = None
+        self._trainer: Trainer | None = None
         self._pool: Pool | None = None
 
     @property
@@ -136,7 +135,7 @@ class TrainingEvaluator:
             self._pool.close()
         if self._engine is not None:
             self._engine.close()
-        self._job = self._pool = None
+        self._trainer = self._pool = None
 
     @property
     def epochs(self) -> int:
@@ -179,8 +178,8 @@ class TrainingEvaluator:
             self._evaluate_in_workers(self._own_pool(self._engine), architectures, bars, finished)
         else:
             for index, architecture in enumerate(architectures):
-                job, seed = self._own_job(), self._seed(architecture)
-                finished(index, job.train(architecture, seed, bars[index]))
+                trainer, seed = self._own_trainer(), self._seed(architecture)
+                finished(index, trainer.train(architecture, seed, bars[index]))
         return [results[index] for index in range(len(architectures))]
 
     def _evaluate_in_workers(
@@ -212,10 +211,10 @@ class TrainingEvaluator:
         seed, costs = self._seed(architecture), self.costs(architecture)
         return Evaluation.failed(lost.failure, seed=seed, device=self.device, **costs)
 
-    def _own_job(self) -> Job:
-        if self._job is None:
-            self._job = Job.of(list(self._parts().values()), self._dataset.num_classes, self._plan())
-        return self._job
+    def _own_trainer(self) -> Trainer:
+        if self._trainer is None:
+            self._trainer = Trainer.of(list(self._parts().values()), self._dataset.num_classes, self._plan())
+        return self._trainer
 
     def _own_pool(self, engine: Engine) -> Pool:
         if self._pool is None:
@@ -228,8 +227,8 @@ class TrainingEvaluator:
     def _parts(self) -> dict[str, NDArray[Any]]:
         return {part: getattr(self._dataset, part) for part in PARTS}
 
-    def _plan(self) -> Plan:
-        return Plan(self.settings, self.device, self.time_limit, self._build)
+    def _plan(self) -> TrainingPlan:
+        return TrainingPlan(self.settings, self.device, self.time_limit, self._build)
 
 
 def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None:

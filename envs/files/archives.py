@@ -1,12 +1,12 @@
-"""`.npz` files that a stranger may have written: no pickle, and nothing larger than the file can account for.
+"""Files of arrays that a stranger may have written, `.npz` and safetensors: no pickle, bounded in size.
 
-A header may declare any shape, and a few kilobytes may unpack to gigabytes. So before memory is taken every
-array's declared size is compared with what the archive holds of it, and all sizes with the file's own.
+A header of an `.npz` may declare any shape, and a few kilobytes may unpack to gigabytes. So before memory is
+taken every array's declared size is compared with what the archive holds, and all sizes with the file's.
 """
 
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -18,6 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from rl_designer.envs.errors import Error
+from rl_designer.envs.files.writing import beside
 
 FREE = 2**26  # bytes that any file may unpack to
 MOST_EXPANSION = 50  # times its own size that a file may unpack to beyond that
@@ -38,6 +39,7 @@ DAMAGE = (
     zlib.error,
 )
 _MOST_MEMBERS = 4_096
+_MOST_BYTES = 2**28  # of a safetensors file
 _CHUNK = 2**20  # bytes
 _SUFFIX = ".npy"
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -159,3 +161,32 @@ def open_archive(path: Path) -> Iterator[ArrayArchive]:
     """Raises one of `DAMAGE` for what is no `.npz`, or a damaged one."""
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         yield ArrayArchive(archive, path.stat().st_size)
+
+
+def readable(path: Path, what: str) -> Path:
+    """Raises ValueError where the file is missing or too large to be one of ours."""
+    if not path.is_file():
+        raise ValueError(f"no {what}: {path} is missing")
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError(f"{path} has {path.stat().st_size:,} bytes; at most {_MOST_BYTES:,} are read")
+    return path
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    from safetensors.numpy import save_file
+
+    # safetensors writes an array as it lies in memory and reads it row by row.
+    rows = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with beside(path) as free:
+        save_file(rows, free)
+
+
+def read_arrays(path: Path, what: str) -> dict[str, NDArray[Any]]:
+    """What `write_arrays` wrote. Raises ValueError where it is missing or damaged."""
+    from safetensors.numpy import load_file
+
+    path = readable(path, what)
+    try:
+        return load_file(path)
+    except Exception as error:  # SafetensorError, but NumPy's errors too, on odd dtypes and shapes
+        raise ValueError(f"{path} is damaged: {error}") from error

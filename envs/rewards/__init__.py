@@ -1,11 +1,10 @@
 """Rewards: what a search is paid for an evaluation."""
 
-from rl_designer.envs.rewards.accuracy_rewards import accuracy
+from rl_designer.envs.rewards.builtin import REWARDS, accuracy
 from rl_designer.envs.rewards.context import RewardContext
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.loading import load_reward, name_of
 from rl_designer.envs.rewards.measures import COSTS, Cost, NotMeasured, accuracy_of, cost_of
-from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.rewards.reward import (
     BestBy,
     Reward,

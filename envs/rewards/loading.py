@@ -5,8 +5,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from rl_designer.envs.extensions import REWARD, split_options
 from rl_designer.envs.names import unknown_name
+from rl_designer.envs.rewards.builtin import REWARDS
 from rl_designer.envs.rewards.context import RewardContext
-from rl_designer.envs.rewards.registry import REWARDS
 from rl_designer.envs.rewards.reward import Reward, RewardFunction, Value, as_reward, keyword_parameters
 
 # Parameters without a default come from the setting, by name: what says it for a cost.

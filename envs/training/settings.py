@@ -1,14 +1,20 @@
 """`TrainingSettings`: how a candidate is trained. No torch here."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rl_designer.envs.names import unknown_name
-from rl_designer.envs.training.augmentation import AUGMENTATIONS
 
 PRECISIONS = ("float32", "bfloat16")
 OPTIMIZERS = ("adamw", "muon")
+# name: (what it does in one line, the fewest dimensions of one example)
+AUGMENTATIONS = {
+    "shift": ("moves signals and images by up to an eighth of each side", 2),
+    "flip-shift": ("mirrors half of the images left to right, and moves as `shift`", 3),
+    "flip-shift-erase": ("as `flip-shift`, and blanks a square of up to half of each side", 3),
+}
 
 # An epoch has at least this many batches, however small the training split is.
 _FEWEST_BATCHES = 8
@@ -82,3 +88,11 @@ class TrainingSettings:
         if step < rising:
             return self.learning_rate * min(1.0, (step + 1) / rising)
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
+
+
+def check_augmentation(name: str, input_shape: Sequence[int]) -> None:
+    """Raises ValueError where an augmentation of `AUGMENTATIONS` makes no sense for examples of a shape."""
+    needed = AUGMENTATIONS[name][1]
+    if len(input_shape) < needed:
+        needs = "images, shape (channels, height, width)" if needed == 3 else "signals or images"
+        raise ValueError(f"augmentation {name!r} needs {needs}; the data has the shape {tuple(input_shape)}")

@@ -1,6 +1,6 @@
-"""What a candidate's short training and a winner's full one share: randomness, layout, steps."""
+"""What a candidate's short training and a winner's full one share: randomness, layout, steps, changes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from rl_designer.envs.networks.cpu_modules import faster_signal_network, use_faster_modules
-from rl_designer.envs.training.augmentation import augment
 from rl_designer.envs.training.optimizers import Optimizers
 from rl_designer.envs.training.settings import TrainingSettings
+
+_SHIFTED_SHARE = 8
 
 
 def _nothing() -> None:
@@ -97,3 +98,54 @@ def train_epoch(
 
 def _loss(network: nn.Module, x: Tensor, y: Tensor, settings: TrainingSettings) -> Tensor:
     return cross_entropy(network(laid_out(x)), y, label_smoothing=settings.label_smoothing)
+
+
+def augment(name: str, batch: Tensor, generator: torch.Generator) -> Tensor:
+    """A changed copy of a batch, float [n, channels, *sizes].
+
+    Args:
+        name: a name of `AUGMENTATIONS`.
+        generator: on the CPU, whatever the batch's device, so that all devices see the same changes.
+    """
+    for change in _CHANGES[name]:
+        batch = change(batch, generator)
+    return batch
+
+
+def _flip(batch: Tensor, generator: torch.Generator) -> Tensor:
+    mirrored = (torch.rand(len(batch), generator=generator) < 0.5).to(batch.device)
+    return torch.where(mirrored.view(-1, 1, 1, 1), batch.flip(-1), batch)
+
+
+def _shift(batch: Tensor, generator: torch.Generator) -> Tensor:
+    # The border's value moves in: zero is no background once the data is standardised.
+    for dimension in range(2, batch.ndim):
+        size = batch.shape[dimension]
+        most = size // _SHIFTED_SHARE
+        offsets = torch.randint(-most, most + 1, (len(batch), 1), generator=generator).to(batch.device)
+        source = (torch.arange(size, device=batch.device) - offsets).clamp(0, size - 1)
+        shape = [len(batch)] + [1] * (batch.ndim - 1)
+        shape[dimension] = size
+        batch = batch.gather(dimension, source.view(shape).expand_as(batch))
+    return batch
+
+
+def _erase(batch: Tensor, generator: torch.Generator) -> Tensor:
+    """Cutout (DeVries & Taylor 2017, arXiv:1708.04552) with squares of any size up to half of the shorter
+    side, around any point, filled with 0, the mean of standardised data.
+    """
+    height, width = batch.shape[2:]
+    halves = torch.randint(0, min(height, width) // 4 + 1, (len(batch), 1), generator=generator)
+    inside = []
+    for size in (height, width):
+        centres = torch.randint(0, size, (len(batch), 1), generator=generator)
+        inside.append((torch.arange(size) - centres).abs() < halves)
+    erased = (inside[0].unsqueeze(2) & inside[1].unsqueeze(1)).unsqueeze(1)
+    return batch.masked_fill(erased.to(batch.device), 0.0)
+
+
+_CHANGES: Mapping[str, Sequence[Callable[[Tensor, torch.Generator], Tensor]]] = {
+    "shift": (_shift,),
+    "flip-shift": (_flip, _shift),
+    "flip-shift-erase": (_flip, _shift, _erase),
+}

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.layers import KINDS
-from rl_designer.envs.training.augmentation import check_augmentation
-from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.training.settings import TrainingSettings, check_augmentation
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import usage_errors

@@ -12,7 +12,7 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, on_engine
 from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
-from rl_designer.envs.rewards.fields import stopping_misfit
+from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.runs.folder import RunFolder, store_location
 from rl_designer.searches.energy import check_energy

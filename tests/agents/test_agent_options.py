@@ -3,9 +3,8 @@
 import pytest
 
 from rl_designer.agents.base import Agent
-from rl_designer.agents.options import with_options
 from rl_designer.agents.random_search import RandomSearch
-from rl_designer.agents.registry import AGENTS, agent_class
+from rl_designer.agents.registry import AGENTS, agent_class, with_options
 
 
 @pytest.mark.parametrize("name", AGENTS)

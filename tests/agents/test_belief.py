@@ -10,10 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rl_designer.agents import array_files
-from rl_designer.agents.array_files import read_arrays, write_arrays
 from rl_designer.agents.belief import DEEPEST, FILE, NUMBERS, Belief, vars_of
 from rl_designer.agents.reward_model import RewardModel
+from rl_designer.envs.files import archives
+from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -353,7 +353,7 @@ def test_a_file_that_is_too_large_to_be_one_of_ours_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     BELIEFS[TABLE.name].save(tmp_path)
-    monkeypatch.setattr(array_files, "_MOST_BYTES", 1_000)
+    monkeypatch.setattr(archives, "_MOST_BYTES", 1_000)
     assert "bytes; at most 1,000 are read" in refusal(tmp_path)
 
 

@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from rl_designer.agents import array_files
 from rl_designer.agents.policy import FORMAT, Policy
+from rl_designer.envs.files import archives
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.search_spaces.registry import make_space
@@ -260,7 +260,7 @@ def test_an_oversized_file_is_refused_before_it_is_read(
     policy_of(SPACE).save(tmp_path)
     with (tmp_path / name).open("ab") as file:
         file.truncate(2**20)
-    monkeypatch.setattr(array_files, "_MOST_BYTES", 2**19)
+    monkeypatch.setattr(archives, "_MOST_BYTES", 2**19)
     assert "has 1,048,576 bytes; at most 524,288 are read" in refusal(tmp_path)
 
 

@@ -27,7 +27,7 @@ from rl_designer.envs.evaluators.early_stopping import (
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 from rl_designer.envs.problem import Budget, Design, Problem, best_of
 from rl_designer.envs.rewards import Reward, RewardContext, accuracy, as_reward, load_reward
-from rl_designer.envs.rewards.fields import stopping_misfit
+from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import WrongUsage
 from rl_designer.searches.search import settled_fidelity
 from rl_designer.store.evaluator import StoredEvaluator

@@ -13,8 +13,8 @@ from torch import nn
 from rl_designer.envs.networks.cpu_modules import faster_signal_network
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.registry import make_space
-from rl_designer.envs.training.augmentation import AUGMENTATIONS, augment
-from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.training.settings import AUGMENTATIONS, TrainingSettings
+from rl_designer.envs.training.steps import augment
 
 
 @pytest.mark.parametrize(

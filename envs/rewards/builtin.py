@@ -1,13 +1,46 @@
-"""Rewards that weigh accuracy against a cost T: parameters, multiply-adds or latency.
+"""The built-in rewards, and their names in `REWARDS`: a reward is a function and a line there.
 
-`target` is the cost T0 that is aimed at. Where it isn't given it comes from the setting, see `RewardContext`.
-Latency is in seconds.
+A cost T is parameters, multiply-adds or latency, in seconds; `target` is the cost T0 that is aimed at. Where
+it isn't given it comes from the setting, see `RewardContext`. What rewards that see the history pay for
+designs of different moments can't be compared.
 """
 
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
+from rl_designer.envs.rewards.fronts import Front
+from rl_designer.envs.rewards.history import History, SortedAccuracies
+from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of, known
+from rl_designer.envs.rewards.reward import RewardFunction
+
+Scale = Literal["log", "linear"]
+
+_SCALES: dict[str, Callable[[float], float]] = {"log": math.log10, "linear": float}
+
+
+def accuracy(evaluation: Evaluation) -> float:
+    """Validation accuracy, 0–1."""
+    return accuracy_of(evaluation)
+
+
+def accuracy_cubed(evaluation: Evaluation) -> float:
+    """accuracy³ (Zoph & Le 2017).
+
+    Zoph & Le 2017, "Neural architecture search with reinforcement learning", section 4.1. They take the
+    highest validation accuracy of the last five epochs; this one takes the evaluation's, of the last epoch.
+    """
+    return accuracy_of(evaluation) ** 3
+
+
+def negative_loss(evaluation: Evaluation) -> float:
+    """−validation loss: minus the mean cross-entropy, in nats.
+
+    It tells networks apart that are equally often right. No published source.
+    """
+    return -known(evaluation, "val_loss")
 
 
 def mnasnet(evaluation: Evaluation, *, target: float, cost: Cost = "parameters", w: float = -0.07) -> float:
@@ -103,3 +136,53 @@ def parameter_penalty(evaluation: Evaluation, *, weight: float = 0.02) -> float:
     No published source: a tenth of the parameters is worth `weight` of accuracy.
     """
     return accuracy_of(evaluation) - weight * math.log10(cost_of(evaluation, "parameters"))
+
+
+def rank(evaluation: Evaluation, history: Sequence[Evaluation]) -> float:
+    """Share of the run's earlier designs that it beats in accuracy, 0–1.
+
+    Equal ones count half, and the first design of a run gets 0.5. It is the same for every monotone rescaling
+    of accuracy, as in the fitness shaping of evolution strategies (Wierstra et al. 2014, "Natural evolution
+    strategies", section 3.1) and in ranked rewards (Laterre et al. 2018, which pay ±1 by a percentile).
+    """
+    sorted_accuracies = History.of(history).view(SortedAccuracies, "accuracies")
+    return sorted_accuracies.share_below(accuracy_of(evaluation))
+
+
+def hypervolume(
+    evaluation: Evaluation,
+    history: Sequence[Evaluation],
+    *,
+    reference: float,
+    cost: Cost = "parameters",
+    scale: Scale = "log",
+) -> float:
+    """Growth of the hypervolume of accuracy against a cost over the run's front so far, 0 or more.
+
+    The hypervolume is the area that the designs dominate: for each cost below `reference` the best accuracy
+    that was found for as little or less, added up over the cost's decimal logarithm (`scale=log`) or the cost
+    itself (`linear`). The reference point is accuracy 0 at the cost `reference`. Zitzler & Thiele 1998,
+    "Multiobjective optimization using evolutionary algorithms", for the measure; Emmerich et al. 2006,
+    "Single- and multiobjective evolutionary optimization assisted by Gaussian random field metamodels", for
+    its growth as a figure of merit.
+    """
+    front = History.of(history).view(partial(Front, cost), ("front", cost))
+    return front.improvement(evaluation, reference, _SCALES[scale])
+
+
+REWARDS: dict[str, RewardFunction] = {
+    "accuracy": accuracy,
+    "accuracy-cubed": accuracy_cubed,
+    "negative-loss": negative_loss,
+    "mnasnet": mnasnet,
+    "mnasnet-hard": mnasnet_hard,
+    "mobilenetv3": mobilenetv3,
+    "tunas-absolute": tunas_absolute,
+    "tunas-hard": tunas_hard,
+    "proxylessnas": proxylessnas,
+    "monas": monas,
+    "blockqnn": blockqnn,
+    "parameter-penalty": parameter_penalty,
+    "rank": rank,
+    "hypervolume": hypervolume,
+}

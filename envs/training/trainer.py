@@ -20,7 +20,7 @@ PARTS = ("x_train", "y_train", "x_val", "y_val")
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How candidates are trained, wherever it is.
 
     Attributes:
@@ -36,14 +36,14 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Job:
+class Trainer:
     """A plan and its data on the device, in the process that trains."""
 
     data: "TrainingData"
-    plan: Plan
+    plan: TrainingPlan
 
     @classmethod
-    def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, plan: Plan) -> Self:
+    def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, plan: TrainingPlan) -> Self:
         """`parts` in the order of `PARTS`."""
         from rl_designer.envs.training.recipe import TrainingData
 
@@ -66,16 +66,16 @@ class Job:
         )
 
 
-_worker_job: Job | None = None
+_worker_trainer: Trainer | None = None
 
 
-def prepare_worker(folder: str, num_classes: int, plan: Plan) -> None:
+def prepare_worker(folder: str, num_classes: int, plan: TrainingPlan) -> None:
     """In a worker, before its first task; the data lie in the folder."""
-    global _worker_job
-    _worker_job = Job.of(read_arrays(Path(folder), PARTS), num_classes, plan)
+    global _worker_trainer
+    _worker_trainer = Trainer.of(read_arrays(Path(folder), PARTS), num_classes, plan)
 
 
 def train_in_worker(architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
     """A worker's task."""
-    assert _worker_job is not None  # the pool has prepared this process
-    return _worker_job.train(architecture, seed, bars)
+    assert _worker_trainer is not None  # the pool has prepared this process
+    return _worker_trainer.train(architecture, seed, bars)
