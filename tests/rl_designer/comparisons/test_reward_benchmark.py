@@ -256,7 +256,8 @@ def test_the_page_has_every_figure_needs_no_network_and_escapes_names(
     for title in ("Interquartile mean of the", "Share of seeds that do", "Reported accuracy by the most"):
         assert f"<h3>{title}" in text
     assert "known front" in text and "Shaded: quartiles." in text
-    assert text.count("Means over seeds of the design chosen so far: reward from") == 3 * len(runs)
+    # Of each reward a drawing in one size, and what it says beside it.
+    assert text.count("Means over seeds of the design chosen so far: reward from") == 2 * len(runs)
 
 
 def test_progress_says_what_a_run_found(result: BenchmarkResult) -> None:
