@@ -208,8 +208,7 @@ def _folder(run: Run | str | Path) -> Path:
 
 
 def _observers(progress: Progress, tensorboard: bool) -> list[Observer]:
-    from rl_designer.searches.observers import TensorBoardLog
-    from rl_designer.searches.progress import SearchProgress
+    from rl_designer.searches.observers import SearchProgress, TensorBoardLog
 
     observers: Sequence[Observer] = [SearchProgress()] if progress is True else []
     if not isinstance(progress, bool):

@@ -68,6 +68,18 @@ def show_count(count: float | None) -> str:
     return "–" if count is None else f"{count:,.0f}"
 
 
+def show_figure(value: float | None) -> str:
+    """A reward, an accuracy or another fraction for people, with four digits; `–` for None."""
+    return "–" if value is None else f"{value:.4f}"
+
+
+def show_share(share: float) -> str:
+    """A share for people: `37 %`, `0.4 %`, `< 0.1 %`."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
+
+
 def show_seconds(seconds: float) -> str:
     """A duration for people: `4.2 s`, `3:07 min`, `2:05 h`."""
     if seconds < 60:

@@ -87,7 +87,7 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from rl_designer.quantities import show_count
+    from rl_designer.quantities import show_count, show_figure
     from rl_designer.reports.terminal import terminal
     from rl_designer.text import short_design
 
@@ -99,7 +99,7 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
         expected = row["predicted_reward"]
         table.add_row(
             f"{row['log_probability']:.2f}",
-            "–" if expected is None else f"{expected:.4f}",
+            show_figure(expected),
             show_count(row["parameters"]),
             show_count(row["macs"]),
             {True: "yes", False: "no", None: "–"}[row["seen"]],

@@ -214,8 +214,7 @@ def _check_same(run: "RunFolder", config: "SearchConfig") -> None:
 
 @contextmanager
 def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
-    from rl_designer.searches.observers import TensorBoardLog
-    from rl_designer.searches.progress import SearchProgress
+    from rl_designer.searches.observers import SearchProgress, TensorBoardLog
 
     yield [SearchProgress()] * (not quiet) + [TensorBoardLog()] * tensorboard
 

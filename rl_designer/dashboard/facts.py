@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rl_designer.dashboard.watch import FINISHED, View
-from rl_designer.quantities import show_count, show_seconds
-from rl_designer.reports.designs import figure
+from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
@@ -87,8 +86,8 @@ def _design_row(found: StoredDesign, report: RunReport) -> dict[str, Any]:
     return {
         "number": report.position(found),
         "by": report.found_by(found),
-        "reward": figure(found.design.reward),
-        "accuracy": figure(evaluation.val_accuracy),
+        "reward": show_figure(found.design.reward),
+        "accuracy": show_figure(evaluation.val_accuracy),
         "parameters": show_count(evaluation.parameters),
         "macs": show_count(evaluation.macs),
         "ended": _ended(found),

@@ -7,8 +7,7 @@ from nicegui import ui
 from rl_designer.dashboard.facts import run_row
 from rl_designer.dashboard.parts import Figure, Text, columns, frame, heading, poll
 from rl_designer.dashboard.watch import Catalogue, View
-from rl_designer.quantities import show_count, show_seconds
-from rl_designer.reports.designs import figure
+from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import overlay_plot
 from rl_designer.reports.plots import Plot
@@ -53,8 +52,8 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
     seconds = row.get("seconds")
     return row | {
         "evaluations": show_count(row.get("evaluations")),
-        "accuracy": figure(row.get("accuracy")),
-        "reward": figure(row.get("reward")),
+        "accuracy": show_figure(row.get("accuracy")),
+        "reward": show_figure(row.get("reward")),
         "parameters": show_count(row.get("parameters")),
         "found": show_count(row.get("found")),
         "seconds": "–" if seconds is None else show_seconds(seconds),

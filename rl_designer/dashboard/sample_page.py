@@ -10,8 +10,7 @@ from nicegui import run, ui
 from rl_designer.dashboard.parts import Text, columns, frame, heading, link, told
 from rl_designer.dashboard.watch import RunWatch
 from rl_designer.envs.architecture import Architecture
-from rl_designer.quantities import parse_count, show_count
-from rl_designer.reports.designs import figure
+from rl_designer.quantities import parse_count, show_count, show_figure
 from rl_designer.runs.architecture_files import ArchitectureFile
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run
@@ -155,7 +154,7 @@ def draw_samples(run: Path, store: str | None, wanted: Wanted) -> Samples:
     rows = [
         {
             "number": number,
-            "expected": figure(row["predicted_reward"]),
+            "expected": show_figure(row["predicted_reward"]),
             "log_probability": f"{row['log_probability']:.2f}",
             "parameters": show_count(row["parameters"]),
             "macs": show_count(row["macs"]),

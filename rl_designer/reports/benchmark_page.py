@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rl_designer.quantities import show_seconds
+from rl_designer.quantities import show_figure, show_seconds
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
 from rl_designer.text import printable
 
@@ -96,8 +96,8 @@ def _agents(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             [
                 str(agent),
                 "–" if mean is None else f"{mean:.1f}{spread}",
-                _number(figures["best_reward"][last]),
-                _number(figures["best_reported"][last]),
+                show_figure(figures["best_reward"][last]),
+                show_figure(figures["best_reported"][last]),
                 _seconds(figures["seconds_per_run"]),
             ]
         )
@@ -113,7 +113,7 @@ def _rewards(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         rows.append(
             [
                 str(reward),
-                _number(figures["iqm"]),
+                show_figure(figures["iqm"]),
                 "–" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}",
                 str(figures["verdict"] or "–"),
                 {True: "yes", False: "no"}.get(figures["hacked"], "–"),
@@ -299,10 +299,6 @@ def _value(text: str | None) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
 
 
 def _seconds(seconds: float) -> str:

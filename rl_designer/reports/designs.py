@@ -91,21 +91,9 @@ def _box(sizes: tuple[int, ...], deepest: int, longest: int) -> tuple[int, int]:
     return round(width), round(height)
 
 
-def figure(value: float | None, digits: int = 4) -> str:
-    """A fraction; `–` for None."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
 def yes_or_no(value: object, otherwise: str) -> str:
     """Of true, false, and whatever else."""
     return "yes" if value is True else "no" if value is False else otherwise
-
-
-def percent(share: float) -> str:
-    """`37 %`, `0.4 %`, `< 0.1 %`."""
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
 
 
 def layer_text(layer: Layer) -> str:

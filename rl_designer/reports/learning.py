@@ -11,7 +11,8 @@ from rl_designer.envs.problem import merit
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.envs.rewards.fronts import best_so_far
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.reports.designs import figure, told_design
+from rl_designer.quantities import show_figure
+from rl_designer.reports.designs import told_design
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
@@ -214,7 +215,7 @@ def _learning_row(index: int, course: Sequence[float | None], control: Control |
     known = control is not None and index < len(control.middle)
     quantiles = (control.low, control.middle, control.high) if control is not None else ()
     random = [f"{values[index]:.4f}" for values in quantiles] if known else ["–"] * 3
-    return (f"{index + 1:,}", figure(course[index]), *random)
+    return (f"{index + 1:,}", show_figure(course[index]), *random)
 
 
 def _checkpoints(count: int) -> list[int]:

@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from rl_designer.errors import WrongUsage
 from rl_designer.files import write_text
+from rl_designer.quantities import show_figure, show_share
 from rl_designer.reports.benchmark_page import BenchmarkReport, benchmark_data
-from rl_designer.reports.designs import figure, percent, signed, yes_or_no
+from rl_designer.reports.designs import signed, yes_or_no
 from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import overlay_plot
 from rl_designer.reports.plots import SIZES, Plot, layout
@@ -91,8 +92,8 @@ def comparison(runs: Sequence[RunReport]) -> dict[str, Any]:
                 "name": name,
                 "agent": run.folder.config.agent_name,
                 "title": str(run.folder.summary.get("title", "")),
-                "reward": figure(None if best is None else best.reward),
-                "accuracy": figure(None if evaluation is None else evaluation.val_accuracy),
+                "reward": show_figure(None if best is None else best.reward),
+                "accuracy": show_figure(None if evaluation is None else evaluation.val_accuracy),
                 "parameters": None if evaluation is None else evaluation.parameters,
                 "evaluations": len(run.designs),
                 "better": yes_or_no(run.folder.summary.get("better_than_control"), "not known"),
@@ -142,7 +143,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {"percent": percent, "figure": figure, "signed": signed}
+    environment.filters |= {"share": show_share, "figure": show_figure, "signed": signed}
     environment.globals["laid_out"] = _laid_out
     return environment
 

@@ -11,8 +11,8 @@ from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agent_class
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.quantities import show_count, show_seconds
-from rl_designer.reports.designs import differences, draw, figure, percent, told, yes_or_no
+from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
+from rl_designer.reports.designs import differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
 from rl_designer.reports.front import front_plot
 from rl_designer.reports.learning import control_of, learning_plot
@@ -77,7 +77,9 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
         found = f"by {report.found_by(best)}, at evaluation {report.position(best):,}"
         if evaluation.val_accuracy is not None:
             tiles.append(("val. accuracy", f"{100 * evaluation.val_accuracy:.2f} %", found))
-        tiles.append(("reward", figure(best.design.reward), report.folder.config.reward.partition(":")[0]))
+        tiles.append(
+            ("reward", show_figure(best.design.reward), report.folder.config.reward.partition(":")[0])
+        )
         if evaluation.parameters is not None:
             limit = report.folder.config.subject.max_parameters
             note = "no limit" if limit is None else f"of at most {show_count(limit)}"
@@ -108,8 +110,8 @@ def _winner(report: RunReport) -> dict[str, Any]:
             {
                 "rank": rank,
                 "digest": found.design.architecture.digest,
-                "reward": figure(found.design.reward),
-                "accuracy": figure(evaluation.val_accuracy),
+                "reward": show_figure(found.design.reward),
+                "accuracy": show_figure(evaluation.val_accuracy),
                 "parameters": show_count(evaluation.parameters),
                 "macs": show_count(evaluation.macs),
                 "found": f"{report.position(found):,}",
@@ -197,8 +199,8 @@ def _all_designs(report: RunReport) -> list[tuple[str, ...]]:
         (
             str(report.position(found)),
             report.found_by(found),
-            figure(found.design.reward),
-            figure(found.design.evaluation.val_accuracy),
+            show_figure(found.design.reward),
+            show_figure(found.design.evaluation.val_accuracy),
             show_count(found.design.evaluation.parameters),
             show_count(found.design.evaluation.macs),
             _ended(found.design.evaluation),
@@ -286,4 +288,4 @@ def _told(value: object) -> str:
 def failed_share(designs: Sequence[StoredDesign]) -> str:
     """`3 of 64 designs failed (4.7 %)`."""
     count = sum(d.design.evaluation.failure is not None for d in designs)
-    return f"{count:,} of {len(designs):,} designs failed ({percent(count / max(len(designs), 1))})"
+    return f"{count:,} of {len(designs):,} designs failed ({show_share(count / max(len(designs), 1))})"

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.quantities import show_count, show_seconds
+from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.runs.reading import RunReport, improvement
 from rl_designer.text import printable, short_design, shortened
 
@@ -72,8 +72,8 @@ def _winners_table(report: RunReport, width: int) -> Table:
     evaluations = [winner.design.evaluation for winner in winners]
     columns: dict[str, list[str]] = {
         "": [str(rank) for rank in range(1, len(winners) + 1)],
-        "reward": [f"{winner.design.reward:.4f}" for winner in winners],
-        "val. accuracy": ["–" if e.val_accuracy is None else f"{e.val_accuracy:.4f}" for e in evaluations],
+        "reward": [show_figure(winner.design.reward) for winner in winners],
+        "val. accuracy": [show_figure(e.val_accuracy) for e in evaluations],
         "parameters": [show_count(e.parameters) for e in evaluations],
         "multiply-adds": [show_count(e.macs) for e in evaluations],
         "found at": [str(report.position(winner)) for winner in winners],

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rl_designer.jobs.jobs import Job
 from rl_designer.jobs.progress import Shown
-from rl_designer.quantities import show_count, show_seconds
+from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.text import printable
 
 _MOST_CLASSES_SHOWN = 12
@@ -116,10 +116,10 @@ def figures_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:
         known = sum(value is not None for value in accuracy["per_seed"])
         table.add_row(
             Text(printable(name)),
-            _number(accuracy["mean"]),
-            _number(accuracy["standard_deviation"]),
+            show_figure(accuracy["mean"]),
+            show_figure(accuracy["standard_deviation"]),
             str(known),
-            _number(loss["mean"]),
+            show_figure(loss["mean"]),
             show_count(design["parameters"]),
             show_count(design["macs"]),
         )
@@ -166,10 +166,6 @@ def _weak(figure: dict[str, Any]) -> str:
     taken = figure["mistaken_for"]
     mistaken = "" if taken is None else f" (for {taken}: {figure['mistaken_share']:.1%})"
     return f"{figure['class']} {figure['accuracy']:.1%}{mistaken}"
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
 
 
 def _count(count: int) -> str:

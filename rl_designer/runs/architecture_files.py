@@ -70,20 +70,14 @@ class ArchitectureFile:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready, in the format above."""
-        shape = None if self.input_shape is None else list(self.input_shape)
-        optional = {
-            "input_shape": shape,
-            "num_classes": self.num_classes,
-            "name": self.name,
-            "source": self.source,
-            "note": self.note,
-        }
-        return {
+        data = {
             "format": FORMAT,
             "space": self.architecture.space,
             "layers": [layer.to_dict() for layer in self.architecture.layers],
-            **{key: value for key, value in optional.items() if value is not None},
+            **{name: value for name, value in vars(self).items() if value is not None},
         }
+        del data["architecture"]
+        return data | ({} if self.input_shape is None else {"input_shape": list(self.input_shape)})
 
 
 def write_architecture(path: Path, file: ArchitectureFile) -> None:

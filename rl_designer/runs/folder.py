@@ -96,15 +96,13 @@ class RunFolder:
             WrongUsage: where something is at `path` already.
             OSError: where it can't be written.
         """
-        summary = {"id": uuid.uuid4().hex, "state": "running", **facts}
-        folder = cls(path or free_path(config), config.to_keep(), _from_json(summary))
-        if path is not None:
-            check_free(path)
-        while not folder._claim(fill):
+        summary = _from_json({"id": uuid.uuid4().hex, "state": "running", **facts})
+        while True:
             if path is not None:
                 check_free(path)
-            folder.path = free_path(config)
-        return folder
+            folder = cls(path or free_path(config), config.to_keep(), summary)
+            if folder._claim(fill):
+                return folder
 
     @classmethod
     def open(cls, path: Path) -> Self:

@@ -87,9 +87,7 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
     limits = (draw.max_parameters or config.subject.max_parameters, draw.max_macs or config.subject.max_macs)
     space = space_of(folder.summary.get("setting", {}), *limits)
     policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
-    draws = samples = _draw(policy, space, draw, 0)
-    if draw.unique:
-        draws, samples = _draw_distinct(policy, space, draw, samples)
+    draws, samples = _draw(policy, space, draw)
     entropy = 0.0 if draw.deterministic else -sum(s.log_probability for s in draws) / len(draws)
     return Drawn(samples, space, entropy)
 
@@ -139,31 +137,25 @@ def _imported(agent: PolicyAgent, draw: Draw, space: SearchSpace) -> PolicyAgent
     return agent
 
 
-def _draw(policy: PolicyAgent, space: SearchSpace, draw: Draw, turn: int) -> list[Sample]:
-    return policy.sample(
-        draw.n,
-        space,
-        seed=draw.seed if turn == 0 else seed_of(draw.seed, "turn", turn),
-        temperature=draw.temperature,
-        deterministic=draw.deterministic,
-    )
-
-
-def _draw_distinct(
-    policy: PolicyAgent, space: SearchSpace, draw: Draw, first: list[Sample]
-) -> tuple[list[Sample], list[Sample]]:
-    """All draws, and the first `n` distinct ones; fewer where 50 turns in a row bring nothing new."""
-    draws = list(first)
+def _draw(policy: PolicyAgent, space: SearchSpace, draw: Draw) -> tuple[list[Sample], list[Sample]]:
+    """All draws, and those that are wanted: all, or the first `n` distinct ones; fewer where 50 turns in
+    a row bring nothing new.
+    """
+    draws: list[Sample] = []
     distinct: dict[str, Sample] = {}
-    for sample in first:
-        distinct.setdefault(sample.architecture.digest, sample)
     turn = fruitless = 0
-    while len(distinct) < draw.n and fruitless < _MOST_FRUITLESS and not draw.deterministic:
-        turn += 1
-        more = _draw(policy, space, draw, turn)
-        new = [sample for sample in more if sample.architecture.digest not in distinct]
-        fruitless = 0 if new else fruitless + 1
-        draws += more
-        for sample in new:
+    while len(distinct) < draw.n and fruitless < _MOST_FRUITLESS:
+        seed = draw.seed if turn == 0 else seed_of(draw.seed, "turn", turn)
+        draws += policy.sample(
+            draw.n, space, seed=seed, temperature=draw.temperature, deterministic=draw.deterministic
+        )
+        if not draw.unique:
+            return draws, draws
+        known = len(distinct)
+        for sample in draws[-draw.n :]:
             distinct.setdefault(sample.architecture.digest, sample)
+        fruitless = 0 if len(distinct) > known else fruitless + 1
+        turn += 1
+        if draw.deterministic:
+            break
     return draws, list(distinct.values())[: draw.n]

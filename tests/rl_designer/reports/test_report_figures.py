@@ -14,7 +14,8 @@ from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import space_definition
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import load_table
-from rl_designer.reports.designs import differences, draw, figure, percent, told
+from rl_designer.quantities import show_figure, show_share
+from rl_designer.reports.designs import differences, draw, told
 from rl_designer.reports.explanations import importance, legal_rows, steps_of
 from rl_designer.reports.front import front_of
 from rl_designer.reports.learning import best_of_draws
@@ -139,8 +140,14 @@ def test_thinning_keeps_the_ends(count: int, most: int) -> None:
 
 def test_figures_are_told_as_people_write_them() -> None:
     assert [number(v) for v in (0.85, 20_000, 1.5e6, 0)] == ["0.85", "20k", "1.5M", "0"]
-    assert [percent(s) for s in (0, 0.0004, 0.034, 0.27, 1)] == ["0 %", "< 0.1 %", "3.4 %", "27 %", "100 %"]
-    assert (figure(None), figure(0.5)) == ("–", "0.5000")
+    assert [show_share(s) for s in (0, 0.0004, 0.034, 0.27, 1)] == [
+        "0 %",
+        "< 0.1 %",
+        "3.4 %",
+        "27 %",
+        "100 %",
+    ]
+    assert (show_figure(None), show_figure(0.5)) == ("–", "0.5000")
 
 
 # -- designs ----------------------------------------------------------------------------------------

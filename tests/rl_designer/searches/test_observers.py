@@ -11,8 +11,7 @@ from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.jobs.progress import Display
-from rl_designer.searches.observers import Observer, Observers, Start, TensorBoardLog
-from rl_designer.searches.progress import SearchProgress
+from rl_designer.searches.observers import Observer, Observers, SearchProgress, Start, TensorBoardLog
 
 
 def architecture(number: int) -> Architecture:

@@ -18,8 +18,7 @@ from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display
 from rl_designer.runs.folder import RunFolder
-from rl_designer.searches.observers import Observer, Start
-from rl_designer.searches.progress import SearchProgress
+from rl_designer.searches.observers import Observer, SearchProgress, Start
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
 from rl_designer.searches.sources import agent_and_sources, digest_of_sources
