@@ -104,8 +104,9 @@ def wanted_formats(formats: Sequence[str] | None) -> list[str]:
     for name in formats:
         if name not in NAMES:
             raise WrongUsage(unknown_name("format", name, NAMES))
-        if name in FORMATS:
-            FORMATS[name].check_installed()
+        if name in FORMATS and (missing := FORMATS[name].missing):
+            remedy = "pip install 'rl-designer[onnx]'"
+            raise ImportError(f"ONNX needs {', '.join(missing)}, which isn't installed: {remedy}")
     return [name for name in NAMES if name in formats]
 
 

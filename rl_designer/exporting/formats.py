@@ -27,8 +27,6 @@ INPUT, OUTPUT = "input", "logits"
 _BATCH = "batch"
 PYTHON = "python"
 _DESIGN = "design"  # what says, in a file's metadata, that an export wrote it
-_EXTRA = "pip install 'rl-designer[onnx]'"
-_LOUD = "torch.onnx"
 
 Computed = Callable[[Tensor], Tensor]  # float32 [n, *input_shape] → logits [n, classes]
 
@@ -53,11 +51,6 @@ class Format:
     def missing(self) -> list[str]:
         """The packages that aren't there."""
         return [name for name in self.needs if importlib.util.find_spec(name) is None]
-
-    def check_installed(self) -> None:
-        """Raises ImportError, saying what to install, where a package is missing."""
-        if self.missing:
-            raise ImportError(f"ONNX needs {', '.join(self.missing)}, which isn't installed: {_EXTRA}")
 
     def files_of(self, subject: Subject) -> tuple[str, ...]:
         """The names of the files that this subject gets."""
@@ -196,7 +189,7 @@ def _read_onnx(subject: Subject, folder: Path) -> Computed:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Within it, torch keeps for itself what its exporters deprecate, and which packages they lack."""
-    logger = logging.getLogger(_LOUD)
+    logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
