@@ -19,6 +19,8 @@ _PUBLIC = {
     "sample": "rl_designer.api",
     "retrain": "rl_designer.api",
     "export": "rl_designer.api",
+    "compare_agents": "rl_designer.api",
+    "compare_rewards": "rl_designer.api",
     "Architecture": "rl_designer.envs.architecture",
     "ArchitectureTable": "rl_designer.envs.tables.table",
     "Budget": "rl_designer.envs.problem",

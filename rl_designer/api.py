@@ -7,16 +7,16 @@ ImportError of one line.
 
 import os
 import sys
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_designer.agents.base import Sample
-from rl_designer.config import SearchConfig, make_config
+from rl_designer.config import SearchConfig, Where, make_config
 from rl_designer.envs.names import unknown_name
-from rl_designer.envs.rewards import RewardFunction, name_of
+from rl_designer.envs.rewards import RewardFunction, file_and_name, name_of
 from rl_designer.errors import WrongUsage
 from rl_designer.interruption import clean_interruption
 from rl_designer.reports.page import leave_report
@@ -24,14 +24,13 @@ from rl_designer.results import Network, Networks, Run
 from rl_designer.runs.data import keep_data
 from rl_designer.runs.folder import DEFAULT_PARENT, RunFolder
 from rl_designer.runs.reading import read_run
-from rl_designer.searches.observers import Observer
+from rl_designer.searches.observers import Progress, observers_of
 from rl_designer.searches.sampling import Draw, sample_designs
 from rl_designer.searches.search import resume_search, run_search
 
 if TYPE_CHECKING:
+    from rl_designer.comparisons.benchmark import BenchmarkResult
     from rl_designer.exporting.export import Exported
-
-Progress = bool | Observer | Sequence[Observer]
 
 
 def search(
@@ -61,7 +60,7 @@ def search(
     function = None if reward is None or isinstance(reward, str) else reward
     config = _config({"data": data, **settings, "reward": reward if function is None else name_of(function)})
     with _interruptible():
-        result = run_search(config, folder, _observers(progress, config.tensorboard), function)
+        result = run_search(config, folder, observers_of(progress, config.tensorboard), function)
     return _finished(result.folder, config.store)
 
 
@@ -85,7 +84,7 @@ def resume(
     folder = RunFolder.open(_folder(run))
     if not trust:
         folder.check_code()
-    observers = _observers(progress, folder.config.tensorboard)
+    observers = observers_of(progress, folder.config.tensorboard)
     with _interruptible():
         resume_search(folder, observers, store, engine, reward)
     return _finished(folder, store)
@@ -186,6 +185,87 @@ def export(
     return write(subject, folder, formats, licence=licence, overwrite=overwrite)
 
 
+def compare_agents(
+    *agents: str,
+    seeds: int = 10,
+    samples: int = 100,
+    sample_after: int = 100,
+    output: str | Path | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> "BenchmarkResult":
+    """Runs every agent with every seed, as `rl-designer benchmark agents`: is one better, how sure is that?
+
+    Args:
+        agents: names, with options where wanted; the others are compared with the first. Without any:
+            `ppo`, `regularized-evolution`, `local-search`, `random`.
+        seeds: runs of each.
+        samples, sample_after: as `rl_designer.comparisons.agents.Benchmark` takes them.
+        output: a folder for the runs, JSON and CSV; the same again goes on with the rest.
+        settings: as `search` takes them; without `data` on the table that the package carries.
+    """
+    from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
+
+    def benchmark(config: SearchConfig) -> Benchmark:
+        return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
+
+    return _compared(benchmark, run_benchmark, settings, output, progress)
+
+
+def compare_rewards(
+    *rewards: str | RewardFunction,
+    seeds: int = 20,
+    yardstick: str | None = None,
+    energy: bool = False,
+    output: str | Path | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> "BenchmarkResult":
+    """Searches with every reward and every seed, as `rl-designer benchmark rewards`: is one better?
+
+    Args:
+        rewards: names, or functions at the top level of a file, which runs in every process; the others are
+            compared with the first.
+        yardstick: what they are judged by; None for one that suits them.
+        energy: whether to estimate it.
+        seeds, output, settings: as `compare_agents` takes them.
+    """
+    from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
+
+    texts = tuple(reward if isinstance(reward, str) else file_and_name(reward) for reward in rewards)
+
+    def benchmark(config: SearchConfig) -> RewardBenchmark:
+        return RewardBenchmark(config, texts, seeds, yardstick, energy)
+
+    return _compared(benchmark, run_reward_benchmark, settings, output, progress)
+
+
+def _compared(
+    benchmark: Callable[[SearchConfig], Any],
+    run: Callable[..., "BenchmarkResult"],
+    settings: Mapping[str, Any],
+    output: str | Path | None,
+    progress: bool,
+) -> "BenchmarkResult":
+    """Runs what a config makes a benchmark of, and writes its files where there is a folder for them."""
+    from rl_designer.comparisons.benchmark import RUNS, config_of_runs
+    from rl_designer.comparisons.output import run_line, write_files
+    from rl_designer.jobs.log import BenchmarkLog
+    from rl_designer.jobs.progress import Display, JobProgress, Shown
+    from rl_designer.setting import engine_of
+
+    given = {"evaluations": 100, **settings}
+    engine = engine_of(_config({n: given.pop(n, None) for n in Where.model_fields if n != "device"}))
+    folder = None if output is None else Path(output)
+    log = None if folder is None else BenchmarkLog(folder / RUNS)
+    observer = JobProgress(Display(not progress), Shown("runs", run_line))
+    with _interruptible():
+        result = run(benchmark(config_of_runs(given, folder)), log=log, engine=engine, observer=observer)
+    if folder is not None:
+        write_files(result, folder)
+    return result
+
+
 def _config(settings: Mapping[str, Any]) -> SearchConfig:
     """Of settings by name, None where not given; paths may be paths, and runs to start from `Run`s."""
     sources = settings.get("sources")
@@ -205,15 +285,6 @@ def _check_names(verb: str, given: Iterable[str], legal: Collection[str]) -> Non
 
 def _folder(run: Run | str | Path) -> Path:
     return run.folder if isinstance(run, Run) else Path(run)
-
-
-def _observers(progress: Progress, tensorboard: bool) -> list[Observer]:
-    from rl_designer.searches.observers import SearchProgress, TensorBoardLog
-
-    observers: Sequence[Observer] = [SearchProgress()] if progress is True else []
-    if not isinstance(progress, bool):
-        observers = [progress] if isinstance(progress, Observer) else progress
-    return [*observers, *([TensorBoardLog()] if tensorboard else [])]
 
 
 def _finished(folder: RunFolder, store: str | None) -> Run:

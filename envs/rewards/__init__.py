@@ -3,7 +3,7 @@
 from rl_designer.envs.rewards.builtin import REWARDS, accuracy
 from rl_designer.envs.rewards.context import RewardContext
 from rl_designer.envs.rewards.history import History
-from rl_designer.envs.rewards.loading import load_reward, name_of
+from rl_designer.envs.rewards.loading import file_and_name, load_reward, name_of
 from rl_designer.envs.rewards.measures import COSTS, Cost, NotMeasured, accuracy_of, cost_of
 from rl_designer.envs.rewards.reward import (
     BestBy,
@@ -29,6 +29,7 @@ __all__ = [
     "accuracy_of",
     "as_reward",
     "cost_of",
+    "file_and_name",
     "keyword_parameters",
     "load_reward",
     "name_of",

@@ -51,6 +51,26 @@ def name_of(function: RewardFunction) -> str:
     return next(registered, f"{place.__module__}.{place.__qualname__}{_CALL}")
 
 
+def file_and_name(function: RewardFunction) -> str:
+    """The text that a function is loaded by in every process: `file.py:function`, or a registered one's name.
+
+    Raises:
+        ValueError: for one that isn't at the top level of a file.
+    """
+    name = name_of(function)
+    if not name.endswith(_CALL):
+        return name
+    try:
+        path, inside = inspect.getsourcefile(function), getattr(function, "__qualname__", ".")
+    except TypeError:  # of an object with `__call__`
+        path, inside = None, "."
+    if path is None or not path.endswith(".py") or not inside.isidentifier():
+        raise ValueError(
+            f"the reward {name} must be a function at the top level of a .py file, which every process loads"
+        )
+    return f"{path}:{inside}"
+
+
 # -- parameters --------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,6 @@ from rl_designer.commands.benchmark_setting import (
 )
 from rl_designer.commands.options import COUNT, fidelity, note, output_options, print_json, taken_engine
 
-DEFAULT_AGENTS = ("ppo", "regularized-evolution", "local-search", "random")
 DEFAULT_EVALUATIONS = 100
 
 
@@ -66,7 +65,7 @@ def agents(
     ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed. The others are
     compared with the first. Without any: ppo regularized-evolution local-search random.
     """
-    from rl_designer.comparisons.agents import Benchmark, run_benchmark
+    from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
     from rl_designer.comparisons.benchmark import RUNS
     from rl_designer.comparisons.output import run_line, summary_table, write_files
     from rl_designer.jobs.log import BenchmarkLog

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from rl_designer.commands.options import COUNT, OUTPUT_FOLDER, SECONDS, candidate_memory_limit, engine_options
+
+if TYPE_CHECKING:
+    from rl_designer.config import SearchConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,15 +35,6 @@ _OPTIONS = (
     click.option("--max-parameters", type=COUNT, help="Limit for every design, such as 20k or 1.5M."),
     click.option("--max-macs", type=COUNT, help="Limit on multiply-adds of one example."),
 )
-_TRAINING_ONLY = (
-    "target",
-    "data_folder",
-    "space",
-    "epochs",
-    "fidelity",
-    "candidate_time_limit",
-    "candidate_memory_limit",
-)
 _RUN_OPTIONS = (
     click.option("--workers", type=COUNT, help="Runs at the same time.  [default: one a core]"),
     click.option(
@@ -61,21 +55,11 @@ def run_options(command: Command) -> Command:
     return _with(_RUN_OPTIONS[:1], engine_options(_with(_RUN_OPTIONS[1:], command)))
 
 
-def benchmark_config(options: dict[str, Any], output: Path | None) -> Any:
-    """The config of all runs. Real trainings run one a process, and are kept so that none is done twice."""
-    from rl_designer.config import make_config
-    from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
-    from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
+def benchmark_config(options: dict[str, Any], output: Path | None) -> "SearchConfig":
+    """As `config_of_runs`."""
+    from rl_designer.comparisons.benchmark import config_of_runs
 
-    if options["table"] is None and options["data"] is None:
-        for name in _TRAINING_ONLY:
-            if options.get(name) is not None:
-                raise click.UsageError(f"--{name.replace('_', '-')} needs --data, what is to be trained on")
-        options |= {"table": DEFAULT_TABLE}
-    if options["table"] is None:
-        options |= {"workers": 1}
-        options["store"] = options["store"] or str((output or DEFAULT_PARENT) / DEFAULT_STORE)
-    return make_config(options)
+    return config_of_runs(options, output)
 
 
 def check_page(output: Path | None) -> None:

@@ -1,7 +1,5 @@
 """`train` and `resume`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +23,6 @@ from rl_designer.commands.options import (
 if TYPE_CHECKING:
     from rl_designer.config import SearchConfig
     from rl_designer.runs.folder import RunFolder
-    from rl_designer.searches.observers import Observer
 
 
 _ENGINE = {"engine", "ray_address", "gpus_per_candidate"}
@@ -135,6 +132,7 @@ def train(
     """Search for good networks, and train the policy that designs them."""
     from rl_designer.config import SearchConfig, code_named, make_config
     from rl_designer.runs.folder import CONFIG, RunFolder, check_free
+    from rl_designer.searches.observers import observers_of
     from rl_designer.searches.search import run_search
 
     if no_control and options["control_share"] is not None:
@@ -157,8 +155,7 @@ def train(
         return
     if folder is not None:
         check_free(folder)
-    with _observers(quiet, config.tensorboard) as observers:
-        result = run_search(config, folder, observers)
+    result = run_search(config, folder, observers_of(not quiet, config.tensorboard))
     _show(result.folder, config.store, as_json, quiet)
 
 
@@ -184,6 +181,7 @@ def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: b
 
 
 def _resume(run: "RunFolder", store: str | None, engine: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    from rl_designer.searches.observers import observers_of
     from rl_designer.searches.replay import changed_code
     from rl_designer.searches.search import resume_search
 
@@ -195,8 +193,7 @@ def _resume(run: "RunFolder", store: str | None, engine: dict[str, Any], as_json
             "out again, and it stops where one differs; the policy may differ all the same",
             quiet,
         )
-    with _observers(quiet, run.config.tensorboard) as observers:
-        resume_search(run, observers, store, engine)
+    resume_search(run, observers_of(not quiet, run.config.tensorboard), store, engine)
     _show(run, store, as_json, quiet)
 
 
@@ -210,13 +207,6 @@ def _check_same(run: "RunFolder", config: "SearchConfig") -> None:
             f"{run.path} holds another run ({'; '.join(other)}); go on with it as it is by "
             f"`rl-designer resume {run.path}`, or name another folder with --run"
         )
-
-
-@contextmanager
-def _observers(quiet: bool, tensorboard: bool) -> Iterator[list["Observer"]]:
-    from rl_designer.searches.observers import SearchProgress, TensorBoardLog
-
-    yield [SearchProgress()] * (not quiet) + [TensorBoardLog()] * tensorboard
 
 
 def _show(folder: "RunFolder", store: str | None, as_json: bool, quiet: bool) -> None:

@@ -24,6 +24,7 @@ from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.searches.search import settled_fidelity
 from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source
 
+DEFAULT_AGENTS = ("ppo", "regularized-evolution", "local-search", "random")
 DEFAULT_SAMPLES = 100
 DEFAULT_SAMPLE_AFTER = 100
 

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -11,15 +11,18 @@ from typing import Any
 
 from rl_designer.comparisons.records import Record
 from rl_designer.comparisons.trial import Trial, common_of, reward_of, run_trial, setting_of
-from rl_designer.config import SearchConfig
+from rl_designer.config import SearchConfig, make_config, needs_training
+from rl_designer.declared import option_name
 from rl_designer.envs.rewards import RewardFunction
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.source import source_digest
+from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
 from rl_designer.jobs.log import BenchmarkLog, RunJournal
+from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 from rl_designer.searches.sources import agent_and_sources, digest_of_sources
 
 RUNS = "runs.jsonl"
@@ -77,6 +80,28 @@ class BenchmarkResult:
     runs: dict[str, list[Any]]
     summary: Any
     data: dict[str, Any]
+
+
+def config_of_runs(settings: Mapping[str, Any], output: Path | None) -> SearchConfig:
+    """The config of all runs, without `data` on the embedded table. Real trainings run one a process, and are
+    kept so that none is done twice.
+
+    Args:
+        settings: by their names alone, None where not given.
+        output: the benchmark's folder.
+
+    Raises:
+        WrongUsage: as `make_config`, and for settings of trainings without data to train on.
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    if "table" in given:
+        return make_config(given)
+    if "data" in given:
+        return make_config({"store": str((output or DEFAULT_PARENT) / DEFAULT_STORE), **given, "workers": 1})
+    for name in given:
+        if name in SearchConfig.declared() and needs_training(name):
+            raise WrongUsage(f"{option_name(name)} needs --data, what is to be trained on")
+    return make_config({"table": DEFAULT_TABLE, **given})
 
 
 def check_budget(config: SearchConfig) -> int:

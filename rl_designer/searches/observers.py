@@ -70,6 +70,10 @@ class Observer:
         """Once, whatever happened."""
 
 
+# Whether to show it, or who is told instead.
+Progress = bool | Observer | Sequence[Observer]
+
+
 class Observers(Observer):
     """Several as one.
 
@@ -213,3 +217,11 @@ class TensorBoardLog(Observer):
         from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
 
         self._writer.write(Event(wall_time=time.time(), **content).SerializeToString())
+
+
+def observers_of(progress: Progress, tensorboard: bool) -> list[Observer]:
+    """Those of a search: its progress is shown or not, or told to others; and TensorBoard's log."""
+    told: list[Observer] = [SearchProgress()] if progress is True else []
+    if not isinstance(progress, bool):
+        told = [progress] if isinstance(progress, Observer) else list(progress)
+    return [*told, *([TensorBoardLog()] if tensorboard else [])]
