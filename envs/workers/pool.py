@@ -3,14 +3,12 @@
 import multiprocessing
 import signal
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from multiprocessing.process import BaseProcess
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -24,6 +22,7 @@ from rl_designer.envs.workers.failures import (
     out_of_time,
 )
 from rl_designer.envs.workers.memory_limit import OVER_LIMIT
+from rl_designer.envs.workers.processes import Processes, has_code_of_main
 from rl_designer.envs.workers.worker import Unprepared, begin, call
 
 # A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
@@ -58,42 +57,13 @@ class Lost:
 Finished = Callable[[int, Any], tuple[Any, ...] | None]
 
 
-class _Processes:
-    """A multiprocessing context that knows the processes that it has made."""
-
-    def __init__(self, context: Any) -> None:
-        self._context = context
-        self._made: list[BaseProcess] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._context, name)
-
-    def Process(self, *arguments: Any, **options: Any) -> BaseProcess:
-        process: BaseProcess = self._context.Process(*arguments, **options)
-        self._made = [made for made in self._made if made.pid is None or made.is_alive()] + [process]
-        return process
-
-    def end(self, grace: float) -> None:
-        """Ends them by SIGTERM; by SIGKILL after so many seconds, or at another interruption."""
-        alive = [process for process in self._made if process.pid is not None and process.is_alive()]
-        try:
-            if grace > 0:
-                for process in alive:
-                    process.terminate()
-                deadline = time.monotonic() + grace
-                for process in alive:
-                    process.join(max(0.0, deadline - time.monotonic()))
-        finally:
-            for process in alive:
-                process.kill()
-
-
 class WorkerPool:
     """Processes of one torch thread each, started together at the first `run`.
 
     They are not forks of this process, since a fork of a process that has used torch can hang: on Linux they
-    are forks of a `forkserver`, elsewhere they are `spawn`ed. As always where processes start so, a Python
-    script must keep its work under `if __name__ == "__main__":`, or the workers would do it too.
+    are forks of a `forkserver`, elsewhere they are `spawn`ed. Where what they do has code of the caller's
+    script in it they import the script, which then must keep its work under `if __name__ == "__main__":`, or
+    the workers would do it too.
 
     Workers ignore Ctrl-C: the caller gets the KeyboardInterrupt, and the pool ends its workers. They also end
     when the caller's process is killed. Each gives way to a fresh one after 100 tasks.
@@ -127,7 +97,7 @@ class WorkerPool:
         self._memory_limit = memory_limit
         self._grace = grace
         self._pool: ProcessPool | None = None
-        self._processes = _Processes(multiprocessing.get_context(_START_METHOD))
+        self._processes = Processes(multiprocessing.get_context(_START_METHOD))
 
     def run(
         self,
@@ -153,6 +123,9 @@ class WorkerPool:
         """
         waiting = dict(enumerate(tasks))
         fruitless = 0
+        if self._pool is None:
+            theirs = (self._prepare, self._abandon, self._arguments, function, tasks)
+            self._processes.import_main = has_code_of_main(*theirs)
         try:
             while waiting:
                 fruitless = 0 if self._round(function, waiting, finished, time_limit) else fruitless + 1

@@ -42,7 +42,6 @@ def run_trials(
         log: of finished runs; None keeps nothing. Only what the same code did on the same problem is taken
             from it.
         engine: where runs are, one thread each; None for one a core of this machine. It is closed afterwards.
-            A script must be importable (`if __name__ == "__main__":`), as for every process so started.
 
     Returns:
         By name, the records in the order of the trials.

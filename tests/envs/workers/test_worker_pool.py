@@ -203,16 +203,16 @@ SCRIPT = """
 
     worker_pool._PRELOADED = []  # loading PyTorch in two more processes is most of the time of a start
 
-    if __name__ == {guard}:
+    if __name__ == "__main__":
         note = Path(sys.argv[1])
         pool = WorkerPool(1, tasks.prepare_folder, (note.parent / "data",), abandon=tasks.remove_folder)
         pool.run(tasks.write_process_and_hang, [(note,)], print)
 """
 
 
-def started_script(folder: Path, guard: str = '"__main__"') -> tuple[subprocess.Popen[str], Path]:
+def started_script(folder: Path) -> tuple[subprocess.Popen[str], Path]:
     script, note = folder / "script.py", folder / "worker"
-    script.write_text(textwrap.dedent(SCRIPT.format(guard=guard)))
+    script.write_text(textwrap.dedent(SCRIPT))
     process = subprocess.Popen(
         [sys.executable, str(script), str(note)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -294,12 +294,45 @@ def test_workers_clean_up_and_end_when_their_script_is_killed(tmp_path: Path) ->
     assert not (tmp_path / "data").exists()
 
 
-def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
-    process, note = started_script(tmp_path, guard="__name__")
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert 'must keep its work under `if __name__ == "__main__":`' in errors
-    assert not note.exists()
+UNGUARDED = """\
+    from rl_designer.envs.workers import pool as worker_pool
+    from rl_designer.envs.workers.pool import WorkerPool
+    from tests.helpers import worker_tasks as tasks
+
+    def own(number):
+        return number + 1
+
+    print("once")
+    worker_pool._PRELOADED = []
+    pool = WorkerPool(1, tasks.double, (1,))
+    pool.run({function}, [(2,)], print)
+    pool.close()
+"""
+
+
+def ended_script(folder: Path, function: str) -> subprocess.CompletedProcess[str]:
+    (folder / "script.py").write_text(textwrap.dedent(UNGUARDED.format(function=function)))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_script_needs_no_guard_where_workers_do_nothing_of_its_own(tmp_path: Path) -> None:
+    ended = ended_script(tmp_path, "abs")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "once\n0 2\n", "")
+
+
+def test_a_script_without_a_guard_whose_own_code_workers_run_is_told_so(tmp_path: Path) -> None:
+    ended = ended_script(tmp_path, "own")
+    assert ended.returncode == 1
+    assert 'must keep its work under `if __name__ == "__main__":`' in ended.stderr
+    assert not ended.stdout.endswith("3\n")
 
 
 _FREED = """
