@@ -1,6 +1,7 @@
 """`train` and `resume`, as people and scripts use them."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rl_designer.runs.folder import RunFolder
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.tables import synthetic_table
 
@@ -247,6 +249,15 @@ def test_a_store_that_was_moved_can_be_named(command: Command) -> None:
     missing = command("resume", "a")
     assert missing.status == 1 and "name the right one with --store" in missing.err
     assert command("resume", "a", "--store", "moved.sqlite", "--quiet").status == 0
+
+
+def test_a_copied_run_goes_on_with_the_store_that_is_named(command: Command) -> None:
+    command(*on_table("--quiet", "--run", "a"))
+    shutil.copytree("a", "copies/a")
+    RunFolder.open(Path("copies/a")).update_summary(state="interrupted")
+    ended = command("resume", "copies/a", "--store", "store.sqlite", "--quiet", "--json")
+    assert (ended.status, ended.json["evaluations"]) == (0, 10)
+    assert "store.sqlite" not in names("copies")
 
 
 # -- signals and real training, in processes of their own ------------------------------------------
