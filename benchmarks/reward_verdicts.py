@@ -28,11 +28,11 @@ from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
+from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_json
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display, JobProgress, Shown
-from rl_designer.setting import cores
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -38,9 +38,10 @@ from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import load_table
+from rl_designer.envs.workers.devices import cores
 from rl_designer.searches.control import random_sequence
 from rl_designer.searches.search import run_search
-from rl_designer.setting import cores, training_data
+from rl_designer.setting import training_data
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("speed", "kept", "search")
@@ -153,7 +154,7 @@ def plain_loop(architecture: Architecture, dataset: Any, epochs: int) -> float:
 
 def _ground(name: str, n: int, options: dict[str, Any]) -> tuple[Any, list[Architecture], TrainingEvaluator]:
     config = make_config({"data": name, "max_parameters": options["max_parameters"]})
-    dataset, space = training_data(config)
+    dataset, space = training_data(config.subject)
     designs = list(islice(random_sequence(space, (), options["seed"]), n))
     return dataset, designs, _trainer(dataset, options)
 

@@ -255,7 +255,7 @@ def _compared(
     from rl_designer.setting import engine_of
 
     given = {"evaluations": 100, **settings}
-    engine = engine_of(_config({n: given.pop(n, None) for n in Where.model_fields if n != "device"}))
+    engine = engine_of(_config({n: given.pop(n, None) for n in Where.model_fields if n != "device"}).where)
     folder = None if output is None else Path(output)
     log = None if folder is None else BenchmarkLog(folder / RUNS)
     observer = JobProgress(Display(not progress), Shown("runs", run_line))

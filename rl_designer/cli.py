@@ -3,20 +3,11 @@
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
-from rl_designer.commands.benchmark import benchmark
-from rl_designer.commands.benchmark_rewards import rewards
-from rl_designer.commands.dashboard import dashboard
-from rl_designer.commands.export import export
-from rl_designer.commands.listing import listing
-from rl_designer.commands.references import references
-from rl_designer.commands.report import report
-from rl_designer.commands.retrain import retrain
-from rl_designer.commands.sample import sample
-from rl_designer.commands.table import table
-from rl_designer.commands.train import resume, train
 from rl_designer.interruption import INTERRUPTED, clean_interruption, interruption_asked
 from rl_designer.version import __version__
 
@@ -25,18 +16,61 @@ DEBUG = "RL_DESIGNER_DEBUG"
 _NOTHING_LOST = "nothing was lost"
 _LONGEST_MESSAGE = 2_000  # characters; names from outside may be longer
 
+# A command's module is loaded when it is called; until then this says what it does.
+COMMANDS = {
+    "benchmark": ("benchmark:benchmark", "Compare agents, or rewards, side by side."),
+    "dashboard": ("dashboard:dashboard", "Follow runs in the browser, stop them, let them go on."),
+    "export": (
+        "export:export",
+        "Write a network as plain Python, ONNX, a torch.export program, and a model card.",
+    ),
+    "list": ("listing:listing", "List spaces, agents, rewards, data sets and tables, with a line each."),
+    "report": (
+        "report:report",
+        "Show what one RUN or several found, as text and as one HTML page that needs no network.",
+    ),
+    "resume": ("train:resume", "Go on with a run after any stop, as if it had never stopped."),
+    "retrain": (
+        "retrain:retrain",
+        "Train the winners of runs, or architectures of files, in full, and score them on the sealed "
+        "test split.",
+    ),
+    "sample": ("sample:sample", "Draw designs from the policy of a trained RUN."),
+    "table": ("table:table", "Make, show and convert architecture tables."),
+    "train": ("train:train", "Search for good networks, and train the policy that designs them."),
+}
+
 
 class _Commands(click.Group):
-    """A group that knows what was probably meant."""
+    """Commands that are loaded when they are called, and a guess of what was probably meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(f"rl_designer.commands.{module}"), name)
+        return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from rl_designer.envs.names import unknown_name
 
-            raise click.UsageError(unknown_name("command", args[0], self.list_commands(ctx)))
+            raise click.UsageError(unknown_name("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        known = [CompletionItem(name, help=line) for name, (_, line) in COMMANDS.items()]
+        found = [item for item in known if item.value.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,12 +80,6 @@ def cli() -> None:
 
     Exit status: 0 done, 1 could not, 2 wrong usage, 130 interrupted.
     """
-
-
-for _command in (train, resume, sample, retrain, export, report, dashboard, benchmark, table, listing):
-    cli.add_command(_command)
-benchmark.add_command(references)
-benchmark.add_command(rewards)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -272,8 +272,9 @@ class SearchConfig(Settings):
 
 def needs_training(name: str) -> bool:
     """Whether a setting has no use on an architecture table, where nothing is trained."""
+    field = Subject.model_fields.get(name)
     trains = name in Training.model_fields or name in Where.model_fields
-    return trains or about(SearchConfig.declared()[name]).for_training
+    return trains or (field is not None and about(field).for_training)
 
 
 def code_named(settings: Mapping[str, Any]) -> dict[str, str]:

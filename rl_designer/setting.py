@@ -7,21 +7,24 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rl_designer.config import DEFAULT_ENGINE, DEFAULT_EPOCHS, SearchConfig
+from rl_designer.config import DEFAULT_ENGINE, SearchConfig, Subject, Training, Where
+from rl_designer.envs.datasets import DATASETS, Dataset, load_dataset
 from rl_designer.envs.evaluation import Evaluator
+from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.registry import kind_of, make_space
+from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.tables.catalogue import TABLES, UnknownTable, load_table
+from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.training.settings import TrainingSettings
-from rl_designer.envs.workers.devices import cores as cores
 from rl_designer.envs.workers.engines import Engine, make_engine
+from rl_designer.envs.workers.memory_limit import default_memory_limit
 from rl_designer.errors import WrongUsage, usage_errors
-
-if TYPE_CHECKING:
-    from rl_designer.envs.datasets import Dataset
-    from rl_designer.envs.evaluators.training import TrainingEvaluator
-    from rl_designer.envs.search_spaces.layer_space import LayerSpace
-    from rl_designer.envs.tables.table import ArchitectureTable
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def make_setting(config: SearchConfig) -> Setting:
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data or a table that can't be used.
     """
-    return _table_setting(config) if config.subject.table else _training_setting(config)
+    return _table_setting(config.subject) if config.subject.table else _training_setting(config)
 
 
 def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | None) -> SearchSpace:
@@ -73,14 +76,9 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
         ValueError: where the table is gone, or the facts are damaged.
     """
     if "table" in facts:
-        from rl_designer.envs.search_spaces.table import TableSpace
-        from rl_designer.envs.tables.catalogue import load_table
-
         table = load_table(str(facts["table"]))
         with usage_errors():
             return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
-    from rl_designer.envs.search_spaces.definition import SpaceDefinition
-    from rl_designer.envs.search_spaces.layer_space import LayerSpace
 
     try:
         definition = SpaceDefinition.from_dict(facts["space"])
@@ -91,81 +89,70 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
         return LayerSpace(definition, shape, classes, max_parameters=max_parameters, max_macs=max_macs)
 
 
-def named_table(name: str) -> "ArchitectureTable":
+def named_table(name: str) -> ArchitectureTable:
     """An embedded table by name, or one of a file.
 
     Raises:
         WrongUsage: for a word that names neither.
         ValueError: for a file that is missing or is no sound table.
     """
-    from rl_designer.envs.tables.catalogue import UnknownTable, load_table
-
     try:
         return load_table(name)
     except UnknownTable as error:
         raise WrongUsage(str(error)) from error
 
 
-def engine_of(config: SearchConfig) -> Engine:
-    """Where a config's designs are trained.
+def engine_of(where: Where) -> Engine:
+    """Where designs are trained.
 
     Raises:
         ValueError: for options that don't fit the engine.
         ImportError: where its extra isn't installed.
     """
     return make_engine(
-        config.where.engine or DEFAULT_ENGINE,
-        workers=config.where.workers,
-        address=config.where.ray_address,
-        gpus_per_candidate=config.where.gpus_per_candidate,
+        where.engine or DEFAULT_ENGINE,
+        workers=where.workers,
+        address=where.ray_address,
+        gpus_per_candidate=where.gpus_per_candidate,
     )
 
 
-def _table_setting(config: SearchConfig) -> Setting:
-    from rl_designer.envs.evaluators.table import TableEvaluator
-    from rl_designer.envs.search_spaces.table import TableSpace
-    from rl_designer.envs.tables.catalogue import TABLES
-
-    name = str(config.subject.table)
+def _table_setting(subject: Subject) -> Setting:
+    name = str(subject.table)
     table = named_table(name)
     with usage_errors():
-        space = TableSpace(table, **config.subject.limits)
-        evaluator = TableEvaluator(space, config.subject.task)
+        space = TableSpace(table, **subject.limits)
+        evaluator = TableEvaluator(space, subject.task)
     where = name if name in TABLES else str(Path(name).absolute())
-    facts = {"table": where, "name": table.name, **config.subject.limits}
+    facts = {"table": where, "name": table.name, **subject.limits}
     opened = nullcontext(evaluator)
     return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
 
-def training_data(config: SearchConfig) -> "tuple[Dataset, LayerSpace]":
-    """The data that a config names, and the space for them with its limits.
+def training_data(subject: Subject) -> tuple[Dataset, LayerSpace]:
+    """The data that a subject names, and the space for them with its limits.
 
     Raises:
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data that can't be used.
     """
-    from rl_designer.envs.search_spaces.registry import kind_of, make_space
-
-    subject = config.subject
     with usage_errors():
         kind = None if subject.space is None else kind_of(subject.space)
-    dataset = _load(config, kind)
+    dataset = _load(subject, kind)
     with usage_errors():
         space = make_space(subject.space, dataset.input_shape, dataset.num_classes, **subject.limits)
     return dataset, space
 
 
 def _training_setting(config: SearchConfig) -> Setting:
-    dataset, space = training_data(config)
+    dataset, space = training_data(config.subject)
     with usage_errors():
         if config.training.examples is not None:
             dataset = dataset.with_examples(config.training.examples)
-        return setting_on(config, dataset, space, engine_of(config))
+        return setting_on(config, dataset, space, engine_of(config.where))
 
 
-def setting_on(
-    config: SearchConfig, dataset: "Dataset", space: "LayerSpace", engine: Engine | None
-) -> Setting:
+def setting_on(config: SearchConfig, dataset: Dataset, space: LayerSpace, engine: Engine | None) -> Setting:
     """On data that are there already, whatever the config names.
 
     Args:
@@ -180,15 +167,46 @@ def setting_on(
         "num_classes": dataset.num_classes,
         **config.subject.limits,
     }
-    evaluator, judge = (_training_evaluator(config, dataset, engine, repeat) for repeat in (0, 1))
+    training, where = config.training, config.where
+    evaluator, judge = (
+        training_evaluator(dataset, training, where, engine, repeat=repeat) for repeat in (0, 1)
+    )
     at_once = 1 if engine is None else engine.at_once(evaluator.device)
     return Setting(space, lambda: evaluator, lambda: judge, dataset.name, facts, at_once=at_once)
 
 
-def _load(config: SearchConfig, kind: Any) -> Any:
-    from rl_designer.envs.datasets import DATASETS, load_dataset
+def training_evaluator(
+    dataset: Dataset,
+    training: Training,
+    where: Where,
+    engine: Engine | None,
+    *,
+    settings: TrainingSettings | None = None,
+    repeat: int = 0,
+) -> TrainingEvaluator:
+    """What trains designs on a data set.
 
-    name = str(config.subject.data)
+    Args:
+        engine: None trains in this process.
+        settings: of each training; None for those of `training`.
+        repeat: another one is for other weights and batches.
+
+    Raises:
+        ValueError: for settings that fit neither the data nor the machine.
+    """
+    return TrainingEvaluator(
+        dataset,
+        settings=settings or training.settings(),
+        engine=engine,
+        device=where.device or "auto",
+        time_limit=training.candidate_time_limit,
+        memory_limit=training.candidate_memory_limit or (default_memory_limit() if engine else None),
+        repeat=repeat,
+    )
+
+
+def _load(subject: Subject, kind: Any) -> Dataset:
+    name = str(subject.data)
     # A word that names neither a data set nor a file was mistyped; anything else is about the data.
     mistyped = (
         name not in DATASETS and not Path(name).exists() and not Path(name).suffix and os.sep not in name
@@ -197,33 +215,11 @@ def _load(config: SearchConfig, kind: Any) -> Any:
         return load_dataset(
             name,
             kind=kind,
-            target=config.subject.target,
-            folder=config.subject.data_folder,
-            image_size=config.subject.image_size,
+            target=subject.target,
+            folder=subject.data_folder,
+            image_size=subject.image_size,
         )
     except ValueError as error:
         if mistyped:
             raise WrongUsage(str(error)) from error
         raise
-
-
-def _training_evaluator(
-    config: SearchConfig, dataset: Any, engine: Engine | None, repeat: int
-) -> "TrainingEvaluator":
-    from rl_designer.envs.evaluators.training import TrainingEvaluator
-    from rl_designer.envs.workers.memory_limit import default_memory_limit
-
-    return TrainingEvaluator(
-        dataset,
-        settings=TrainingSettings(
-            epochs=config.training.epochs or DEFAULT_EPOCHS,
-            augment=config.training.augment or False,
-            precision=config.training.precision or "float32",
-            optimizer=config.training.optimizer or "adamw",
-        ),
-        engine=engine,
-        device=config.where.device or "auto",
-        time_limit=config.training.candidate_time_limit,
-        memory_limit=config.training.candidate_memory_limit or (default_memory_limit() if engine else None),
-        repeat=repeat,
-    )

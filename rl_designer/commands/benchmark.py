@@ -5,16 +5,56 @@ from typing import Any
 
 import click
 
-from rl_designer.commands.benchmark_setting import (
-    benchmark_config,
-    check_page,
-    run_options,
-    setting_options,
-    write_page,
+from rl_designer.commands.options import (
+    COUNT,
+    FOLDER,
+    OUTPUT_FOLDER,
+    note,
+    options_of,
+    output_options,
+    print_json,
+    taken_engine,
+    together,
 )
-from rl_designer.commands.options import COUNT, fidelity, note, output_options, print_json, taken_engine
+from rl_designer.commands.retrain import plan_of, training_options
+from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
+from rl_designer.comparisons.benchmark import RUNS, config_of_runs
+from rl_designer.comparisons.output import run_line, summary_table, write_files
+from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
+from rl_designer.config import SearchConfig, Subject, Training, Where
+from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
+from rl_designer.jobs.log import BenchmarkLog
+from rl_designer.jobs.progress import Display, JobProgress, Shown
+from rl_designer.reports.benchmark_page import read_benchmark
+from rl_designer.reports.page import REPORT, check_replaceable, write_report
+from rl_designer.reports.terminal import terminal
+from rl_designer.retraining.output import print_comparison, shown
+from rl_designer.retraining.references import compare, references_within
+from rl_designer.retraining.winners import find_winners, load_data
 
-DEFAULT_EVALUATIONS = 100
+# On what runs are compared.
+_SUBJECT = together(
+    options_of(
+        Subject,
+        table=f"Architecture table to search on.  [default: {DEFAULT_TABLE}, unless --data is given]",
+        data="Train for real on a data set instead.",
+    ),
+    options_of(
+        SearchConfig,
+        "store",
+        store="Where trainings are kept.  [default: in the output folder, else runs/store.sqlite]",
+    ),
+)
+_RUNS = together(
+    options_of(Where, without=("device",), workers="Runs at the same time.  [default: one a core]"),
+    click.option(
+        "--output",
+        type=OUTPUT_FOLDER,
+        help="Folder for runs, JSON and CSV; the same folder again goes on with the rest.",
+    ),
+    click.option("--plots", is_flag=True, help="Write the page report.html too (needs --output)."),
+    output_options,
+)
 
 
 @click.group()
@@ -24,16 +64,17 @@ def benchmark() -> None:
 
 @benchmark.command()
 @click.argument("agents", metavar="[AGENT]...", nargs=-1)
-@setting_options
+@_SUBJECT
+@options_of(Training)
 @click.option("--seeds", type=COUNT, default=10, show_default=True, help="Runs of each agent.")
 @click.option(
     "--evaluations",
     type=COUNT,
-    default=DEFAULT_EVALUATIONS,
+    default=100,
     show_default=True,
     help="Distinct designs that a run may evaluate. A run that has found the table's best ends there.",
 )
-@click.option("--reward", metavar="NAME|FILE.py:FUNCTION", help="What is searched for.  [default: accuracy]")
+@options_of(SearchConfig, "reward", reward="What is searched for.  [default: accuracy]")
 @click.option(
     "--samples", type=click.IntRange(min=0), default=100, show_default=True, help="From each policy."
 )
@@ -44,10 +85,7 @@ def benchmark() -> None:
     show_default=True,
     help="Evaluations that an agent with a policy spends at least, the best found or not.",
 )
-@fidelity
-@run_options
-@click.option("--plots", is_flag=True, help="Write the page report.html too (needs --output).")
-@output_options
+@_RUNS
 def agents(
     agents: tuple[str, ...],
     seeds: int,
@@ -65,26 +103,139 @@ def agents(
     ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed. The others are
     compared with the first. Without any: ppo regularized-evolution local-search random.
     """
-    from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
-    from rl_designer.comparisons.benchmark import RUNS
-    from rl_designer.comparisons.output import run_line, summary_table, write_files
-    from rl_designer.jobs.log import BenchmarkLog
-    from rl_designer.jobs.progress import Display, JobProgress, Shown
-    from rl_designer.reports.terminal import terminal
-
-    if plots:
-        check_page(output)
+    _check_plots(plots, output)
     engine = taken_engine(options)
-    compared = Benchmark(
-        benchmark_config(options, output), agents or DEFAULT_AGENTS, seeds, samples, sample_after
-    )
+    config = config_of_runs(options, output)
+    compared = Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
     log = None if output is None else BenchmarkLog(output / RUNS)
     observer = JobProgress(Display(quiet, terminal(stderr=True)), Shown("runs", run_line))
     result = run_benchmark(compared, log=log, engine=engine, observer=observer)
     if output is not None:
-        files = [*write_files(result, output), *(write_page(output) if plots else [])]
-        note(f"written: {', '.join(map(str, files))}", quiet)
+        _note_files(write_files(result, output), output, plots, quiet)
     if as_json:
         print_json(result.data)
     else:
         terminal().print(summary_table(result.data))
+
+
+@benchmark.command()
+@click.option(
+    "--reward",
+    "rewards",
+    metavar="NAME|FILE.py:FUNCTION",
+    multiple=True,
+    required=True,
+    help="A reward of `list rewards` or your own, with parameters where wanted. Give it once for each; the "
+    "others are compared with the first.",
+)
+@click.option(
+    "--yardstick",
+    metavar="NAME",
+    help="What the rewards are judged by: reported, reported-within-limit:cost=parameters,limit=20k, "
+    "hypervolume:cost=macs or front-regret:cost=latency.  [default: by the rewards]",
+)
+@_SUBJECT
+@options_of(Training, without=("fidelity",))
+@click.option("--seeds", type=COUNT, default=20, show_default=True, help="Runs of each reward, paired.")
+@click.option(
+    "--evaluations",
+    type=COUNT,
+    default=100,
+    show_default=True,
+    help="Distinct designs that a run evaluates.",
+)
+@options_of(SearchConfig, "agent", agent="What searches.  [default: ppo]")
+@click.option("--energy", is_flag=True, help="Estimate the energy of each run (needs the extra `energy`).")
+@_RUNS
+def rewards(
+    rewards: tuple[str, ...],
+    yardstick: str | None,
+    seeds: int,
+    energy: bool,
+    output: Path | None,
+    plots: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Search with every reward and every seed, and judge the rewards by what none of them has seen.
+
+    On an architecture table, or on real training. Each verdict is against the first reward, paired by seed; a
+    reward that rises while the reported metric doesn't is flagged.
+    """
+    _check_plots(plots, output)
+    engine = taken_engine(options)
+    compared = RewardBenchmark(config_of_runs(options, output), rewards, seeds, yardstick, energy)
+    log = None if output is None else BenchmarkLog(output / RUNS)
+    observer = JobProgress(Display(quiet, terminal(stderr=True)), Shown("runs", run_line))
+    result = run_reward_benchmark(
+        compared, log=log, engine=engine, observer=observer, told=lambda line: note(line, quiet)
+    )
+    if output is not None:
+        _note_files(write_files(result, output), output, plots, quiet)
+    if as_json:
+        print_json(result.data)
+    else:
+        terminal().print(summary_table(result.data))
+
+
+@benchmark.command()
+@click.argument("sources", metavar="[RUN|ARCHITECTURE.json]...", type=FOLDER, nargs=-1)
+@click.option(
+    "--max-parameters",
+    type=COUNT,
+    help="As wide as fits, such as 100k.  [default: the runs' limit, or the originals' widths]",
+)
+@click.option("--only", metavar="NAME", multiple=True, help="This reference alone; may be given again.")
+@training_options
+def references(
+    sources: tuple[Path, ...],
+    max_parameters: int | None,
+    only: tuple[str, ...],
+    top: int,
+    output: Path | None,
+    store: str | None,
+    trust: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train networks designed by hand, and the winners of runs, by one recipe, side by side.
+
+    Linear, MLP and CNN of the MNIST-1D paper, LeNet-5, ResNet and MobileNetV2, each as wide as
+    --max-parameters allows. Give the same command again to go on after any stop.
+    """
+    if not sources and options["data"] is None:
+        raise click.UsageError("name what to train on: --data NAME, or a RUN")
+    found = find_winners(
+        sources, top=top, max_parameters=max_parameters, output=output, store=store, trust=trust
+    )
+    if max_parameters is None and found.config is not None:
+        max_parameters = found.config.subject.max_parameters
+    dataset = load_data(found, options)
+    plan = plan_of(options, dataset)
+    comparison = references_within(dataset, max_parameters, only)
+    for left in comparison.left_out:
+        note(f"left out: {left['reason']}", quiet)
+    observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
+    data = compare(comparison, found.winners, dataset, plan, output, observer)
+    if as_json:
+        print_json({**data, "max_parameters": max_parameters})
+    else:
+        print_comparison(terminal(), data)
+
+
+def _check_plots(plots: bool, output: Path | None) -> None:
+    """Raises where `--plots` can't be: without a folder, or where that has a page that isn't ours."""
+    if plots and output is None:
+        raise click.UsageError("--plots needs --output, the folder to write them to")
+    if plots and output is not None:
+        check_replaceable(output / REPORT)
+
+
+def _note_files(files: list[Path], output: Path, plots: bool, quiet: bool) -> None:
+    """Says what was written, and writes the report of it before, as `report` does."""
+    if plots:
+        files = [*files, output / REPORT]
+        write_report([read_benchmark(output)], output / REPORT)
+    note(f"written: {', '.join(map(str, files))}", quiet)

@@ -6,15 +6,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rl_designer.commands.options import COUNT, FOLDER, OUTPUT_FOLDER, note, output_options, print_json
+from rl_designer.commands.options import (
+    FOLDER,
+    OUTPUT_FOLDER,
+    data_options,
+    note,
+    output_options,
+    print_json,
+    store_option,
+)
+from rl_designer.exporting.find import find_subject
+from rl_designer.exporting.optuna import export_to_optuna
+from rl_designer.exporting.subject import Subject
 from rl_designer.quantities import parse_count
+from rl_designer.runs.reading import read_run
+from rl_designer.text import printable
 
 if TYPE_CHECKING:
     from rl_designer.exporting.export import Exported
-    from rl_designer.exporting.subject import Subject
 
 _DEFAULT = "exported"
-_DATA = ("data", "target", "data_folder", "image_size", "space")
 
 
 @click.command()
@@ -36,14 +47,8 @@ _DATA = ("data", "target", "data_folder", "image_size", "space")
 )
 @click.option("--licence", metavar="TEXT", help="For the model card.")
 @click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
-@click.option(
-    "--data", metavar="NAME|PATH", help="Data that an architecture is for, where its file has none."
-)
-@click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet.")
-@click.option("--data-folder", metavar="FOLDER", help="Where the original files of a published data set lie.")
-@click.option("--image-size", type=COUNT, help="Side in pixels that your own images are brought to.")
-@click.option("--space", metavar="NAME", help="Read the data as this space does, where two readings fit.")
-@click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
+@data_options
+@store_option
 @click.option(
     "--to-optuna",
     metavar="FILE|URL",
@@ -73,12 +78,12 @@ def export(
         _check_alone(click.get_current_context())
         _write_study(source, to_optuna, store, as_json, quiet)
         return
+    # Here, since it loads torch.
     from rl_designer.exporting.export import export as write
     from rl_designer.exporting.export import left_out, wanted_formats
-    from rl_designer.exporting.find import find_subject
 
     wanted = wanted_formats(formats)
-    given = {name: data[name] for name in _DATA if data[name] is not None}
+    given = {name: value for name, value in data.items() if value is not None}
     subject = find_subject(source, given, seed=_seed(weights_of), store=store)
     folder = output or (source / _DEFAULT if source.is_dir() else Path(_DEFAULT))
     files = write(subject, folder, wanted, licence=licence, overwrite=overwrite)
@@ -103,10 +108,6 @@ def _check_alone(context: click.Context) -> None:
 
 
 def _write_study(source: Path, url: str, store: str | None, as_json: bool, quiet: bool) -> None:
-    from rl_designer.exporting.optuna import export_to_optuna
-    from rl_designer.runs.reading import read_run
-    from rl_designer.text import printable
-
     written = export_to_optuna(read_run(source, store), url)
     if as_json:
         facts = {"study": written.name, "storage": written.url}
@@ -125,7 +126,7 @@ def _seed(text: str | None) -> int | None:
         raise click.UsageError(f"--weights-of {error}") from None
 
 
-def _to_dict(subject: "Subject", files: Sequence["Exported"]) -> dict[str, Any]:
+def _to_dict(subject: Subject, files: Sequence["Exported"]) -> dict[str, Any]:
     return {
         "files": [str(file.path) for file in files],
         "digest": subject.architecture.digest,
@@ -138,9 +139,7 @@ def _to_dict(subject: "Subject", files: Sequence["Exported"]) -> dict[str, Any]:
     }
 
 
-def _print(subject: "Subject", files: Sequence["Exported"]) -> None:
-    from rl_designer.text import printable
-
+def _print(subject: Subject, files: Sequence["Exported"]) -> None:
     inputs = "random and real inputs" if subject.examples is not None else "random inputs"
     for file in files:
         same = "" if file.difference is None else f"  (checked on {inputs}: within {file.difference:.1e})"

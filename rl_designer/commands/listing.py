@@ -1,14 +1,19 @@
 """`list`."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from importlib.resources import files
+from typing import Any
 
 import click
 
+from rl_designer.agents.registry import AGENTS
 from rl_designer.commands.options import output_options, print_json
-
-if TYPE_CHECKING:
-    from rl_designer.envs.extensions import Extensions
+from rl_designer.envs.datasets import DATASETS
+from rl_designer.envs.extensions import AGENT, DATA_SET, REWARD, SPACE, Extensions
+from rl_designer.envs.rewards import REWARDS, keyword_parameters
+from rl_designer.envs.search_spaces.registry import SPACES
+from rl_designer.envs.tables.catalogue import TABLES
+from rl_designer.table_making.published import PUBLISHED
 
 KINDS = ("spaces", "agents", "rewards", "datasets", "tables")
 
@@ -47,12 +52,6 @@ def listing(kind: str | None, template: bool, as_json: bool, quiet: bool) -> Non
 
 
 def _catalogue() -> dict[str, dict[str, str]]:
-    from rl_designer.agents.registry import AGENTS
-    from rl_designer.envs.datasets import DATASETS
-    from rl_designer.envs.extensions import AGENT, DATA_SET, REWARD, SPACE
-    from rl_designer.envs.rewards import REWARDS
-    from rl_designer.envs.search_spaces.registry import SPACES
-
     return {
         "spaces": _with_installed(SPACE, SPACES),
         "agents": _with_installed(AGENT, {name: line for name, (_, line) in AGENTS.items()}),
@@ -63,13 +62,10 @@ def _catalogue() -> dict[str, dict[str, str]]:
 
 
 def _tables() -> dict[str, str]:
-    from rl_designer.envs.tables.catalogue import TABLES
-    from rl_designer.table_making.published import PUBLISHED
-
     return dict(TABLES) | {name: f"`table fetch {name}`: {table.line}" for name, table in PUBLISHED.items()}
 
 
-def _with_installed(extensions: "Extensions", built_in: Mapping[str, str]) -> dict[str, str]:
+def _with_installed(extensions: Extensions, built_in: Mapping[str, str]) -> dict[str, str]:
     # An installed one is only named: to know more its package would have to be run.
     others = {name: f"installed: {point.value}" for name, point in extensions.installed(built_in).items()}
     return {**built_in, **others}
@@ -77,8 +73,6 @@ def _with_installed(extensions: "Extensions", built_in: Mapping[str, str]) -> di
 
 def _line(function: Callable[..., Any]) -> str:
     """The first line of its docstring, and its parameters with their defaults."""
-    from rl_designer.envs.rewards import keyword_parameters
-
     parameters = ", ".join(
         name if parameter.default is parameter.empty else f"{name}={parameter.default}"
         for name, parameter in keyword_parameters(function).items()
@@ -88,6 +82,4 @@ def _line(function: Callable[..., Any]) -> str:
 
 
 def _skeleton() -> str:
-    from importlib.resources import files
-
     return files("rl_designer.envs.rewards").joinpath("skeleton.py").read_text(encoding="utf-8")

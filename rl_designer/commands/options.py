@@ -1,18 +1,23 @@
-"""What the commands share: kinds of numbers, where output goes."""
+"""What the commands share: options made of settings, kinds of numbers, where output goes."""
 
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
 
+from rl_designer.config import LARGEST_SEED, Subject, Where
+from rl_designer.declared import Settings, about, option_name
+from rl_designer.envs.workers.engines import Engine
+from rl_designer.errors import usage_errors
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
-
-if TYPE_CHECKING:
-    from rl_designer.envs.workers.engines import Engine
+from rl_designer.setting import engine_of
+from rl_designer.text import printable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,16 +42,6 @@ class Number(click.FloatRange):
 
     name = "number"
 
-    def __init__(
-        self,
-        min: float | None = None,
-        max: float | None = None,
-        *,
-        min_open: bool = False,
-        max_open: bool = False,
-    ) -> None:
-        super().__init__(min, max, min_open=min_open, max_open=max_open)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
@@ -59,75 +54,95 @@ class Number(click.FloatRange):
 
 
 COUNT = _Parsed("count", parse_count)
-BYTES = _Parsed("memory", parse_bytes)
-SECONDS = _Parsed("time", parse_seconds)
-SEED = click.IntRange(0, 2**32 - 1)
+SEED = click.IntRange(0, LARGEST_SEED)
+FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
 OUTPUT_FOLDER = click.Path(path_type=Path, file_okay=False)
 
+_OF_PARSER = {
+    parse_count: COUNT,
+    parse_bytes: _Parsed("memory", parse_bytes),
+    parse_seconds: _Parsed("time", parse_seconds),
+}
 
-# Wherever a search trains designs.
-fidelity = click.option(
-    "--fidelity",
-    type=click.Choice(["full", "quarters", "halving"]),
-    help="Which trainings go on: quarters, of all designs so far the best three quarters after a quarter of "
-    "the epochs, the best half after half, the best quarter after three quarters; halving, the best half "
-    "after a quarter, the best quarter after half; full, all.  "
-    "[default: quarters, or full where the reward needs whole trainings]",
+
+def options_of(
+    settings: type[Settings], *only: str, without: Collection[str] = (), **helps: str
+) -> Callable[[Command], Command]:
+    """The options of settings: of those named, or of all.
+
+    Args:
+        helps: what a command says of a setting where it is not what is said everywhere.
+    """
+    fields = settings.declared()
+    chosen = [name for name in only or fields if name not in without]
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(chosen):
+            command = _option(name, fields[name], helps.get(name, about(fields[name]).help))(command)
+        return command
+
+    return decorate
+
+
+def _option(name: str, field: FieldInfo, text: str) -> Callable[[Command], Command]:
+    typed, metavar = option_name(name, field), about(field).metavar or None
+    if field.annotation is bool:
+        return click.option(f"{typed}/--no-{typed.removeprefix('--')}", name, default=None, help=text)
+    many = get_origin(field.annotation) is tuple
+    return click.option(typed, name, type=_type_of(field), metavar=metavar, multiple=many, help=text)
+
+
+def _type_of(field: FieldInfo) -> click.ParamType | None:
+    """How the value of a setting is read; None for text."""
+    parts = [part for part in get_args(field.annotation) if part is not type(None)]
+    kind = parts[0] if parts else field.annotation
+    known = [*field.metadata, *getattr(kind, "__metadata__", ())]
+    for one in known:
+        if isinstance(one, BeforeValidator) and one.func in _OF_PARSER:
+            return _OF_PARSER[one.func]
+    if get_origin(kind) is Literal:
+        return click.Choice(get_args(kind))
+    limits = {
+        name: getattr(one, name) for one in known for name in ("ge", "gt", "le", "lt") if hasattr(one, name)
+    }
+    lowest, highest = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    if kind is int:
+        return click.IntRange(lowest, highest)
+    if kind is float:
+        return Number(lowest, highest, min_open="gt" in limits, max_open="lt" in limits)
+    return None
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Several options as one."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+engine_options = options_of(Where, without=("workers", "device"))
+
+# Wherever data are named for what was designed already.
+data_options = options_of(
+    Subject,
+    *("data", "target", "data_folder", "image_size", "space"),
+    data="Data set; a run brings its own.",
+    space="Read the data as this space does, where two readings fit.",
 )
 
-# Wherever designs are trained; its name in a config is `candidate_memory_limit`.
-candidate_memory_limit = click.option(
-    "--candidate-memory-limit",
-    type=BYTES,
-    help="Memory for the process that trains one design, such as 2G.  [default: half of the machine's]",
-)
+# Wherever runs are read.
+store_option = click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved.")
 
 
-# Where designs are trained.
-_ENGINE = (
-    click.option(
-        "--engine",
-        type=click.Choice(["local", "ray"]),
-        help="Where designs are trained: by processes of this machine, or by a cluster with Ray (needs the "
-        "extra `ray`).  [default: local]",
-    ),
-    click.option(
-        "--ray-address",
-        metavar="HOST:PORT",
-        help="The Ray cluster's head, or auto for the cluster that has a node here.  "
-        "[default: RAY_ADDRESS, else Ray on this machine alone]",
-    ),
-    click.option(
-        "--gpus-per-candidate",
-        type=Number(0, 1),
-        help="Share of a GPU for each training by Ray, such as 0.25.  "
-        "[default: the cluster's GPUs by its cores, at least 0.125]",
-    ),
-)
-
-
-workers_option = click.option(
-    "--workers", type=COUNT, help="Trainings at the same time.  [default: one a core, on a GPU at most 8]"
-)
-
-
-def engine_options(command: Command) -> Command:
-    """`--engine` and the options of engines."""
-    for option in reversed(_ENGINE):
-        command = option(command)
-    return command
-
-
-def taken_engine(options: dict[str, Any]) -> "Engine":
+def taken_engine(options: dict[str, Any]) -> Engine:
     """The engine that `--workers` and the options of engines name, which are taken out of `options`."""
-    from rl_designer.config import make_config
-    from rl_designer.errors import usage_errors
-    from rl_designer.setting import engine_of
-
-    names = ("workers", "engine", "ray_address", "gpus_per_candidate")
     with usage_errors():
-        return engine_of(make_config({name: options.pop(name) for name in names}))
+        return engine_of(Where.of({name: options.pop(name) for name in Where.declared() if name in options}))
 
 
 def output_options(command: Command) -> Command:
@@ -147,6 +162,4 @@ def print_json(data: dict[str, Any]) -> None:
 def note(text: str, quiet: bool = False) -> None:
     """A line for people, on stderr."""
     if not quiet:
-        from rl_designer.text import printable
-
         click.echo(printable(text), err=True)

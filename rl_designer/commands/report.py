@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from rl_designer.commands.options import FOLDER, note, output_options, print_json
-
-if TYPE_CHECKING:
-    from rl_designer.reports.benchmark_page import BenchmarkReport
-    from rl_designer.runs.reading import RunReport
+from rl_designer.commands.options import FOLDER, note, output_options, print_json, store_option
+from rl_designer.reports.benchmark_page import BenchmarkReport, is_benchmark, read_benchmark
+from rl_designer.reports.page import REPORT, write_report
+from rl_designer.reports.terminal import print_report, terminal
+from rl_designer.runs.reading import RunReport, read_run, report_to_dict
 
 
 @click.command()
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     type=FOLDER,
     help="Where the page goes.  [default: report.html in the folder; of several, here]",
 )
-@click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved.")
+@store_option
 @output_options
 def report(
     folders: tuple[Path, ...], output: Path | None, store: str | None, as_json: bool, quiet: bool
@@ -31,58 +30,27 @@ def report(
     A RUN may also be a folder that `benchmark … --output` wrote. With --json the runs' data; the page is then
     written only where --output says so.
     """
-    from rl_designer.runs.reading import report_to_dict
-
-    subjects = [_read(folder, store) for folder in folders]
-    runs, benchmarks = _sorted(subjects)
+    subjects = [read_benchmark(f) if is_benchmark(f) else read_run(f, store) for f in folders]
+    runs = [subject for subject in subjects if isinstance(subject, RunReport)]
+    benchmarks = [subject for subject in subjects if isinstance(subject, BenchmarkReport)]
     if as_json:
         data = report_to_dict(runs)
         if benchmarks:
             data["benchmarks"] = [{"folder": str(found.path), **found.data} for found in benchmarks]
         if output is not None:
-            data["file"] = str(_write(subjects, output))
+            write_report(subjects, output)
+            data["file"] = str(output)
         print_json(data)
         return
     _print(runs)
-    path = _write(subjects, output or _default(folders))
+    path = output or (folders[0] / REPORT if len(folders) == 1 else Path(REPORT))
+    write_report(subjects, path)
     note(f"The page: {path}", quiet)
 
 
-def _read(folder: Path, store: str | None) -> "RunReport | BenchmarkReport":
-    from rl_designer.reports.benchmark_page import is_benchmark, read_benchmark
-    from rl_designer.runs.reading import read_run
-
-    return read_benchmark(folder) if is_benchmark(folder) else read_run(folder, store)
-
-
-def _sorted(
-    subjects: Sequence["RunReport | BenchmarkReport"],
-) -> tuple[list["RunReport"], list["BenchmarkReport"]]:
-    from rl_designer.reports.benchmark_page import BenchmarkReport
-    from rl_designer.runs.reading import RunReport
-
-    runs = [subject for subject in subjects if isinstance(subject, RunReport)]
-    return runs, [subject for subject in subjects if isinstance(subject, BenchmarkReport)]
-
-
-def _print(runs: Sequence["RunReport"]) -> None:
-    from rl_designer.reports.terminal import print_report, terminal
-
+def _print(runs: Sequence[RunReport]) -> None:
     console = terminal()
     for number, read in enumerate(runs):
         if number:
             console.rule()
         print_report(console, read)
-
-
-def _write(subjects: Sequence["RunReport | BenchmarkReport"], path: Path) -> Path:
-    from rl_designer.reports.page import write_report
-
-    write_report(subjects, path)
-    return path
-
-
-def _default(folders: Sequence[Path]) -> Path:
-    from rl_designer.reports.page import REPORT
-
-    return folders[0] / REPORT if len(folders) == 1 else Path(REPORT)

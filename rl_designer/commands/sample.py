@@ -1,16 +1,30 @@
 """`sample`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from rich.table import Table
+from rich.text import Text
 
-from rl_designer.commands.options import COUNT, FOLDER, Number, note, output_options, print_json
-
-if TYPE_CHECKING:
-    from rl_designer.runs.folder import RunFolder
-
-FILE = click.Path(path_type=Path, dir_okay=False)
+from rl_designer.commands.options import (
+    COUNT,
+    FILE,
+    FOLDER,
+    Number,
+    note,
+    options_of,
+    output_options,
+    print_json,
+    store_option,
+)
+from rl_designer.config import Subject
+from rl_designer.quantities import show_count, show_figure
+from rl_designer.reports.terminal import terminal
+from rl_designer.runs.folder import RunFolder
+from rl_designer.searches.sampling import Draw, drawn_to_dict, sample_designs
+from rl_designer.store.store import Store, StoreError
+from rl_designer.text import short_design
 
 
 @click.command()
@@ -23,8 +37,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--deterministic", is_flag=True, help="The likeliest action at each step.")
 @click.option("--unique", is_flag=True, help="Draw until all are distinct.")
-@click.option("--max-parameters", type=COUNT, help="Limit, such as 20k.  [default: the run's]")
-@click.option("--max-macs", type=COUNT, help="Limit on multiply-adds.  [default: the run's]")
+@options_of(
+    Subject,
+    *("max_parameters", "max_macs"),
+    max_parameters="Limit, such as 20k.  [default: the run's]",
+    max_macs="Limit on multiply-adds.  [default: the run's]",
+)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
 @click.option(
     "--sb3",
@@ -39,15 +57,12 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     "into it, with your rights. Or take a run that was copied from elsewhere and whose agent is code in a "
     "file. Say so only of what comes from where you trust.",
 )
-@click.option("--store", metavar="FILE|URL", help="The run's store, where it was moved.")
+@store_option
 @output_options
 def sample(
     folder: Path, temperature: float | None, store: str | None, as_json: bool, quiet: bool, **options: Any
 ) -> None:
     """Draw designs from the policy of a trained RUN."""
-    from rl_designer.runs.folder import RunFolder
-    from rl_designer.searches.sampling import Draw, drawn_to_dict, sample_designs
-
     if options["deterministic"] and temperature is not None:
         raise click.UsageError("--deterministic and --temperature exclude each other")
     if options["policy_file"] is not None and not options["trust"]:
@@ -69,10 +84,8 @@ def sample(
         _print(data, [sample.architecture for sample in drawn.samples])
 
 
-def _seen(run: "RunFolder", store: str | None, quiet: bool) -> set[str] | None:
+def _seen(run: RunFolder, store: str | None, quiet: bool) -> set[str] | None:
     """Digests of the run's designs; None where a run was taken away without its store."""
-    from rl_designer.store.store import Store, StoreError
-
     try:
         with Store(store or run.store_location, create=False) as opened:
             return {d.design.architecture.digest for d in opened.designs(run.id)}
@@ -84,13 +97,6 @@ def _seen(run: "RunFolder", store: str | None, quiet: bool) -> set[str] | None:
 
 
 def _print(data: dict[str, Any], architectures: list[Any]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from rl_designer.quantities import show_count, show_figure
-    from rl_designer.reports.terminal import terminal
-    from rl_designer.text import short_design
-
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("log-probability", "expected reward", "parameters", "multiply-adds", "seen"):
         table.add_column(name, justify="right")

@@ -1,5 +1,6 @@
 """`table` and its parts."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,15 +8,29 @@ import click
 
 from rl_designer.commands.options import (
     COUNT,
-    SECONDS,
-    Number,
-    candidate_memory_limit,
-    engine_options,
+    FILE,
+    note,
+    options_of,
     output_options,
-    workers_option,
+    print_json,
 )
-from rl_designer.commands.table_import import fetch, import_table
-from rl_designer.commands.table_output import FILE, check_output, show, write
+from rl_designer.config import SearchConfig, Subject, Training, Where, make_config
+from rl_designer.envs.tables.table import ArchitectureTable
+from rl_designer.errors import usage_errors
+from rl_designer.jobs.progress import Display
+from rl_designer.reports.terminal import terminal
+from rl_designer.retraining.settings import FullTraining
+from rl_designer.setting import named_table
+from rl_designer.table_making.building import TablePlan, build_table
+from rl_designer.table_making.import_csv import Mapped, mapping_of, read_csv_table, read_mapping
+from rl_designer.table_making.import_macro import read_macro_table
+from rl_designer.table_making.import_nats import read_nats_table
+from rl_designer.table_making.info import print_info, table_info
+from rl_designer.table_making.published import fetch_table
+
+FORMATS = ("csv", "nas-bench-macro", "nats-bench")
+_NOTES = 20  # while a large archive is read
+UNITS = ("fraction", "percent", "count", "seconds")
 
 
 class _Share(click.ParamType):
@@ -38,18 +53,13 @@ def table() -> None:
     """Make, show and convert architecture tables."""
 
 
-table.add_command(import_table)
-table.add_command(fetch)
-
-
 @table.command()
-@click.option("--data", metavar="NAME|PATH", help="Data set to train on.  [default: mnist1d]")
-@click.option("--target", metavar="COLUMN", help="Column to predict, of your own .csv or .parquet.")
-@click.option("--data-folder", metavar="FOLDER", help="Where the original files of a data set lie.")
-@click.option("--image-size", type=COUNT, help="Side that a folder of images is scaled to.")
-@click.option("--space", metavar="NAME|FILE.toml", help="Search space.  [default: by the data's shape]")
-@click.option("--max-parameters", type=COUNT, help="Leave out designs with more, such as 20k.")
-@click.option("--max-macs", type=COUNT, help="Leave out designs with more multiply-adds of one example.")
+@options_of(
+    Subject,
+    without=("table", "task"),
+    max_parameters="Leave out designs with more, such as 20k.",
+    max_macs="Leave out designs with more multiply-adds of one example.",
+)
 @click.option("--designs", type=COUNT, help="Train so many random designs only.")
 @click.option("--share", type=_Share(), help="The same as a share of all, such as 10%.")
 @click.option(
@@ -62,17 +72,16 @@ table.add_command(fetch)
     show_default=True,
     help="Trainings of each design; the first is searched.",
 )
-@click.option("--epochs", type=COUNT, help="Of each training.  [default: 12]")
-@click.option("--batch-size", type=COUNT, help="Examples a step.  [default: 64]")
-@click.option("--learning-rate", type=Number(0, min_open=True), help="Its peak.  [default: 0.02]")
-@click.option("--augment", metavar="NAME", help="Augmentation of the training data.")
-@click.option("--candidate-time-limit", type=SECONDS, help="Limit for the training of one design.")
-@candidate_memory_limit
-@workers_option
-@engine_options
-@click.option("--device", help="auto, cpu, cuda or cuda:N.  [default: auto]")
+@options_of(Training, "epochs", "augment", "candidate_time_limit", "candidate_memory_limit")
+@options_of(
+    FullTraining,
+    *("batch_size", "learning_rate"),
+    batch_size="Examples a step.  [default: 64]",
+    learning_rate="Its peak.  [default: 0.02]",
+)
+@options_of(Where)
 @click.option("--output", type=FILE, required=True, help="The table, a .npz file.")
-@click.option("--store", metavar="FILE|URL", help="Where trainings are kept.  [default: runs/store.sqlite]")
+@options_of(SearchConfig, "store", store="Where trainings are kept.  [default: runs/store.sqlite]")
 @click.option("--name", help="The table's name.  [default: the output's, without .npz]")
 @click.option("--title", help="One line for people.  [default: says the data, the space and the training]")
 @output_options
@@ -81,18 +90,15 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 
     The same command again goes on where it was stopped, even by kill -9.
     """
-    from rl_designer.jobs.progress import Display
-    from rl_designer.table_making.building import build_table
-
-    check_output(output)
+    _check_output(output)
     plan = _plan(options)
     output.parent.mkdir(parents=True, exist_ok=True)  # before hours of training, not after
     try:
         made = build_table(plan, options["name"] or output.stem, Display(quiet), title=options["title"])
     except KeyboardInterrupt:
         raise KeyboardInterrupt("every finished training is kept; the same command goes on") from None
-    write(made, output, quiet)
-    show(made, as_json, output)
+    _write(made, output, quiet)
+    _show(made, as_json, output)
 
 
 @table.command()
@@ -100,20 +106,152 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 @output_options
 def info(source: str, as_json: bool, quiet: bool) -> None:
     """Show what a table holds: designs, metrics, tasks, how far repeats agree."""
-    from rl_designer.setting import named_table
-
-    show(named_table(source), as_json)
+    _show(named_table(source), as_json)
 
 
-def _plan(options: dict[str, Any]) -> Any:
-    from rl_designer.config import make_config
-    from rl_designer.envs.training.settings import TrainingSettings
-    from rl_designer.errors import usage_errors
-    from rl_designer.table_making.building import TablePlan
+@table.command("import")
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--output", type=FILE, required=True, help="The table, a .npz file.")
+@click.option("--format", "format_", type=click.Choice(FORMATS), help="What FILE is.  [default: by its name]")
+@click.option("--mapping", type=FILE, help="What is what in a CSV, a TOML file; see docs/tables.md.")
+@click.option("--decision", "decisions", metavar="COLUMN", multiple=True, help="Of a CSV, in order.")
+@click.option(
+    "--metric",
+    "metrics",
+    metavar="COLUMN[:UNIT]",
+    multiple=True,
+    help=f"Of a CSV; UNIT is {', '.join(UNITS[:-1])} or {UNITS[-1]}.  [default: fraction]",
+)
+@click.option("--search", metavar="COLUMN", help="The metric that a search sees.  [default: the first]")
+@click.option("--report", metavar="COLUMN", help="The metric of what it chose.  [default: that of --search]")
+@click.option("--name", help="The table's name, of a CSV.  [default: the output's, without .npz]")
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Read a pickle, as NATS-Bench is one. Reading a pickle runs whatever code its maker put into it, "
+    "with your rights: say so only of a file whose origin you trust.",
+)
+@output_options
+def import_table(source: Path, output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
+    """Convert FILE into an architecture table: a CSV, NAS-Bench-Macro's JSON, or NATS-Bench.
 
-    own = ("seeds", "designs", "share", "batch_size", "learning_rate", "name", "title")
-    config = make_config({name: value for name, value in options.items() if name not in own})
-    training = ("epochs", "batch_size", "learning_rate", "augment")
+    A CSV needs --mapping, or --decision and --metric, each as often as there are such columns.
+    """
+    _check_output(output)
+    table = _read(source, output, {**options, "quiet": quiet})
+    _write(table, output, quiet)
+    _show(table, as_json, output)
+
+
+def _read(source: Path, output: Path, options: dict[str, Any]) -> ArchitectureTable:
+    format_ = options["format_"] or _format_of(source)
+    if format_ != "csv":
+        for name in ("mapping", "decisions", "metrics", "search", "report", "name"):
+            if options[name]:
+                raise click.UsageError(f"--{name.removesuffix('s')} is for a CSV, {source} is {format_}")
+    return _READERS[format_](source, output, options)
+
+
+def _format_of(source: Path) -> str:
+    if source.is_dir() or ".pickle" in source.name:
+        return "nats-bench"
+    if source.suffix == ".json":
+        return "nas-bench-macro"
+    if source.name.endswith((".csv", ".csv.gz")):
+        return "csv"
+    raise click.UsageError(
+        f"what {source} is can't be told from its name; say --format {' or '.join(FORMATS)}"
+    )
+
+
+def _csv(source: Path, output: Path, options: dict[str, Any]) -> ArchitectureTable:
+    given = [name for name in ("decisions", "metrics", "search", "report", "name") if options[name]]
+    if options["mapping"] is None:
+        return read_csv_table(source, _mapping(output, options))
+    if given:
+        raise click.UsageError(f"--mapping and --{given[0].removesuffix('s')} exclude each other")
+    return read_csv_table(source, read_mapping(options["mapping"]))
+
+
+def _mapping(output: Path, options: dict[str, Any]) -> Mapped:
+    """What the options say."""
+    if not options["decisions"] or not options["metrics"]:
+        raise click.UsageError(
+            "a CSV needs --mapping FILE.toml, or --decision COLUMN … and --metric COLUMN …"
+        )
+    units = dict(map(_column_and_unit, options["metrics"]))
+    search = options["search"] or next(iter(units))
+    data = {
+        "name": options["name"] or output.stem,
+        "architectures": {"columns": list(options["decisions"])},
+        "metrics": {column: {"unit": unit} for column, unit in units.items()},
+        "tasks": {"main": {"search": search, "report": options["report"] or search}},
+    }
+    return mapping_of(data, "the options")
+
+
+def _column_and_unit(text: str) -> tuple[str, str]:
+    column, _, unit = text.rpartition(":")
+    return (column, unit) if column and unit in UNITS else (text, UNITS[0])
+
+
+def _macro(source: Path, output: Path, options: dict[str, Any]) -> ArchitectureTable:
+    return read_macro_table(source)
+
+
+def _nats(source: Path, output: Path, options: dict[str, Any]) -> ArchitectureTable:
+    def heard(done: int, total: int) -> None:
+        if done % max(total // _NOTES, 1) == 0:
+            note(f"{done:,}/{total:,} designs read", options["quiet"])
+
+    return read_nats_table(source, trust=options["trust"], heard=heard)
+
+
+_READERS = {"csv": _csv, "nas-bench-macro": _macro, "nats-bench": _nats}
+
+
+@table.command()
+@click.argument("name")
+@click.option("--output", type=FILE, help="The table, a .npz file.  [default: NAME.npz]")
+@options_of(Subject, "data_folder", data_folder="Where the original file lies, if it is here already.")
+@output_options
+def fetch(name: str, output: Path | None, data_folder: str | None, as_json: bool, quiet: bool) -> None:
+    """Download a published table, verify it, and convert it.
+
+    NAME is nas-bench-macro or nats-bench-200; `list tables` says what they are.
+    """
+    output = output or Path(f"{name}.npz")
+    _check_output(output)
+    table = fetch_table(name, data_folder)
+    _write(table, output, quiet)
+    _show(table, as_json, output)
+
+
+def _plan(options: dict[str, Any]) -> TablePlan:
+    config = make_config({name: options[name] for name in SearchConfig.declared() if name in options})
+    more = {name: options[name] for name in ("batch_size", "learning_rate") if options[name] is not None}
     with usage_errors():
-        settings = TrainingSettings(**{name: options[name] for name in training if options[name] is not None})
+        settings = replace(config.training.settings(), **more)
         return TablePlan(config, settings, options["seeds"], options["designs"], options["share"])
+
+
+def _check_output(output: Path) -> None:
+    """Raises UsageError for a path that is no `.npz`."""
+    if output.suffix != ".npz":
+        raise click.UsageError(f"--output must be a .npz file, got {str(output)!r}")
+
+
+def _write(table: ArchitectureTable, output: Path, quiet: bool) -> None:
+    """Saves a table, and says so."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    table.save(output)
+    note(f"written: {output}", quiet)
+
+
+def _show(table: ArchitectureTable, as_json: bool, output: Path | None = None) -> None:
+    """Prints what `table info` shows: as JSON, or for people."""
+    info = table_info(table)
+    if as_json:
+        print_json(info if output is None else {"output": str(output), **info})
+    else:
+        print_info(info, terminal())

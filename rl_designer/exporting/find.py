@@ -78,7 +78,7 @@ def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str
     """Of a retrained folder; where it lies in the folder of the run that found it, with what that knows."""
     folder, parent = RetrainedFolder(path), path.absolute().parent.parent
     if "data" in data:
-        dataset = training_data(make_config(dict(data)))[0]
+        dataset = training_data(make_config(data).subject)[0]
         if dataset.digest != folder.training().data.digest:
             raise ValueError(f"{path} was trained on other data than {dataset.name}; leave --data away")
         return _with_weights(path, seed, dataset, None)
@@ -202,7 +202,7 @@ def _dataset_of(report: RunReport, data: Mapping[str, Any]) -> "Dataset | None":
         raise WrongUsage(f"the run brings its own data; leave --{name.replace('_', '-')} away")
     try:
         report.folder.check_code("data", "space")
-        return training_data(report.folder.config.changed(**data))[0]
+        return training_data(report.folder.config.subject.changed(**data))[0]
     except (ValueError, OSError, ImportError):
         return None
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+from rl_designer.config import Recipe
+from rl_designer.declared import Count, Name, setting
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.training.settings import TrainingSettings, check_augmentation
@@ -24,6 +26,25 @@ _AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
 _EXAMPLES_SEEN = 300_000
 _FIRST_WITH_BFLOAT16 = 8  # compute capability 8.0: Ampere
 _FEWEST_EPOCHS, _MOST_EPOCHS = 30, 100
+
+
+class FullTraining(Recipe):
+    """What may be set of a full training; None is for the default."""
+
+    epochs: Count | None = setting("Passes over the data.", shown="by their number")
+    augment: Name | None = setting("Vary the data.", "NAME", shown="by their kind")
+    precision: Literal["float32", "bfloat16"] | None = setting(
+        "Of the products; bfloat16 is faster where the hardware has it.", shown="by the device"
+    )
+    batch_size: Count | None = setting("Examples a step.")
+    learning_rate: float | None = setting("Peak of the cycle.", limits={"gt": 0})
+    weight_decay: float | None = setting("Of matrices and kernels, decoupled.", limits={"ge": 0})
+    label_smoothing: float | None = setting(
+        "Share of the target that all classes get.", limits={"ge": 0, "lt": 1}
+    )
+    averaging: float | None = setting(
+        "Horizon of the weights' average as a share of all steps; 0: none.", limits={"ge": 0, "le": 1}
+    )
 
 
 @dataclass(frozen=True)
@@ -78,7 +99,7 @@ def full_settings(
         name: of the data set.
         examples: that are trained on.
         input_shape: of one example.
-        given: `FullSettings`' fields; None where not given.
+        given: `FullTraining`'s fields, or `augment` as False; None where not given.
         device: that is trained on, as `device_name` gives it.
 
     Raises:

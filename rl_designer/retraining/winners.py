@@ -92,7 +92,7 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> "Dataset":
         if "data" not in given:
             raise WrongUsage("an architecture file needs --data, the name or path of what to train on")
         given.setdefault("space", _space_of(sources.winners))
-        return training_data(make_config(given))[0]
+        return training_data(make_config(given).subject)[0]
     config = sources.config
     for name, value in given.items():
         if name != "data_folder" and value != getattr(config.subject, name):
@@ -100,7 +100,7 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> "Dataset":
                 f"the run brings its own data ({name} {getattr(config.subject, name)}); leave "
                 f"--{name.replace('_', '-')} away"
             )
-    return training_data(config.changed(**given))[0]
+    return training_data(config.subject.changed(**given))[0]
 
 
 def _read(path: Path, store: str | None) -> RunReport:

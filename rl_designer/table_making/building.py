@@ -20,7 +20,7 @@ from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
-from rl_designer.setting import engine_of, training_data
+from rl_designer.setting import engine_of, training_data, training_evaluator
 from rl_designer.table_making.designs import all_designs, layout, random_designs, share_of
 from rl_designer.version import __version__
 
@@ -93,7 +93,7 @@ def build_table(
     from rl_designer.jobs.progress import EvaluationProgress
     from rl_designer.store.store import Store
 
-    dataset, space = training_data(plan.config)
+    dataset, space = training_data(plan.config.subject)
     architectures = space.architectures(chosen_designs(plan, space))
     decisions, rows = layout(architectures, space.definition.enumerate())
     amount = f"{_some(plan.settings.epochs, 'epoch')}, {_some(plan.seeds, 'seed')}"
@@ -136,24 +136,16 @@ def train_designs(
     What the store knows is not trained again, but for failures of the moment (out of time, out of memory),
     which each call tries anew.
     """
-    from rl_designer.envs.evaluators.training import TrainingEvaluator
-    from rl_designer.envs.workers.memory_limit import default_memory_limit
     from rl_designer.store.evaluator import StoredEvaluator
 
-    config, results, this_call = plan.config, [], uuid.uuid4().hex
+    training, where = plan.config.training, plan.config.where
+    results, this_call = [], uuid.uuid4().hex
     with usage_errors():
-        engine = engine_of(config)
+        engine = engine_of(where)
     for seed in range(plan.seeds):
-        evaluator = TrainingEvaluator(
-            dataset,
-            settings=plan.settings,
-            engine=engine,
-            device=config.where.device or "auto",
-            time_limit=config.training.candidate_time_limit,
-            memory_limit=config.training.candidate_memory_limit or default_memory_limit(),
-            repeat=seed,
-        )
-        with evaluator:
+        with training_evaluator(
+            dataset, training, where, engine, settings=plan.settings, repeat=seed
+        ) as evaluator:
             results.append(StoredEvaluator(store, evaluator, this_call, observer).evaluate(architectures))
     return results
 

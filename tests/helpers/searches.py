@@ -51,7 +51,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
         name: str, evaluator: Fake | None = None, *, resume: bool = False, **options: Any
     ) -> SearchResult:
         given = evaluator or Fake()
-        monkeypatch.setattr(setting, "_training_evaluator", lambda *settings: given)
+        monkeypatch.setattr(setting, "training_evaluator", lambda *settings, **repeat: given)
         if resume:
             result = resume_search(Path(name))
             assert result is not None

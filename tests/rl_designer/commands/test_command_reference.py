@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import click
+import pytest
 import yaml
 
-from rl_designer.cli import cli
+from rl_designer.cli import COMMANDS, cli
 from rl_designer.command_reference import reference
 from rl_designer.version import __version__
 
@@ -19,8 +21,15 @@ def test_the_page_is_what_the_commands_print_now() -> None:
 
 def test_every_command_has_its_place_in_it() -> None:
     titles = re.findall("^## `(.*)`$", reference(), re.MULTILINE)
-    assert {f"rl-designer {name}" for name in cli.commands} <= set(titles)
+    assert {f"rl-designer {name}" for name in COMMANDS} <= set(titles)
     assert "rl-designer benchmark rewards" in titles and len(titles) == len(set(titles))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_said_of_a_command_before_it_is_loaded_is_what_it_says_itself(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None and command.name == name
+    assert (command.help or "").partition("\n\n")[0].replace("\n", " ") == COMMANDS[name][1]
 
 
 def test_who_cites_it_cites_this_version() -> None:

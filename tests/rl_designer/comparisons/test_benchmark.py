@@ -254,9 +254,7 @@ def test_progress_says_what_a_run_found() -> None:
 
 _DOOR = """
 import sys
-from rl_designer.cli import cli, run
-from rl_designer.commands.benchmark import benchmark
-cli.add_command(benchmark)
+from rl_designer.cli import run
 if __name__ == "__main__":
     sys.exit(run())
 """

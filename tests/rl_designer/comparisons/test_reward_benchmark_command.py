@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rl_designer.commands.benchmark_setting import benchmark_config
-from rl_designer.comparisons.benchmark import RUNS
+from rl_designer.comparisons.benchmark import RUNS, config_of_runs
 from rl_designer.comparisons.records import reward_run
 from rl_designer.comparisons.rewards import (
     RewardBenchmark,
@@ -174,9 +173,9 @@ def test_wrong_usage_is_one_line_that_helps(
 
 def test_trainings_are_kept_in_the_output_folder_or_where_runs_are() -> None:
     options = {"table": None, "data": "digits", "store": None}
-    assert benchmark_config(dict(options), None).store == str(Path("runs") / "store.sqlite")
-    assert benchmark_config(dict(options), Path("out")).store == str(Path("out") / "store.sqlite")
-    assert benchmark_config({**options, "store": "mine.sqlite"}, Path("out")).store == "mine.sqlite"
+    assert config_of_runs(dict(options), None).store == str(Path("runs") / "store.sqlite")
+    assert config_of_runs(dict(options), Path("out")).store == str(Path("out") / "store.sqlite")
+    assert config_of_runs({**options, "store": "mine.sqlite"}, Path("out")).store == "mine.sqlite"
 
 
 def test_without_a_reward_it_says_which_option_is_missing(command: Callable[..., Ended]) -> None:

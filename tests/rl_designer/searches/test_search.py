@@ -236,7 +236,7 @@ def test_observers_are_closed_after_an_interruption(train: Any, monkeypatch: pyt
     recorder = Recorder()
     with pytest.raises(Interrupted):
         train("part", Fake(2))
-    monkeypatch.setattr(setting, "_training_evaluator", lambda *settings: Fake(1))
+    monkeypatch.setattr(setting, "training_evaluator", lambda *settings, **repeat: Fake(1))
     with pytest.raises(Interrupted):
         resume_search(Path("part"), [recorder])
     assert recorder.heard[0] == ("started", (16, 0, 0))

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rl_designer import setting
 from rl_designer.config import make_config
 from rl_designer.envs.datasets import load_dataset
 from rl_designer.envs.evaluation import Evaluation
@@ -21,7 +22,6 @@ from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.training import recipe
-from rl_designer.envs.workers import memory_limit
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.progress import Display
 from rl_designer.table_making import building as table_building
@@ -45,7 +45,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(TINY)
     monkeypatch.setattr(table_building, "engine_of", lambda config: None)
-    monkeypatch.setattr(memory_limit, "default_memory_limit", lambda: None, raising=False)  # needs processes
+    monkeypatch.setattr(setting, "default_memory_limit", lambda: None)  # needs processes
     return tmp_path
 
 
@@ -251,7 +251,7 @@ def test_an_interrupted_build_says_how_to_go_on(here, command, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rl_designer.table_making.building.build_table", interrupted)
+    monkeypatch.setattr("rl_designer.commands.table.build_table", interrupted)
     done = command(*BUILD)
     assert done.status == 130 and "the same command goes on" in done.err
 
