@@ -80,6 +80,7 @@ def test_every_command_of_a_page_runs_in_the_order_of_the_page(page: Path, tmp_p
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
+    write_named_snippets(tmp_path)
     for block in blocks(page, "python"):
         if file_name(block) is None:
             (tmp_path / "snippet.py").write_text(block)

@@ -14,7 +14,7 @@ from rl_designer.agents.random_search import RandomSearch
 from rl_designer.agents.registry import AGENTS, agent_class
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.seeding import stream
-from tests.helpers import agent_contract as contract
+from rl_designer.testing import agents as contract
 
 Check = Callable[[contract.AgentClass], None]
 
@@ -29,7 +29,7 @@ def test_every_agent(name: str, check: Check) -> None:
 
 _SEARCHES = """
 from rl_designer.agents.registry import AGENTS, agent_class
-from tests.helpers import agent_contract as contract
+from rl_designer.testing import agents as contract
 for name in AGENTS:
     try:
         problem = contract._searched(agent_class(name), seed=3)

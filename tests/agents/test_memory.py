@@ -28,7 +28,7 @@ from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import LayerEvaluator
+from rl_designer.testing.problems import LayerEvaluator
 from tests.helpers.strategies import many_examples, seeds, walks
 from tests.helpers.tables import synthetic_table
 

@@ -10,7 +10,7 @@ from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers import agent_contract as contract
+from rl_designer.testing import agents as contract
 from tests.helpers.tables import synthetic_table
 
 optuna = pytest.importorskip("optuna", reason="the extra `optuna` is not installed")

@@ -29,7 +29,7 @@ from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.table import ArchitectureTable
-from tests.helpers.evaluators import LayerEvaluator, Watched
+from rl_designer.testing.problems import LayerEvaluator, Watched
 from tests.helpers.strategies import many_examples, seeds
 from tests.helpers.tables import synthetic_table
 

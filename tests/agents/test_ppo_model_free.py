@@ -25,7 +25,7 @@ from rl_designer.envs.problem import Budget, BudgetSpent, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import Watched
+from rl_designer.testing.problems import Watched
 from tests.helpers.tables import synthetic_table
 
 TABLE = TableEvaluator(TableSpace(synthetic_table((4, 4, 4, 4, 4, 4))))

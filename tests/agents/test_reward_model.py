@@ -21,7 +21,7 @@ from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.workers.devices import one_thread
-from tests.helpers.evaluators import LayerEvaluator
+from rl_designer.testing.problems import LayerEvaluator
 from tests.helpers.strategies import many_examples, walks
 from tests.helpers.tables import synthetic_table
 

@@ -22,7 +22,7 @@ from rl_designer.envs.rendering import picture, text
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import LayerEvaluator
+from rl_designer.testing.problems import LayerEvaluator
 from tests.helpers.strategies import few_examples, seeds
 from tests.helpers.tables import synthetic_table
 

@@ -24,7 +24,7 @@ from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import LayerEvaluator, Watched
+from rl_designer.testing.problems import LayerEvaluator, Watched
 from tests.helpers.strategies import few_examples, limited_tables, seeds
 from tests.helpers.tables import synthetic_table
 

@@ -20,7 +20,7 @@ from rl_designer.envs.packing import PackedTuples, Places
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import RewardContext, accuracy, load_reward
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import Watched
+from rl_designer.testing.problems import Watched
 from tests.helpers.strategies import many_examples
 from tests.helpers.tables import synthetic_table
 

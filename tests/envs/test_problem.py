@@ -17,7 +17,7 @@ from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.rewards import RewardError, accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import Watched
+from rl_designer.testing.problems import Watched
 from tests.helpers.strategies import many_examples
 from tests.helpers.tables import synthetic_table
 

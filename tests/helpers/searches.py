@@ -12,7 +12,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, ResultObserver
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
-from tests.helpers.evaluators import LayerEvaluator
+from rl_designer.testing.problems import LayerEvaluator
 
 
 class Fake(LayerEvaluator):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.rewards import REWARDS, Reward, accuracy, as_reward, load_reward
-from tests.helpers.reward_contract import (
+from rl_designer.testing.rewards import (
     HISTORIES,
     check_a_run_gives_what_replay_gives,
     check_accuracy_never_harms,

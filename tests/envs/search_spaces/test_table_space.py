@@ -15,7 +15,7 @@ from rl_designer.envs.problem import Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces import base
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import Watched
+from rl_designer.testing.problems import Watched
 from tests.helpers.strategies import limited_tables, many_examples, prefixes, seeds, walks
 from tests.helpers.tables import synthetic_table
 

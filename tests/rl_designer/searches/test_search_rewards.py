@@ -15,7 +15,7 @@ from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run, report_to_dict
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import run_search
-from tests.helpers.evaluators import LayerEvaluator
+from rl_designer.testing.problems import LayerEvaluator
 from tests.helpers.searches import Fake, digests, runner
 from tests.helpers.tables import synthetic_table
 

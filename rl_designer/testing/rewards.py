@@ -1,11 +1,11 @@
-"""What every reward keeps to, by its kind. Used for the catalogue, and tried on broken rewards."""
+"""What rewards promise, as checks of one; each raises AssertionError where it is broken."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.rewards import History, Reward
+from rl_designer.envs.rewards import History, Reward, RewardFunction, as_reward
 
 ACCURACIES = (0.0, 1e-9, 0.1, 0.5, 0.5 + 1e-9, 0.9, 1.0)
 LOSSES = (100.0, 2.3, 0.7, 0.01, 0.0)
@@ -69,3 +69,13 @@ def check_a_run_gives_what_replay_gives(reward: Reward, run: Sequence[Evaluation
         paid.append(reward(evaluation, history))
         before.append(evaluation)
     assert paid == [reward(evaluation, tuple(run[:index])) for index, evaluation in enumerate(run)]
+
+
+def check_reward(function: RewardFunction) -> None:
+    """What a search relies on: it is pure, finite, and pays a resumed run what it paid at first.
+
+    Most rewards promise besides that accuracy never harms and costs never help: see the checks of those.
+    """
+    reward = as_reward(function)
+    check_it_is_pure_and_finite(reward)
+    check_a_run_gives_what_replay_gives(reward, [*better(), *dearer()[0]])

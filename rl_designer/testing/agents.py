@@ -1,18 +1,20 @@
-"""What every agent promises, as checks of one agent class; each raises AssertionError where it is broken."""
+"""What every agent promises, as checks of one agent class; each raises AssertionError, or lets an error of
+the agent through, where it is broken.
+"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from unittest.mock import patch
 
 from rl_designer.agents.base import Agent
 from rl_designer.envs import problem as problem_module
+from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.problem import Budget, Problem
+from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
-from tests.helpers.evaluators import LayerEvaluator, Watched
-from tests.helpers.tables import synthetic_table
+from rl_designer.testing.problems import LayerEvaluator, Watched, synthetic_table
 
 AgentClass = Callable[..., Agent]
 
@@ -86,16 +88,27 @@ CHECKS = (
 )
 
 
+def check_agent(agent: AgentClass) -> None:
+    """All of `CHECKS`: that an agent is deterministic, keeps to the budget and to the space, survives
+    failures, and ends. Some seconds of searches that train nothing.
+
+    Args:
+        agent: called as `agent(seed=…)`.
+    """
+    for check in CHECKS:
+        check(agent)
+
+
 class CountingProblem(Problem):
     """A problem that gives an agent up that only ever asks, so that a broken one ends too."""
 
     questions = 0
 
-    def seen(self, architecture):  # type: ignore[no-untyped-def]
+    def seen(self, architecture: Architecture) -> bool:
         self._count()
         return super().seen(architecture)
 
-    def evaluate(self, architectures):  # type: ignore[no-untyped-def]
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
         self._count()
         return super().evaluate(architectures)
 
