@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rl_designer.agents.base import Sample
 from rl_designer.config import SearchConfig
 from rl_designer.envs.problem import Design
-from rl_designer.reports.page import REPORT, write_report
+from rl_designer.reports.page import REPORT, picture, write_report
 from rl_designer.runs.reading import RunReport, public_summary, report_to_dict
 from rl_designer.searches.sampling import Draw, sample_designs
 
@@ -40,6 +40,10 @@ class Run:
     def __repr__(self) -> str:
         best = "no design yet" if self.best is None else f"best reward {self.best.reward:.4f}"
         return f"<Run {self.folder}: {len(self.designs):,} designs, {best}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: verdict, learning curve, best design."""
+        return picture(self._report)
 
     def sample(self, n: int = 10, **draw: Any) -> list[Sample]:
         """`n` designs from its policy. `draw`: see `rl_designer.sample`."""

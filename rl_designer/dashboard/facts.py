@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from rl_designer.dashboard.watch import FINISHED, View
-from rl_designer.quantities import show_count, show_figure, show_seconds
+from rl_designer.quantities import show_seconds
+from rl_designer.reports.designs import design_row
 from rl_designer.runs.reading import RunReport
-from rl_designer.store.store import StoredDesign
-from rl_designer.text import printable, short_design, shortened
+from rl_designer.text import printable, shortened
 
 MOST_DESIGNS = 200  # in the table; all of them are in the store
-_LONGEST_DESIGN, _LONGEST_FAILURE = 240, 120
 
 Tile = tuple[str, str, str]
 
@@ -47,10 +46,13 @@ def progress(report: RunReport) -> float | None:
     return min(max(shares), 1.0) if shares else None
 
 
-def design_rows(report: RunReport, most: int = MOST_DESIGNS) -> list[dict[str, Any]]:
-    """The designs for a table, the newest first."""
-    newest = sorted(report.designs, key=report.position, reverse=True)[:most]
-    return [_design_row(found, report) for found in newest]
+def design_rows(report: RunReport, most: int = MOST_DESIGNS) -> list[dict[str, str]]:
+    """The designs for a table, the newest first; what failed says so."""
+    rows = []
+    for found in sorted(report.designs, key=report.position, reverse=True)[:most]:
+        row, failed = design_row(found, report), found.design.evaluation.failure is not None
+        rows.append(row | {"ended": f"failed: {row['ended']}" if failed else row["ended"] or "in full"})
+    return rows
 
 
 def run_row(key: str, view: View) -> dict[str, Any]:
@@ -79,27 +81,3 @@ def _time_note(report: RunReport) -> str:
     of = "" if limit is None else f"of at most {show_seconds(limit)}"
     until = "" if report.folder.summary["state"] == FINISHED else "until the last design"
     return ", ".join(part for part in (of, until) if part) or "of the search"
-
-
-def _design_row(found: StoredDesign, report: RunReport) -> dict[str, Any]:
-    evaluation = found.design.evaluation
-    return {
-        "number": report.position(found),
-        "by": report.found_by(found),
-        "reward": show_figure(found.design.reward),
-        "accuracy": show_figure(evaluation.val_accuracy),
-        "parameters": show_count(evaluation.parameters),
-        "macs": show_count(evaluation.macs),
-        "ended": _ended(found),
-        "design": shortened(short_design(found.design.architecture), _LONGEST_DESIGN),
-        "digest": found.design.architecture.digest,
-    }
-
-
-def _ended(found: StoredDesign) -> str:
-    evaluation = found.design.evaluation
-    if evaluation.failure is not None:
-        return f"failed: {shortened(printable(evaluation.failure), _LONGEST_FAILURE)}"
-    if evaluation.stopped_at is None:
-        return "in full"
-    return f"stopped after epoch {evaluation.stopped_at}"

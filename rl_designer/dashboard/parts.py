@@ -6,8 +6,7 @@ from typing import Any, TypeVar
 
 from nicegui import run, ui
 
-from rl_designer.dashboard.facts import Tile
-from rl_designer.reports.page import figure_html
+from rl_designer.reports.page import part
 from rl_designer.reports.plots import Plot
 from rl_designer.text import printable
 
@@ -61,44 +60,22 @@ class Text:
         self.element.set_visibility(bool(text))
 
 
-class Tiles:
-    """Figures with what they are and what there is to add."""
-
-    def __init__(self) -> None:
-        self._list = ui.element("dl").classes("tiles")
-        self._texts: list[tuple[ui.label, ui.label]] = []
-        self._names: list[str] = []
-
-    def show(self, tiles: Sequence[Tile]) -> None:
-        if self._names != [name for name, _, _ in tiles]:
-            self._build([name for name, _, _ in tiles])
-        for (figure, note), (_, value, added) in zip(self._texts, tiles, strict=True):
-            figure.set_text(printable(value))
-            note.set_text(printable(added))
-
-    def _build(self, names: list[str]) -> None:
-        self._list.clear()
-        self._names, self._texts = names, []
-        for name in names:
-            with self._list, ui.element("div").classes("tile").props(f'data-tile="{name}"'):
-                with ui.element("dt"):
-                    ui.label(name)
-                with ui.element("dd"):
-                    self._texts.append((ui.label().classes("value"), ui.label().classes("muted")))
-
-
-class Figure(ui.element, component="templates/figure.js"):
-    """A plot as the report draws it; nothing where there is none yet."""
+class Part(ui.element, component="templates/part.js"):
+    """A part of the report, as the page has it; nothing until there is something to show."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.props["figure"] = ""
-        self._last: Plot | None = None
+        self.props["html"] = ""
 
-    def show(self, plot: Plot | None) -> None:
-        if plot != self._last:
-            self._last = plot
-            self.props["figure"] = "" if plot is None else figure_html(plot, ("half", "narrow"))
+    def show(self, name: str, *arguments: Any) -> None:
+        self._set(part(name, *arguments))
+
+    def show_plot(self, plot: Plot | None) -> None:
+        self._set("" if plot is None else part("figure", plot, ("half", "narrow")))
+
+    def _set(self, html: str) -> None:
+        if html != self.props["html"]:
+            self.props["html"] = html
 
 
 def columns(

@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import run, ui
 
 from rl_designer.dashboard.facts import design_rows, progress, tiles
-from rl_designer.dashboard.parts import Figure, Text, Tiles, columns, frame, heading, link, poll, told
+from rl_designer.dashboard.parts import Part, Text, columns, frame, heading, link, poll, told
 from rl_designer.dashboard.watch import CAN_GO_ON, FINISHED, SEARCHING, UNREADABLE, RunWatch, View
 from rl_designer.runs.reading import RunReport
 from rl_designer.text import printable
@@ -21,24 +21,15 @@ _DESIGNS = {
     "ended": "trained",
     "design": "design",
 }
-_LAYERS = {
-    "kind": "layer",
-    "options": "options",
-    "shape": "output",
-    "parameters": "parameters",
-    "macs": "multiply-adds",
-}
-_PAIRS = {"name": "what", "value": "how much"}
-_REASONS = {"name": "reason", "count": "designs", "value": "such as"}
 
 
 def run_page(key: str, watch: RunWatch) -> None:
     """Follows one run."""
     with frame(watch.name):
         head = _Head(key, watch)
-        tiles_part = Tiles()
+        tiles_part = Part()
         with ui.element("div").classes("columns"):
-            figures = Figure(), Figure()
+            figures = Part(), Part()
         body = _Body()
     seen: list[RunReport | None] = [None]
 
@@ -51,10 +42,10 @@ def run_page(key: str, watch: RunWatch) -> None:
             return
         seen[0] = view.report
         head.show_figures(view.report, data)
-        tiles_part.show(tiles(view.report, data))
+        tiles_part.show("tiles", tiles(view.report, data))
         named = {plot.name: plot for plot in data["plots"]}
         for part, name in zip(figures, ("run-learning", "run-front"), strict=True):
-            part.show(named.get(name))
+            part.show_plot(named.get(name))
         body.show(view.report, data)
 
     poll(watch.look, show)
@@ -125,21 +116,21 @@ class _Body:
         with ui.element("section").classes("card"):
             heading("The best design so far")
             self._best = Text("p", classes="muted")
-            self._layers = _table(_LAYERS, ("kind", "options"), "number")
+            self._layers = Part()
         with ui.element("section").classes("card"):
             heading("Designs, the newest first")
             self._count = Text("p", classes="muted")
-            self._designs = _table(_DESIGNS, ("by", "ended", "design"), "number", rows_a_page=10)
-            self._designs.classes("designs")
+            self._designs = ui.table(
+                rows=[], columns=columns(_DESIGNS, ("by", "ended", "design")), row_key="number", pagination=10
+            )
+            self._designs.props("flat dense wrap-cells").classes("wide-table designs")
         with ui.element("div").classes("columns"):
             with ui.element("section").classes("card"):
                 heading("Cost and failures")
-                self._spent = _table(_PAIRS, ("name",), "name")
-                self._failed = Text("p", classes="muted")
-                self._reasons = _table(_REASONS, ("name", "value"), "name")
+                self._spent, self._failures = Part(), Part()
             with ui.element("section").classes("card"):
                 heading("Configuration")
-                self._configuration = _table(_PAIRS, ("name",), "name")
+                self._configuration = Part()
 
     def show(self, report: RunReport, data: Mapping[str, Any]) -> None:
         self._all.set_visibility(True)
@@ -148,48 +139,10 @@ class _Body:
         count = len(report.designs)
         rest = "" if len(rows) == count else f"; the newest {len(rows):,} of them are here"
         self._count.show(f"{count:,} designs{rest}." if count else "None yet.")
-        best = report.winners[0].design.architecture.digest if report.winners else ""
-        self._best.show(f"{best}, layer by layer." if best else "No design has been trained in full yet.")
-        self._layers.rows = layer_rows(data)
-        self._layers.set_visibility(bool(best))
-        self._spent.rows = _pairs(data["spent"])
-        self._configuration.rows = _pairs(data["configuration"])
-        self._failed.show(data["failed_share"] if count else "")
-        self._reasons.rows = [
-            {"name": printable(r.text), "count": r.count, "value": printable(r.example)}
-            for r in data["failures"]
-        ]
-        self._reasons.set_visibility(bool(data["failures"]))
-
-
-def layer_rows(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The best design's layers for a table, with a line for all of them together."""
-    if data["winner"] is None:
-        return []
-    drawing = data["winner"]["drawing"]
-    rows = [
-        {
-            "number": number,
-            "kind": printable(line.kind),
-            "options": ", ".join(f"{name} {value}" for name, value in line.options),
-            "shape": line.shape,
-            "parameters": line.parameters,
-            "macs": line.macs,
-        }
-        for number, line in enumerate(drawing.lines)
-    ]
-    if drawing.parameters:
-        together = {"kind": "together", "parameters": drawing.parameters, "macs": drawing.macs}
-        rows.append({"number": len(rows), "options": "", "shape": "", **together})
-    return rows
-
-
-def _table(
-    names: Mapping[str, str], left: tuple[str, ...], key: str, rows_a_page: int | None = None
-) -> ui.table:
-    table = ui.table(rows=[], columns=columns(names, left), row_key=key, pagination=rows_a_page)
-    return table.props("flat dense wrap-cells").classes("wide-table")
-
-
-def _pairs(pairs: Any) -> list[dict[str, Any]]:
-    return [{"name": printable(name), "value": printable(value)} for name, value in pairs]
+        if winner := data["winner"]:
+            self._layers.show("layers", winner["drawing"])
+        best = f"{winner['digest']}, layer by layer." if winner else "No design has been trained in full yet."
+        self._best.show(best)
+        self._spent.show("pairs", "Spent", data["spent"])
+        self._failures.show("failures", data["failed_share"], data["failures"])
+        self._configuration.show("pairs", "Configuration", data["configuration"])

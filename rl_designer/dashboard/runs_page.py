@@ -5,7 +5,7 @@ from typing import Any
 from nicegui import ui
 
 from rl_designer.dashboard.facts import run_row
-from rl_designer.dashboard.parts import Figure, Text, columns, frame, heading, poll
+from rl_designer.dashboard.parts import Part, Text, columns, frame, heading, poll
 from rl_designer.dashboard.watch import Catalogue, View
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.front import overlay_front
@@ -21,6 +21,19 @@ _COLUMNS = {
     "parameters": "parameters",
     "seconds": "time",
     "about": "what",
+}
+_AT_FIRST = 8  # runs that are chosen when the page opens: as many as there are colours
+_COMPARED = {
+    "name": "run",
+    "state": "state",
+    "reward": "best reward",
+    "accuracy": "val. accuracy",
+    "parameters": "parameters",
+    "found": "found at",
+    "evaluations": "evaluations",
+    "seconds": "time",
+    "about": "what",
+    "verdict": "verdict",
 }
 _TO_RUN = """
 <q-td :props="props"><a :href="`/run/${props.row.key}`">{{ props.value }}</a></q-td>
@@ -60,21 +73,6 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_AT_FIRST = 8  # runs that are chosen when the page opens: as many as there are colours
-_COMPARED = {
-    "name": "run",
-    "state": "state",
-    "reward": "best reward",
-    "accuracy": "val. accuracy",
-    "parameters": "parameters",
-    "found": "found at",
-    "evaluations": "evaluations",
-    "seconds": "time",
-    "about": "what",
-    "verdict": "verdict",
-}
-
-
 def compare_page(catalogue: Catalogue) -> None:
     """Compares the chosen runs."""
     watches = catalogue.watches()
@@ -90,7 +88,7 @@ def compare_page(catalogue: Catalogue) -> None:
         table = ui.table(rows=[], columns=columns(_COMPARED, _TEXTS), row_key="key")
         table.props("flat wrap-cells").classes("card wide-table")
         with ui.element("div").classes("columns"):
-            figures = Figure(), Figure()
+            figures = Part(), Part()
 
     def look() -> tuple[list[dict[str, Any]], tuple[Plot | None, ...]]:
         views = {key: watch.look() for key, watch in watches.items() if chosen[key]}
@@ -102,7 +100,7 @@ def compare_page(catalogue: Catalogue) -> None:
         if table.rows != rows:
             table.rows = rows
         for part, plot in zip(figures, plots, strict=True):
-            part.show(plot)
+            part.show_plot(plot)
 
     poll(look, show)
 

@@ -75,7 +75,7 @@ def application(catalogue: Catalogue) -> FastAPI:
     """All pages, without the guard."""
     own = resources.files("rl_designer.dashboard") / "templates"
     style, script = ((own / f"dashboard.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    ui.add_css(packed("colours.css", "plots.css") + style, shared=True)
+    ui.add_css(packed("colours.css", "parts.css") + style, shared=True)
     ui.add_head_html(f"<script>{packed('plots.js')}{script}</script>", shared=True)
     ui.page("/")(lambda: runs_page(catalogue))
     ui.page("/compare")(lambda: compare_page(catalogue))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.quantities import show_figure, show_seconds
+from rl_designer.reports.designs import yes_or_no
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
 from rl_designer.text import printable
 
@@ -116,7 +117,7 @@ def _rewards(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
                 show_figure(figures["iqm"]),
                 "–" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}",
                 str(figures["verdict"] or "–"),
-                {True: "yes", False: "no"}.get(figures["hacked"], "–"),
+                yes_or_no(figures["hacked"], "–"),
                 "not measured" if kwh is None else f"{1000 * kwh:.3g}",
             ]
         )
@@ -126,12 +127,12 @@ def _rewards(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
 def _agent_plots(report: BenchmarkReport, name: str) -> list[Plot]:
     rows = report.tables.get("curves", [])
     plots = []
-    for figure, (title, label) in _CURVES.items():
+    for column, (title, label) in _CURVES.items():
         y = ("mean", f"{label}, mean over seeds")
         curves = _Curves(
-            title, "agent", ("evaluations", "evaluations"), y, positive=figure == "simple_regret"
+            title, "agent", ("evaluations", "evaluations"), y, positive=column == "simple_regret"
         )
-        plots.append(curves.plot(f"{name}-{figure}", [row for row in rows if row["figure"] == figure]))
+        plots.append(curves.plot(f"{name}-{column}", [row for row in rows if row["figure"] == column]))
     return [plot for plot in plots if plot is not None]
 
 

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.quantities import show_count
+from rl_designer.quantities import show_count, show_figure
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
@@ -20,12 +20,14 @@ class DrawnLayer:
     """A line of the drawing.
 
     Attributes:
+        text: the layer in one word, `conv(kernel=3, width=16)`.
         options: name and value.
         box: width and height of the shape's picture; None where the shape isn't known.
         parameters_share, macs_share: of all of the design's, 0–1.
     """
 
     kind: str
+    text: str
     options: tuple[tuple[str, str], ...]
     shape: str
     box: tuple[int, int] | None
@@ -48,7 +50,8 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
     """Raises ValueError where the setting's facts don't fit the design."""
     if "input_shape" not in setting:
         known = (
-            DrawnLayer(layer.kind, _options(dict(layer.options)), "", None) for layer in architecture.layers
+            DrawnLayer(layer.kind, str(layer), _options(dict(layer.options)), "", None)
+            for layer in architecture.layers
         )
         return Drawing(tuple(known))
     from rl_designer.envs.search_spaces.costs import describe
@@ -58,10 +61,11 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
     parameters, macs = (sum(getattr(line, name) for line in found) for name in ("parameters", "macs"))
     deepest = max(shape[0], *(line.output_shape[0] for line in found)) if found else shape[0]
     longest = max((*shape[1:], 1))
-    lines = [DrawnLayer("input", (), _shape(shape), _box(shape, deepest, longest))]
+    lines = [DrawnLayer("input", "input", (), _shape(shape), _box(shape, deepest, longest))]
     lines.extend(
         DrawnLayer(
             line.layer.kind,
+            str(line.layer),
             _options(dict(line.layer.options)),
             _shape(line.output_shape),
             _box(line.output_shape, deepest, longest),
@@ -178,3 +182,22 @@ def _texts(architecture: Architecture) -> list[str]:
 def _is_decision(layer: Layer) -> bool:
     """Whether it is one of a table, whose kind is the decision's name."""
     return [name for name, _ in layer.options] == ["option"]
+
+
+def design_row(found: StoredDesign, report: RunReport) -> dict[str, str]:
+    """A line of the table of designs; `ended` is empty for what was trained in full."""
+    evaluation = found.design.evaluation
+    ended = shortened(printable(evaluation.failure or ""), 80)
+    if evaluation.stopped_at is not None:
+        ended = f"stopped after {evaluation.stopped_at} epochs"
+    return {
+        "number": str(report.position(found)),
+        "by": report.found_by(found),
+        "reward": show_figure(found.design.reward),
+        "accuracy": show_figure(evaluation.val_accuracy),
+        "parameters": show_count(evaluation.parameters),
+        "macs": show_count(evaluation.macs),
+        "ended": ended,
+        "design": shortened(short_design(found.design.architecture), 200),
+        "digest": found.design.architecture.digest,
+    }

@@ -19,6 +19,10 @@ from rl_designer.envs.seeding import stream
 from rl_designer.reports.designs import layer_text
 
 MOST_CHOICES = 5
+_DESIGNS = 400
+_PAIRS = 250  # of design and step, for each decision
+_MOST_OPTIONS = 8  # tried at each
+_FEWEST_TRIED = 5  # times that an option must have been tried to be told of
 
 
 @dataclass(frozen=True)
@@ -141,12 +145,6 @@ def action_text(space: SearchSpace, step: int, action: int) -> str:
     """An action for people: the layer that it adds, or `stop`."""
     layer = space.layer(step, action)
     return "stop" if layer is None else layer_text(layer)
-
-
-_DESIGNS = 400
-_PAIRS = 250  # of design and step, for each decision
-_MOST_OPTIONS = 8  # tried at each
-_FEWEST_TRIED = 5  # times that an option must have been tried to be told of
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rl_designer.envs.rewards import fronts
 from rl_designer.quantities import show_count
-from rl_designer.reports.designs import told_design
+from rl_designer.reports.learning import mark
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
@@ -35,7 +35,7 @@ def overlay_front(reports: Sequence[RunReport], names: Sequence[str]) -> Plot | 
     series, rows = [], []
     for number, (report, name) in enumerate(zip(reports, names, strict=True)):
         front = front_of([d for d in report.winners if _known(d, cost)], cost)
-        points = [_point(d, cost, report) for d in front]
+        points = [mark(_cost(d, cost), _accuracy(d), d, report) for d in front]
         if points:
             colour = f"run-{number % 8}"
             series.append(Series(name, "steps", points, colour, dashed=number >= 8))
@@ -60,19 +60,27 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
     by_agent = [d for d in drawn if d.source == "agent"]
     controls = [d for d in drawn if d.source != "agent"]
     agent = report.folder.config.agent_name
-    ends = [_point(d, cost, report) for d in front]
+    ends = [mark(_cost(d, cost), _accuracy(d), d, report) for d in front]
     widest = max(_cost(d, cost) for d in drawn)
     series = [Series("front", "steps", [*ends, Point(widest, ends[-1].y)], "front")]
     for found, label, colour, shape in (
         (controls, "random search", "control", "diamond"),
         (by_agent, agent, "agent", "circle"),
     ):
-        points = [_point(d, cost, report) for d in thinned(found)]
+        points = [mark(_cost(d, cost), _accuracy(d), d, report) for d in thinned(found)]
         if points:
             series.append(Series(label, "points", points, colour, shape))
     winner = report.winners[0]
     if _known(winner, cost):
-        series.append(Series("the best design", "points", [_point(winner, cost, report)], "front", "ring"))
+        series.append(
+            Series(
+                "the best design",
+                "points",
+                [mark(_cost(winner, cost), _accuracy(winner), winner, report)],
+                "front",
+                "ring",
+            )
+        )
     rows = [
         (
             show_count(_cost(d, cost)),
@@ -94,11 +102,6 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
         (title, "validation accuracy", "evaluation", "by", "design"),
         rows,
     )
-
-
-def _point(found: StoredDesign, cost: str, report: RunReport) -> Point:
-    text = told_design(found, report)
-    return Point(_cost(found, cost), _accuracy(found), text, found.design.architecture.digest)
 
 
 def _known(found: StoredDesign, cost: str) -> bool:

@@ -125,7 +125,7 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
     agent = report.folder.config.agent_name
     what = value_name(report)
     tried = [
-        Point(i + 1, v, told_design(d, report), d.design.architecture.digest)
+        mark(i + 1, v, d, report)
         for i, (d, v) in enumerate(zip(designs, values, strict=True))
         if v is not None
     ]
@@ -135,12 +135,12 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
     series.append(Series(f"best so far of {agent}", "steps", line, "agent"))
     lowest = min([p.y for p in tried] + ([] if control is None else [float(control.low[0])]))
     failed = [
-        Point(i + 1, lowest, told_design(d, report), d.design.architecture.digest)
+        mark(i + 1, lowest, d, report)
         for i, d in enumerate(designs)
         if d.design.evaluation.failure is not None
     ]
     stopped = [
-        Point(i + 1, merit(d.design, report.best_by), told_design(d, report), d.design.architecture.digest)
+        mark(i + 1, merit(d.design, report.best_by), d, report)
         for i, d in enumerate(designs)
         if d.design.evaluation.stopped_at is not None
     ]
@@ -161,6 +161,11 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
         [_learning_row(i, course, control) for i in _checkpoints(len(course))],
         _control_notes(control),
     )
+
+
+def mark(x: float, y: float, found: StoredDesign, report: RunReport) -> Point:
+    """A design in a plot."""
+    return Point(x, y, told_design(found, report), found.design.architecture.digest)
 
 
 def _value(design: StoredDesign, report: RunReport) -> float | None:

@@ -17,11 +17,11 @@ from rl_designer.errors import WrongUsage
 from rl_designer.files import write_text
 from rl_designer.quantities import show_figure, show_share
 from rl_designer.reports.benchmark_page import BenchmarkReport, benchmark_data
-from rl_designer.reports.designs import signed, yes_or_no
+from rl_designer.reports.designs import signed, told_design, yes_or_no
 from rl_designer.reports.front import overlay_front
-from rl_designer.reports.learning import overlay_plot
+from rl_designer.reports.learning import control_of, learning_plot, overlay_plot
 from rl_designer.reports.plots import SIZES, Plot, layout
-from rl_designer.reports.run_page import run_data
+from rl_designer.reports.run_page import run_data, space_of_run, title_of
 from rl_designer.runs.reading import RunReport
 from rl_designer.text import printable
 from rl_designer.version import __version__
@@ -112,19 +112,37 @@ def rendered(template: str, data: Mapping[str, Any]) -> str:
             **data,
             version=__version__,
             script=Markup(script),
-            style=Markup(packed("colours.css", "plots.css", "report.css")),
+            style=Markup(packed("colours.css", "parts.css", "report.css")),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
 
 
-def figure_html(plot: Plot, sizes: Sequence[str]) -> str:
-    """A plot with its words, legend and table, as the page has it; `plots.css` and `plots.js` belong to it.
-
-    Args:
-        sizes: names of `SIZES`; the last is for phones.
+def picture(report: RunReport) -> str:
+    """A run as HTML for a notebook's cell, on light and on dark: verdict, learning curve, best design; no
+    script, so that a mark says what it is by its title.
     """
-    return str(_environment().get_template("macros.html").module.figure(plot, sizes))  # type: ignore[attr-defined]
+    curve = learning_plot(report, control_of(report, space_of_run(report)[0]), f"run-{report.folder.id[:12]}")
+    best = told_design(report.winners[0], report) if report.winners else "No design has been trained yet."
+    summary = report.folder.summary
+    return (
+        _environment()
+        .get_template("picture.html")
+        .render(
+            title=title_of(report),
+            state=summary.get("state", "running"),
+            evaluations=len(report.designs),
+            verdict=summary.get("verdict", ""),
+            plots=[] if curve is None else [curve],
+            best=best,
+            style=Markup(packed("parts.css")),
+        )
+    )
+
+
+def part(name: str, *arguments: Any) -> str:
+    """A part of the page as HTML: a macro of `parts.html`, to which `parts.css` and `plots.js` belong."""
+    return str(getattr(_environment().get_template("parts.html").module, name)(*arguments))
 
 
 def packed(*names: str) -> str:

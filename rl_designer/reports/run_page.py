@@ -9,10 +9,9 @@ from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agent_class
-from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
-from rl_designer.reports.designs import differences, draw, told, yes_or_no
+from rl_designer.reports.designs import design_row, differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
 from rl_designer.reports.front import front_plot
 from rl_designer.reports.learning import control_of, learning_plot
@@ -24,6 +23,8 @@ from rl_designer.store.store import StoredDesign
 from rl_designer.text import short_design, shortened
 
 MOST_DESIGNS = 300  # in the table of all designs
+_MOST_REASONS = 12
+_LONGEST = 160
 
 
 def run_data(report: RunReport, name: str) -> dict[str, Any]:
@@ -32,8 +33,8 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     Args:
         name: of the run on the page, a word that ids begin with.
     """
-    space, why_not = _space(report)
-    data: dict[str, Any] = {"name": name, "title": _title(report), "tiles": _tiles(report)}
+    space, why_not = space_of_run(report)
+    data: dict[str, Any] = {"name": name, "title": title_of(report), "tiles": _tiles(report)}
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
@@ -43,10 +44,14 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data |= _learned(report, space, why_not)
     data |= {"failures": failures(report.designs), "failed_share": failed_share(report.designs)}
     data |= {"spent": spent(report), "configuration": configuration(report)}
-    return data | {"designs": _all_designs(report), "design_count": len(report.designs)}
+    return data | {
+        "designs": [design_row(found, report) for found in report.designs[:MOST_DESIGNS]],
+        "design_count": len(report.designs),
+    }
 
 
-def _title(report: RunReport) -> str:
+def title_of(report: RunReport) -> str:
+    """Which agent on what."""
     title = report.folder.summary.get("title") or report.folder.config.subject.name
     return f"{report.folder.config.agent_name} on {title}"
 
@@ -56,7 +61,7 @@ def _better(report: RunReport) -> str:
     return yes_or_no(report.folder.summary.get("better_than_control"), "unknown")
 
 
-def _space(report: RunReport) -> tuple[SearchSpace | None, str]:
+def space_of_run(report: RunReport) -> tuple[SearchSpace | None, str]:
     """The run's space, or why there is none any more."""
     config = report.folder.config
     try:
@@ -186,33 +191,6 @@ def _steps(report: RunReport, policy: Policy, belief: Belief | None, space: Sear
         "steps_probability": probability,
         "steps_expected": any(choice.expected is not None for step in steps for choice in step.choices),
     }
-
-
-def _ended(evaluation: Evaluation) -> str:
-    if evaluation.stopped_at is not None:
-        return f"stopped after {evaluation.stopped_at} epochs"
-    return shortened(evaluation.failure or "", 80)
-
-
-def _all_designs(report: RunReport) -> list[tuple[str, ...]]:
-    return [
-        (
-            str(report.position(found)),
-            report.found_by(found),
-            show_figure(found.design.reward),
-            show_figure(found.design.evaluation.val_accuracy),
-            show_count(found.design.evaluation.parameters),
-            show_count(found.design.evaluation.macs),
-            _ended(found.design.evaluation),
-            shortened(short_design(found.design.architecture), 200),
-            found.design.architecture.digest,
-        )
-        for found in report.designs[:MOST_DESIGNS]
-    ]
-
-
-_MOST_REASONS = 12
-_LONGEST = 160
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What a run found, as text for a terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -9,6 +9,7 @@ from rich.text import Text
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.quantities import show_count, show_figure, show_seconds
+from rl_designer.reports.designs import draw
 from rl_designer.runs.reading import RunReport, improvement
 from rl_designer.text import printable, short_design, shortened
 
@@ -90,39 +91,20 @@ def _winners_table(report: RunReport, width: int) -> Table:
     return table
 
 
-def drawing(architecture: Architecture, setting: dict[str, Any]) -> RenderableType:
+def drawing(architecture: Architecture, setting: Mapping[str, Any]) -> RenderableType:
     """A design layer by layer: what each makes of the shape, what it costs; of a table's, its decisions."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    drawn, table = draw(architecture, setting), Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("layer")
-    if "input_shape" not in setting:
+    if not drawn.parameters:
         table.add_column("")
-        for layer in architecture.layers:
-            table.add_row(
-                Text(printable(layer.kind)), Text(printable(", ".join(str(v) for _, v in layer.options)))
-            )
+        for line in drawn.lines:
+            table.add_row(Text(printable(line.kind)), Text(", ".join(value for _, value in line.options)))
         return table
-    from rl_designer.envs.search_spaces.costs import describe
-
     for name in ("output", "parameters", "multiply-adds"):
         table.add_column(name, justify="right", no_wrap=True)
-    shape, classes = tuple(setting["input_shape"]), int(setting["num_classes"])
-    lines = describe(architecture, shape, classes)
-    table.add_row("input", _shape(shape), "", "")
-    for line in lines:
-        table.add_row(
-            Text(printable(f"↓ {line.layer}")),
-            _shape(line.output_shape),
-            _cost(line.parameters),
-            _cost(line.macs),
-        )
-    totals = sum(line.parameters for line in lines), sum(line.macs for line in lines)
-    table.add_row("together", "", *(show_count(total) for total in totals), style="bold")
+    for line in drawn.lines:
+        name = line.text if line is drawn.lines[0] else f"↓ {line.text}"
+        costs = ("·" if cost == "0" else cost for cost in (line.parameters, line.macs))
+        table.add_row(Text(printable(name)), line.shape, *costs)
+    table.add_row("together", "", drawn.parameters, drawn.macs, style="bold")
     return table
-
-
-def _shape(sizes: Sequence[int]) -> str:
-    return " × ".join(str(size) for size in sizes)
-
-
-def _cost(count: int) -> str:
-    return show_count(count) if count else "·"

@@ -26,8 +26,8 @@ from rl_designer.store.store import Store, StoredDesign
 linux = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="reads /proc")
 ROOT = Path(__file__).resolve().parents[2]
 _READ = """() => ({
-    tiles: Object.fromEntries([...document.querySelectorAll("[data-tile]")].map(
-        tile => [tile.dataset.tile, tile.querySelector(".value").innerText])),
+    tiles: Object.fromEntries([...document.querySelectorAll(".tile")].map(
+        tile => [tile.querySelector("dt").innerText, tile.querySelector("strong").innerText])),
     newest: [...document.querySelectorAll(".designs tbody tr")].map(
         row => [...row.querySelectorAll("td")].map(cell => cell.innerText)),
     state: document.querySelector(".state").innerText,

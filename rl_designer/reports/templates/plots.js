@@ -7,6 +7,7 @@
   document.addEventListener("DOMContentLoaded", () => document.body.append(tip));
   let shown = null; // a mark, or a row of a table
   let plot = null; // that it is in
+  let design = null; // that it stands for
   let pointed = false; // and not found by a key
   const places = new WeakMap(); // of each plot, where the arrow keys are
 
@@ -14,7 +15,7 @@
   function hide() {
     tip.classList.remove("shown");
     for (const element of document.querySelectorAll(".lit")) element.classList.remove("lit");
-    shown = plot = null;
+    shown = plot = design = null;
   }
   function show(element, byPointer) {
     pointed = byPointer;
@@ -23,7 +24,7 @@
     if (!element) return;
     shown = element;
     plot = element.closest("svg.plot");
-    const design = element.dataset.design;
+    design = element.dataset.design;
     const alike = design ? document.querySelectorAll(`[data-design="${CSS.escape(design)}"]`) : [element];
     for (const other of alike) other.classList.add("lit");
     if (!element.dataset.tip) return;
@@ -70,10 +71,12 @@
   });
   // A plot that was drawn anew goes on telling of the same design.
   document.addEventListener("redrawn", () => {
-    if (!shown || shown.isConnected) return;
-    const marks = plot?.isConnected ? marksOf(plot) : [];
-    const again = marks.findIndex((mark) => mark.dataset.design && mark.dataset.design === shown.dataset.design);
-    if (again >= 0 && !pointed) places.set(plot, again);
+    if (!shown) return;
+    const [drawn, told] = [plot, design];
+    hide();
+    const marks = drawn?.isConnected && told ? marksOf(drawn) : [];
+    const again = marks.findIndex((mark) => mark.dataset.design === told);
+    if (again >= 0 && !pointed) places.set(drawn, again);
     show(marks[again] ?? null, pointed);
   });
   window.addEventListener("scroll", hide, { passive: true });

@@ -90,7 +90,7 @@ def test_what_failed_or_was_stopped_says_so(folder: RunFolder) -> None:
     failed, stopped = Evaluation(failure="worker\x1b died" + "x" * 300), Evaluation(0.5, stopped_at=2)
     report = RunReport(folder, designs_of(Evaluation(0.9, parameters=1_000), failed, stopped))
     ended = [row["ended"] for row in design_rows(report)]
-    assert ended[0] == "stopped after epoch 2" and ended[2] == "in full"
+    assert ended[0] == "stopped after 2 epochs" and ended[2] == "in full"
     assert ended[1].startswith("failed: worker\\x1b died") and len(ended[1]) < 150
     shown = {name: (value, note) for name, value, note in tiles(report, run_data(report, "run"))}
     assert shown["failed"] == ("1", "1 stopped early")

@@ -19,7 +19,7 @@ from rl_designer.reports.designs import differences, draw, told
 from rl_designer.reports.explanations import importance, legal_rows, steps_of
 from rl_designer.reports.front import front_of
 from rl_designer.reports.learning import best_of_draws
-from rl_designer.reports.page import figure_html
+from rl_designer.reports.page import part
 from rl_designer.reports.plots import SIZES, Axis, Plot, Point, Series, layout, number, thinned
 from rl_designer.reports.run_page import failures
 from rl_designer.runs.verdict import expected_best, median_best
@@ -114,7 +114,7 @@ def test_a_figure_has_every_point_its_table_and_names_as_they_are() -> None:
         Series("marks", "points", [Point(1, 1.0, "told <b>", "d1g3st"), Point(2, 1.0)], "failed", "cross"),
     ]
     axes = Axis("x", whole=True, low=0), Axis("y", logarithmic=True)
-    html = figure_html(Plot("p", name, "summary", *axes, series, ("what",), [(name,)]), ("half", "narrow"))
+    html = part("figure", Plot("p", name, "summary", *axes, series, ("what",), [(name,)]), ("half", "narrow"))
     assert html.count('<svg class="plot ') == 2 and html.count('class="mark failed cross"') == 2 * 2 + 1
     assert html.count('data-tip="told &lt;b&gt;" data-design="d1g3st"') == 2
     assert html.count("&lt;a href=&#39;http://evil&#39;&gt;run&lt;/a&gt; &amp; \\x1b") >= 3

@@ -15,7 +15,7 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.errors import WrongUsage
 from rl_designer.reports.benchmark_page import read_benchmark
-from rl_designer.reports.page import MOST_DETAILED, leave_report, page, write_report
+from rl_designer.reports.page import MOST_DETAILED, leave_report, page, picture, write_report
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.store.store import StoredDesign
@@ -239,6 +239,23 @@ def test_hostile_texts_stay_texts(folder: Path) -> None:
         assert len(elements.of("script")) == 1
         assert not any(name.startswith("on") for _, attributes in elements.found for name in attributes)
         assert "\u202e" not in text and "\x1b" not in text and "alert(2)" in text
+
+
+def test_a_notebook_s_picture_is_one_element_without_a_script_whose_marks_have_titles(folder: Path) -> None:
+    run = read_run(folder / "table")
+    text = picture(run)
+    elements = Elements(text)
+    assert elements.open == [] and not elements.of("script", "link", "html", "body")
+    assert elements.found[0] == ("div", {"class": "rl-designer-run"}) and len(elements.of("svg")) > 1
+    assert "<title>Evaluation 1 by ppo: reward" in text and "data-tip" not in text
+    assert run.winners[0].design.architecture.digest in text
+    assert str(run.folder.summary["verdict"]).partition(".")[0] in text
+    assert "No design has been trained yet." in picture(RunReport(run.folder, []))
+    hostile = picture(hostile_report(run))
+    assert Elements(hostile).open == [] and not Elements(hostile).of("img", "script")
+    assert "\u202e" not in hostile and "\x1b" not in hostile and "alert(2)" in hostile
+    for colour in re.findall(r"--[\w-]+: (#\w{6})", text):
+        assert min(contrast(colour, ground) for ground in ("#ffffff", "#181e26")) >= 3, colour
 
 
 # -- benchmarks -------------------------------------------------------------------------------------
