@@ -66,8 +66,8 @@ def plan_of(options: dict[str, Any], dataset: Dataset) -> Plan:
     if options["no_augment"]:
         given["augment"] = False
     plan = {name: options[name] for name in ("seeds", "on_validation", "workers", "device")}
-    engine = taken_engine(dict(options)) if options["engine"] == "ray" else None
-    return Plan.of(dataset, given, **plan, engine=engine)
+    engine = taken_engine(dict(options))  # refuses options of another one
+    return Plan.of(dataset, given, **plan, engine=engine if options["engine"] == "ray" else None)
 
 
 @click.command()

@@ -200,11 +200,11 @@ def _macro(source: Path, output: Path, options: dict[str, Any]) -> ArchitectureT
 
 
 def _nats(source: Path, output: Path, options: dict[str, Any]) -> ArchitectureTable:
-    def heard(done: int, total: int) -> None:
+    def observer(done: int, total: int) -> None:
         if done % max(total // _NOTES, 1) == 0:
             note(f"{done:,}/{total:,} designs read", options["quiet"])
 
-    return read_nats_table(source, trust=options["trust"], heard=heard)
+    return read_nats_table(source, trust=options["trust"], observer=observer)
 
 
 _READERS = {"csv": _csv, "nas-bench-macro": _macro, "nats-bench": _nats}

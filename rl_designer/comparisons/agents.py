@@ -19,7 +19,7 @@ from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, ve
 from rl_designer.config import SearchConfig
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.errors import WrongUsage, usage_errors
-from rl_designer.jobs.jobs import Observer
+from rl_designer.jobs.jobs import JobObserver
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.searches.search import settled_fidelity
 from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source
@@ -92,7 +92,7 @@ def run_benchmark(
     *,
     log: BenchmarkLog | None = None,
     engine: Engine | None = None,
-    observer: Observer | None = None,
+    observer: JobObserver | None = None,
 ) -> BenchmarkResult:
     """Runs what isn't in the log yet.
 

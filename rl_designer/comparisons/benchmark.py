@@ -20,7 +20,7 @@ from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
-from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
+from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
 from rl_designer.jobs.log import BenchmarkLog, RunJournal
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 from rl_designer.searches.sources import agent_and_sources, digest_of_sources
@@ -33,7 +33,7 @@ def run_trials(
     record: type[Record],
     log: BenchmarkLog | None = None,
     engine: Engine | None = None,
-    observer: Observer | None = None,
+    observer: JobObserver | None = None,
 ) -> dict[str, list[Any]]:
     """Runs the trials that aren't in the log yet.
 
@@ -59,7 +59,7 @@ def run_trials(
     ]
     device = "cpu" if setting_of(planned[0].config).on_table else "auto"
     with trials(engine or LocalEngine(), device) as pool:
-        records = run_jobs(jobs, pool, journal, observer or Observer())
+        records = run_jobs(jobs, pool, journal, observer or JobObserver())
     by_name: dict[str, list[Any]] = {}
     for name, seed in names:
         by_name.setdefault(name, []).append(records[name, seed])

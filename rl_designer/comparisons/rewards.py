@@ -16,7 +16,7 @@ from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import Reward
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.errors import WrongUsage, usage_errors
-from rl_designer.jobs.jobs import Observer
+from rl_designer.jobs.jobs import JobObserver
 from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.searches.energy import check_energy
 
@@ -78,7 +78,7 @@ def run_reward_benchmark(
     *,
     log: BenchmarkLog | None = None,
     engine: Engine | None = None,
-    observer: Observer | None = None,
+    observer: JobObserver | None = None,
     told: Callable[[str], None] = lambda note: None,
 ) -> BenchmarkResult:
     """Runs what isn't in the log yet.

@@ -75,7 +75,7 @@ class Journal(Protocol):
         """What a person is told who has interrupted."""
 
 
-class Observer:
+class JobObserver:
     """Is told of jobs. Every method may be left as it is."""
 
     def started(self, jobs: Sequence[Job], known: int) -> None:
@@ -91,9 +91,7 @@ class Observer:
         """Once, whatever happened."""
 
 
-def run_jobs(
-    jobs: Sequence[Job], pool: Pool, journal: Journal, observer: Observer, *, time_limit: float | None = None
-) -> Results:
+def run_jobs(jobs: Sequence[Job], pool: Pool, journal: Journal, observer: JobObserver) -> Results:
     """Does every job that the journal doesn't know, begun in the given order.
 
     A job that is lost, since it failed, or its worker died or took too much memory or time, has a result as
@@ -101,7 +99,6 @@ def run_jobs(
 
     Args:
         observer: told of each result once it is kept.
-        time_limit: seconds for each job, or part of one.
 
     Returns:
         Each job's result by its key.
@@ -125,7 +122,7 @@ def run_jobs(
 
     try:
         observer.started(jobs, len(results))
-        pool.run(_call, [job.task(job.state) for job in missing], finished, time_limit=time_limit)
+        pool.run(_call, [job.task(job.state) for job in missing], finished)
     except KeyboardInterrupt:
         raise Interrupted(journal.how_to_go_on(len(results), len(jobs))) from None
     finally:

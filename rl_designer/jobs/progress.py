@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.jobs.jobs import Job, Observer
+from rl_designer.jobs.jobs import Job, JobObserver
 from rl_designer.quantities import show_seconds
 from rl_designer.text import printable, short_design, shortened
 
@@ -134,7 +134,7 @@ class Shown:
     ended: Callable[[Job, Any, float], str] | None = None
 
 
-class JobProgress(Observer):
+class JobProgress(JobObserver):
     """Shows jobs on a display."""
 
     def __init__(self, display: Display, shown: Shown) -> None:

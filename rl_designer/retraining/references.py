@@ -19,7 +19,7 @@ from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
 from rl_designer.envs.search_spaces.layer_rules import family_of
 from rl_designer.errors import usage_errors
-from rl_designer.jobs.jobs import Observer
+from rl_designer.jobs.jobs import JobObserver
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.output import judged
@@ -280,7 +280,7 @@ def compare(
     dataset: Dataset,
     plan: Plan,
     output: Path | None = None,
-    observer: Observer | None = None,
+    observer: JobObserver | None = None,
 ) -> dict[str, Any]:
     """Trains all with one recipe. What `benchmark references --json` prints.
 

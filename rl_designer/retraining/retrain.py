@@ -15,7 +15,7 @@ from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import usage_errors
 from rl_designer.files import replacing
-from rl_designer.jobs.jobs import Job, Observer, Results, Unfinished, run_jobs
+from rl_designer.jobs.jobs import Job, JobObserver, Results, Unfinished, run_jobs
 from rl_designer.retraining.folder import RetrainedFolder
 from rl_designer.retraining.job import Retraining, Winner, folder_of
 from rl_designer.retraining.settings import Plan
@@ -25,7 +25,7 @@ def retrain(
     winners: Sequence[Winner],
     dataset: Dataset,
     plan: Plan,
-    observer: Observer | None = None,
+    observer: JobObserver | None = None,
 ) -> list[dict[str, Any]]:
     """Trains each winner with each seed on training and validation part together, and writes its folder.
 
@@ -56,7 +56,7 @@ def retrain(
             retraining.folder.begin(retraining.file, retraining.training)
             locks.enter_context(retraining.folder.locked())
         engine = plan.engine or _local(plan, device, len(retrainings))
-        failures = _train(retrainings, dataset, plan, engine, observer or Observer())
+        failures = _train(retrainings, dataset, plan, engine, observer or JobObserver())
         results = {retraining.folder.path: retraining.finish(failures, device) for retraining in retrainings}
     if all(figures[_score_name(plan)]["mean"] is None for figures in results.values()):
         raise ValueError(f"every training failed; the first: {next(filter(None, failures.values()))}")
@@ -79,7 +79,7 @@ def _local(plan: Plan, device: str, winners: int) -> LocalEngine:
 
 
 def _train(
-    retrainings: Sequence[Retraining], dataset: Dataset, plan: Plan, engine: Engine, observer: Observer
+    retrainings: Sequence[Retraining], dataset: Dataset, plan: Plan, engine: Engine, observer: JobObserver
 ) -> Results:
     """Failures, or None, by the jobs' keys."""
     from rl_designer.retraining.training import prepare_worker

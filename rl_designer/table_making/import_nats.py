@@ -28,7 +28,8 @@ _DATASETS = {
     "imagenet16-120": ("ImageNet16-120", "ImageNet16-120"),
 }
 
-Heard = Callable[[int, int], None]
+# Called with how many of how many designs are read.
+ReadingObserver = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ _SIZE = _Kind(
 )
 
 
-def read_nats_table(path: Path, *, trust: bool, heard: Heard = lambda done, total: None) -> ArchitectureTable:
+def read_nats_table(
+    path: Path, *, trust: bool, observer: ReadingObserver = lambda done, total: None
+) -> ArchitectureTable:
     """A NATS-Bench archive as its authors publish it: a `-simple` folder, or one large file.
 
     Accuracies are means over the trials, in percent; a task is searched by the validation accuracy after 12
@@ -76,7 +79,7 @@ def read_nats_table(path: Path, *, trust: bool, heard: Heard = lambda done, tota
 
     Args:
         trust: whether the file may be unpickled, and so run code of whoever made it.
-        heard: called with how many of how many designs are read.
+        observer: told as designs are read.
 
     Raises:
         WrongUsage: without `trust`.
@@ -94,7 +97,7 @@ def read_nats_table(path: Path, *, trust: bool, heard: Heard = lambda done, tota
     for index in range(len(texts)):
         for name, value in _measured(api, kind, index):
             columns[name].append(value)
-        heard(index + 1, len(texts))
+        observer(index + 1, len(texts))
     return _table(kind, path, texts, columns)
 
 

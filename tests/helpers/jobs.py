@@ -3,10 +3,10 @@
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from rl_designer.jobs.jobs import Job, Observer
+from rl_designer.jobs.jobs import Job, JobObserver
 
 
-class Noted(Observer):
+class Noted(JobObserver):
     """Notes what it is told: `known` and `total` jobs, then each `result`; may `stop` after so many."""
 
     def __init__(self, stop: int | None = None) -> None:

@@ -20,7 +20,7 @@ from rl_designer.envs.workers.engines import Pool, Workload
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.jobs import jobs as module
-from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
+from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
 from rl_designer.jobs.log import BenchmarkLog, RunJournal
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 from tests.helpers import worker_tasks as tasks
@@ -52,8 +52,8 @@ def notes(folder: Path, kind: str) -> int:
     return len(list(folder.glob(f"{kind}-*")))
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -94,7 +94,7 @@ def test_a_job_goes_on_with_what_an_earlier_start_has_left() -> None:
 
 def test_workers_take_turns_with_parts_of_jobs() -> None:
     with workers(2) as pool:
-        assert run_jobs(jobs_of(tasks.count_to, *range(1, 8)), pool, Kept(), Observer()) == {
+        assert run_jobs(jobs_of(tasks.count_to, *range(1, 8)), pool, Kept(), JobObserver()) == {
             index: index + 1 for index in range(7)
         }
 
@@ -104,7 +104,7 @@ def test_what_is_lost_is_a_result_too() -> None:
         jobs = [*jobs_of(tasks.fail, "a"), Job("dies", "dies", tasks.die, ("b",)), *jobs_of(tasks.double, 4)]
         jobs[2] = Job(2, "good", tasks.double, (4,))
         kept = Kept()
-        results = run_jobs(jobs, pool, kept, Observer())
+        results = run_jobs(jobs, pool, kept, JobObserver())
     assert results == {
         0: Lost("error: LookupError: no a"),
         "dies": Lost("worker process died: exit status 1"),
@@ -125,7 +125,7 @@ def test_a_run_of_a_benchmark_that_fails_ends_all_and_says_which(
 ) -> None:
     journal = RunJournal(None, {}, dict, lambda run: run)
     with pytest.raises(ValueError, match=message), workers(1) as pool:
-        run_jobs(jobs_of(run, "a"), pool, journal, Observer())
+        run_jobs(jobs_of(run, "a"), pool, journal, JobObserver())
 
 
 def test_a_log_of_runs_has_what_the_same_keys_have_made(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_an_interruption_says_how_to_go_on() -> None:
     assert observer.events[-1] == "closed"
 
 
-class StopsAtWork(Observer):
+class StopsAtWork(JobObserver):
     """Ctrl-C after the first result, once other runs are at work."""
 
     def __init__(self, folder: Path, at_work: int) -> None:
@@ -180,23 +180,26 @@ def test_workers_of_a_run_end_with_a_driver_that_is_killed(tmp_path: Path) -> No
         f"""
         from pathlib import Path
         from rl_designer.envs.workers.local import LocalEngine
-        from rl_designer.jobs.jobs import Observer, run_jobs, trials
+        from rl_designer.jobs.jobs import JobObserver, run_jobs, trials
         from tests.helpers import worker_tasks as tasks
         from tests.helpers.jobs import Kept
         from tests.rl_designer.jobs.test_jobs import jobs_of
 
         if __name__ == "__main__":
             with trials(LocalEngine(1)) as pool:
-                run_jobs(jobs_of(tasks.train_in_workers, Path({str(tmp_path)!r})), pool, Kept(), Observer())
+                jobs = jobs_of(tasks.train_in_workers, Path({str(tmp_path)!r}))
+                run_jobs(jobs, pool, Kept(), JobObserver())
         """
     )
     path = tmp_path / "driver.py"
     path.write_text(script)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([sys.executable, str(path)], env=environment) as driver:
-        wait_until(lambda: notes(tmp_path, "nested") == 2)
-        time.sleep(0.1)
-        driver.send_signal(signal.SIGKILL)
+        try:
+            wait_until(lambda: notes(tmp_path, "nested") == 2, seconds=200)  # two servers load torch
+            time.sleep(0.1)
+        finally:
+            driver.send_signal(signal.SIGKILL)
     nested = [int(note.name.partition("-")[2]) for note in tmp_path.glob("nested-*")]
     wait_until(lambda: not any(Path(f"/proc/{process}/cmdline").exists() for process in nested))
 
@@ -204,7 +207,7 @@ def test_workers_of_a_run_end_with_a_driver_that_is_killed(tmp_path: Path) -> No
 def test_a_trial_works_with_one_thread_and_in_the_same_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT / "docs")
     with workers(1) as pool:
-        [found] = run_jobs(jobs_of(tasks.threads, None), pool, Kept(), Observer()).values()
+        [found] = run_jobs(jobs_of(tasks.threads, None), pool, Kept(), JobObserver()).values()
     assert found == {"folder": str(ROOT / "docs"), "threads": [1], "OMP_NUM_THREADS": "1"}
 
 

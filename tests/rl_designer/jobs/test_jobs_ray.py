@@ -13,7 +13,7 @@ from rl_designer.comparisons.agents import Benchmark, run_benchmark
 from rl_designer.config import make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.ray_engine import RayEngine
-from rl_designer.jobs.jobs import Job, Observer, run_jobs, trials
+from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.settings import FullSettings, Plan
@@ -62,7 +62,7 @@ def test_a_benchmark_has_the_figures_of_this_machine(tmp_path: Path, monkeypatch
     config = make_config({"table": "table.npz", "evaluations": 12})
     compared = Benchmark(config, ("local-search", "random"), seeds=2, samples=0)
     here, by_ray = (
-        run_benchmark(compared, engine=engine, observer=Observer()).runs
+        run_benchmark(compared, engine=engine, observer=JobObserver()).runs
         for engine in (LocalEngine(2), RayEngine(workers=2))
     )
     timeless = {"seconds": 0.0, "own_seconds": 0.0}

@@ -19,7 +19,7 @@ from rl_designer.envs.workers.engines import Workload
 from rl_designer.envs.workers.local import InProcess, LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Interrupted, WrongUsage
-from rl_designer.jobs.jobs import Job, Observer
+from rl_designer.jobs.jobs import Job, JobObserver
 from rl_designer.retraining import training
 from rl_designer.retraining.folder import RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Winner, logits_of
@@ -170,7 +170,7 @@ def test_the_test_is_opened_only_after_the_last_training_has_ended(tmp_path: Pat
     dataset, sealed = data()
     opened_at_the_end: list[int] = []
 
-    class Look(Observer):
+    class Look(JobObserver):
         def finished(self, job: Job, result: Any) -> None:
             opened_at_the_end.append(sealed.opened)
 
