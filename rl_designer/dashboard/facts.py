@@ -62,10 +62,8 @@ def run_row(key: str, view: View) -> dict[str, Any]:
         return row
     report, summary = view.report, view.report.folder.summary
     best = report.winners[0].design if report.winners else None
-    title = summary.get("title") or report.folder.config.subject.name
-    about = f"{report.folder.config.agent_name} on {title}"
     return row | {
-        "about": shortened(printable(about), 120),
+        "about": shortened(printable(report.title), 120),
         "reward": None if best is None else best.reward,
         "accuracy": None if best is None else best.evaluation.val_accuracy,
         "parameters": None if best is None else best.evaluation.parameters,

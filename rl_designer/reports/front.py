@@ -59,7 +59,7 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
     front = front_of(drawn, cost)
     by_agent = [d for d in drawn if d.source == "agent"]
     controls = [d for d in drawn if d.source != "agent"]
-    agent = report.folder.config.agent_name
+    agent = report.agent
     ends = [mark(_cost(d, cost), _accuracy(d), d, report) for d in front]
     widest = max(_cost(d, cost) for d in drawn)
     series = [Series("front", "steps", [*ends, Point(widest, ends[-1].y)], "front")]

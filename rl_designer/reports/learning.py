@@ -122,7 +122,7 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
     course = best_so_far(values)
     if not any(value is not None for value in values):
         return None
-    agent = report.folder.config.agent_name
+    agent = report.agent
     what = value_name(report)
     tried = [
         mark(i + 1, v, d, report)

@@ -21,7 +21,7 @@ from rl_designer.reports.designs import signed, told_design, yes_or_no
 from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import control_of, learning_plot, overlay_plot
 from rl_designer.reports.plots import SIZES, Plot, layout
-from rl_designer.reports.run_page import run_data, space_of_run, title_of
+from rl_designer.reports.run_page import run_data, space_of_run
 from rl_designer.runs.reading import RunReport
 from rl_designer.text import printable
 from rl_designer.version import __version__
@@ -90,7 +90,7 @@ def comparison(runs: Sequence[RunReport]) -> dict[str, Any]:
         rows.append(
             {
                 "name": name,
-                "agent": run.folder.config.agent_name,
+                "agent": run.agent,
                 "title": str(run.folder.summary.get("title", "")),
                 "reward": show_figure(None if best is None else best.reward),
                 "accuracy": show_figure(None if evaluation is None else evaluation.val_accuracy),
@@ -129,7 +129,7 @@ def picture(report: RunReport) -> str:
         _environment()
         .get_template("picture.html")
         .render(
-            title=title_of(report),
+            title=report.title,
             state=summary.get("state", "running"),
             evaluations=len(report.designs),
             verdict=summary.get("verdict", ""),

@@ -34,7 +34,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
         name: of the run on the page, a word that ids begin with.
     """
     space, why_not = space_of_run(report)
-    data: dict[str, Any] = {"name": name, "title": title_of(report), "tiles": _tiles(report)}
+    data: dict[str, Any] = {"name": name, "title": report.title, "tiles": _tiles(report)}
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
@@ -48,12 +48,6 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
         "designs": [design_row(found, report) for found in report.designs[:MOST_DESIGNS]],
         "design_count": len(report.designs),
     }
-
-
-def title_of(report: RunReport) -> str:
-    """Which agent on what."""
-    title = report.folder.summary.get("title") or report.folder.config.subject.name
-    return f"{report.folder.config.agent_name} on {title}"
 
 
 def _better(report: RunReport) -> str:
@@ -134,7 +128,7 @@ def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict
     if space is None:
         reason = f"The search space can't be made any more: {why_not}"
         return nothing | {"steps_missing": reason, "decisions_missing": reason}
-    agent = report.folder.config.agent_name
+    agent = report.agent
     try:
         policy, belief = _policy_and_belief(report, space)
     except ValueError as error:
@@ -163,7 +157,7 @@ def _policy_and_belief(report: RunReport, space: SearchSpace) -> tuple[Policy | 
 
 
 def _no_policy(report: RunReport) -> str:
-    agent = report.folder.config.agent_name
+    agent = report.agent
     if report.folder.summary.get("state") != "finished":
         return "There is no policy yet: the search isn't finished."
     if report.folder.foreign_code("agent"):

@@ -42,7 +42,7 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     if better is not None and report.best_by == "reward":
         first, last = better["first_quarter"], better["last_quarter"]
         yield Text(
-            f"Mean reward of {report.folder.config.agent_name}'s designs: {first:.4f} in the first quarter, "
+            f"Mean reward of {report.agent}'s designs: {first:.4f} in the first quarter, "
             f"{last:.4f} in the last."
         )
     for source in report.folder.summary.get("sources", []):

@@ -28,6 +28,16 @@ class RunReport:
     controls: Sequence[Evaluation] = ()
 
     @property
+    def agent(self) -> str:
+        """The agent's name, without its options."""
+        return self.folder.config.agent_name
+
+    @property
+    def title(self) -> str:
+        """Which agent it was on what."""
+        return f"{self.agent} on {self.folder.summary.get('title') or self.folder.config.subject.name}"
+
+    @property
     def winners(self) -> list[StoredDesign]:
         """Distinct designs that were trained in full, the best first, the earliest of equals."""
         trained = [d for d in self.designs if d.design.evaluation.in_full]
@@ -48,7 +58,7 @@ class RunReport:
 
     def found_by(self, design: StoredDesign) -> str:
         """The agent's name, or the control's."""
-        return printable(self.folder.config.agent_name) if design.source == "agent" else CONTROL_AGENT
+        return printable(self.agent) if design.source == "agent" else CONTROL_AGENT
 
 
 def read_run(run: Path | RunFolder, store: str | None = None) -> RunReport:

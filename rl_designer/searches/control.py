@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from rl_designer.config import DEFAULT_EVALUATIONS, SearchConfig
+from rl_designer.config import DEFAULT_EVALUATIONS, SearchBudget
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import BudgetSpent, Problem
@@ -37,24 +37,23 @@ class ControlPlan:
 
 
 def plan_control(
-    config: SearchConfig, on_table: bool, stored: Sequence[str], *, comparable: bool = True
+    agent: str, budget: SearchBudget, on_table: bool, stored: Sequence[str], *, comparable: bool = True
 ) -> ControlPlan:
     """Which random designs a run is compared with, given the digests of those that the store has.
 
     On a table, for random search itself and without a share it needs none.
 
     Args:
+        agent: its name, without options.
         comparable: whether the rewards of two searches can be compared; else there is no control.
     """
-    if on_table or not comparable or config.agent_name == CONTROL_AGENT or config.budget.control_share == 0:
+    if on_table or not comparable or agent == CONTROL_AGENT or budget.control_share == 0:
         return ControlPlan([], 0)
-    if config.budget.evaluations is None:
+    if budget.evaluations is None:
         known = list(stored)[:DEFAULT_EVALUATIONS]
         return ControlPlan(known, 0 if len(known) == DEFAULT_EVALUATIONS else None)
-    known = list(stored)[: config.budget.evaluations]
-    return ControlPlan(
-        known, paid_evaluations(config.budget.evaluations, config.budget.control_share, len(known))
-    )
+    known = list(stored)[: budget.evaluations]
+    return ControlPlan(known, paid_evaluations(budget.evaluations, budget.control_share, len(known)))
 
 
 def paid_evaluations(evaluations: int, share: float, stored: int) -> int:

@@ -150,7 +150,9 @@ def _settled_plan(search: Search, evaluator: Evaluator) -> ControlPlan:
     else:
         stored = store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
         comparable = not search.reward.sees_history
-        plan = plan_control(config, search.setting.on_table, stored, comparable=comparable)
+        plan = plan_control(
+            config.agent_name, config.budget, search.setting.on_table, stored, comparable=comparable
+        )
     changed = {"code_changed": changes} if (changes := changed_code(folder.summary)) else {}
     folder.update_summary(**key, **changed, state="running", control_plan=plan.to_dict())
     store.claims.release_run(folder.id)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rl_designer.config import LARGEST_SEED, SearchConfig, make_config
+from rl_designer.declared import about
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.errors import WrongUsage
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds, show_count, show_seconds
@@ -157,6 +158,37 @@ configs = st.builds(
 @given(configs)
 def test_a_config_comes_back_from_its_file_as_it_was(config: SearchConfig) -> None:
     assert make_config({}, tomllib.loads(config.to_toml())) == config
+
+
+def test_a_file_may_have_sections_or_none_of_them() -> None:
+    flat = {"data": "wine", "epochs": 3, "workers": 2, "evaluations": 5, "seed": 1}
+    groups = {"subject": {"data": "wine"}, "training": {"epochs": 3}, "where": {"workers": 2}}
+    in_sections = {**groups, "budget": {"evaluations": 5}, "seed": 1}
+    assert make_config({}, in_sections) == make_config({}, flat) == make_config(flat)
+    assert make_config({"epochs": 4}, in_sections).training.epochs == 4
+    assert tomllib.loads(make_config(flat).to_toml())["training"] == {"epochs": 3}
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ({"training": 3}, "c.toml: `training` must be a section, got '3'"),
+        ({"training": {"data": "wine"}}, "c.toml: unknown setting 'data'"),
+        ({"epochs": 3, "training": {"epochs": 3}}, "c.toml: `epochs` stands there twice"),
+        ({"training": {"epochs": 0}}, "c.toml: `epochs` must be a whole number of at least 1"),
+    ],
+)
+def test_a_section_that_is_wrong_is_told(file: dict[str, object], message: str) -> None:
+    with pytest.raises(WrongUsage, match=f"^{message}"):
+        make_config({}, file, "c.toml")
+
+
+def test_every_setting_is_documented_by_its_declaration() -> None:
+    for group in (SearchConfig, *SearchConfig.groups().values()):
+        for name, field in group.model_fields.items():
+            assert f"{name}: {about(field).help}" in str(group.__doc__)
+    names = [name for group in SearchConfig.groups().values() for name in group.model_fields]
+    assert len(set(names)) == len(names) and not set(names) & SearchConfig.model_fields.keys()
 
 
 def test_options_win_over_the_file(tmp_path: Path) -> None:

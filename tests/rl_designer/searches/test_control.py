@@ -53,20 +53,22 @@ def test_the_agent_always_keeps_an_evaluation(evaluations: int, share: float, st
 
 def test_no_control_is_planned_where_none_is_needed() -> None:
     nothing = ControlPlan([], 0)
-    assert plan_control(make_config({}), True, []) == nothing
-    assert plan_control(make_config({"agent": "random"}), False, ["a"]) == nothing
-    assert plan_control(make_config({"control_share": 0.0}), False, ["a"]) == nothing
+    budget = make_config({}).budget
+    assert plan_control("ppo", budget, True, []) == nothing
+    assert plan_control("random", budget, False, ["a"]) == nothing
+    assert plan_control("ppo", budget, False, ["a"], comparable=False) == nothing
+    assert plan_control("ppo", make_config({"control_share": 0.0}).budget, False, ["a"]) == nothing
 
 
 def test_no_more_stored_designs_are_compared_with_than_the_budget_has() -> None:
-    config = make_config({"evaluations": 3})
-    assert plan_control(config, False, list("abcde")) == ControlPlan(list("abc"), 0)
+    budget = make_config({"evaluations": 3}).budget
+    assert plan_control("ppo", budget, False, list("abcde")) == ControlPlan(list("abc"), 0)
 
 
 def test_a_search_by_time_pays_for_the_control_in_time() -> None:
-    config = make_config({"time_limit": "1m"})
-    assert plan_control(config, False, ["a"]) == ControlPlan(["a"], None)
-    assert plan_control(config, False, [str(i) for i in range(99)]).paid == 0
+    budget = make_config({"time_limit": "1m"}).budget
+    assert plan_control("ppo", budget, False, ["a"]) == ControlPlan(["a"], None)
+    assert plan_control("ppo", budget, False, [str(i) for i in range(99)]).paid == 0
 
 
 # -- the random designs ----------------------------------------------------------------------------
