@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from rl_designer.comparisons.benchmark import RUNS
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog
 from rl_designer.comparisons.output import run_line, write_files
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.config import make_config
@@ -25,7 +25,6 @@ from rl_designer.envs.rewards.builtin import REWARDS
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_text
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import REPORT, write_report

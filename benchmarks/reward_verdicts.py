@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from rl_designer.comparisons.benchmark import RUNS, run_trials
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, run_trials
 from rl_designer.comparisons.output import run_line
 from rl_designer.comparisons.records import RewardRun, reward_run
 from rl_designer.comparisons.reward_figures import RewardSummary
@@ -31,7 +31,6 @@ from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
 from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_json
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -17,12 +17,11 @@ from typing import Any
 import click
 
 from rl_designer.comparisons.agents import Benchmark, run_benchmark
-from rl_designer.comparisons.benchmark import RUNS
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog
 from rl_designer.comparisons.output import run_line, write_files
 from rl_designer.config import make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.files import write_text
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -248,9 +248,8 @@ def _compared(
     progress: bool,
 ) -> "BenchmarkResult":
     """Runs what a config makes a benchmark of, and writes its files where there is a folder for them."""
-    from rl_designer.comparisons.benchmark import RUNS, config_of_runs
+    from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, config_of_runs
     from rl_designer.comparisons.output import run_line, write_files
-    from rl_designer.jobs.log import BenchmarkLog
     from rl_designer.jobs.progress import Display, JobProgress, Shown
     from rl_designer.setting import engine_of
 

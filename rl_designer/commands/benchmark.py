@@ -18,12 +18,11 @@ from rl_designer.commands.options import (
 )
 from rl_designer.commands.retrain import plan_of, training_options
 from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
-from rl_designer.comparisons.benchmark import RUNS, config_of_runs
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, config_of_runs
 from rl_designer.comparisons.output import run_line, summary_table, write_files
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.config import SearchConfig, Subject, Training, Where
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import REPORT, check_replaceable, write_report

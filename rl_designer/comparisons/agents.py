@@ -11,16 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.registry import agent_class
-from rl_designer.comparisons.benchmark import BenchmarkResult, check_budget, run_trials, task_name
+from rl_designer.comparisons.benchmark import (
+    BenchmarkLog,
+    BenchmarkResult,
+    check_budget,
+    run_trials,
+    task_name,
+)
 from rl_designer.comparisons.estimators import interval_of_mean, mean_of, standard_error
-from rl_designer.comparisons.records import TOP_SHARES, AgentRun, agent_run, thresholds_of
+from rl_designer.comparisons.records import AgentRun, agent_run, policy_samples, thresholds_of
 from rl_designer.comparisons.trial import Trial, reward_of, setting_of, table_rewards
 from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, verdicts_of
 from rl_designer.config import SearchConfig
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.jobs.jobs import JobObserver
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.searches.search import settled_fidelity
 from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source
 
@@ -280,17 +285,6 @@ def _sources(runs: Sequence[AgentRun]) -> list[dict[str, int]] | None:
     names = {True: "kept", False: "dropped", None: "not_judged"}
     each = zip(*(run.sources for run in runs), strict=True)
     return [{name: kept.count(value) for value, name in names.items()} for kept in each]
-
-
-def policy_samples(runs: Sequence[AgentRun]) -> dict[str, Any] | None:
-    """Means over the seeds of what each policy's samples were; None without policies."""
-    sampled = [run.policy for run in runs if run.policy is not None]
-    if not sampled:
-        return None
-    means = {name: float(np.mean([getattr(s, name) for s in sampled])) for name in (*TOP_SHARES, "distinct")}
-    per_seed = {f"{name}_per_seed": [getattr(s, name) for s in sampled] for name in (*TOP_SHARES, "distinct")}
-    evaluations = float(np.mean([run.evaluations for run in runs]))
-    return {**means, "samples": sampled[0].samples, "evaluations": evaluations, **per_seed}
 
 
 def _interval(differences: Values) -> tuple[float, float] | None:

@@ -1,31 +1,98 @@
-"""What both benchmarks share: the trials that no log knows are run; then it is said what the records say."""
+"""What both benchmarks share: the log of finished runs, and the trials that it doesn't know are run."""
 
 import hashlib
 import inspect
 import json
-from collections.abc import Hashable, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rl_designer.comparisons.records import Record
 from rl_designer.comparisons.trial import Trial, common_of, reward_of, run_trial, setting_of
 from rl_designer.config import SearchConfig, make_config, needs_training
 from rl_designer.declared import option_name
+from rl_designer.envs.files.untrusted import bounded_bytes, json_of
 from rl_designer.envs.rewards import RewardFunction
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.source import source_digest
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
 from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.failures import ERROR, WORKER_DIED
 from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import WrongUsage
+from rl_designer.interruption import uninterrupted
 from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
-from rl_designer.jobs.log import BenchmarkLog, RunJournal
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 from rl_designer.searches.sources import agent_and_sources, digest_of_sources
 
 RUNS = "runs.jsonl"
+_MOST_BYTES = 2**28
+
+Run = TypeVar("Run")
+
+
+class BenchmarkLog:
+    """Keeps finished runs, so that a benchmark that was stopped goes on with the rest.
+
+    A last line without its end is what a crash leaves behind: it is dropped. Other damage is an error.
+
+    Args:
+        path: of the file; it is made with the first line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """The whole lines, in order. Raises ValueError where one of them is damaged."""
+        if not self.path.exists():
+            return
+        try:
+            *lines, _unfinished = bounded_bytes(self.path, _MOST_BYTES).split(b"\n")
+        except ValueError as error:
+            raise ValueError(f"{self.path} can't be read: {error}") from error
+        for number, line in enumerate(lines, start=1):
+            try:
+                data = json_of(line)
+            except ValueError:
+                data = None
+            if not isinstance(data, dict):
+                raise ValueError(
+                    f"{self.path} is damaged in line {number}; take that line out, or choose another folder"
+                )
+            yield data
+
+    def append(self, data: dict[str, Any]) -> None:
+        """Adds a line, on the disk when this returns."""
+        line = json.dumps(data, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with uninterrupted(), self.path.open("ab+") as file:
+            file.seek(0)
+            content = file.read()
+            if not content.endswith(b"\n"):
+                file.truncate(content.rfind(b"\n") + 1)
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def finished_runs(
+    log: BenchmarkLog, keys: Collection[str], read: Callable[[dict[str, Any]], Run]
+) -> Iterator[tuple[str, Run]]:
+    """The log's runs of some keys. Raises ValueError for a line of such a key that `read` can't read."""
+    for data in log.read():
+        key = data.get("key")
+        if not isinstance(key, str) or key not in keys:
+            continue
+        try:
+            yield key, read(data)
+        except (KeyError, TypeError, ValueError) as error:
+            reason = " ".join(repr(error).split())[:200]
+            raise ValueError(f"{log.path} holds a run that isn't one: {reason}") from error
 
 
 def run_trials(
@@ -52,18 +119,58 @@ def run_trials(
     """
     names = [(getattr(trial.config, record.compared), trial.seed) for trial in planned]
     keys: dict[Hashable, str] = {name: key_of(trial) for name, trial in zip(names, planned, strict=True)}
-    journal = RunJournal(log, keys, record.from_dict, lambda run: (run.name, run.seed))
     jobs = [
         Job((name, seed), f"{name} with seed {seed}", run_trial, (trial,))
         for (name, seed), trial in zip(names, planned, strict=True)
     ]
     device = "cpu" if setting_of(planned[0].config).on_table else "auto"
     with trials(engine or LocalEngine(), device) as pool:
-        records = run_jobs(jobs, pool, journal, observer or JobObserver())
+        records = run_jobs(jobs, pool, _Journal(log, keys, record), observer or JobObserver())
     by_name: dict[str, list[Any]] = {}
     for name, seed in names:
         by_name.setdefault(name, []).append(records[name, seed])
     return by_name
+
+
+class _Journal:
+    """Keeps a benchmark's runs. A run that fails ends the benchmark.
+
+    Args:
+        keys: of the log's lines, by the jobs' keys: digests of all that figures depend on besides what a
+            record says, so that only what the same code did on the same problem is taken from the log.
+    """
+
+    def __init__(self, log: BenchmarkLog | None, keys: Mapping[Hashable, str], record: type[Record]) -> None:
+        self._log = log
+        self._keys = keys
+        self._record = record
+
+    def known(self, jobs: Sequence[Job]) -> dict[Hashable, Any]:
+        """Raises as `finished_runs`."""
+        if self._log is None:
+            return {}
+        kept = finished_runs(self._log, set(self._keys.values()), self._record.from_dict)
+        runs = [(key, (run.name, run.seed), run) for key, run in kept]
+        return {name: run for key, name, run in runs if self._keys.get(name) == key}
+
+    def keep(self, job: Job, result: Any) -> Any:
+        """Raises ValueError for a run that was lost."""
+        if isinstance(result, Lost):
+            raise ValueError(_failure(job, result.failure))
+        if self._log is not None:
+            self._log.append({**result.to_dict(), "key": self._keys[job.key]})
+        return result
+
+    def how_to_go_on(self, done: int, total: int) -> str:
+        if self._log is None:
+            return f"{done:,} of {total:,} runs were finished; name a folder for the output to keep them"
+        return f"{done:,} of {total:,} runs are finished and kept; the same command goes on with the rest"
+
+
+def _failure(job: Job, failure: str) -> str:
+    if failure.startswith(WORKER_DIED):
+        return f"{job.title}: a {failure}, perhaps for want of memory; fewer workers may do"
+    return f"{job.title} failed: {failure.removeprefix(f'{ERROR}: ')}"
 
 
 @dataclass(frozen=True)

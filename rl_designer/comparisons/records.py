@@ -30,6 +30,7 @@ class Record:
     """
 
     compared: ClassVar[str]
+    seed: int
 
     @property
     def name(self) -> str:
@@ -97,6 +98,17 @@ class AgentRun(Record):
     def best(self) -> float | None:
         """The highest reward; None where all designs failed."""
         return self.improvements[-1][1] if self.improvements else None
+
+
+def policy_samples(runs: Sequence[AgentRun]) -> dict[str, Any] | None:
+    """Means over the seeds of what each policy's samples were; None without policies."""
+    sampled = [run.policy for run in runs if run.policy is not None]
+    if not sampled:
+        return None
+    means = {name: float(np.mean([getattr(s, name) for s in sampled])) for name in (*TOP_SHARES, "distinct")}
+    per_seed = {f"{name}_per_seed": [getattr(s, name) for s in sampled] for name in (*TOP_SHARES, "distinct")}
+    evaluations = float(np.mean([run.evaluations for run in runs]))
+    return {**means, "samples": sampled[0].samples, "evaluations": evaluations, **per_seed}
 
 
 def agent_run(searched: Searched, samples: int, thresholds: Mapping[str, float]) -> AgentRun:

@@ -6,7 +6,13 @@ from functools import partial
 from typing import Any
 
 from rl_designer.agents.registry import agent_class
-from rl_designer.comparisons.benchmark import BenchmarkResult, check_budget, run_trials, task_name
+from rl_designer.comparisons.benchmark import (
+    BenchmarkLog,
+    BenchmarkResult,
+    check_budget,
+    run_trials,
+    task_name,
+)
 from rl_designer.comparisons.records import RewardRun, reward_run
 from rl_designer.comparisons.reward_figures import RewardSummary
 from rl_designer.comparisons.trial import Trial, context_of, reward_of, setting_of
@@ -17,7 +23,6 @@ from rl_designer.envs.rewards import Reward
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.jobs.jobs import JobObserver
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.searches.energy import check_energy
 
 _PROBES = 64  # designs of a table on which every reward is tried before anything is searched

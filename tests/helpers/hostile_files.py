@@ -298,8 +298,8 @@ def _log(folder: Path) -> Path:
 
 
 def _read_log(path: Path) -> Any:
+    from rl_designer.comparisons.benchmark import BenchmarkLog, finished_runs
     from rl_designer.comparisons.records import AgentRun
-    from rl_designer.jobs.log import BenchmarkLog, finished_runs
 
     return [run for _, run in finished_runs(BenchmarkLog(path), ["k"], AgentRun.from_dict)]
 
@@ -314,8 +314,8 @@ def _reward_log(folder: Path) -> Path:
 
 
 def _read_reward_log(path: Path) -> Any:
+    from rl_designer.comparisons.benchmark import BenchmarkLog, finished_runs
     from rl_designer.comparisons.records import RewardRun
-    from rl_designer.jobs.log import BenchmarkLog, finished_runs
 
     return [run.table for _, run in finished_runs(BenchmarkLog(path), ["k"], RewardRun.from_dict)]
 

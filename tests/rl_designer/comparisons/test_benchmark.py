@@ -14,14 +14,13 @@ import numpy as np
 import pytest
 
 from rl_designer.comparisons.agents import Benchmark, run_benchmark
-from rl_designer.comparisons.benchmark import RUNS
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog
 from rl_designer.comparisons.output import run_line, summary_table, write_files
 from rl_designer.comparisons.records import AgentRun
 from rl_designer.comparisons.trial import run_trial, table_rewards
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import page
 from tests.helpers.jobs import Noted

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rl_designer.comparisons.agents import Summary, checkpoints, chosen_after, evaluations_to, policy_samples
+from rl_designer.comparisons.agents import Summary, checkpoints, chosen_after, evaluations_to
 from rl_designer.comparisons.estimators import interval_of_mean, mean_of, standard_error
-from rl_designer.comparisons.records import AgentRun, PolicySamples
+from rl_designer.comparisons.records import AgentRun, PolicySamples, policy_samples
 
 
 def record(*improvements: tuple[int, float], agent: str = "a", seed: int = 0, **others: object) -> AgentRun:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from rl_designer.comparisons.benchmark import RUNS, BenchmarkResult
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, BenchmarkResult
 from rl_designer.comparisons.output import run_line, summary_table, write_files
 from rl_designer.comparisons.records import RewardRun, reward_run
 from rl_designer.comparisons.rewards import (
@@ -19,7 +19,6 @@ from rl_designer.comparisons.trial import Trial, loaded_reward, run_trial
 from rl_designer.comparisons.verdicts import Verdict, sentences
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import page
 from tests.helpers.jobs import Noted

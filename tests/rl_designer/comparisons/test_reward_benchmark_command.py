@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rl_designer.comparisons.benchmark import RUNS, config_of_runs
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, config_of_runs
 from rl_designer.comparisons.records import reward_run
 from rl_designer.comparisons.rewards import (
     RewardBenchmark,
@@ -18,7 +18,6 @@ from rl_designer.comparisons.trial import Trial, run_trial
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
-from rl_designer.jobs.log import BenchmarkLog
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.jobs import Noted
 from tests.helpers.reward_runs import folder_of_rewards

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -21,7 +21,6 @@ from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.jobs import jobs as module
 from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
-from rl_designer.jobs.log import BenchmarkLog, RunJournal
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 from tests.helpers import worker_tasks as tasks
 from tests.helpers.jobs import Kept, Noted
@@ -111,30 +110,6 @@ def test_what_is_lost_is_a_result_too() -> None:
         2: 8,
     }
     assert len(kept.order) == 3
-
-
-@pytest.mark.parametrize(
-    "run, message",
-    [
-        (tasks.fail, "job 0 failed: LookupError: no a"),
-        (tasks.die, "job 0: a worker process died: exit status 1, perhaps for want of memory; fewer workers"),
-    ],
-)
-def test_a_run_of_a_benchmark_that_fails_ends_all_and_says_which(
-    run: Callable[[str], str], message: str
-) -> None:
-    journal = RunJournal(None, {}, dict, lambda run: run)
-    with pytest.raises(ValueError, match=message), workers(1) as pool:
-        run_jobs(jobs_of(run, "a"), pool, journal, JobObserver())
-
-
-def test_a_log_of_runs_has_what_the_same_keys_have_made(tmp_path: Path) -> None:
-    log = BenchmarkLog(tmp_path / "runs.jsonl")
-    for key, name in (("k", 0), ("other", 1), ("k", 2), ("k", 7)):
-        log.append({"key": key, "name": name})
-    keys: dict[Hashable, str] = {0: "k", 1: "k", 2: "k"}
-    journal = RunJournal(log, keys, dict, lambda run: run["name"])
-    assert list(journal.known(jobs_of(tasks.double, 1, 2, 3))) == [0, 2]
 
 
 # -- interruptions ---------------------------------------------------------------------------------

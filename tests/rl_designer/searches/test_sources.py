@@ -11,11 +11,10 @@ from rich.console import Console
 
 from rl_designer.agents.memory import Review
 from rl_designer.comparisons.agents import Benchmark, run_benchmark
-from rl_designer.comparisons.benchmark import RUNS
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import Interrupted, WrongUsage
-from rl_designer.jobs.log import BenchmarkLog
 from rl_designer.jobs.progress import Display
 from rl_designer.runs.folder import RunFolder
 from rl_designer.searches.observers import Observer, SearchProgress, Start
