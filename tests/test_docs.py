@@ -44,6 +44,11 @@ def smaller(words: list[str]) -> list[str]:
     return [*words, *SMALLER] if trains and "--epochs" not in words else words
 
 
+def smaller_snippet(block: str) -> str:
+    block = block.replace("evaluations=64", "evaluations=4, epochs=1")
+    return block.replace("rl.retrain(run, seeds=2)", "rl.retrain(run, seeds=2, epochs=1)")
+
+
 def run(words: list[str], folder: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -83,7 +88,7 @@ def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
     write_named_snippets(tmp_path)
     for block in blocks(page, "python"):
         if file_name(block) is None:
-            (tmp_path / "snippet.py").write_text(block)
+            (tmp_path / "snippet.py").write_text(smaller_snippet(block))
             run(["snippet.py"], tmp_path)
 
 

@@ -157,6 +157,12 @@ def test_a_run_says_what_it_found() -> None:
     assert list(frame["found_by"]) == ["ppo"] * 8  # of a table's designs all are known
 
 
+def test_a_run_shows_itself_in_a_notebook() -> None:
+    run = rl.search(table="t.npz", **QUICK, run="own")
+    cell = run._repr_html_()
+    assert "<svg" in cell and "random search" in cell and "<script" not in cell
+
+
 def test_a_table_of_designs_needs_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
     run = rl.search(table="t.npz", **QUICK, run="own")
     monkeypatch.setitem(sys.modules, "pandas", None)
