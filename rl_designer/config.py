@@ -43,7 +43,8 @@ class Subject(Settings):
     """What is searched on, data or an architecture table, and the limits of every design."""
 
     data: Name | None = setting(
-        "Data set: a name (see `list datasets`), an .npz, .csv, .parquet or a folder of images by class.",
+        "Data set: a name (see `list datasets`), an .npz, .csv, .parquet, a folder of images by class, or "
+        "your own file.py:function.",
         "NAME|PATH",
         shown=DEFAULT_DATA,
         for_training=True,
@@ -74,7 +75,7 @@ class Subject(Settings):
         "Task on the table; may be left out where there is one.", "NAME", needs="table"
     )
     space: Name | None = setting(
-        "Search space (see `list spaces`), or your own.",
+        "Search space (see `list spaces`), or your own, a .toml or file.py:function.",
         "NAME|FILE.toml",
         shown="by the data's shape",
         for_training=True,
@@ -197,8 +198,8 @@ class SearchConfig(Settings):
 
     subject: Subject
     agent: Name = setting(
-        "Who designs (see `list agents`).",
-        "NAME",
+        "Who designs (see `list agents`), or your own class.",
+        "NAME|FILE.py:CLASS",
         default="ppo",
         may_be_code=True,
         kept=with_whole_path,
