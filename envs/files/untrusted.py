@@ -25,7 +25,8 @@ def bounded_bytes(path: Path, most: int, *, regular: bool = True) -> bytes:
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise ValueError(f"it must have at most {most:,} bytes")
+        size = path.stat().st_size
+        raise ValueError(f"it must have at most {most:,} bytes, it has {max(size, len(content)):,}")
     return content
 
 

@@ -56,6 +56,7 @@ class LocalPool(WorkerPool):
         super().__init__(
             workers,
             workload.prepare,
+            workload.arguments,  # behind the folder, once it is there
             abandon=_remove_files,
             memory_limit=workload.memory_limit,
             grace=workload.grace,

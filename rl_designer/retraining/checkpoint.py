@@ -86,8 +86,8 @@ def checkpoint_of(content: bytes, path: str, seed: int, parameters: int) -> Chec
     Raises:
         ValueError: for content that is damaged, or of a training of another seed.
     """
-    if len(content) > most_of_checkpoint(parameters):
-        raise ValueError(f"{path} can't be used: it is larger than a checkpoint of such a network")
+    if len(content) > (most := most_of_checkpoint(parameters)):
+        raise ValueError(f"{path} can't be used: a checkpoint of such a network has at most {most:,} bytes")
     tensors, record = _read(content, path, CHECKPOINT_FORMAT)
     if record.seed != seed:
         raise ValueError(f"{path} is of another training; delete it to train from the start")

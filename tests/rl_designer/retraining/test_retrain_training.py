@@ -218,6 +218,7 @@ def test_settings_out_of_range_are_refused(options: dict[str, Any], message: str
 
 def test_a_gpu_that_computes_in_bfloat16_is_used_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_precision("cpu") == "float32"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for capability, precision in (((9, 0), "bfloat16"), ((8, 0), "bfloat16"), ((7, 5), "float32")):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
         assert full_settings("mine", 100, (4,), {}, "cuda:0").precision == precision
