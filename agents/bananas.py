@@ -50,7 +50,7 @@ class Bananas(Agent):
 
         draws, space = stream(self.seed, self.name), problem.space
         with one_thread():
-            model = RewardModel(space, seed=self.seed)
+            model = RewardModel(space)
             try:
                 problem.evaluate(space.architectures(space.random_actions(self.warm, draws)))
                 while True:

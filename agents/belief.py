@@ -1,4 +1,4 @@
-"""`Belief`: what a fitted reward model expects of designs, as plain arrays. No torch here."""
+"""`Belief`: what a fitted reward model expects of designs, as plain arrays."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,15 @@ from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FILE = "reward_model.safetensors"
-FORMAT = 2  # 1 knew of no actions and no sources, and had no format in it
+FORMAT = 3  # 1 knew of no actions and no sources, and had no format in it; 2 of no structure
 DEEPEST = 8  # searches in a row, each of which built upon the one before
 MOST_SEARCHES = 64  # that one builds upon, itself included, directly or through others
 _MOST_POINTS = 4_096  # read from a file, in all: the kernels' memory grows with their squares
 _LARGEST = 1_000_000  # far from any that is learned, and from those whose squares overflow
+_LARGEST_PROJECTION = 2**24  # numbers, of an older file
+_NEW = ("structured", "centre", "projection", "scales")  # since format 3, in place of
+_OLD = ("options", "step_weights", "whole_weights")
+JITTER = 1e-6  # beside the noise
 _OF_A_SOURCE = re.compile(r"source-(\d{1,3})\.(.+)")
 
 Values = NDArray[np.float64]
@@ -30,15 +34,15 @@ Arrays = dict[str, NDArray[Any]]
 class Belief:
     """The posterior of a Gaussian process over designs, with kernel scale · exp(−squared distance).
 
-    A design's point is made of its steps' embeddings, each times the step's weight; in spaces of variable
-    length also of its summaries and the sum of the embeddings, each times a weight of its own. A search that
-    started from earlier ones adds a linear regression on what those expect of a design: its last columns are
-    1 and those means, each times a weight, and the kernel has their scalar product in it.
+    A design's point is what `described` says of it, less the centre, projected. A search that started from
+    earlier ones adds a linear regression on what those expect of a design: its last columns are 1 and those
+    means, each times a weight, and the kernel has their scalar product in it.
 
     Attributes:
-        options: [features, size], the embedding of each feature of a step.
-        step_weights: [max_steps].
-        whole_weights: [summaries + size], or [0] where all designs have the same length.
+        structured: [1], whether designs are described by the space's `structure` (1), or step by step (0).
+        centre: [features], of the description; projection: [features], a weight each, or [features, width].
+        scales: the logarithms of the fitted weights of groups, or of steps and options, for a later search
+            to start from; [0] where they aren't known.
         points: [n, …], of the designs that were fitted.
         targets: [n], their scores.
         scores, rewards: [all], ascending; every evaluated design's, for turning scores into rewards.
@@ -48,14 +52,15 @@ class Belief:
         sources: the beliefs of earlier searches that this one builds upon.
     """
 
-    options: Values
-    step_weights: Values
-    whole_weights: Values
+    structured: Values
+    centre: Values
+    projection: Values
     points: Values
     targets: Values
     scores: Values
     rewards: Values
     facts: Values
+    scales: Values = field(default_factory=lambda: np.zeros(0))
     memory_weights: Values = field(default_factory=lambda: np.zeros(0))
     actions: Actions = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     sources: tuple["Belief", ...] = ()
@@ -85,16 +90,11 @@ class Belief:
 
     def embed(self, space: SearchSpace, actions: Actions) -> Values:
         """The points of complete designs, float64 [n, …]."""
-        embedded = space.tokens(actions).astype(np.float64) @ self.options
-        # Not -1 for the width: it may not be left open where there are no designs.
-        width = embedded.shape[1] * embedded.shape[2]
-        points = [(embedded * self.step_weights[:, None]).reshape(len(actions), width)]
-        if len(self.whole_weights):
-            whole = np.concatenate([space.summaries(actions), embedded.sum(axis=1)], axis=1)
-            points.append(whole * self.whole_weights)
-        if len(self.memory_weights):
-            points.append(recalled(self.sources, space, actions) * self.memory_weights)
-        return np.concatenate(points, axis=1)
+        described = describe(space, actions, structured=bool(self.structured[0])) - self.centre
+        flat = self.projection.ndim == 1
+        points = described * self.projection if flat else described @ self.projection
+        memory = recalled(self.sources, space, actions) * self.memory_weights
+        return np.concatenate([points, memory], axis=1)
 
     @property
     def slopes(self) -> Values:
@@ -142,7 +142,7 @@ class Belief:
             )
         if written[0] == 1:
             arrays |= {"memory_weights": np.zeros(0), "actions": np.zeros((0, space.max_steps), np.int64)}
-        belief = cls._from_arrays(arrays, path, 1)
+        belief = cls._from_arrays(arrays, path, int(written[0]), 1)
         try:
             belief._check(space)
             if belief.searches > MOST_SEARCHES:
@@ -157,8 +157,8 @@ class Belief:
         return belief
 
     @classmethod
-    def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], path: Path, depth: int) -> Self:
-        """The inverse of `_flat`."""
+    def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], path: Path, written: int, depth: int) -> Self:
+        """The inverse of `_flat`, and of what earlier formats had in its place."""
         if depth > DEEPEST:
             raise ValueError(f"{path} is damaged: more than {DEEPEST} sources lie in one another")
         own, nested = dict[str, NDArray[Any]](), dict[int, Arrays]()
@@ -168,35 +168,37 @@ class Belief:
                 own[name] = array
             else:
                 nested.setdefault(int(match[1]), {})[match[2]] = array
-        if set(own) != {*NUMBERS, "actions"} or sorted(nested) != list(range(len(nested))):
-            raise ValueError(f"{path} must hold {', '.join(NUMBERS)} and actions, got {sorted(own)[:8]}")
-        if not all(own[name].dtype == np.float64 and np.isfinite(own[name]).all() for name in NUMBERS):
+        numbers = NUMBERS if written == FORMAT else (*_OLD, *(n for n in NUMBERS if n not in _NEW))
+        if set(own) != {*numbers, "actions"} or sorted(nested) != list(range(len(nested))):
+            raise ValueError(f"{path} must hold {', '.join(numbers)} and actions, got {sorted(own)[:8]}")
+        if not all(own[name].dtype == np.float64 and np.isfinite(own[name]).all() for name in numbers):
             raise ValueError(f"{path} must hold finite float64 numbers only, and int64 actions")
-        for name in set(NUMBERS) - {"rewards"}:
+        for name in set(numbers) - {"rewards"}:
             if (np.abs(own[name]) > _LARGEST).any():
                 raise ValueError(f"{path} is damaged: {name!r} holds numbers beyond {_LARGEST:,}")
         if own["actions"].dtype != np.int64:
             raise ValueError(f"{path} must hold actions of int64, got {own['actions'].dtype}")
-        sources = (cls._from_arrays(nested[i], path, depth + 1) for i in range(len(nested)))
+        if written < FORMAT:
+            own = _brought_up(own, path)
+        sources = (cls._from_arrays(nested[i], path, written, depth + 1) for i in range(len(nested)))
         return cls(**own, sources=tuple(sources))
 
     def _check(self, space: SearchSpace) -> None:
         """Raises ValueError where the arrays don't fit each other or the space."""
         for source in self.sources:
             source._check(space)
-        nothing = space.pad([])
-        steps, features = space.tokens(nothing).shape[1:]
-        summaries = space.summaries(nothing).shape[1]
-        size = self.options.shape[-1] if self.options.ndim else 0
+        if self.structured.shape != (1,) or self.structured[0] not in (0, 1):
+            raise ValueError("'structured' must have the shape (1,), and be 0 or 1")
+        features = describe(space, space.pad([]), structured=bool(self.structured[0])).shape[1]
+        width = self.projection.shape[-1] if self.projection.ndim else 0
         points, all_ = self.targets.size, self.scores.size
-        whole = summaries + size if summaries else 0
         memories = 1 + len(self.sources) if self.sources else 0
         known = points if self.actions.size else 0
         shapes = {
-            "options": (features, size),
-            "step_weights": (steps,),
-            "whole_weights": (whole,),
-            "points": (points, steps * size + whole + memories),
+            "centre": (features,),
+            "projection": (features, width)[: max(self.projection.ndim, 1)],
+            "scales": (self.scales.size,),
+            "points": (points, width + memories),
             "targets": (points,),
             "scores": (all_,),
             "rewards": (all_,),
@@ -220,7 +222,7 @@ class Belief:
     @cached_property
     def _root(self) -> Values:
         kernel = self._kernel(self.points, self.points)
-        return cholesky(kernel + (self.noise + 1e-6) * np.eye(len(kernel)), lower=True)
+        return cholesky(kernel + (self.noise + JITTER) * np.eye(len(kernel)), lower=True)
 
     @cached_property
     def _solution(self) -> Values:
@@ -228,10 +230,10 @@ class Belief:
 
     def _kernel(self, left: Values, right: Values) -> Values:
         own = self._width
-        recalled = left[:, own:] @ right[:, own:].T if len(self.memory_weights) else 0.0
+        memory = left[:, own:] @ right[:, own:].T
         left, right = left[:, :own], right[:, :own]
         squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
-        return self.scale * np.exp(-np.maximum(squares, 0)) + recalled
+        return self.scale * np.exp(-np.maximum(squares, 0)) + memory
 
     @property
     def _squares(self) -> int:
@@ -241,25 +243,64 @@ class Belief:
     @property
     def _width(self) -> int:
         """The columns of a point that the distance is made of."""
-        return self.step_weights.size * self.options.shape[1] + self.whole_weights.size
+        return self.projection.shape[-1]
+
+
+def describe(space: SearchSpace, actions: Actions, *, structured: bool) -> Values:
+    """What a reward model sees of complete designs, float64 [n, numbers]: the space's `structure`, or each
+    step's `tokens` and the `summaries`.
+    """
+    if structured:
+        parts = list(space.structure(actions).values())
+    else:
+        tokens = space.tokens(actions)
+        # Not -1 for the width: it may not be left open where there are no designs.
+        parts = [tokens.reshape(len(actions), tokens.shape[1] * tokens.shape[2]), space.summaries(actions)]
+    return np.concatenate([np.zeros((len(actions), 0)), *parts], axis=1, dtype=np.float64)
+
+
+def _brought_up(arrays: Arrays, path: Path) -> Arrays:
+    """The arrays of formats 1 and 2, whose points were made of embeddings of each step's options (`options`
+    [options, size]), each times its step's weight, and in spaces of variable length of the summaries and the
+    sum of the embeddings, each times a weight (`whole_weights`): as one projection.
+
+    Raises:
+        ValueError: where the arrays don't fit each other.
+    """
+    options, steps, whole = (arrays[name] for name in _OLD)
+    if (options.ndim, steps.ndim, whole.ndim) != (2, 1, 1) or 0 < whole.size < options.shape[1]:
+        shapes = ", ".join(f"{name!r} {arrays[name].shape}" for name in _OLD)
+        raise ValueError(f"{path} is damaged: these shapes don't go together: {shapes}")
+    size, summaries = options.shape[1], max(whole.size - options.shape[1], 0)
+    numbers, width = steps.size * len(options) + summaries, steps.size * size + whole.size
+    if numbers * width > _LARGEST_PROJECTION:
+        raise ValueError(f"{path} is too large: its designs would have {numbers:,} times {width:,} weights")
+    projection = np.zeros((numbers, width))
+    for step, weight in enumerate(steps):
+        rows = slice(step * len(options), (step + 1) * len(options))
+        projection[rows, step * size : (step + 1) * size] = options * weight
+        if whole.size:
+            projection[rows, width - size :] = options * whole[summaries:]
+    places = np.arange(summaries)
+    projection[numbers - summaries + places, steps.size * size + places] = whole[:summaries]
+    kept = {name: array for name, array in arrays.items() if name not in _OLD}
+    new = {"structured": np.zeros(1), "centre": np.zeros(numbers), "scales": np.zeros(0)}
+    return {**kept, **new, "projection": projection}
 
 
 def recalled(sources: Sequence[Belief], space: SearchSpace, actions: Actions) -> Values:
-    """1 and what each source expects of complete designs, float64 [n, 1 + sources]."""
+    """1 and what each source expects of complete designs, float64 [n, 1 + sources]; [n, 0] without any."""
+    if not sources:
+        return np.zeros((len(actions), 0))
     return np.stack([np.ones(len(actions)), *(source.mean(space, actions) for source in sources)], axis=1)
 
 
 NUMBERS = tuple(name for name in Belief.__annotations__ if name not in ("actions", "sources"))
 
 
-def vars_of(belief: Belief) -> dict[str, Values]:
-    """The arrays of numbers by name, without what was worked out from them and without the sources."""
-    return {name: getattr(belief, name) for name in NUMBERS}
-
-
 def _flat(belief: Belief) -> Arrays:
     """All arrays by name, those of sources as `source-0.…`."""
-    arrays: Arrays = {**vars_of(belief), "actions": belief.actions}
+    arrays: Arrays = {name: getattr(belief, name) for name in (*NUMBERS, "actions")}
     for number, source in enumerate(belief.sources):
         arrays |= {f"source-{number}.{name}": array for name, array in _flat(source).items()}
     return arrays

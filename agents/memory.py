@@ -152,14 +152,14 @@ class Memory:
         kept = [p[:_CANDIDATES] for s, p in zip(self.sources, self._proposed, strict=False) if s in self.kept]
         return np.concatenate([space.pad([]), *kept])
 
-    def model(self, space: SearchSpace, seed: int, **settings: Any) -> "RewardModel":
+    def model(self, space: SearchSpace, **settings: Any) -> "RewardModel":
         """A reward model that builds upon the sources that are still believed; `settings` are its own."""
         from rl_designer.agents.reward_model import RewardModel, RewardModelSettings
 
         beliefs = [source.belief for source in self.kept if source.belief is not None]
         if beliefs:
             settings |= {"scale": _UNEXPLAINED}
-        return RewardModel(space, seed=seed, settings=RewardModelSettings(**settings), sources=beliefs)
+        return RewardModel(space, settings=RewardModelSettings(**settings), sources=beliefs)
 
     def review(self, problem: Problem) -> bool:
         """Judges each source by itself by all designs so far; whether one was dropped."""

@@ -35,7 +35,8 @@ class PPO(PolicyAgent):
         bound: the reward is the model's mean and this many standard deviations.
         updates: PPO updates a round, each of 128 designs, from fresh weights; 0 leaves the policy untrained.
         candidates: designs sampled from the policy, of which the best are evaluated.
-        embedding: numbers that the reward model learns for each option or layer; 0 leaves them one-hot.
+        structure: whether the reward model compares designs by what the space knows of them for free
+            (`SearchSpace.structure`), and not step by step.
         final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
             of random designs; lower for more variety.
         final_share: of the evaluations; so many designs, the best by what is known, the policy that is handed
@@ -54,7 +55,7 @@ class PPO(PolicyAgent):
         updates: int = 10,
         entropy: float = 0.2,
         candidates: int = 256,
-        embedding: int = 3,
+        structure: bool = True,
         final_updates: int = 30,
         final_entropy: float = 0.1,
         final_quantile: float = 0.999,
@@ -62,9 +63,8 @@ class PPO(PolicyAgent):
     ) -> None:
         super().__init__(seed=seed)
         at_least_one(warm=warm, batch=batch, candidates=candidates, final_updates=final_updates)
-        for option, number in {"updates": updates, "embedding": embedding}.items():
-            if number < 0:
-                raise ValueError(f"{option!r} must be 0 or more, got {number}")
+        if updates < 0:
+            raise ValueError(f"'updates' must be 0 or more, got {updates}")
         for option, value in {"final_quantile": final_quantile, "final_share": final_share}.items():
             if not 0 <= value <= 1:
                 raise ValueError(f"{option!r} must be from 0 to 1, got {value}")
@@ -74,7 +74,7 @@ class PPO(PolicyAgent):
         self.updates = updates
         self.entropy = entropy
         self.candidates = candidates
-        self.embedding = embedding
+        self.structure = structure
         self.final_updates = final_updates
         self.final_entropy = final_entropy
         self.final_quantile = final_quantile
@@ -93,12 +93,12 @@ class PPO(PolicyAgent):
         space = problem.space
         self.memory = memory
         with one_thread():
-            model = memory.model(space, self.seed, embedding=self.embedding)
+            model = memory.model(space, structure=self.structure)
             try:
                 problem.evaluate(space.architectures(memory.first(space, self.warm, draws)))
                 while True:
                     if memory.review(problem):
-                        model = memory.model(space, self.seed, embedding=self.embedding)
+                        model = memory.model(space, structure=self.structure)
                         if len(missing := memory.missing(space, self.warm, draws)):
                             problem.evaluate(space.architectures(missing))
                     self.belief = learned(model, problem)

@@ -12,7 +12,7 @@ PARTS = {
     "ppo": "the whole",
     "ppo-model-free": "no model: PPO on real evaluations alone",
     "ppo:updates=0": "no policy updates: samples of an untrained policy, ranked by the model",
-    "ppo:embedding=0": "one-hot kernel: options are equally unlike, nothing is learned about them",
+    "ppo:structure=false": "no structure: the model compares designs step by step",
     "ppo:entropy=0": "no diversity during the search: no entropy bonus",
     "ppo:final_quantile=1,final_share=0": "no diversity at the end: the policy is paid for the best alone",
 }

@@ -138,6 +138,14 @@ class SearchSpace(ABC):
         """What a reward model sees of a complete design as a whole, float32 [n, numbers of order 1]."""
         return np.zeros((len(actions), 0), dtype=np.float32)
 
+    def structure(self, actions: Actions) -> dict[str, NDArray[np.float32]]:
+        """What is known of complete designs for free and doesn't hang on a step's place: named groups of
+        finite numbers, float32 [n, numbers] each. A reward model compares designs by these alone, each group
+        by a length scale of its own; where there are none, step by step. Which groups, and of how many
+        numbers, is always the same, also for no designs; a design's numbers don't depend on the others.
+        """
+        return {}
+
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
         """Costs of complete designs that the space knows of, float64 [n] each: `parameters`, `macs` and
         `latency` (s). NaN where a value is missing.

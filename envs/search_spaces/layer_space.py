@@ -15,6 +15,8 @@ from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_feat
 # A limit that no sane network reaches; every sum below stays far from int64's end (see layer_tables).
 UNLIMITED = 10**18
 
+_BEGINNING = 3  # layers
+
 _SHAPE, _CONTEXT, _LAYERS, _PARAMETERS, _MACS = range(5)
 
 
@@ -102,6 +104,21 @@ class LayerSpace(SearchSpace):
         depth = states[:, _LAYERS] / self.max_steps
         costs = np.log10(np.maximum(states[:, [_PARAMETERS, _MACS]], 1))
         return np.column_stack([depth, costs]).astype(np.float32)
+
+    def structure(self, actions: Actions) -> dict[str, NDArray[np.float32]]:
+        """What the layers add up to, the first and the last of them and the first three together, as
+        `action_features` describes layers; and the `summaries`. An inserted layer changes little of it.
+        """
+        layers = np.where(actions == self.num_actions - 1, -1, actions)
+        last = np.maximum((layers >= 0).sum(axis=1), 1) - 1
+        described = self._padded_features[layers]
+        return {
+            "sums": described.sum(axis=1),
+            "first": described[:, 0],
+            "beginning": described[:, :_BEGINNING].sum(axis=1),
+            "last": described[np.arange(len(actions)), last],
+            "whole": self.summaries(actions),
+        }
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
         states = self.final_states(actions)

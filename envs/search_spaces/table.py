@@ -9,6 +9,7 @@ from rl_designer.envs.architecture import Layer
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.tables.table import ArchitectureTable
+from rl_designer.envs.tables.wiring import structure_of
 
 _MOST_ENTRIES = 2**26  # prefixes times options, each with the number of the prefix that it leads to
 
@@ -73,6 +74,17 @@ class TableSpace(SearchSpace):
     def tokens(self, actions: Actions) -> NDArray[np.float32]:
         """One of all options; decisions with the same list of options share them."""
         return self._option_features[np.arange(self.max_steps), actions]
+
+    def structure(self, actions: Actions) -> dict[str, NDArray[np.float32]]:
+        """`cell`: what the table's wiring says of a network's first row; nothing for a table without one."""
+        if self.table.wiring is None:
+            return {}
+        return {"cell": self._cells[self._canonical_row[self.rows(actions)]]}
+
+    @cached_property
+    def _cells(self) -> NDArray[np.float32]:
+        assert self.table.wiring is not None
+        return structure_of(self.table.wiring, self.table.decisions, self.table.architectures)
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
         rows = self.rows(actions)

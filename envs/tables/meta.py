@@ -39,6 +39,11 @@ class _Task(_Part):
     report: _Name
 
 
+class _Wiring(_Part):
+    edges: list[Annotated[list[int], Field(min_length=2, max_length=2)]]
+    absent: _Name = "none"
+
+
 class TableMeta(_Part):
     """A table's `meta`. Keys that it doesn't know are passed over."""
 
@@ -49,6 +54,7 @@ class TableMeta(_Part):
     decisions: list[_Decision]
     metrics: dict[_Name, _Facts]
     tasks: dict[_Name, _Task]
+    wiring: _Wiring | None = None
     made: dict[str, Any] = {}
 
 

@@ -13,6 +13,7 @@ from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import open_archive
 from rl_designer.envs.files.writing import beside
 from rl_designer.envs.names import unknown_name
+from rl_designer.envs.tables.wiring import Wiring, known_wiring
 
 if TYPE_CHECKING:
     from rl_designer.envs.tables.meta import TableMeta
@@ -45,6 +46,8 @@ class ArchitectureTable:
         metric_facts: name → unit, split, dataset, epochs, maximize, as the file states them.
         tasks: what can be searched for.
         canonical: int32 [N]; rows of one value are the same network.
+        wiring: which decision stands on which edge of a cell's graph; None where the designs are no cells, or
+            that isn't known. NAS-Bench-201's need not be told.
         made: how it was made, as the file states it; JSON-ready, empty where it doesn't say.
     """
 
@@ -58,9 +61,14 @@ class ArchitectureTable:
     tasks: Mapping[str, Task]
     canonical: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
     made: Mapping[str, Any] = field(default_factory=dict)
+    wiring: Wiring | None = None
 
     def __post_init__(self) -> None:
         _check_rows(self)
+        if self.wiring is None:
+            object.__setattr__(self, "wiring", known_wiring(self.decisions))
+        else:
+            self.wiring.check(self.decisions)
         _check_metrics(self)
         if len(self.canonical) == 0:
             object.__setattr__(self, "canonical", np.arange(len(self.architectures), dtype=np.int32))
@@ -100,6 +108,11 @@ class ArchitectureTable:
             "metrics": {name: dict(facts) for name, facts in self.metric_facts.items()},
             "tasks": {name: {"search": t.search, "report": t.report} for name, t in self.tasks.items()},
         }
+        if self.wiring is not None:
+            meta["wiring"] = {
+                "edges": [list(edge) for edge in self.wiring.edges],
+                "absent": self.wiring.absent,
+            }
         if self.made:
             meta["made"] = dict(self.made)
         arrays: dict[str, Any] = {f"metric/{name}": values for name, values in self.metrics.items()}
@@ -150,6 +163,9 @@ def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
         "tasks": {name: Task(task.search, task.report) for name, task in meta.tasks.items()},
         "made": meta.made,
     }
+    if meta.wiring is not None:
+        edges = tuple((source, target) for source, target in meta.wiring.edges)
+        fields["wiring"] = Wiring(edges, meta.wiring.absent)
     if "canonical" in arrays:
         fields["canonical"] = arrays["canonical"]
     return fields

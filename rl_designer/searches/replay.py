@@ -19,7 +19,7 @@ from rl_designer.store.store import StoredDesign
 from rl_designer.version import __version__
 
 BEGAN = "began"
-_LIBRARIES = ("gpytorch", "numpy", "optuna", "sb3-contrib", "scipy", "stable-baselines3", "torch")
+_LIBRARIES = ("numpy", "optuna", "sb3-contrib", "scipy", "stable-baselines3", "torch")
 _SOURCE = (
     "rl_designer.agents",
     "rl_designer.envs",

@@ -1,29 +1,7 @@
 """A CSV as an architecture table: columns of decisions, columns of metrics.
 
-A mapping, as a TOML file; `--decision` and `--metric` make the plain kind of one:
-
-    name = "my-table"
-    title = "What it is, in one line"
-    source = "where it comes from"
-
-    [architectures]
-    columns = ["depth", "width"]     # a column a decision; or
-    # column = "cell"                # one column that holds all, and
-    # pattern = '(\\w+)-(\\w+)'        # a regular expression with a group a decision
-    # names = ["first", "second"]    # the decisions' names; the columns' names where left out
-    # options = ["small", "large"]   # their order, the same for all; by default as they come up
-    # canonical = "network"          # rows with one text in this column are the same network
-
-    [metrics.accuracy]
-    columns = ["run 1", "run 2"]     # repeats; or column = "…"; the metric's own name where left out
-    unit = "percent"                 # fraction, percent, count, seconds, …
-    split = "valid"
-    epochs = 12
-    maximize = true                  # by default true for fractions and percent
-
-    [tasks.main]
-    search = "accuracy"              # what a search sees
-    report = "accuracy"              # what is reported of the design it chose
+A mapping, as a TOML file, says what is what; docs/tables.md shows one. `--decision` and `--metric` make the
+plain kind.
 """
 
 import csv
@@ -33,7 +11,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.tables.table import ArchitectureTable, Task
+from rl_designer.envs.tables.wiring import Wiring
 
 MOST_OPTIONS = 256  # that a uint8 tells apart
 _MOST_BYTES = 2**26
@@ -85,6 +64,17 @@ class Architectures(_Part):
         return self.names or self.columns or [f"decision {i + 1}" for i in range(groups)]
 
 
+class Edges(_Part):
+    """Which decision stands on which edge of a cell's graph."""
+
+    edges: dict[str, Annotated[list[int], Field(min_length=2, max_length=2)]]
+    absent: str = "none"
+
+    def wiring(self, decisions: Sequence[str]) -> Wiring:
+        """With the edges in the decisions' order."""
+        return Wiring(tuple((self.edges[name][0], self.edges[name][1]) for name in decisions), self.absent)
+
+
 class Metric(_Part):
     """Where a metric is, and what it is."""
 
@@ -122,8 +112,16 @@ class Mapped(_Part):
     title: str | None = None
     source: str = ""
     architectures: Architectures
+    wiring: Edges | None = None
     metrics: dict[str, Metric] = Field(min_length=1)
     tasks: dict[str, MetricsOfTask] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> "Mapped":
+        decisions = self.architectures.decisions
+        if self.wiring and sorted(self.wiring.edges) != sorted(decisions):
+            raise ValueError(f"`wiring.edges` must name exactly the decisions, {decisions}")
+        return self
 
 
 def mapping_of(data: Mapping[str, Any], where: str) -> Mapped:
@@ -207,6 +205,7 @@ def csv_table(data: bytes, mapping: Mapped, where: str) -> ArchitectureTable:
         metric_facts={name: metric.facts() for name, metric in mapping.metrics.items()},
         tasks=tasks,
         canonical=network.astype(np.int32),
+        wiring=mapping.wiring.wiring(mapping.architectures.decisions) if mapping.wiring else None,
     )
 
 

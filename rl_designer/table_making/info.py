@@ -31,10 +31,20 @@ def table_info(table: ArchitectureTable) -> dict[str, Any]:
         "architectures": len(table.architectures),
         "distinct": len(np.unique(table.canonical)),
         "decisions": [{"name": name, "options": list(options)} for name, options in table.decisions],
+        "wiring": _wiring(table),
         "metrics": {name: _metric(table, name) for name in table.metrics},
         "tasks": {name: _task(table, task) for name, task in table.tasks.items()},
         "made": dict(table.made),
     }
+
+
+def _wiring(table: ArchitectureTable) -> dict[str, Any] | None:
+    """Each decision's edge by name; None for a table whose designs aren't cells."""
+    if table.wiring is None:
+        return None
+    names = (name for name, _ in table.decisions)
+    edges = {name: list(edge) for name, edge in zip(names, table.wiring.edges, strict=True)}
+    return {"edges": edges, "absent": table.wiring.absent}
 
 
 def _metric(table: ArchitectureTable, name: str) -> dict[str, Any]:
@@ -118,11 +128,21 @@ def print_info(info: Mapping[str, Any], console: Console) -> None:
     _line(console, f"{info['architectures']:,} designs, {networks}; {info['source']}")
     for names, options in _same_options(info["decisions"]):
         _line(console, f"{names}: {', '.join(options)}")
+    if info["wiring"] is not None:
+        _line(console, _cells(info["wiring"], info["decisions"]))
     for name, task in info["tasks"].items():
         _line(console, f"\ntask {name}: search {task['search']}, report {task['report']}")
         if task["best"] is not None:
             _print_task(task, console)
     console.print(_metrics_table(info["metrics"]))
+
+
+def _cells(wiring: Mapping[str, Any], decisions: list[dict[str, Any]]) -> str:
+    edges = ", ".join(f"{name} {source}→{target}" for name, (source, target) in wiring["edges"].items())
+    taken_out = any(wiring["absent"] in decision["options"] for decision in decisions)
+    return (
+        f"cells, {wiring['absent'] + ' takes an edge out' if taken_out else 'with every edge there'}: {edges}"
+    )
 
 
 def _print_task(task: Mapping[str, Any], console: Console) -> None:

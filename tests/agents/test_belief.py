@@ -10,43 +10,81 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from rl_designer.agents.belief import DEEPEST, FILE, NUMBERS, Belief, vars_of
+from rl_designer.agents.belief import DEEPEST, FILE, FORMAT, NUMBERS, Belief
 from rl_designer.agents.reward_model import RewardModel
 from rl_designer.envs.files import archives
 from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.tables.wiring import Wiring
 from tests.helpers.strategies import walks
 from tests.helpers.tables import synthetic_table
 
 TABLE = TableSpace(synthetic_table((3, 4, 2, 3)))
+WIRED = TableSpace(
+    replace(
+        synthetic_table((3, 4, 3)),
+        name="wired",
+        wiring=Wiring(((0, 1), (0, 2), (1, 2)), absent="option 0"),
+    )
+)
 SIGNALS = make_space("convnet1d", (1, 40), 10, max_parameters=3_000)
-SPACES = pytest.mark.parametrize("space", [TABLE, SIGNALS], ids=["table", "convnet1d"])
+SPACES = pytest.mark.parametrize("space", [TABLE, WIRED, SIGNALS], ids=["table", "cells", "convnet1d"])
 
-Arrays = dict[str, NDArray[np.float64]]
-
-
-def fitted(space: SearchSpace, n: int = 20, seed: int = 0) -> tuple[RewardModel, Belief]:
-    """A model, and what it believes after `n` designs with random rewards."""
-    model = RewardModel(space, seed=seed)
-    return model, model.fit(walks(space, n, seed), np.random.default_rng(seed).normal(size=n))
+Values = NDArray[np.float64]
+Arrays = dict[str, Values]
 
 
-BELIEFS = {space.name: fitted(space)[1] for space in (TABLE, SIGNALS)}
+def fitted(space: SearchSpace, n: int = 20, seed: int = 0) -> Belief:
+    """What a model believes after `n` designs with random rewards."""
+    return RewardModel(space).fit(walks(space, n, seed), np.random.default_rng(seed).normal(size=n))
+
+
+BELIEFS = {space.name: fitted(space) for space in (TABLE, WIRED, SIGNALS)}
+
+
+def numbers_of(belief: Belief) -> Arrays:
+    return {name: getattr(belief, name) for name in NUMBERS}
 
 
 # -- the posterior ----------------------------------------------------------------------------------
 
 
+class Process(gpytorch.models.ExactGP):
+    """GPyTorch's, of a belief's points and parameters."""
+
+    def __init__(self, belief: Belief) -> None:
+        noise = gpytorch.likelihoods.GaussianLikelihood(
+            noise_constraint=gpytorch.constraints.GreaterThan(1e-9)
+        )
+        super().__init__(torch.tensor(belief.points), torch.tensor(belief.targets), noise)
+        self.width = belief.points.shape[1] - len(belief.memory_weights)
+        self.mean_module = gpytorch.means.ZeroMean()
+        self.covar_module = gpytorch.kernels.ScaleKernel(gpytorch.kernels.RBFKernel())
+        self.double()
+        self.covar_module.base_kernel.lengthscale = 0.5**0.5
+        self.covar_module.outputscale = belief.scale
+        self.likelihood.noise = belief.noise
+        self.eval()
+        self.likelihood.eval()
+
+    def forward(self, x: torch.Tensor) -> gpytorch.distributions.MultivariateNormal:
+        covariance = self.covar_module(x[:, : self.width])
+        if self.width < x.shape[1]:
+            covariance = covariance.add_low_rank(x[:, self.width :], generate_roots=False)
+        return gpytorch.distributions.MultivariateNormal(self.mean_module(x), covariance)
+
+    def posterior(self, points: Values) -> gpytorch.distributions.MultivariateNormal:
+        with torch.no_grad(), gpytorch.settings.fast_computations(False, False, False):
+            return self(torch.tensor(points))
+
+
 @SPACES
 def test_it_expects_what_gpytorch_expects_of_the_same_process(space: SearchSpace) -> None:
-    model, belief = fitted(space)
+    belief = BELIEFS[space.name]
     others = walks(space, 50, seed=9)
-    process = model._process
-    assert process is not None
-    with torch.no_grad(), gpytorch.settings.fast_computations(False, False, False):
-        posterior = process(model._features(others))
+    posterior = Process(belief).posterior(belief.embed(space, others))
     mean, deviation = belief.predict(space, others)
     assert mean.dtype == deviation.dtype == np.float64
     # A jitter of 1e-6 on the diagonal is all that differs.
@@ -54,6 +92,16 @@ def test_it_expects_what_gpytorch_expects_of_the_same_process(space: SearchSpace
     np.testing.assert_allclose(deviation**2, posterior.variance.numpy(), atol=1e-4)
     np.testing.assert_allclose(belief.joint(space, others)[1], posterior.covariance_matrix.numpy(), atol=1e-4)
     assert mean.std() > 0.05 and deviation.std() > 0.01
+
+
+@SPACES
+def test_a_designs_point_is_what_is_known_of_it_less_the_centre_times_the_weights(space: SearchSpace) -> None:
+    belief, designs = BELIEFS[space.name], walks(space, 10, seed=9)
+    assert belief.structured == [space is not TABLE]
+    known = list(space.structure(designs).values()) or [space.tokens(designs).reshape(10, -1)]
+    expected = (np.concatenate(known, axis=1) - belief.centre) * belief.projection
+    np.testing.assert_allclose(belief.embed(space, designs), expected, atol=1e-12)
+    np.testing.assert_allclose(belief.points, belief.embed(space, belief.actions), atol=1e-12)
 
 
 @SPACES
@@ -97,8 +145,8 @@ def test_it_comes_back_from_its_file_bit_by_bit(space: SearchSpace, tmp_path: Pa
     belief.save(tmp_path)
     back = Belief.load(tmp_path, space)
     assert back is not None
-    for name, array in vars_of(belief).items():
-        assert vars_of(back)[name].tobytes() == array.tobytes(), name
+    for name, array in numbers_of(belief).items():
+        assert numbers_of(back)[name].tobytes() == array.tobytes(), name
     for ours, theirs in zip(belief.predict(space, designs), back.predict(space, designs), strict=True):
         assert ours.tobytes() == theirs.tobytes()
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
@@ -155,10 +203,10 @@ def with_last(value: float) -> Callable[[NDArray[np.float64]], NDArray[np.float6
 
 
 NAMES = sorted(NUMBERS)
-OLD = [name for name in NAMES if name != "memory_weights"]  # what format 1 had
+MUST = "must hold structured, centre, projection"
 DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
-    **{f"no {name}": (without(name), "must hold options, step_weights") for name in (*NAMES, "actions")},
-    "one array too many": (lambda arrays: arrays.update(extra=np.zeros(1)), "must hold options"),
+    **{f"no {name}": (without(name), MUST) for name in (*NAMES, "actions")},
+    "one array too many": (lambda arrays: arrays.update(extra=np.zeros(1)), MUST),
     **{
         f"{name} of float32": (
             changed(name, lambda array: array.astype(np.float32)),
@@ -168,12 +216,12 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     },
     **{
         f"{value} in {name}": (changed(name, with_last(value)), "finite float64 numbers only")
-        for name in ("options", "points", "targets", "facts")
+        for name in ("centre", "projection", "scales", "points", "targets", "facts")
         for value in (np.nan, np.inf, -np.inf)
     },
     **{
         f"{name} of one number too few": (changed(name, lambda array: array[:-1]), "must have the shape")
-        for name in ("options", "step_weights", "points", "scores", "rewards", "facts")
+        for name in ("structured", "centre", "projection", "points", "scores", "rewards", "facts")
     },
     **{
         f"{name} of another rank": (changed(name, lambda array: array[None]), "must have the shape")
@@ -182,9 +230,22 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     **{
         f"{name} as a lone number": (changed(name, lambda _: np.array(1.0)), "must have the shape")
         for name in NAMES
+        if name != "scales"  # of which there may be any number
     },
+    "a projection of three axes": (
+        changed("projection", lambda array: array[:, None, None]),
+        "must have the shape",
+    ),
+    "a projection to other points": (
+        changed("projection", lambda array: np.diag(array)[:, 1:]),
+        "must have the shape",
+    ),
+    "neither structured nor step by step": (changed("structured", lambda _: np.full(1, 0.5)), "be 0 or 1"),
+    "structured, of a space that knows of none": (
+        changed("structured", lambda _: np.ones(1)),
+        "'centre' must have the shape (0,)",
+    ),
     "points of another width": (changed("points", lambda array: array[:, :-1]), "must have the shape"),
-    "weights for a whole that isn't": (changed("whole_weights", lambda _: np.ones(3)), "'whole_weights'"),
     "no designs": (
         lambda arrays: arrays.update(
             points=arrays["points"][:0], targets=np.zeros(0), actions=arrays["actions"][:0]
@@ -204,11 +265,11 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "actions of other steps": (changed("actions", lambda a: a[:, 1:]), "'actions' must have the shape"),
     "actions of other designs": (changed("actions", lambda a: a[1:]), "'actions' must have the shape"),
     "actions that aren't whole": (changed("actions", lambda a: a + 0.5), "actions of int64, got float64"),
-    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [3]"),
+    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [4]"),
     "a format below 1": (changed("format", lambda f: f * 0), "a format that this version can't read: [0]"),
-    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [2, 2]"),
-    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [2.5]"),
-    "half of a source": (lambda arrays: arrays.update({"source-0.facts": np.ones(2)}), "must hold options"),
+    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [3, 3]"),
+    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [3.5]"),
+    "half of a source": (lambda arrays: arrays.update({"source-0.facts": np.ones(2)}), MUST),
     "so many designs that memory would not do": (
         lambda arrays: arrays.update(
             actions=arrays["actions"][:0],
@@ -245,8 +306,18 @@ def test_a_damaged_file_is_refused_in_one_line_that_names_it(tmp_path: Path, cas
         (TABLE, SIGNALS),
         (SIGNALS, TABLE),
         (SIGNALS, make_space("mlp", (8,), 2)),
+        (WIRED, TableSpace(replace(WIRED.table, wiring=None))),
+        (WIRED, TableSpace(synthetic_table((3, 4, 3, 2)))),
     ],
-    ids=["fewer steps", "more options", "variable length", "constant length", "other layers"],
+    ids=[
+        "fewer steps",
+        "more options",
+        "variable length",
+        "constant length",
+        "other layers",
+        "without its wiring",
+        "other cells",
+    ],
 )
 def test_a_file_of_another_space_is_refused(tmp_path: Path, written: SearchSpace, read: SearchSpace) -> None:
     BELIEFS[written.name].save(tmp_path)
@@ -256,22 +327,18 @@ def test_a_file_of_another_space_is_refused(tmp_path: Path, written: SearchSpace
 # -- beliefs that build upon others -----------------------------------------------------------------
 
 
-def remembering(space: SearchSpace, sources: int = 2, n: int = 12) -> tuple[RewardModel, Belief]:
-    """A model, and what it believes after `n` designs; its sources are what others believe after 20."""
-    earlier = [fitted(space, seed=seed)[1] for seed in range(1, sources + 1)]
-    model = RewardModel(space, sources=earlier)
+def remembering(space: SearchSpace, sources: int = 2, n: int = 12) -> Belief:
+    """What a model believes after `n` designs; its sources are what others believe after 20."""
+    earlier = [fitted(space, seed=seed) for seed in range(1, sources + 1)]
     rewards = earlier[0].mean(space, walks(space, n)) + 0.1 * np.random.default_rng(0).normal(size=n)
-    return model, model.fit(walks(space, n), rewards)
+    return RewardModel(space, sources=earlier).fit(walks(space, n), rewards)
 
 
 @SPACES
 def test_with_sources_it_expects_what_gpytorch_expects_of_the_same_process(space: SearchSpace) -> None:
-    model, belief = remembering(space)
+    belief = remembering(space)
     others = walks(space, 50, seed=9)
-    process = model._process
-    assert process is not None
-    with torch.no_grad(), gpytorch.settings.fast_computations(False, False, False):
-        posterior = process(model._features(others))
+    posterior = Process(belief).posterior(belief.embed(space, others))
     mean, deviation = belief.predict(space, others)
     np.testing.assert_allclose(mean, posterior.mean.numpy(), atol=1e-3)
     np.testing.assert_allclose(deviation**2, posterior.variance.numpy(), atol=1e-3)
@@ -280,7 +347,7 @@ def test_with_sources_it_expects_what_gpytorch_expects_of_the_same_process(space
 
 
 def test_what_agrees_with_a_source_raises_its_slope() -> None:
-    _, belief = remembering(TABLE)
+    belief = remembering(TABLE)
     assert belief.slopes.shape == (2,)
     assert belief.slopes[0] > 0.3 > abs(belief.slopes[1])
 
@@ -288,9 +355,7 @@ def test_what_agrees_with_a_source_raises_its_slope() -> None:
 @SPACES
 def test_with_its_sources_it_comes_back_from_its_file_bit_by_bit(space: SearchSpace, tmp_path: Path) -> None:
     designs = walks(space, 30, seed=9)
-    middle = remembering(space)[1]
-    model = RewardModel(space, sources=[middle])
-    belief = model.fit(designs, np.arange(30.0))
+    belief = RewardModel(space, sources=[remembering(space)]).fit(designs, np.arange(30.0))
     belief.save(tmp_path)
     back = Belief.load(tmp_path, space)
     assert back is not None and back.depth == belief.depth == 3
@@ -300,24 +365,13 @@ def test_with_its_sources_it_comes_back_from_its_file_bit_by_bit(space: SearchSp
         assert ours.tobytes() == theirs.tobytes()
 
 
-def test_a_file_of_the_first_format_is_read(tmp_path: Path) -> None:
-    """It had no format in it, no actions, and nothing of sources."""
-    belief, designs = BELIEFS[TABLE.name], walks(TABLE, 30, seed=9)
-    write_arrays(tmp_path / FILE, {name: vars_of(belief)[name] for name in OLD})
-    back = Belief.load(tmp_path, TABLE)
-    assert back is not None and back.actions.shape == (0, TABLE.max_steps) and back.sources == ()
-    assert back.predict(TABLE, designs)[0].tobytes() == belief.predict(TABLE, designs)[0].tobytes()
-    back.save(tmp_path)  # as the source of a later search is
-    assert Belief.load(tmp_path, TABLE) is not None
-
-
 def test_damage_in_a_source_is_noticed(tmp_path: Path) -> None:
-    arrays = written(remembering(TABLE)[1], tmp_path)
+    arrays = written(remembering(TABLE), tmp_path)
     for name, value, reason in (
         ("source-1.facts", np.zeros(2), "'facts' must be above 0"),
         ("source-0.points", np.zeros((20, 1)), "'points' must have the shape"),
         ("source-0.targets", np.full(20, np.nan), "finite float64 numbers only"),
-        ("source-3.targets", np.zeros(20), "must hold options"),
+        ("source-3.targets", np.zeros(20), MUST),
         ("memory_weights", np.ones(2), "'memory_weights' must have the shape"),
     ):
         write_arrays(tmp_path / FILE, {**arrays, name: value})
@@ -334,7 +388,7 @@ def test_sources_in_one_another_have_an_end(tmp_path: Path) -> None:
             for name, array in arrays.items()
             if name != "format"
         }
-        write_arrays(tmp_path / FILE, {"format": np.array([2]), **outer, **inner})
+        write_arrays(tmp_path / FILE, {"format": np.array([FORMAT]), **outer, **inner})
         assert f"more than {DEEPEST} sources lie in one another" in refusal(tmp_path)
 
 

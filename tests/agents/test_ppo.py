@@ -170,7 +170,6 @@ def test_it_learns_from_all_designs_up_to_the_last_one() -> None:
         *((name, 0, "must be at least 1, got 0") for name in ("warm", "batch", "candidates")),
         ("final_updates", 0, "must be at least 1, got 0"),
         ("updates", -1, "must be 0 or more, got -1"),
-        ("embedding", -1, "must be 0 or more, got -1"),
         ("final_quantile", 1.1, "must be from 0 to 1, got 1.1"),
         ("final_quantile", -0.1, "must be from 0 to 1, got -0.1"),
         ("final_quantile", float("nan"), "must be from 0 to 1, got nan"),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,10 @@ def _space() -> Any:
 
 
 def _table(folder: Path) -> Path:
-    synthetic_table((2, 3)).save(folder / "table.npz")
+    from rl_designer.envs.tables.wiring import Wiring
+
+    table = replace(synthetic_table((2, 3)), wiring=Wiring(((0, 1), (1, 2)), absent="option 0"))
+    table.save(folder / "table.npz")
     return folder / "table.npz"
 
 
@@ -74,17 +77,37 @@ def _read_policy(path: Path) -> Any:
 
 
 def _belief(folder: Path) -> Path:
-    from rl_designer.agents.belief import FILE, Belief
+    from rl_designer.agents.belief import FILE
+    from rl_designer.agents.reward_model import RewardModel
+
+    actions = _space().random_actions(5, np.random.default_rng(0))
+    RewardModel(_space()).fit(actions, np.arange(5.0)).save(folder)
+    return folder / FILE
+
+
+def _older_belief(folder: Path) -> Path:
+    """Of the second format."""
+    from rl_designer.agents.belief import FILE
+    from rl_designer.envs.files.archives import write_arrays
 
     space, generator = _space(), np.random.default_rng(0)
     actions = space.random_actions(5, generator)
-    features = space.tokens(actions).shape[2]
-    options = generator.normal(size=(features, 2))
-    steps = np.ones(space.max_steps)
-    points = (space.tokens(actions).astype(np.float64) @ options).reshape(5, -1)
-    scores = np.sort(generator.normal(size=5))
-    fields = (options, steps, np.zeros(0), points, scores, scores, scores, np.array([1.0, 0.1]))
-    Belief(*fields, actions=actions).save(folder)
+    tokens = space.tokens(actions).astype(np.float64)
+    options, scores = generator.normal(size=(tokens.shape[2], 2)), np.sort(generator.normal(size=5))
+    arrays = {
+        "format": np.array([2]),
+        "options": options,
+        "step_weights": np.ones(space.max_steps),
+        "whole_weights": np.zeros(0),
+        "points": (tokens @ options).reshape(5, -1),
+        "targets": scores,
+        "scores": scores,
+        "rewards": scores,
+        "facts": np.array([1.0, 0.1]),
+        "memory_weights": np.zeros(0),
+        "actions": actions,
+    }
+    write_arrays(folder / FILE, arrays)
     return folder / FILE
 
 
@@ -405,6 +428,7 @@ LOADERS: Mapping[str, Loader] = {
     "image": Loader(_image, _read_images),
     "mapping": Loader(_mapping, _read_csv_table),
     "nas-bench-macro": Loader(_macro, _read_macro, ("table", "import", "{}", "--output", "new.npz")),
+    "older reward model": Loader(_older_belief, _read_belief),
     "policy": Loader(_policy, _read_policy),
     "policy facts": Loader(_policy_facts, _read_policy),
     "retrained architecture": Loader(lambda folder: _retrained(folder)["architecture"], _read_retrained),

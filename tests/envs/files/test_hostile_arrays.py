@@ -18,7 +18,7 @@ from tests.helpers.hostile_files import LOADERS
 from tests.helpers.hostile_outcomes import ESCAPE, made, outcome, pickled, refusal
 
 NPZ_LOADERS = ["architecture table", "data .npz"]
-SAFETENSORS = ["policy", "reward model", "retrained weights", "checkpoint"]
+SAFETENSORS = ["policy", "reward model", "older reward model", "retrained weights", "checkpoint"]
 
 
 @pytest.fixture(autouse=True)
@@ -137,7 +137,7 @@ def test_a_file_of_bad_tensors_is_refused(name: str, what: str) -> None:
     refusal(name, path)
 
 
-@pytest.mark.parametrize("name", ["policy", "reward model"])
+@pytest.mark.parametrize("name", ["policy", "reward model", "older reward model"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
 def test_parameters_that_are_no_usable_numbers_are_refused(name: str, value: float) -> None:
     from safetensors.numpy import load_file, save_file

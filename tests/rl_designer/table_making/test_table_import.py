@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from rl_designer.envs.tables.table import ArchitectureTable
+from rl_designer.envs.tables.wiring import Wiring
 from rl_designer.table_making import published as table_fetch
 from rl_designer.table_making.import_csv import mapping_of, read_csv_table
 from rl_designer.table_making.import_macro import macro_table
@@ -122,6 +123,64 @@ def test_one_column_may_hold_all_decisions(here):
     data["architectures"]["names"] = ["first", "second"]
     table = read_csv_table(Path("cells.csv.gz"), mapping_of(data, "here"))
     assert [name for name, _ in table.decisions] == ["first", "second"]
+
+
+WIRED = (
+    MAPPING
+    + """
+[wiring]
+edges = {width = [1, 2], depth = [0, 1]}
+absent = "shallow"
+"""
+)
+
+
+def test_a_mapping_says_which_decision_stands_on_which_edge(here, command):
+    Path("t.toml").write_text(WIRED)
+    done = command("table", "import", "t.csv", "--mapping", "t.toml", "--output", "t.npz", "--json")
+    assert done.status == 0
+    table = ArchitectureTable.load("t.npz")
+    assert table.wiring == Wiring(((0, 1), (1, 2)), absent="shallow")
+    assert done.json["wiring"] == {"edges": {"depth": [0, 1], "width": [1, 2]}, "absent": "shallow"}
+    shown = command("table", "info", "t.npz").out
+    assert "cells, shallow takes an edge out: depth 0→1, width 1→2" in shown
+    Path("t.toml").write_text(WIRED.replace('absent = "shallow"', ""))
+    command("table", "import", "t.csv", "--mapping", "t.toml", "--output", "t.npz")
+    assert ArchitectureTable.load("t.npz").wiring == Wiring(((0, 1), (1, 2)))
+    assert "cells, with every edge there: depth 0→1" in command("table", "info", "t.npz").out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        (
+            "{width = [1, 2], ",
+            "{",
+            "t.toml: all of it: `wiring.edges` must name exactly the decisions, ['depth', 'width']",
+        ),
+        ("width = [1, 2]", "widths = [1, 2]", "must name exactly the decisions, ['depth', 'width']"),
+        ("[1, 2]", "[1, 2], more = [0, 1]", "must name exactly the decisions, ['depth', 'width']"),
+        ("[1, 2]", "[1]", "t.toml: wiring.edges.width: List should have at least 2 items"),
+        ("[1, 2]", "[1, 2, 3]", "t.toml: wiring.edges.width: List should have at most 2 items"),
+        ("[1, 2]", "[1.5, 2]", "t.toml: wiring.edges.width.0: Input should be a valid integer"),
+        (
+            "[1, 2]",
+            "[2, 1]",
+            "an edge of `wiring` must lead from a node to a higher one below 64, got [2, 1]",
+        ),
+        ("[1, 2]", "[-1, 2]", "got [-1, 2]"),
+        ("[1, 2]", "[1, 64]", "got [1, 64]"),
+        ('absent = "shallow"', 'absent = "no"', "`wiring`: no decision has the option 'no'"),
+        ('absent = "shallow"', "absent = 3", "t.toml: wiring.absent: Input should be a valid string"),
+        ('absent = "shallow"', 'away = "shallow"', "t.toml: wiring.away: Extra inputs"),
+    ],
+)
+def test_a_bad_wiring_in_a_mapping_is_one_line(here, command, old, new, text):
+    assert old in WIRED
+    Path("t.toml").write_text(WIRED.replace(old, new))
+    done = command("table", "import", "t.csv", "--mapping", "t.toml", "--output", "t.npz")
+    assert done.status == 1 and text in done.err and len(done.err.splitlines()) == 1, done.err
+    assert not Path("t.npz").exists()
 
 
 def test_nats_benchs_csv_has_the_values_of_the_published_table():
@@ -315,6 +374,7 @@ def test_nats_benchs_topologies_become_a_table(nats, command):
         ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
     )
     assert table.architectures.tolist() == [[0, 1, 0, 0, 4, 3], [2, 0, 0, 0, 0, 0]]
+    assert table.wiring == Wiring(((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)))
     assert sorted(table.tasks) == ["cifar10", "cifar100"]  # what the archive lacks is left out
     assert table.metrics["cifar10_valid_accuracy_12"][:, 0].tolist() == [50, 51]
     assert table.metrics["cifar10_test_accuracy_200"][:, 0].tolist() == [50, 51]

@@ -65,6 +65,7 @@ def test_info_reads_well_and_its_json_is_one_object(here, command):
     replace(synthetic_table(), made={"version": "1"}).save(Path("s.npz"))
     shown = command("table", "info", "s.npz")
     assert shown.status == 0 and "task task: search search, report report" in shown.out
+    assert "cells" not in shown.out and command("table", "info", "s.npz", "--json").json["wiring"] is None
     assert "rank correlation of the two metrics 0." in shown.out and "72 designs, all distinct" in shown.out
     assert command("table", "info", "s.npz", "--json").json["made"] == {"version": "1"}
     missing = command("table", "info", "none.npz")
