@@ -160,8 +160,10 @@ class _Measure:
     def by_scales(self, gradient: Values) -> Values:
         """A gradient by the numbers' log weights as one by the scales, [scales]."""
         size = len(self.scales) + 1
-        first, second = (np.bincount(index, gradient, minlength=size) for index in self.of_number)
-        return (first + second)[:-1]
+        both = np.zeros(size)
+        for index in self.of_number:
+            both += np.bincount(index, gradient, minlength=size)
+        return both[:-1]
 
 
 def _by_structure(space: SearchSpace) -> _Measure:

@@ -152,7 +152,7 @@ def _reason(error: Exception) -> str:
 
 def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     meta = _meta(arrays["meta"])
-    fields = {
+    fields: dict[str, Any] = {
         "name": meta.name,
         "title": meta.name if meta.title is None else meta.title,
         "source": meta.source,

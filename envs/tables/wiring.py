@@ -123,7 +123,7 @@ def _features(wiring: Wiring, operations: NDArray[np.int64], number: int) -> NDA
 
 def _subsets(operations: int) -> Iterator[tuple[int, ...]]:
     """The sets of operations that are looked at, each once."""
-    sizes = range(1, operations + 1)
+    sizes = list(range(1, operations + 1))
     if operations > _ALL_SUBSETS:
         sizes = [1, 2, operations] if operations <= _ALL_PAIRS else [1, operations]
     for size in sizes:

@@ -72,6 +72,20 @@ def actions_can_be_told_apart(space: SearchSpace) -> None:
     assert observations.shape[1] == space.observation_size, "observations are of another size"
 
 
+def what_is_known_of_a_design_depends_on_it_alone(space: SearchSpace) -> None:
+    actions = _walks(space)
+    known, turned = space.structure(actions), space.structure(actions[::-1])
+    for some in (turned, space.structure(space.pad([])), space.structure(actions[:1])):
+        assert list(some) == list(known), f"structure() has groups {list(some)}, and {list(known)}"
+    for group, numbers in known.items():
+        assert numbers.ndim == 2 and len(numbers) == len(actions), f"group {group!r} must be [n, numbers]"
+        assert numbers.shape[1:] == space.structure(space.pad([]))[group].shape[1:], (
+            f"group {group!r} has another size where there are no designs"
+        )
+        assert np.isfinite(numbers).all(), f"group {group!r} must be finite"
+        assert np.allclose(numbers[::-1], turned[group]), f"group {group!r} hangs on the other designs"
+
+
 CHECKS = (
     every_walk_ends_complete,
     the_same_walks_come_again,
@@ -79,12 +93,14 @@ CHECKS = (
     what_is_illegal_is_refused,
     designs_are_spelled_in_one_way,
     actions_can_be_told_apart,
+    what_is_known_of_a_design_depends_on_it_alone,
 )
 
 
 def check_space(space: SearchSpace) -> None:
     """All of `CHECKS`, on random designs: that walks end complete and are the same again, that the batched
-    half and the other agree, that a design has one spelling, and that actions can be told apart.
+    half and the other agree, that a design has one spelling, that actions can be told apart, and that
+    `structure` says of a design always the same.
     """
     for check in CHECKS:
         check(space)

@@ -16,6 +16,7 @@ from rl_designer.envs.problem import Problem
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.tables.wiring import Wiring
 from rl_designer.testing import check_agent, check_reward, check_space, spaces
 from rl_designer.testing.problems import synthetic_table
 
@@ -23,6 +24,9 @@ SPACES: dict[str, Callable[[], SearchSpace]] = {
     "convnet": lambda: make_space("convnet", (1, 8, 8), 10, max_parameters=5_000),
     "convnet1d": lambda: make_space("convnet1d", (1, 40), 10),
     "mlp": lambda: make_space("mlp", (13,), 3, max_macs=2_000),
+    "cells": lambda: TableSpace(
+        replace(synthetic_table((4, 4, 3)), wiring=Wiring(((0, 1), (0, 2), (1, 2)), absent="option 0"))
+    ),
     "table": lambda: TableSpace(synthetic_table((4, 4, 3), forbidden=0.4, duplicates=True)),
 }
 
@@ -76,6 +80,16 @@ class AllAlike(TableSpace):
         self.action_features = np.ones_like(self.action_features)
 
 
+class ComparesWithTheRest(TableSpace):
+    def structure(self, actions: Any) -> Any:
+        return {"rank": np.arange(len(actions), dtype=np.float32)[:, None]}
+
+
+class GroupsOfTheMoment(TableSpace):
+    def structure(self, actions: Any) -> Any:
+        return {"all": np.zeros((len(actions), 1), np.float32)} if len(actions) else {}
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
@@ -86,6 +100,8 @@ class AllAlike(TableSpace):
         (SpelledTwice, spaces.designs_are_spelled_in_one_way),
         (ReadAsAnother, spaces.designs_are_spelled_in_one_way),
         (AllAlike, spaces.actions_can_be_told_apart),
+        (ComparesWithTheRest, spaces.what_is_known_of_a_design_depends_on_it_alone),
+        (GroupsOfTheMoment, spaces.what_is_known_of_a_design_depends_on_it_alone),
     ],
 )
 def test_the_contract_notices_a_broken_space(
