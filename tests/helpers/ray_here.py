@@ -13,6 +13,8 @@ import pytest
 from rl_designer.envs.workers import ray_engine
 
 ROOT = Path(__file__).resolve().parents[2]
+# One for the process: Ray reads a token once, and a second Ray of the same process must know that one.
+TOKEN = secrets.token_hex(32)
 
 
 @contextmanager
@@ -24,7 +26,7 @@ def ray_here() -> Iterator[Any]:
         for name, value in ray_engine._OF_OWN_RAY.items():
             patch.setenv(name, value)
         # Ray asks for a token and says so in the environment; one of its own would stay in the home folder.
-        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        patch.setenv("RAY_AUTH_TOKEN", TOKEN)
         patch.setenv("RAY_AUTH_MODE", "")
         patch.delenv("RAY_AUTH_MODE")
         # The node must find the tests.
