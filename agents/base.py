@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
@@ -111,4 +112,4 @@ def at_least_one(**options: int) -> None:
     """Raises ValueError for an option, such as a size of a batch, that is below 1."""
     for option, value in options.items():
         if value < 1:
-            raise ValueError(f"{option!r} must be at least 1, got {value}")
+            raise Error(f"{option!r} must be at least 1, got {value}")

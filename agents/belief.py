@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
@@ -137,30 +138,28 @@ class Belief:
         arrays = read_arrays(path, "reward model")
         written = arrays.pop("format", np.array([1]))
         if written.dtype != np.int64 or written.shape != (1,) or not 1 <= written[0] <= FORMAT:
-            raise ValueError(
-                f"{path} has a format that this version can't read: {written.tolist()}, not {FORMAT}"
-            )
+            raise Error(f"{path} has a format that this version can't read: {written.tolist()}, not {FORMAT}")
         if written[0] == 1:
             arrays |= {"memory_weights": np.zeros(0), "actions": np.zeros((0, space.max_steps), np.int64)}
         belief = cls._from_arrays(arrays, path, int(written[0]), 1)
         try:
             belief._check(space)
             if belief.searches > MOST_SEARCHES:
-                raise ValueError(f"more than {MOST_SEARCHES} searches lie in one another")
+                raise Error(f"more than {MOST_SEARCHES} searches lie in one another")
             if belief._squares > _MOST_POINTS**2:
-                raise ValueError(
+                raise Error(
                     f"its searches together have too many designs; one alone may have {_MOST_POINTS:,}"
                 )
             belief.predict(space, space.random_actions(1, np.random.default_rng(0)))
         except (ValueError, np.linalg.LinAlgError) as error:
-            raise ValueError(f"{path} is damaged or not for space {space.name!r}: {error}") from error
+            raise Error(f"{path} is damaged or not for space {space.name!r}: {error}") from error
         return belief
 
     @classmethod
     def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], path: Path, written: int, depth: int) -> Self:
         """The inverse of `_flat`, and of what earlier formats had in its place."""
         if depth > DEEPEST:
-            raise ValueError(f"{path} is damaged: more than {DEEPEST} sources lie in one another")
+            raise Error(f"{path} is damaged: more than {DEEPEST} sources lie in one another")
         own, nested = dict[str, NDArray[Any]](), dict[int, Arrays]()
         for name, array in arrays.items():
             match = _OF_A_SOURCE.fullmatch(name)
@@ -170,14 +169,14 @@ class Belief:
                 nested.setdefault(int(match[1]), {})[match[2]] = array
         numbers = NUMBERS if written == FORMAT else (*_OLD, *(n for n in NUMBERS if n not in _NEW))
         if set(own) != {*numbers, "actions"} or sorted(nested) != list(range(len(nested))):
-            raise ValueError(f"{path} must hold {', '.join(numbers)} and actions, got {sorted(own)[:8]}")
+            raise Error(f"{path} must hold {', '.join(numbers)} and actions, got {sorted(own)[:8]}")
         if not all(own[name].dtype == np.float64 and np.isfinite(own[name]).all() for name in numbers):
-            raise ValueError(f"{path} must hold finite float64 numbers only, and int64 actions")
+            raise Error(f"{path} must hold finite float64 numbers only, and int64 actions")
         for name in set(numbers) - {"rewards"}:
             if (np.abs(own[name]) > _LARGEST).any():
-                raise ValueError(f"{path} is damaged: {name!r} holds numbers beyond {_LARGEST:,}")
+                raise Error(f"{path} is damaged: {name!r} holds numbers beyond {_LARGEST:,}")
         if own["actions"].dtype != np.int64:
-            raise ValueError(f"{path} must hold actions of int64, got {own['actions'].dtype}")
+            raise Error(f"{path} must hold actions of int64, got {own['actions'].dtype}")
         if written < FORMAT:
             own = _brought_up(own, path)
         sources = (cls._from_arrays(nested[i], path, written, depth + 1) for i in range(len(nested)))
@@ -188,7 +187,7 @@ class Belief:
         for source in self.sources:
             source._check(space)
         if self.structured.shape != (1,) or self.structured[0] not in (0, 1):
-            raise ValueError("'structured' must have the shape (1,), and be 0 or 1")
+            raise Error("'structured' must have the shape (1,), and be 0 or 1")
         features = describe(space, space.pad([]), structured=bool(self.structured[0])).shape[1]
         width = self.projection.shape[-1] if self.projection.ndim else 0
         points, all_ = self.targets.size, self.scores.size
@@ -208,16 +207,16 @@ class Belief:
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
-                raise ValueError(f"{name!r} must have the shape {shape}, got {getattr(self, name).shape}")
+                raise Error(f"{name!r} must have the shape {shape}, got {getattr(self, name).shape}")
         if not 1 <= points <= min(all_, _MOST_POINTS):
             most = min(all_, _MOST_POINTS)
-            raise ValueError(f"from 1 to {most:,} designs must have been fitted, got {points:,}")
+            raise Error(f"from 1 to {most:,} designs must have been fitted, got {points:,}")
         if (np.diff(self.scores) < 0).any() or (np.diff(self.rewards) < 0).any():
-            raise ValueError("'scores' and 'rewards' must be in ascending order")
+            raise Error("'scores' and 'rewards' must be in ascending order")
         if not (self.facts > 0).all():
-            raise ValueError(f"'facts' must be above 0, got {self.facts.tolist()}")
+            raise Error(f"'facts' must be above 0, got {self.facts.tolist()}")
         if ((self.actions < -1) | (self.actions >= space.num_actions)).any():
-            raise ValueError(f"'actions' must be from -1 to {space.num_actions - 1}")
+            raise Error(f"'actions' must be from -1 to {space.num_actions - 1}")
 
     @cached_property
     def _root(self) -> Values:
@@ -270,11 +269,11 @@ def _brought_up(arrays: Arrays, path: Path) -> Arrays:
     options, steps, whole = (arrays[name] for name in _OLD)
     if (options.ndim, steps.ndim, whole.ndim) != (2, 1, 1) or 0 < whole.size < options.shape[1]:
         shapes = ", ".join(f"{name!r} {arrays[name].shape}" for name in _OLD)
-        raise ValueError(f"{path} is damaged: these shapes don't go together: {shapes}")
+        raise Error(f"{path} is damaged: these shapes don't go together: {shapes}")
     size, summaries = options.shape[1], max(whole.size - options.shape[1], 0)
     numbers, width = steps.size * len(options) + summaries, steps.size * size + whole.size
     if numbers * width > _LARGEST_PROJECTION:
-        raise ValueError(f"{path} is too large: its designs would have {numbers:,} times {width:,} weights")
+        raise Error(f"{path} is too large: its designs would have {numbers:,} times {width:,} weights")
     projection = np.zeros((numbers, width))
     for step, weight in enumerate(steps):
         rows = slice(step * len(options), (step + 1) * len(options))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.belief import DEEPEST, MOST_SEARCHES, Belief
 from rl_designer.agents.policy import Policy
+from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
@@ -49,7 +50,7 @@ class Source:
         policy.check(space)
         belief = Belief.load(folder, space)
         if belief is not None and belief.depth >= DEEPEST:
-            raise ValueError(
+            raise Error(
                 f"{folder} is from the last of {DEEPEST} searches that each started from the one before; "
                 "start from an earlier one"
             )
@@ -107,7 +108,7 @@ def check_sources(sources: Sequence[Source]) -> None:
     """Raises ValueError where a search that started from all of them could not be read again."""
     together = 1 + sum(source.searches for source in sources)
     if together > MOST_SEARCHES:
-        raise ValueError(
+        raise Error(
             f"the search would build upon {together - 1} earlier ones, directly or through others; at most "
             f"{MOST_SEARCHES - 1} are kept: start from fewer runs, or from earlier ones"
         )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.base import Agent, at_least_one
+from rl_designer.envs.errors import Error
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
@@ -142,7 +143,7 @@ def installed_optuna(what: str = "this agent") -> ModuleType:
     try:
         import optuna
     except ImportError as error:
-        raise ValueError(
+        raise Error(
             f"{what} needs Optuna, which isn't installed: pip install 'rl-designer[optuna]'"
         ) from error
     return optuna
@@ -155,11 +156,11 @@ def _sampler_class(optuna: ModuleType, name: str) -> Any:
         if n not in _NOT_OFFERED and inspect.isclass(getattr(optuna.samplers, n))
     ]
     if name not in legal:
-        raise ValueError(unknown_name("Optuna sampler", name, legal))
+        raise Error(unknown_name("Optuna sampler", name, legal))
     try:
         import_module(_NEEDS.get(name, "optuna"))
     except ImportError as error:
-        raise ValueError(f"Optuna's {name} needs a package that isn't installed: {error}") from error
+        raise Error(f"Optuna's {name} needs a package that isn't installed: {error}") from error
     return getattr(optuna.samplers, name)
 
 

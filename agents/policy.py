@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import read_arrays, readable, write_arrays
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.envs.files.writing import beside
@@ -62,7 +63,7 @@ class Policy:
             ValueError: for a temperature that isn't above 0 and finite, or a space of another name or size.
         """
         if not 0 < temperature < np.inf:
-            raise ValueError(f"the temperature must be above 0 and finite, got {temperature}")
+            raise Error(f"the temperature must be above 0 and finite, got {temperature}")
         self.check(space)
         actions = np.full((n, space.max_steps), -1, dtype=np.int64)
         total, states, rows = np.zeros(n), space.start(n), np.arange(n)
@@ -103,7 +104,7 @@ class Policy:
         size = (space.num_actions, space.observation_size)
         own = (len(self.weights["output.bias"]), self.weights["hidden.weight"].shape[1])
         if self.space != space.name or own != size:
-            raise ValueError(
+            raise Error(
                 f"the policy is for space {self.space[:200]!r} with {own[0]} actions and observations of "
                 f"{own[1]}, not for {space.name!r} with {size[0]} and {size[1]}"
             )
@@ -132,13 +133,13 @@ def _read_facts(path: Path) -> dict[str, Any]:
     try:
         facts = json_of(bounded_bytes(path, MEBIBYTE))
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        raise Error(f"{path} is damaged: {error}") from error
     if (
         not isinstance(facts, dict)
         or facts.get("format") != FORMAT
         or not isinstance(facts.get("space"), str)
     ):
-        raise ValueError(f"{path} is no policy file of format {FORMAT!r}")
+        raise Error(f"{path} is no policy file of format {FORMAT!r}")
     return facts
 
 
@@ -152,13 +153,11 @@ def check_weights(weights: dict[str, NDArray[Any]], path: Path) -> None:
     """Raises ValueError, which names the file, for arrays that are no policy's."""
     ranks = [weights[name].ndim for name in _WEIGHTS if name in weights]
     if set(weights) != set(_WEIGHTS) or ranks != [2, 1, 2, 1]:
-        raise ValueError(f"{path} must hold {', '.join(_WEIGHTS)}, got {sorted(weights)[:8]}")
+        raise Error(f"{path} must hold {', '.join(_WEIGHTS)}, got {sorted(weights)[:8]}")
     (hidden, _), (actions, inner) = weights["hidden.weight"].shape, weights["output.weight"].shape
     if hidden > _MOST_HIDDEN:
-        raise ValueError(f"{path} must have at most {_MOST_HIDDEN:,} hidden units, got {hidden:,}")
+        raise Error(f"{path} must have at most {_MOST_HIDDEN:,} hidden units, got {hidden:,}")
     if inner != hidden or len(weights["hidden.bias"]) != hidden or len(weights["output.bias"]) != actions:
-        raise ValueError(f"{path} holds arrays whose shapes don't fit together")
+        raise Error(f"{path} holds arrays whose shapes don't fit together")
     if not all(w.dtype == np.float32 and (np.abs(w) <= _LARGEST_WEIGHT).all() for w in weights.values()):
-        raise ValueError(
-            f"{path} must hold float32 numbers from -{_LARGEST_WEIGHT:,} to {_LARGEST_WEIGHT:,} only"
-        )
+        raise Error(f"{path} must hold float32 numbers from -{_LARGEST_WEIGHT:,} to {_LARGEST_WEIGHT:,} only")

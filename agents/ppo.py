@@ -10,6 +10,7 @@ from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.memory import Memory
 from rl_designer.agents.policy import Policy
+from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
@@ -64,10 +65,10 @@ class PPO(PolicyAgent):
         super().__init__(seed=seed)
         at_least_one(warm=warm, batch=batch, candidates=candidates, final_updates=final_updates)
         if updates < 0:
-            raise ValueError(f"'updates' must be 0 or more, got {updates}")
+            raise Error(f"'updates' must be 0 or more, got {updates}")
         for option, value in {"final_quantile": final_quantile, "final_share": final_share}.items():
             if not 0 <= value <= 1:
-                raise ValueError(f"{option!r} must be from 0 to 1, got {value}")
+                raise Error(f"{option!r} must be from 0 to 1, got {value}")
         self.warm = warm
         self.batch = batch
         self.bound = bound

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.controller import Controller, PPOSettings
 from rl_designer.envs.design_vec_env import Score
+from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.seeding import stream
@@ -46,7 +47,7 @@ class ModelFreePPO(PolicyAgent):
         super().__init__(seed=seed)
         at_least_one(episodes=episodes)
         if not 0 <= imitated_share <= 1:
-            raise ValueError(f"'imitated_share' must be from 0 to 1, got {imitated_share}")
+            raise Error(f"'imitated_share' must be from 0 to 1, got {imitated_share}")
         self.settings = PPOSettings(episodes=episodes, learning_rate=learning_rate, entropy=entropy)
         self.imitated_share = imitated_share
         self.imitation_steps = imitation_steps

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from rl_designer.agents.base import Agent
+from rl_designer.envs.errors import Error
 from rl_designer.envs.extensions import AGENT, split_options
 from rl_designer.envs.names import unknown_name
 
@@ -51,7 +52,7 @@ def agent_class(text: str) -> type[Agent]:
     else:
         found = AGENT.load(name, AGENTS)
         if not issubclass(found, Agent):
-            raise ValueError(f"the agent {name!r} must be a subclass of {Agent.__module__}.Agent")
+            raise Error(f"the agent {name!r} must be a subclass of {Agent.__module__}.Agent")
     return found if text == name else with_options(found, text)
 
 
@@ -87,7 +88,7 @@ def _read(agent: type[Agent], name: str, text: str) -> dict[str, Any]:
         if not equals and i == 0 and defaults:
             option, value = next(iter(defaults)), item
         if option not in defaults:
-            raise ValueError(unknown_name(f"option of agent {name!r}", option, defaults or ["(none)"]))
+            raise Error(unknown_name(f"option of agent {name!r}", option, defaults or ["(none)"]))
         options[option] = _value(name, option, value, defaults[option])
     return options
 
@@ -105,4 +106,4 @@ def _value(name: str, option: str, text: str, default: Any) -> bool | int | floa
         return read(text)
     except (ValueError, KeyError):
         pass
-    raise ValueError(f"option {option!r} of agent {name!r} must be {what}, got {text!r}")
+    raise Error(f"option {option!r} of agent {name!r} must be {what}, got {text!r}")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.base import Agent, at_least_one
+from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
@@ -34,9 +35,9 @@ class Reinforce(Agent):
         super().__init__(seed=seed)
         at_least_one(batch=batch)
         if not 0 < learning_rate < math.inf:
-            raise ValueError(f"'learning_rate' must be above 0 and finite, got {learning_rate}")
+            raise Error(f"'learning_rate' must be above 0 and finite, got {learning_rate}")
         if not 0 <= momentum < 1:
-            raise ValueError(f"'momentum' must be at least 0 and below 1, got {momentum}")
+            raise Error(f"'momentum' must be at least 0 and below 1, got {momentum}")
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.batch = batch

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rl_designer.agents.policy import Policy, check_weights
+from rl_designer.envs.errors import Error
 from rl_designer.envs.search_spaces.base import SearchSpace
 
 NAMES = {
@@ -32,18 +33,18 @@ def read_sb3_policy(path: Path, space: SearchSpace, *, trust: bool) -> Policy:
         ValueError: without `trust`, for a file that is missing or damaged, and for another network or space.
     """
     if not trust:
-        raise ValueError(
+        raise Error(
             f"{path} holds pickles, which can run code of whoever made them when they are read; add "
             "--trust only if you trust where it comes from"
         )
     state = _state(path)
     layers = {name for name in state if name.startswith(("mlp_extractor.policy_net.", "action_net."))}
     if layers != set(NAMES.values()):
-        raise ValueError(f"{path} must hold a policy of one hidden layer, as net_arch=[64] makes it")
+        raise Error(f"{path} must hold a policy of one hidden layer, as net_arch=[64] makes it")
     try:
         weights = {own: np.asarray(state[name].detach().cpu().numpy()) for own, name in NAMES.items()}
     except (AttributeError, TypeError, RuntimeError) as error:
-        raise ValueError(f"{path} holds weights that are no arrays: {error}") from error
+        raise Error(f"{path} holds weights that are no arrays: {error}") from error
     check_weights(weights, path)
     policy = Policy(weights, space.name, {"imported_from": "Stable-Baselines3"})
     policy.check(space)
@@ -56,17 +57,17 @@ def _state(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             if archive.getinfo(_MEMBER).file_size > _MOST_BYTES:
-                raise ValueError(f"its {_MEMBER} is larger than {_MOST_BYTES:,} bytes")
+                raise Error(f"its {_MEMBER} is larger than {_MOST_BYTES:,} bytes")
             content = archive.read(_MEMBER)
         if not content.startswith(_MAGIC):
-            raise ValueError(f"its {_MEMBER} is not of torch's format")
+            raise Error(f"its {_MEMBER} is not of torch's format")
         with zipfile.ZipFile(io.BytesIO(content)) as inner:
             if sum(entry.file_size for entry in inner.infolist()) > _MOST_BYTES:
-                raise ValueError(f"its {_MEMBER} unpacks to more than {_MOST_BYTES:,} bytes")
+                raise Error(f"its {_MEMBER} unpacks to more than {_MOST_BYTES:,} bytes")
         state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # UnpicklingError, and whatever else damaged pickles raise
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{path} can't be read as a policy of Stable-Baselines3: {reason}") from error
+        raise Error(f"{path} can't be read as a policy of Stable-Baselines3: {reason}") from error
     if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
-        raise ValueError(f"{path} can't be read as a policy of Stable-Baselines3: it holds no weights")
+        raise Error(f"{path} can't be read as a policy of Stable-Baselines3: it holds no weights")
     return state

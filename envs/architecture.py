@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
+from rl_designer.envs.errors import Error
+
 Option = bool | int | float | str
 
 
@@ -43,10 +45,10 @@ class Layer:
     def from_dict(cls, data: Any) -> Self:
         """The inverse of `to_dict`. Raises ValueError on anything else."""
         if not isinstance(data, Mapping) or not isinstance(data.get("kind"), str):
-            raise ValueError(f"a layer must be an object with a text `kind`, got {str(data)[:80]!r}")
+            raise Error(f"a layer must be an object with a text `kind`, got {str(data)[:80]!r}")
         for name, value in data.items():
             if not isinstance(name, str) or not isinstance(value, bool | int | float | str):
-                raise ValueError(f"a layer's option must be a number, a text or a truth value, got {name!r}")
+                raise Error(f"a layer's option must be a number, a text or a truth value, got {name!r}")
         return cls(data["kind"], tuple(sorted((name, data[name]) for name in data if name != "kind")))
 
 
@@ -84,10 +86,8 @@ class Architecture:
     def from_dict(cls, data: Any) -> Self:
         """The inverse of `to_dict`. Raises ValueError on anything else."""
         if not isinstance(data, Mapping):
-            raise ValueError(f"an architecture must be an object, got {type(data).__name__}")
+            raise Error(f"an architecture must be an object, got {type(data).__name__}")
         space, layers, complete = data.get("space"), data.get("layers"), data.get("complete", True)
         if not isinstance(space, str) or not isinstance(layers, list) or not isinstance(complete, bool):
-            raise ValueError(
-                "an architecture needs `space` (text), `layers` (list), `complete` (true or false)"
-            )
+            raise Error("an architecture needs `space` (text), `layers` (list), `complete` (true or false)")
         return cls(space, tuple(Layer.from_dict(layer) for layer in layers), complete)

@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.named_problem import named_problem
 from rl_designer.envs.problem import Problem
 from rl_designer.envs.rendering import picture, text
@@ -36,9 +37,9 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
     ) -> None:
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
-            raise ValueError(f"render_mode must be one of {modes} or None, got {render_mode!r}")
+            raise Error(f"render_mode must be one of {modes} or None, got {render_mode!r}")
         if problem is not None and names:
-            raise ValueError(f"a problem and names exclude each other, got both: {', '.join(names)}")
+            raise Error(f"a problem and names exclude each other, got both: {', '.join(names)}")
         self._names = names
         self.problem = problem = named_problem(**names) if problem is None else problem
         self.render_mode = render_mode
@@ -73,7 +74,7 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
             raise RuntimeError("the episode is over: call reset() before step()")
         space, chosen = self.problem.space, int(action)
         if not 0 <= chosen < space.num_actions:
-            raise ValueError(f"an action must be from 0 to {space.num_actions - 1}, got {chosen}")
+            raise Error(f"an action must be from 0 to {space.num_actions - 1}, got {chosen}")
         if not self.action_masks()[chosen]:
             self._over = True
             failure = f"illegal action {chosen} after {self._architecture}"

@@ -8,6 +8,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
@@ -70,7 +71,7 @@ class DesignVecEnv(VecEnv):
         self._chosen = np.asarray(actions, dtype=np.int64)
         last = self.space.num_actions - 1
         if self._chosen.min() < 0 or self._chosen.max() > last:
-            raise ValueError(f"an action must be from 0 to {last}, got {self._chosen.tolist()}")
+            raise Error(f"an action must be from 0 to {last}, got {self._chosen.tolist()}")
 
     def step_wait(
         self,

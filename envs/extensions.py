@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.names import unknown_name
 
 # The first `.py` that ends the text or stands before a colon, so that `C:\folder\file.py:mine` is one file.
@@ -76,14 +77,14 @@ class Extensions:
         installed = self.installed(built_in)
         if name not in installed:
             legal = unknown_name(self.kind, name, [*built_in, *installed])
-            raise ValueError(f"{legal} Your own: file.py:{self.what}.")
+            raise Error(f"{legal} Your own: file.py:{self.what}.")
         called = f"the installed {self.kind} {name!r} ({installed[name].value})"
         try:
             found = installed[name].load()
         except Exception as error:
-            raise ValueError(f"{called} can't be loaded: {_one_line(error)}") from error
+            raise Error(f"{called} can't be loaded: {_one_line(error)}") from error
         if not self._is_one(found):
-            raise ValueError(f"{called} must be a {self.what}, got {type(found).__name__}")
+            raise Error(f"{called} must be a {self.what}, got {type(found).__name__}")
         return found
 
     def made(self, name: str, built_in: Collection[str]) -> Any:
@@ -92,19 +93,19 @@ class Extensions:
         try:
             return function()
         except Exception as error:
-            raise ValueError(f"the {self.kind} {name!r} failed: {_one_line(error)}") from error
+            raise Error(f"the {self.kind} {name!r} failed: {_one_line(error)}") from error
 
     def _of_file(self, path: Path, name: str) -> Any:
         if not path.is_file():
-            raise ValueError(f"no such {self.kind} file: {path}")
+            raise Error(f"no such {self.kind} file: {path}")
         if not name:
-            raise ValueError(f"name the {self.what} in the {self.kind} file: {path}:{self.what}")
+            raise Error(f"name the {self.what} in the {self.kind} file: {path}:{self.what}")
         module = self._run(path)
         found = module.get(name)
         if not self._is_one(found):
             is_ours = inspect.isclass if self.what == "class" else inspect.isfunction
             legal = [n for n, value in module.items() if is_ours(value) and not n.startswith("_")]
-            raise ValueError(unknown_name(f"{self.kind} {self.what} in {path}", name, legal))
+            raise Error(unknown_name(f"{self.kind} {self.what} in {path}", name, legal))
         return found
 
     def _run(self, path: Path) -> Mapping[str, Any]:
@@ -116,7 +117,7 @@ class Extensions:
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
-            raise ValueError(f"the {self.kind} file {path} failed: {_one_line(error)}") from error
+            raise Error(f"the {self.kind} file {path} failed: {_one_line(error)}") from error
         return vars(module)
 
     def _is_one(self, found: Any) -> bool:

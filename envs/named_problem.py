@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, Budget, Problem
@@ -45,7 +46,7 @@ def named_problem(
             where there are both data and a table, or neither.
     """
     if (data is None) == (table is None):
-        raise ValueError(f"name data or a table, one of them; got data={data!r}, table={table!r}")
+        raise Error(f"name data or a table, one of them; got data={data!r}, table={table!r}")
     limits = {"max_parameters": max_parameters, "max_macs": max_macs}
     made: SearchSpace
     evaluator: Evaluator

@@ -8,6 +8,7 @@ import numpy as np
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.designs import Design, Designs
+from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.reward import BestBy, RewardError, RewardFunction, as_reward
@@ -32,9 +33,9 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.evaluations is not None and self.evaluations < 1:
-            raise ValueError(f"the budget must be at least 1 evaluation, got {self.evaluations}")
+            raise Error(f"the budget must be at least 1 evaluation, got {self.evaluations}")
         if self.seconds is not None and not self.seconds > 0:
-            raise ValueError(f"the budget must be more than 0 seconds, got {self.seconds}")
+            raise Error(f"the budget must be more than 0 seconds, got {self.seconds}")
 
 
 def merit(design: Design, best_by: BestBy) -> float:
@@ -145,9 +146,7 @@ class Problem:
         fresh: dict[str, Architecture] = {}
         for architecture in architectures:
             if not architecture.complete:
-                raise ValueError(
-                    f"only a complete architecture can be evaluated, got the prefix {architecture}"
-                )
+                raise Error(f"only a complete architecture can be evaluated, got the prefix {architecture}")
             if not self.seen(architecture):
                 fresh.setdefault(architecture.digest, architecture)
         self._repeats = 0 if fresh else self._repeats + len(architectures)

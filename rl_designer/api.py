@@ -1,7 +1,7 @@
 """What the command line does, in Python: `rl_designer.search("mnist1d", max_parameters=20_000)` and the rest.
 
 Settings have the names of a run's `config.toml`: the options of `rl-designer train` with `_` for `-`, and
-`sources` for `--from`. Whatever is wrong is a ValueError (most are `rl_designer.Error`s), an OSError or an
+`sources` for `--from`. What is wrong is an `rl_designer.Error` (a ValueError, too), an OSError or an
 ImportError of one line.
 """
 

@@ -15,6 +15,7 @@ from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
 from rl_designer.envs.search_spaces.registry import SPACES
 from rl_designer.envs.tables.catalogue import TABLES
 from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.errors import Error
 
 DEFAULT_DATA = "mnist1d"
 DEFAULT_EVALUATIONS = 64
@@ -249,7 +250,7 @@ class SearchConfig(Settings):
         for group in ("subject", "training", "where"):
             for name in cls.groups()[group].model_fields:
                 if name in given[group] and needs_training(name):
-                    raise ValueError(
+                    raise Error(
                         f"--table and {option_name(name)} exclude each other: nothing is trained on a table"
                     )
         return given

@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.names import unknown_name
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Error, WrongUsage
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
 _ABOUT = "about"
@@ -32,7 +32,7 @@ _LONGEST = 60  # characters of a value that are shown
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"names {name} twice; once is enough")
+            raise Error(f"names {name} twice; once is enough")
     return names
 
 

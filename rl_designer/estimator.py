@@ -22,6 +22,7 @@ from rl_designer.envs.search_spaces.registry import kind_of, make_space
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.errors import Error
 from rl_designer.results import Run
 from rl_designer.retraining.folder import load_retrained
 from rl_designer.retraining.job import Winner
@@ -106,7 +107,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31))
         X, y = validate_data(self, X, y, **_checks(X))
         if X.ndim - 1 not in KINDS:
-            raise ValueError(f"X must have 2, 3 or 4 axes, see {type(self).__name__}; got {list(X.shape)}")
+            raise Error(f"X must have 2, 3 or 4 axes, see {type(self).__name__}; got {list(X.shape)}")
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         dataset = self._dataset(X, numbers, seed)
@@ -114,7 +115,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             self.run_ = self._search(dataset, Path(folder), seed)
             if self.run_.best is None:
                 failure = self.run_.designs[0].evaluation.failure if self.run_.designs else "none was tried"
-                raise ValueError(f"no design could be trained; the first: {failure}")
+                raise Error(f"no design could be trained; the first: {failure}")
             self.architecture_ = self.run_.best.architecture
             self.network_ = self._train(dataset, Path(folder))
         assert dataset.standardisation is not None  # of `prepare` every one has it
@@ -129,7 +130,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, reset=False, **_checks(X))
         if np.prod(X.shape[1:]) != np.prod(self._input_shape):
             shape = ["n", *self._input_shape]
-            raise ValueError(f"X must be of the shape {shape} that fit had, got {list(X.shape)}")
+            raise Error(f"X must be of the shape {shape} that fit had, got {list(X.shape)}")
         inputs = self._standardisation.apply(X.reshape(len(X), *self._input_shape))
         # In double precision, so that an example's figures don't depend on those beside it.
         network = copy.deepcopy(self.network_).double()
@@ -145,7 +146,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def _dataset(self, X: NDArray[Any], y: NDArray[np.int64], seed: int) -> Dataset:
         """Training and validation part; a class of a single example is in the first alone."""
         if len(self.classes_) < 2:
-            raise ValueError(f"{type(self).__name__} needs examples of at least 2 classes, got 1 class")
+            raise Error(f"{type(self).__name__} needs examples of at least 2 classes, got 1 class")
         order = stream(seed, "validation").permutation(len(y))
         held = [
             members[: min(max(round(len(members) * SHARE), 1), len(members) - 1)]
@@ -154,7 +155,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         cut = np.zeros(len(y), dtype=bool)
         cut[np.concatenate(held)] = True
         if not cut.any():
-            raise ValueError(
+            raise Error(
                 f"{type(self).__name__} needs at least 2 examples of some class, to hold one out and score "
                 f"designs on; got n_samples={len(y)} of {len(self.classes_)} classes"
             )

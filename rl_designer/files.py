@@ -9,6 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from rl_designer.envs.files.writing import beside
+from rl_designer.errors import Error
 from rl_designer.interruption import uninterrupted
 
 LOCK = ".lock"  # one that is left by a process that was killed locks nothing
@@ -47,7 +48,7 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
         with uninterrupted():
             lock.acquire(blocking=False)
     except Timeout:
-        raise ValueError(f"another process is {doing} in {folder}; wait for its end") from None
+        raise Error(f"another process is {doing} in {folder}; wait for its end") from None
     try:
         yield
     finally:

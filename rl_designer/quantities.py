@@ -3,6 +3,8 @@
 import re
 from decimal import Decimal
 
+from rl_designer.errors import Error
+
 _COUNT = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"": 1} | {
@@ -27,9 +29,7 @@ def parse_count(value: object) -> int:
     """
     number = _typed(value, _COUNT)
     if number is None or not 1 <= number <= _MOST or number != round(number):
-        raise ValueError(
-            f"must be a whole number of at least 1, such as 20000, 100k or 1.5M, got {_shown(value)}"
-        )
+        raise Error(f"must be a whole number of at least 1, such as 20000, 100k or 1.5M, got {_shown(value)}")
     return round(number)
 
 
@@ -45,9 +45,7 @@ def parse_seconds(value: object) -> float:
         parts = [_amount(number, unit, _SECONDS) for number, unit in _NUMBER.findall(value)]
         seconds = None if None in parts else float(sum(part for part in parts if part is not None))
     if seconds is None or not 0 < seconds <= _MOST:
-        raise ValueError(
-            f"must be a duration of more than 0 seconds, such as 90s, 30m or 2h, got {_shown(value)}"
-        )
+        raise Error(f"must be a duration of more than 0 seconds, such as 90s, 30m or 2h, got {_shown(value)}")
     return seconds
 
 
@@ -59,7 +57,7 @@ def parse_bytes(value: object) -> int:
     """
     number = _typed(value, _BYTES)
     if number is None or not 1 <= number <= _MOST:
-        raise ValueError(f"must be an amount of memory, such as 500M, 2G or 1.5GiB, got {_shown(value)}")
+        raise Error(f"must be an amount of memory, such as 500M, 2G or 1.5GiB, got {_shown(value)}")
     return round(number)
 
 

@@ -24,7 +24,7 @@ from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.envs.workers.memory_limit import default_memory_limit
-from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.errors import Error, WrongUsage, usage_errors
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
         definition = SpaceDefinition.from_dict(facts["space"])
         shape, classes = tuple(map(int, facts["input_shape"])), int(facts["num_classes"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"the run's summary doesn't say on which space it was: {error!r}") from error
+        raise Error(f"the run's summary doesn't say on which space it was: {error!r}") from error
     with usage_errors():
         return LayerSpace(definition, shape, classes, max_parameters=max_parameters, max_macs=max_macs)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError
+from rl_designer.envs.errors import Error
 
 
 def encode_labels(
@@ -133,13 +134,13 @@ def check_values(mean: Sequence[float], deviation: Sequence[float], input_shape:
     """
     for values in (mean, deviation):
         if not input_shape or not values or input_shape[0] % len(values):
-            raise ValueError(
+            raise Error(
                 f"{len(values)} numbers can't be shared out evenly to the channels of {list(input_shape)}"
             )
         if not all(map(math.isfinite, values)):
-            raise ValueError("mean and deviation must be finite")
+            raise Error("mean and deviation must be finite")
     if min(deviation) <= 0:
-        raise ValueError(f"deviations must be above 0, got {min(deviation)}")
+        raise Error(f"deviations must be above 0, got {min(deviation)}")
 
 
 def _spread(values: Sequence[float], input_shape: Sequence[int]) -> Values:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
@@ -92,11 +93,11 @@ class TrainingEvaluator:
         _build: Callable[..., Any] | None = None,
     ) -> None:
         if workers < 0:
-            raise ValueError(f"workers must be 0 (this process) or more, got {workers}")
+            raise Error(f"workers must be 0 (this process) or more, got {workers}")
         if workers and engine is not None:
-            raise ValueError(f"workers and an engine exclude each other, got {workers} and {engine!r}")
+            raise Error(f"workers and an engine exclude each other, got {workers} and {engine!r}")
         if time_limit is not None and not time_limit > 0:
-            raise ValueError(f"a training's time limit must be more than 0 seconds, got {time_limit}")
+            raise Error(f"a training's time limit must be more than 0 seconds, got {time_limit}")
         engine = LocalEngine(workers) if workers else engine
         _check_memory_limit(memory_limit, engine)
         if settings.augment:
@@ -235,11 +236,11 @@ def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None
     if memory_limit is None:
         return
     if memory_limit < 1:
-        raise ValueError(f"a training's memory limit must be at least 1 byte, got {memory_limit}")
+        raise Error(f"a training's memory limit must be at least 1 byte, got {memory_limit}")
     if engine is None:
-        raise ValueError("a memory limit needs worker processes: set workers to 1 or more, got 0")
+        raise Error("a memory limit needs worker processes: set workers to 1 or more, got 0")
     if peak_memory() is None:
-        raise ValueError("a memory limit can't be kept on this system: leave it out")
+        raise Error("a memory limit can't be kept on this system: leave it out")
 
 
 def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -> str:

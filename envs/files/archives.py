@@ -76,10 +76,10 @@ class ArrayArchive:
         self._size = size
         entries = archive.infolist()
         if len(entries) > _MOST_MEMBERS:
-            raise ValueError(f"it must have at most {_MOST_MEMBERS:,} arrays, it has {len(entries):,}")
+            raise Error(f"it must have at most {_MOST_MEMBERS:,} arrays, it has {len(entries):,}")
         self._entries = {entry.filename.removesuffix(_SUFFIX): entry for entry in entries}
         if len(self._entries) < len(entries):
-            raise ValueError("it holds an array twice")
+            raise Error("it holds an array twice")
 
     @property
     def names(self) -> list[str]:
@@ -98,12 +98,12 @@ class ArrayArchive:
         names = list(names)
         declared = sum(self._header(name).bytes for name in names)
         if declared > FREE and declared > MOST_EXPANSION * self._size:
-            raise ValueError(
+            raise Error(
                 f"its {self._size:,} bytes unpack to {declared:,}, which is beyond belief; "
                 "if it is meant to be so, save it with np.savez, unpacked"
             )
         if most is not None and declared > most:
-            raise ValueError(f"it unpacks to {declared:,} bytes; at most {most:,} are read")
+            raise Error(f"it unpacks to {declared:,} bytes; at most {most:,} are read")
         return {name: self._array(name) for name in names}
 
     def _header(self, name: str) -> Header:
@@ -120,7 +120,7 @@ class ArrayArchive:
                 content[filled : filled + len(chunk)] = chunk
                 filled += len(chunk)
         if filled != header.bytes:
-            raise ValueError(f"array {name!r} ends after {filled:,} bytes")
+            raise Error(f"array {name!r} ends after {filled:,} bytes")
         array = flat.reshape(header.shape, order="F" if header.fortran else "C")
         return array.astype(header.dtype.newbyteorder("="), order="C", copy=False)
 
@@ -128,7 +128,7 @@ class ArrayArchive:
     def _opened(self, name: str) -> Iterator[IO[bytes]]:
         entry = self._entries[name]
         if entry.compress_type not in _COMPRESSIONS:
-            raise ValueError(f"array {name!r} is packed in a way that np.savez doesn't use")
+            raise Error(f"array {name!r} is packed in a way that np.savez doesn't use")
         with self._archive.open(entry) as file:
             yield file
 
@@ -136,20 +136,20 @@ class ArrayArchive:
         try:
             version = npy.read_magic(file)
         except ValueError:
-            raise ValueError(f"array {name!r} is no array, or cut off") from None
+            raise Error(f"array {name!r} is no array, or cut off") from None
         if version not in _READERS:
-            raise ValueError(f"array {name!r} is written in .npy's version {version}, not 1.0 or 2.0")
+            raise Error(f"array {name!r} is written in .npy's version {version}, not 1.0 or 2.0")
         try:
             header = Header(*_READERS[version](file))
         except Exception:  # it is parsed as Python's literals are, which may raise SyntaxError and more
-            raise ValueError(f"the header of array {name!r} is damaged") from None
+            raise Error(f"the header of array {name!r} is damaged") from None
         if header.dtype.hasobject:
             raise HoldsObjects(name)
         if header.dtype.kind not in _KINDS or header.dtype.itemsize == 0 or min(header.shape, default=0) < 0:
-            raise ValueError(f"array {name!r} must hold numbers or texts, got type {str(header.dtype)[:60]}")
+            raise Error(f"array {name!r} must hold numbers or texts, got type {str(header.dtype)[:60]}")
         held = self._entries[name].file_size - file.tell()
         if header.bytes != held:
-            raise ValueError(
+            raise Error(
                 f"array {name!r} declares the shape {str(header.shape)[:60]}, which has {header.bytes:,} "
                 f"bytes, and holds {held:,}"
             )
@@ -166,9 +166,9 @@ def open_archive(path: Path) -> Iterator[ArrayArchive]:
 def readable(path: Path, what: str) -> Path:
     """Raises ValueError where the file is missing or too large to be one of ours."""
     if not path.is_file():
-        raise ValueError(f"no {what}: {path} is missing")
+        raise Error(f"no {what}: {path} is missing")
     if path.stat().st_size > _MOST_BYTES:
-        raise ValueError(f"{path} has {path.stat().st_size:,} bytes; at most {_MOST_BYTES:,} are read")
+        raise Error(f"{path} has {path.stat().st_size:,} bytes; at most {_MOST_BYTES:,} are read")
     return path
 
 
@@ -189,4 +189,4 @@ def read_arrays(path: Path, what: str) -> dict[str, NDArray[Any]]:
     try:
         return load_file(path)
     except Exception as error:  # SafetensorError, but NumPy's errors too, on odd dtypes and shapes
-        raise ValueError(f"{path} is damaged: {error}") from error
+        raise Error(f"{path} is damaged: {error}") from error

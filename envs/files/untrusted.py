@@ -6,6 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rl_designer.envs.errors import Error
+
 MEBIBYTE = 2**20
 _MOST_POINTS = 100  # in a line; the time that a dotted key takes grows with their square
 
@@ -21,12 +23,12 @@ def bounded_bytes(path: Path, most: int, *, regular: bool = True) -> bytes:
         OSError: where it can't be read.
     """
     if regular and path.exists() and not path.is_dir() and not path.is_file():
-        raise ValueError("it is no regular file")
+        raise Error("it is no regular file")
     with path.open("rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
         size = path.stat().st_size
-        raise ValueError(f"it must have at most {most:,} bytes, it has {max(size, len(content)):,}")
+        raise Error(f"it must have at most {most:,} bytes, it has {max(size, len(content)):,}")
     return content
 
 
@@ -35,29 +37,29 @@ def json_of(content: bytes | str) -> Any:
     try:
         return json.loads(content, parse_constant=_refused, parse_float=_finite)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise Error("it is nested too deeply") from None
     except ValueError as error:  # not UTF-8, no JSON, or an integer of thousands of digits
-        raise ValueError(" ".join(str(error).split())) from None
+        raise Error(" ".join(str(error).split())) from None
 
 
 def toml_of(content: bytes) -> dict[str, Any]:
     """TOML in UTF-8. Raises ValueError, one line."""
     if any(line.count(b".") > _MOST_POINTS for line in content.splitlines()):
-        raise ValueError(f"a line must have at most {_MOST_POINTS} points")
+        raise Error(f"a line must have at most {_MOST_POINTS} points")
     try:
         return tomllib.loads(content.decode("utf-8"))
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise Error("it is nested too deeply") from None
     except ValueError as error:
-        raise ValueError(" ".join(str(error).split())) from None
+        raise Error(" ".join(str(error).split())) from None
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is too large a number")
+        raise Error(f"{text[:40]} is too large a number")
     return number
 
 
 def _refused(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise Error(f"{constant} is no number of JSON")

@@ -1,6 +1,7 @@
 """The kinds of layers that designs are made of. A kind is one file, and one line here. No torch here."""
 
 from rl_designer.envs.architecture import Layer, Option
+from rl_designer.envs.errors import Error
 from rl_designer.envs.layers.conv import CONV, SEPARABLE
 from rl_designer.envs.layers.dense import DENSE, RESIDUAL_DENSE
 from rl_designer.envs.layers.dropout import DROPOUT
@@ -32,17 +33,17 @@ def full_options(layer: Layer) -> dict[str, Option]:
         ValueError: for an unknown kind or option, a missing one, or a value out of range.
     """
     if layer.kind not in KINDS:
-        raise ValueError(unknown_name("layer kind", layer.kind, KINDS))
+        raise Error(unknown_name("layer kind", layer.kind, KINDS))
     rules = KINDS[layer.kind].options
     given: dict[str, Option | None] = dict(layer.options)
     for name, value in given.items():
         if name not in rules:
-            raise ValueError(f"{layer.kind}: {unknown_name('option', name, rules)}")
+            raise Error(f"{layer.kind}: {unknown_name('option', name, rules)}")
         rules[name].check(f"{layer.kind}.{name}", value)
     full: dict[str, Option] = {}
     for name, rule in rules.items():
         value = given.get(name, rule.default)
         if value is None:
-            raise ValueError(f"a {layer.kind} layer needs the option {name!r}: {rule.rule}")
+            raise Error(f"a {layer.kind} layer needs the option {name!r}: {rule.rule}")
         full[name] = value
     return full

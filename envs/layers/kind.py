@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rl_designer.envs.architecture import Option
+from rl_designer.envs.errors import Error
 from rl_designer.envs.layers.source import LayerSource, plain
 from rl_designer.envs.names import unknown_name
 
@@ -90,9 +91,9 @@ class OptionRule:
     def check(self, where: str, value: Any) -> None:
         """Raises ValueError for a value that is not legal."""
         if self.names and isinstance(value, str) and value not in self.names:
-            raise ValueError(f"{where}: {unknown_name('choice', value, self.names)}")
+            raise Error(f"{where}: {unknown_name('choice', value, self.names)}")
         if not self.accepts(value):
-            raise ValueError(f"{where} must be {self.rule}, got {value!r}")
+            raise Error(f"{where} must be {self.rule}, got {value!r}")
 
 
 def integer(low: int, high: int, *, odd: bool = False, default: int | None = None) -> OptionRule:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.costs import check_size, final_shape, trace
 
@@ -32,7 +33,7 @@ def build_network(
             built; see `check_size`.
     """
     if not architecture.complete:
-        raise ValueError(f"only a complete architecture can be built, got the prefix {architecture}")
+        raise Error(f"only a complete architecture can be built, got the prefix {architecture}")
     check_size(architecture, input_shape, num_classes)
     network = skeleton(architecture, input_shape, num_classes).to_empty(device="cpu")
     initialise(network, generator or torch.Generator().manual_seed(0))

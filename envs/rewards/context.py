@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.rewards.measures import Cost
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -56,7 +57,7 @@ class RewardContext:
     def _costs(self, cost: Cost) -> NDArray[np.float64]:
         values = self._typical.get(cost)
         if values is None or np.isnan(values).all():
-            raise ValueError(f"no typical {cost} is known beforehand on space {self.space.name!r}")
+            raise Error(f"no typical {cost} is known beforehand on space {self.space.name!r}")
         return values
 
     @cached_property

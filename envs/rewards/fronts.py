@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
 
@@ -74,7 +75,7 @@ class KnownFront:
         cost = np.where(cost > 0, cost, np.nan)
         front = front_of(cost, accuracy)
         if len(front) == 0:
-            raise ValueError("no design has both a cost and an accuracy, so there is no front")
+            raise Error("no design has both a cost and an accuracy, so there is no front")
         return cls(cost[front], accuracy[front])
 
     def points(self, costs: ArrayLike, accuracies: ArrayLike) -> Values:

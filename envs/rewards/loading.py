@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.extensions import REWARD, split_options
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.rewards.builtin import REWARDS
@@ -35,7 +36,7 @@ def load_reward(
     """
     name, rest = split_options(text)
     if name.endswith(_CALL) and (function is None or name_of(function) != name):
-        raise ValueError(
+        raise Error(
             f"the reward {name} is a function that was given in Python, and must be given again: "
             "rl_designer.resume(run, reward=function)"
         )
@@ -65,7 +66,7 @@ def file_and_name(function: RewardFunction) -> str:
     except TypeError:  # of an object with `__call__`
         path, inside = None, "."
     if path is None or not path.endswith(".py") or not inside.isidentifier():
-        raise ValueError(
+        raise Error(
             f"the reward {name} must be a function at the top level of a .py file, which every process loads"
         )
     return f"{path}:{inside}"
@@ -81,10 +82,10 @@ def _parameters(name: str, function: RewardFunction, text: str) -> dict[str, Val
     for item in filter(None, text.split(",")):
         key, _, value = item.partition("=")
         if key not in legal:
-            raise ValueError(unknown_name(f"parameter of reward {name!r}", key, legal))
+            raise Error(unknown_name(f"parameter of reward {name!r}", key, legal))
         parameters[key] = _read(f"parameter {key!r} of reward {name!r}", value, hints.get(key), legal[key])
         if key in _FROM_SETTING and not float(parameters[key]) > 0:
-            raise ValueError(f"parameter {key!r} of reward {name!r} must be above 0, got {value}")
+            raise Error(f"parameter {key!r} of reward {name!r} must be above 0, got {value}")
     return parameters
 
 
@@ -99,14 +100,14 @@ def _read(what: str, text: str, hint: Any, parameter: inspect.Parameter) -> Valu
     """A value by the parameter's annotation, or by its default where it has none; else a number."""
     if get_origin(hint) is Literal:
         if text not in get_args(hint):
-            raise ValueError(unknown_name(f"value of {what}:", text, map(str, get_args(hint))))
+            raise Error(unknown_name(f"value of {what}:", text, map(str, get_args(hint))))
         return text
     kind = hint if isinstance(hint, type) else type(parameter.default)
     read, legal = _READERS.get(kind, _READERS[float])
     try:
         return read(text)
     except (ValueError, KeyError):
-        raise ValueError(f"{what} must be {legal}, got {text!r}") from None
+        raise Error(f"{what} must be {legal}, got {text!r}") from None
 
 
 def _finite(text: str) -> float:
@@ -135,12 +136,10 @@ def _completed(
             continue
         cost = given.get("cost", legal["cost"].default if "cost" in legal else "parameters")
         if context is None:
-            raise ValueError(f"the reward {name!r} needs `{key}`: give it, as in {name}:{key}=10000")
+            raise Error(f"the reward {name!r} needs `{key}`: give it, as in {name}:{key}=10000")
         try:
             parameters[key] = _FROM_SETTING[key](context, cost)  # type: ignore[arg-type]
         except ValueError as error:
             unit = "0.001 (seconds)" if cost == "latency" else "10000"
-            raise ValueError(
-                f"the reward {name!r} needs `{key}`: {error}; give it, as in {key}={unit}"
-            ) from error
+            raise Error(f"the reward {name!r} needs `{key}`: {error}; give it, as in {key}={unit}") from error
     return parameters

@@ -134,12 +134,12 @@ def as_reward(
     positional, missing = _shape_of(function, name)
     missing = [parameter for parameter in missing if parameter not in (parameters or {})]
     if positional not in (1, 2):
-        raise ValueError(
+        raise Error(
             f"the reward {name!r} must be a function of (evaluation) or of (evaluation, history), "
             f"with further parameters by keyword only; got one of {positional} positional parameters"
         )
     if missing:
-        raise ValueError(f"the reward {name!r} needs {' and '.join(f'`{m}`' for m in missing)}")
+        raise Error(f"the reward {name!r} needs {' and '.join(f'`{m}`' for m in missing)}")
     return Reward(name, function, dict(parameters or {}), sees_history=positional == 2)
 
 
@@ -154,7 +154,7 @@ def _shape_of(function: RewardFunction, name: str) -> tuple[int, list[str]]:
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError) as error:
-        raise ValueError(f"the reward {name!r} must be a function whose signature can be read") from error
+        raise Error(f"the reward {name!r} must be a function whose signature can be read") from error
     required = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty]
     return sum(p.kind in _POSITIONAL for p in parameters), required
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.errors import Error
 
 Actions = NDArray[np.int64]  # [n, max_steps], -1 where no action was taken yet
 States = NDArray[np.int64]  # [n, state_size], whatever a space needs to know of a prefix
@@ -77,7 +78,7 @@ class SearchSpace(ABC):
         state = self._state(actions)
         if not 0 <= action < self.num_actions or not self.masks(state)[0, action]:
             legal = np.flatnonzero(self.masks(state)[0]).tolist()
-            raise ValueError(f"action {action} is not legal after {architecture}; legal: {legal}")
+            raise Error(f"action {action} is not legal after {architecture}; legal: {legal}")
         actions = (*actions, int(action))
         self._remember(actions, self.advance(state, np.array([action])))
         return self.architecture(actions)
@@ -89,9 +90,7 @@ class SearchSpace(ABC):
     def actions(self, architecture: Architecture) -> tuple[int, ...]:
         """The actions that spell an architecture. Raises ValueError where the space can't spell it."""
         if architecture.space != self.name:
-            raise ValueError(
-                f"space {self.name!r} can't read an architecture of space {architecture.space!r}"
-            )
+            raise Error(f"space {self.name!r} can't read an architecture of space {architecture.space!r}")
         actions = [self.action_of(step, layer) for step, layer in enumerate(architecture.layers)]
         if architecture.complete and self.masks(self._state(tuple(actions)))[0].any():
             actions.append(self.action_of(len(actions), None))
@@ -113,7 +112,7 @@ class SearchSpace(ABC):
         for action in self.actions(architecture):
             prefix = self.extend(prefix, action)
         if prefix.complete != architecture.complete:
-            raise ValueError(f"complete={architecture.complete}, but {architecture} is the other")
+            raise Error(f"complete={architecture.complete}, but {architecture} is the other")
 
     # -- many at once ------------------------------------------------------------------------------
 
@@ -226,7 +225,7 @@ class SearchSpace(ABC):
             state = self.start(1)
             for step, action in enumerate(actions):
                 if not 0 <= action < self.num_actions or not self.masks(state)[0, action]:
-                    raise ValueError(f"action {action} at step {step} is not legal in space {self.name!r}")
+                    raise Error(f"action {action} at step {step} is not legal in space {self.name!r}")
                 state = self.advance(state, np.array([action]))
             self._remember(actions, state)
         return state

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rl_designer.envs.architecture import Architecture, Layer, Option
+from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, Effect, Shape, full_options
 from rl_designer.envs.layers.dense import classifier
 
@@ -61,16 +62,14 @@ def input_of(input_shape: Sequence[int]) -> Shape:
     """
     sizes = tuple(input_shape)
     if len(sizes) not in (1, 2, 3):
-        raise ValueError(f"an input must be {'; '.join(DATA_OF_RANK.values())}; got the shape {sizes}")
+        raise Error(f"an input must be {'; '.join(DATA_OF_RANK.values())}; got the shape {sizes}")
     total = 1
     for size in sizes:
         if int(size) != size or not 1 <= size <= MOST_SIZE:
-            raise ValueError(
-                f"an input's sizes must be integers from 1 to {MOST_SIZE:,}, got the shape {sizes}"
-            )
+            raise Error(f"an input's sizes must be integers from 1 to {MOST_SIZE:,}, got the shape {sizes}")
         total *= int(size)
     if total > MOST_INPUT_VALUES:
-        raise ValueError(f"an input may have at most {MOST_INPUT_VALUES:,} values, got the shape {sizes}")
+        raise Error(f"an input may have at most {MOST_INPUT_VALUES:,} values, got the shape {sizes}")
     channels, height, width = (*(int(size) for size in sizes), 1, 1)[:3]
     return Shape(channels, height, width, len(sizes) - 1)
 
@@ -78,7 +77,7 @@ def input_of(input_shape: Sequence[int]) -> Shape:
 def check_classes(num_classes: int) -> None:
     """Raises ValueError for a number of classes out of range."""
     if not 2 <= num_classes <= MOST_CLASSES:
-        raise ValueError(f"a classifier needs 2 to {MOST_CLASSES:,} classes, got {num_classes}")
+        raise Error(f"a classifier needs 2 to {MOST_CLASSES:,} classes, got {num_classes}")
 
 
 def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[Step]:
@@ -93,9 +92,9 @@ def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[St
         kind = KINDS[layer.kind]
         if kind.role != "dropout" and (kind.role == "dense") != (shape.rank == 0):
             needs = "a vector: put a global-pool before it" if kind.role == "dense" else "a map, not a vector"
-            raise ValueError(f"{layer} needs {needs}; it gets the shape {shape.sizes}")
+            raise Error(f"{layer} needs {needs}; it gets the shape {shape.sizes}")
         if not kind.fits(shape, **options):
-            raise ValueError(f"{layer} does not fit the shape {shape.sizes} that it gets")
+            raise Error(f"{layer} does not fit the shape {shape.sizes} that it gets")
         effect = kind.effect(shape, **options)
         yield Step(layer, options, shape, effect)
         shape = effect.outputs
@@ -111,7 +110,7 @@ def final_shape(architecture: Architecture, input_shape: Sequence[int]) -> Shape
     for step in trace(architecture, input_shape):
         shape = step.effect.outputs
     if shape.rank:
-        raise ValueError(f"a complete network needs a global-pool before its classifier: {architecture}")
+        raise Error(f"a complete network needs a global-pool before its classifier: {architecture}")
     return shape
 
 
@@ -144,7 +143,7 @@ def check_size(architecture: Architecture, input_shape: Sequence[int], num_class
     """
     found = costs(architecture, input_shape, num_classes)
     if found.parameters > MOST_PARAMETERS:
-        raise ValueError(
+        raise Error(
             f"the network has {found.parameters:,} parameters, which take {4e-9 * found.parameters:,.1f} GB; "
             f"at most {MOST_PARAMETERS:,} are built: make it narrower"
         )
@@ -152,7 +151,7 @@ def check_size(architecture: Architecture, input_shape: Sequence[int], num_class
         shapes = (step.inputs, step.effect.outputs)
         values = int(max(*(shape.channels * shape.positions for shape in shapes), step.effect.inside))
         if values > MOST_ACTIVATIONS:
-            raise ValueError(
+            raise Error(
                 f"the layer {step.layer} makes {values:,} values of one example; at most "
                 f"{MOST_ACTIVATIONS:,} are computed: make the network narrower, or the input smaller"
             )

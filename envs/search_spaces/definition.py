@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rl_designer.envs.architecture import Layer, Option
+from rl_designer.envs.errors import Error
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.names import unknown_name
@@ -117,22 +118,22 @@ class SpaceDefinition:
     def from_dict(cls, data: Any) -> Self:
         """The inverse of `to_dict`. Raises ValueError, one line, for anything else."""
         if not isinstance(data, Mapping):
-            raise ValueError(f"a space must be a table, got {type(data).__name__}")
+            raise Error(f"a space must be a table, got {type(data).__name__}")
         needed = ("name", "family", "max_layers", "layers")
         known = (*needed, "widths", "largest_map", "stem")
         for key in data:
             if key not in known:
-                raise ValueError(f"space: {unknown_name('key', str(key), known)}")
+                raise Error(f"space: {unknown_name('key', str(key), known)}")
         for key in needed:
             if key not in data:
-                raise ValueError(f"a space needs the key {key!r}")
+                raise Error(f"a space needs the key {key!r}")
         _check_tables(data["layers"])
         if not isinstance(largest_map := data.get("largest_map", {}), Mapping):
             rule = "`largest_map` must be a table of positions a side, such as {residual = 14}"
-            raise ValueError(f"{rule}, got {str(largest_map)[:80]!r}")
+            raise Error(f"{rule}, got {str(largest_map)[:80]!r}")
         if not isinstance(stem := data.get("stem", ()), list | tuple):
             rule = '`stem` must be a list of kinds of layers, such as ["conv"]'
-            raise ValueError(f"{rule}, got {str(stem)[:80]!r}")
+            raise Error(f"{rule}, got {str(stem)[:80]!r}")
         return cls.of(**data)
 
     @classmethod
@@ -147,15 +148,15 @@ class SpaceDefinition:
         try:
             data = toml_of(bounded_bytes(path, MEBIBYTE))
         except OSError as error:
-            raise ValueError(f"can't read the space file {path}: {error.strerror or error}") from None
+            raise Error(f"can't read the space file {path}: {error.strerror or error}") from None
         except ValueError as error:
-            raise ValueError(f"the space file {path} is not TOML: {error}") from None
+            raise Error(f"the space file {path} is not TOML: {error}") from None
         try:
             definition = cls.from_dict(data)
         except ValueError as error:
-            raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+            raise Error(f"{path}: {' '.join(str(error).split())}") from None
         if definition.name in BUILT_IN_NAMES:
-            raise ValueError(f"{path}: the name {definition.name!r} is a built-in space's; choose another")
+            raise Error(f"{path}: the name {definition.name!r} is a built-in space's; choose another")
         return definition
 
     def to_dict(self) -> dict[str, Any]:
@@ -204,14 +205,14 @@ class SpaceDefinition:
         offered = dict(self.layers)
         return [kind for kind in self._family.features if kind in offered]
 
-    def _error(self, text: str) -> ValueError:
-        return ValueError(f"space {self.name!r}: {text}")
+    def _error(self, text: str) -> Error:
+        return Error(f"space {self.name!r}: {text}")
 
     def _check_head(self) -> None:
         name, family = self.name, self.family
         if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
             rule = "a space's name must be 1 to 64 lower-case letters, digits, '-' or '_'"
-            raise ValueError(f"{rule}, got {str(name)[:80]!r}")
+            raise Error(f"{rule}, got {str(name)[:80]!r}")
         if not isinstance(family, str) or family not in FAMILIES:
             raise self._error(unknown_name("family", str(family), FAMILIES))
         fewest, most = 2 if self.rank else 1, self.max_layers
@@ -259,15 +260,13 @@ class SpaceDefinition:
 
 def _check_tables(layers: Any) -> None:
     if not isinstance(layers, Mapping):
-        raise ValueError(
-            f"`layers` must hold a table a kind, such as [layers.conv], got {str(layers)[:80]!r}"
-        )
+        raise Error(f"`layers` must hold a table a kind, such as [layers.conv], got {str(layers)[:80]!r}")
     for kind, choices in layers.items():
         if not isinstance(choices, Mapping):
-            raise ValueError(f"layers.{kind} must be a table of options, got {str(choices)[:80]!r}")
+            raise Error(f"layers.{kind} must be a table of options, got {str(choices)[:80]!r}")
         for option, values in choices.items():
             if not isinstance(values, list | tuple):
-                raise ValueError(
+                raise Error(
                     f"layers.{kind}.{option} must be a list of choices such as [{values}], got {values!r}"
                 )
 
@@ -276,15 +275,15 @@ def _check_choices(where: str, kind: str, choices: Choices) -> None:
     rules = KINDS[kind].options
     for option, values in choices:
         if option not in rules:
-            raise ValueError(f"{where}: {unknown_name('option', option, rules)}")
+            raise Error(f"{where}: {unknown_name('option', option, rules)}")
         if not 1 <= len(values) <= MOST_CHOICES:
-            raise ValueError(f"{where}.{option} must have 1 to {MOST_CHOICES} choices, got {len(values)}")
+            raise Error(f"{where}.{option} must have 1 to {MOST_CHOICES} choices, got {len(values)}")
         for value in values:
             rules[option].check(f"{where}.{option}", value)
         repeated = [value for value in values if values.count(value) > 1]
         if repeated:
-            raise ValueError(f"{where}.{option} names the choice {repeated[0]!r} more than once")
+            raise Error(f"{where}.{option} names the choice {repeated[0]!r} more than once")
     given = [option for option, _ in choices]
     for option, rule in rules.items():
         if option not in given and rule.default is None:
-            raise ValueError(f"{where} needs the option {option!r}: {rule.rule}")
+            raise Error(f"{where} needs the option {option!r}: {rule.rule}")

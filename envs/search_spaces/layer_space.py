@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
+from rl_designer.envs.errors import Error
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, check_classes, input_of
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
@@ -60,7 +61,7 @@ class LayerSpace(SearchSpace):
         check_classes(num_classes)
         inputs = input_of(input_shape)
         if inputs.rank != definition.rank:
-            raise ValueError(
+            raise Error(
                 f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}; the shape {inputs.sizes} "
                 f"is that of {DATA_OF_RANK[inputs.rank]}, for which there is {family_of(inputs.rank)!r}"
             )
@@ -132,7 +133,7 @@ class LayerSpace(SearchSpace):
         action = self._index.get(layer)
         # Equality is not enough: Python's 1, 1.0 and True are equal, and would be three digests.
         if action is None or (self._layers[action] is not layer and str(self._layers[action]) != str(layer)):
-            raise ValueError(f"space {self.name!r} has no layer {layer}")
+            raise Error(f"space {self.name!r} has no layer {layer}")
         return action
 
     # -- tables ------------------------------------------------------------------------------------
@@ -171,11 +172,11 @@ class LayerSpace(SearchSpace):
             ("max_macs", self.max_macs, tables.macs_when_finished),
         ):
             if limit is not None and not 1 <= limit <= UNLIMITED:
-                raise ValueError(f"{name} must be from 1 to {UNLIMITED:.0e}, or None, got {limit}")
+                raise Error(f"{name} must be from 1 to {UNLIMITED:.0e}, or None, got {limit}")
             most.append(np.where(tables.fits, (UNLIMITED if limit is None else limit) - cost, -1))
         self._most_parameters, self._most_macs = most
         if not self.masks(self.start(1)).any():
-            raise ValueError(self._why_empty(tables))
+            raise Error(self._why_empty(tables))
 
     def _why_empty(self, tables: ShapeTables) -> str:
         first = self._most_layers[self._first_context] >= 0

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
+from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, Shape, full_options
 from rl_designer.envs.layers.dense import classifier
 from rl_designer.envs.search_spaces.costs import MOST_SIZE
@@ -67,7 +68,7 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
     parts: list[_Rows] = []
     while len(frontier):
         if len(known) * num_actions > _MOST_ENTRIES:
-            raise ValueError(
+            raise Error(
                 f"space {definition.name!r} is too large for data of shape {inputs.sizes}: "
                 f"{num_actions:,} actions on more than {len(known):,} shapes; offer fewer widths or strides"
             )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rl_designer.envs.datasets.dataset import SPACES as FAMILIES
 from rl_designer.envs.datasets.dataset import Kind
+from rl_designer.envs.errors import Error
 from rl_designer.envs.extensions import SPACE
 from rl_designer.envs.files.untrusted import toml_of
 from rl_designer.envs.search_spaces.costs import input_of
@@ -37,9 +38,7 @@ def space_definition(name_or_path: str | Path) -> SpaceDefinition:
     if name.endswith(".toml"):
         return SpaceDefinition.from_toml(name)
     if name == "table":
-        raise ValueError(
-            "the space 'table' comes with an architecture table, not with a data set; name a table"
-        )
+        raise Error("the space 'table' comes with an architecture table, not with a data set; name a table")
     return _built_in(name) if name in SPACES else _given(name)
 
 
@@ -53,7 +52,7 @@ def _given(name: str) -> SpaceDefinition:
     made = SPACE.made(name, [known for known in SPACES if known != "table"])
     definition = made if isinstance(made, SpaceDefinition) else SpaceDefinition.from_dict(made)
     if definition.name in SPACES:
-        raise ValueError(f"{name}: the name {definition.name!r} is a built-in space's; choose another")
+        raise Error(f"{name}: the name {definition.name!r} is a built-in space's; choose another")
     return definition
 
 

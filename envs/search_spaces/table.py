@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
+from rl_designer.envs.errors import Error
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.tables.table import ArchitectureTable
@@ -60,12 +61,12 @@ class TableSpace(SearchSpace):
 
     def action_of(self, step: int, layer: Layer | None) -> int:
         if layer is None or step >= self.max_steps or layer.kind != self.table.decisions[step][0]:
-            raise ValueError(f"step {step} of space {self.name!r} has no decision {layer}")
+            raise Error(f"step {step} of space {self.name!r} has no decision {layer}")
         option = dict(layer.options).get("option")
         if len(layer.options) != 1 or not isinstance(option, str):
-            raise ValueError(f"decision {layer.kind!r} must have one `option`, a text, got {layer}")
+            raise Error(f"decision {layer.kind!r} must have one `option`, a text, got {layer}")
         if option not in self._option_index[step]:
-            raise ValueError(unknown_name(f"option of {layer.kind!r}", option, self._option_index[step]))
+            raise Error(unknown_name(f"option of {layer.kind!r}", option, self._option_index[step]))
         return self._option_index[step][option]
 
     def canonical(self, actions: Actions) -> Actions:
@@ -133,7 +134,7 @@ class TableSpace(SearchSpace):
         for column in designs.T:
             size = nodes.max() + 1
             if (first + size) * self.num_actions > _MOST_ENTRIES:
-                raise ValueError(
+                raise Error(
                     f"table {self.table.name!r} is too large to search: its prefixes times its most options "
                     f"are more than {_MOST_ENTRIES:,}"
                 )
@@ -161,16 +162,16 @@ def _legal_rows(
         if limit is None:
             continue
         if metric not in table.metrics:
-            raise ValueError(
+            raise Error(
                 f"{option}={limit} needs the metric {metric!r}, which table {table.name!r} lacks; "
                 f"it has {sorted(table.metrics)}"
             )
         values = table.values(metric)
         if not (values <= limit).any():
-            raise ValueError(f"{option}={limit:,} leaves no design: the smallest has {values.min():,.0f}")
+            raise Error(f"{option}={limit:,} leaves no design: the smallest has {values.min():,.0f}")
         legal &= values <= limit
     if not legal.any():
-        raise ValueError(f"no design of table {table.name!r} keeps max_parameters and max_macs together")
+        raise Error(f"no design of table {table.name!r} keeps max_parameters and max_macs together")
     return np.flatnonzero(legal)
 
 

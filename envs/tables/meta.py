@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.files.untrusted import json_of
 
 FORMAT = "architecture-table/1"
@@ -61,16 +62,16 @@ class TableMeta(_Part):
 def read_meta(text: str) -> TableMeta:
     """Raises ValueError, one line, for what isn't such a text."""
     if len(text) > _MOST_CHARACTERS:
-        raise ValueError(f"`meta` must have at most {_MOST_CHARACTERS:,} characters, got {len(text):,}")
+        raise Error(f"`meta` must have at most {_MOST_CHARACTERS:,} characters, got {len(text):,}")
     data = json_of(text)
     found = data.get("format") if isinstance(data, dict) else None
     if found != FORMAT:
-        raise ValueError(f"`format` must be {FORMAT!r}, got {repr(found)[:60]}")
+        raise Error(f"`format` must be {FORMAT!r}, got {repr(found)[:60]}")
     try:
         return TableMeta.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         if first["type"] == "missing":
-            raise ValueError(f"it lacks {first['loc'][-1]!r}") from None
+            raise Error(f"it lacks {first['loc'][-1]!r}") from None
         where = ".".join(str(part)[:60] for part in first["loc"])
-        raise ValueError(f"`{where}`: {first['msg']}, got {str(first['input'])[:60]!r}") from None
+        raise Error(f"`{where}`: {first['msg']}, got {str(first['input'])[:60]!r}") from None

@@ -73,7 +73,7 @@ class ArchitectureTable:
         if len(self.canonical) == 0:
             object.__setattr__(self, "canonical", np.arange(len(self.architectures), dtype=np.int32))
         if self.canonical.dtype != np.int32 or self.canonical.shape != (len(self.architectures),):
-            raise ValueError(
+            raise Error(
                 f"`canonical` must be int32 [{len(self.architectures)}], "
                 f"got {self.canonical.dtype} {list(self.canonical.shape)}"
             )
@@ -82,10 +82,10 @@ class ArchitectureTable:
         """A task by name; None is allowed where there is only one. Raises ValueError otherwise."""
         if name is None:
             if len(self.tasks) > 1:
-                raise ValueError(f"table {self.name!r} has several tasks; choose one of {sorted(self.tasks)}")
+                raise Error(f"table {self.name!r} has several tasks; choose one of {sorted(self.tasks)}")
             return next(iter(self.tasks.values()))
         if name not in self.tasks:
-            raise ValueError(unknown_name(f"task of table {self.name!r}", name, self.tasks))
+            raise Error(unknown_name(f"task of table {self.name!r}", name, self.tasks))
         return self.tasks[name]
 
     def values(self, metric: str) -> NDArray[np.float64]:
@@ -175,13 +175,13 @@ def _meta(text: NDArray[Any]) -> "TableMeta":
     from rl_designer.envs.tables.meta import read_meta
 
     if text.shape != () or text.dtype.kind != "U":
-        raise ValueError(f"`meta` must be one text, got {text.dtype} {list(text.shape)}")
+        raise Error(f"`meta` must be one text, got {text.dtype} {list(text.shape)}")
     return read_meta(str(text))
 
 
 def _numbers(metric: str, values: NDArray[Any]) -> NDArray[np.float32]:
     if values.dtype.kind not in "fiu":
-        raise ValueError(f"metric {metric!r} must be float32, got {values.dtype}")
+        raise Error(f"metric {metric!r} must be float32, got {values.dtype}")
     with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused
         numbers = values.astype(np.float32)
     return numbers[:, None] if numbers.ndim == 1 else numbers
@@ -190,40 +190,40 @@ def _numbers(metric: str, values: NDArray[Any]) -> NDArray[np.float32]:
 def _check_rows(table: ArchitectureTable) -> None:
     rows, decisions = table.architectures, table.decisions
     if not decisions:
-        raise ValueError("a table must have at least one decision")
+        raise Error("a table must have at least one decision")
     if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != len(decisions) or len(rows) == 0:
-        raise ValueError(
+        raise Error(
             f"`architectures` must be uint8 [N, {len(decisions)}] with N ≥ 1, "
             f"got {rows.dtype} {list(rows.shape)}"
         )
     for column, (name, options) in zip(rows.T, decisions, strict=True):
         if len(options) == 0 or len(set(options)) < len(options):
-            raise ValueError(f"decision {name!r} must have options, each once, got {list(options)}")
+            raise Error(f"decision {name!r} must have options, each once, got {list(options)}")
         if column.max() >= len(options):
-            raise ValueError(
+            raise Error(
                 f"decision {name!r} has {len(options)} options, but a row takes option {column.max()}"
             )
     most = max(len(options) for _, options in decisions)
     if len(decisions) * most > MOST_OPTIONS:
-        raise ValueError(
+        raise Error(
             f"decisions times the most options of one must be at most {MOST_OPTIONS:,}, "
             f"got {len(decisions):,} times {most:,}"
         )
     if len(np.unique(rows, axis=0)) < len(rows):
-        raise ValueError("`architectures` must not have a row twice")
+        raise Error("`architectures` must not have a row twice")
 
 
 def _check_metrics(table: ArchitectureTable) -> None:
     if not table.tasks:
-        raise ValueError("a table must have at least one task")
+        raise Error("a table must have at least one task")
     for name, task in table.tasks.items():
         for metric in (task.search, task.report):
             if metric not in table.metrics:
-                raise ValueError(unknown_name(f"metric in task {name!r}:", metric, table.metrics))
+                raise Error(unknown_name(f"metric in task {name!r}:", metric, table.metrics))
     for name, values in table.metrics.items():
         if values.ndim != 2 or len(values) != len(table.architectures) or values.shape[1] == 0:
-            raise ValueError(f"metric {name!r} must be [N] or [N, repeats], got {list(values.shape)}")
+            raise Error(f"metric {name!r} must be [N] or [N, repeats], got {list(values.shape)}")
         if np.isinf(values).any():
-            raise ValueError(f"metric {name!r} must be finite, or NaN where a value is missing")
+            raise Error(f"metric {name!r} must be finite, or NaN where a value is missing")
         if not isinstance(table.metric_facts.get(name), Mapping):
-            raise ValueError(f"metric {name!r} must have an object of facts (unit, split, …)")
+            raise Error(f"metric {name!r} must have an object of facts (unit, split, …)")

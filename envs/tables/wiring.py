@@ -9,6 +9,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.errors import Error
+
 Decisions = Sequence[tuple[str, Sequence[str]]]  # name and options of each
 
 MOST_NODES = 64
@@ -37,23 +39,23 @@ class Wiring:
     def check(self, decisions: Decisions) -> None:
         """Raises ValueError where it is no wiring of these decisions."""
         if len(self.edges) != len(decisions):
-            raise ValueError(
+            raise Error(
                 f"`wiring` must have one edge for each of {len(decisions)} decisions, got {len(self.edges)}"
             )
         if len(self.edges) > _MOST_EDGES:
-            raise ValueError(f"`wiring` must have at most {_MOST_EDGES} edges, got {len(self.edges):,}")
+            raise Error(f"`wiring` must have at most {_MOST_EDGES} edges, got {len(self.edges):,}")
         for source, target in self.edges:
             if not 0 <= source < target < MOST_NODES:
-                raise ValueError(
+                raise Error(
                     f"an edge of `wiring` must lead from a node to a higher one below {MOST_NODES}, "
                     f"got [{source}, {target}]"
                 )
         options = {option for _, of_one in decisions for option in of_one}
         if self.absent not in {"none", *options}:
-            raise ValueError(f"`wiring`: no decision has the option {self.absent!r}, which takes an edge out")
+            raise Error(f"`wiring`: no decision has the option {self.absent!r}, which takes an edge out")
         operations = len(options - {self.absent})
         if not 1 <= operations <= _MOST_OPERATIONS:
-            raise ValueError(
+            raise Error(
                 f"a table with a `wiring` must have from 1 to {_MOST_OPERATIONS} operations, "
                 f"{self.absent!r} not counted, got {operations:,}"
             )

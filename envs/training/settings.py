@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.names import unknown_name
 
 PRECISIONS = ("float32", "bfloat16")
@@ -60,23 +61,23 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
-            raise ValueError(f"a training needs at least 1 epoch, got {self.epochs}")
+            raise Error(f"a training needs at least 1 epoch, got {self.epochs}")
         if self.batch_size < _SMALLEST_BATCH:
-            raise ValueError(f"batch_size must be at least {_SMALLEST_BATCH}, got {self.batch_size}")
+            raise Error(f"batch_size must be at least {_SMALLEST_BATCH}, got {self.batch_size}")
         if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+            raise Error(f"learning_rate must be above 0, got {self.learning_rate}")
         if not 0 <= self.warmup <= 1:
-            raise ValueError(f"warmup is a share of the training, 0 to 1, got {self.warmup}")
+            raise Error(f"warmup is a share of the training, 0 to 1, got {self.warmup}")
         if not 0 <= self.weight_decay < math.inf:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay}")
+            raise Error(f"weight_decay must be at least 0, got {self.weight_decay}")
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing}")
+            raise Error(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing}")
         if self.augment is not False and self.augment not in AUGMENTATIONS:
-            raise ValueError(f"{unknown_name('augmentation', str(self.augment), AUGMENTATIONS)} Or False.")
+            raise Error(f"{unknown_name('augmentation', str(self.augment), AUGMENTATIONS)} Or False.")
         if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
+            raise Error(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
         if self.optimizer not in OPTIMIZERS:
-            raise ValueError(unknown_name("optimizer", self.optimizer, OPTIMIZERS))
+            raise Error(unknown_name("optimizer", self.optimizer, OPTIMIZERS))
 
     def batch_for(self, examples: int) -> int:
         """Examples a step on a training split of `examples`."""
@@ -95,4 +96,4 @@ def check_augmentation(name: str, input_shape: Sequence[int]) -> None:
     needed = AUGMENTATIONS[name][1]
     if len(input_shape) < needed:
         needs = "images, shape (channels, height, width)" if needed == 3 else "signals or images"
-        raise ValueError(f"augmentation {name!r} needs {needs}; the data has the shape {tuple(input_shape)}")
+        raise Error(f"augmentation {name!r} needs {needs}; the data has the shape {tuple(input_shape)}")

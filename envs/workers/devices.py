@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.names import unknown_name
 
 # Trainings at a time, unless asked otherwise: small networks leave most of a GPU idle, but each process takes
@@ -35,7 +36,7 @@ def device_name(name: str) -> str:
         devices["cuda"] = "cuda:0"
     if name not in devices:
         lack = " PyTorch finds no CUDA device on this machine." if not count else ""
-        raise ValueError(unknown_name("device", name, ["cpu", *devices]) + lack)
+        raise Error(unknown_name("device", name, ["cpu", *devices]) + lack)
     return devices[name]
 
 

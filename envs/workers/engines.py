@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.names import unknown_name
 
 # Module and class, and what is said of it.
@@ -94,7 +95,7 @@ def make_engine(
         ImportError: where the engine's extra isn't installed.
     """
     if name not in ENGINES:
-        raise ValueError(unknown_name("engine", name, ENGINES))
+        raise Error(unknown_name("engine", name, ENGINES))
     module, _, attribute = ENGINES[name][0].partition(":")
     options = {"workers": workers, "address": address, "gpus_per_candidate": gpus_per_candidate}
     given = {option: value for option, value in options.items() if value is not None}

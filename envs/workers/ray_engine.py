@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.workers.devices import MOST_ON_A_GPU, cores
 from rl_designer.envs.workers.engines import Workload
@@ -56,9 +57,9 @@ class RayEngine:
         if find_spec("ray") is None:
             raise ImportError("--engine ray needs Ray, which isn't installed: pip install 'rl-designer[ray]'")
         if gpus_per_candidate is not None and not 0 <= gpus_per_candidate <= 1:
-            raise ValueError(f"a candidate's share of a GPU must be 0 to 1, got {gpus_per_candidate:g}")
+            raise Error(f"a candidate's share of a GPU must be 0 to 1, got {gpus_per_candidate:g}")
         if address not in (None, "auto") and not _ADDRESS.fullmatch(str(address)):
-            raise ValueError(f"the address of a Ray cluster is HOST:PORT or auto, got {address!r}")
+            raise Error(f"the address of a Ray cluster is HOST:PORT or auto, got {address!r}")
         self._workers = workers
         self._address = address
         self._share = gpus_per_candidate
@@ -77,15 +78,15 @@ class RayEngine:
             ConnectionError: where there is no cluster at the address.
         """
         if name not in _DEVICES:
-            raise ValueError(f"{unknown_name('device', name, _DEVICES)} Ray chooses which GPU.")
+            raise Error(f"{unknown_name('device', name, _DEVICES)} Ray chooses which GPU.")
         self.join()
         gpus, share = self._total("GPU"), self._share
         if name == "cpu" and share:
-            raise ValueError(f"a share of a GPU needs --device cuda or auto, got {share:g} with cpu")
+            raise Error(f"a share of a GPU needs --device cuda or auto, got {share:g} with cpu")
         if (name == "cuda" or share) and not gpus:
-            raise ValueError("the Ray cluster has no GPU: leave out the share of a GPU, and --device cuda")
+            raise Error("the Ray cluster has no GPU: leave out the share of a GPU, and --device cuda")
         if name == "cuda" and share == 0:
-            raise ValueError("--device cuda needs a share of a GPU above 0, got 0")
+            raise Error("--device cuda needs a share of a GPU above 0, got 0")
         return "cuda:0" if gpus and name != "cpu" and share != 0 else "cpu"
 
     def at_once(self, device: str) -> int:

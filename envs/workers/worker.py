@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.workers.failures import failure_of
 from rl_designer.envs.workers.memory_limit import MemoryGuard, keep_freed_memory, peak_memory, show_bytes
 
@@ -59,7 +60,7 @@ def begin(
 def _check_room(memory_limit: int) -> None:
     taken = peak_memory() or 0
     if taken > memory_limit:
-        raise ValueError(
+        raise Error(
             f"the memory limit of {show_bytes(memory_limit)} must be more than the {show_bytes(taken)} that "
             "Python, PyTorch and the data take before any design"
         )

@@ -23,7 +23,7 @@ from rl_designer.envs.workers.engines import Engine
 from rl_designer.envs.workers.failures import ERROR, WORKER_DIED
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Error, WrongUsage
 from rl_designer.interruption import uninterrupted
 from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
@@ -54,14 +54,14 @@ class BenchmarkLog:
         try:
             *lines, _unfinished = bounded_bytes(self.path, _MOST_BYTES).split(b"\n")
         except ValueError as error:
-            raise ValueError(f"{self.path} can't be read: {error}") from error
+            raise Error(f"{self.path} can't be read: {error}") from error
         for number, line in enumerate(lines, start=1):
             try:
                 data = json_of(line)
             except ValueError:
                 data = None
             if not isinstance(data, dict):
-                raise ValueError(
+                raise Error(
                     f"{self.path} is damaged in line {number}; take that line out, or choose another folder"
                 )
             yield data
@@ -92,7 +92,7 @@ def finished_runs(
             yield key, read(data)
         except (KeyError, TypeError, ValueError) as error:
             reason = " ".join(repr(error).split())[:200]
-            raise ValueError(f"{log.path} holds a run that isn't one: {reason}") from error
+            raise Error(f"{log.path} holds a run that isn't one: {reason}") from error
 
 
 def run_trials(
@@ -156,7 +156,7 @@ class _Journal:
     def keep(self, job: Job, result: Any) -> Any:
         """Raises ValueError for a run that was lost."""
         if isinstance(result, Lost):
-            raise ValueError(_failure(job, result.failure))
+            raise Error(_failure(job, result.failure))
         if self._log is not None:
             self._log.append({**result.to_dict(), "key": self._keys[job.key]})
         return result

@@ -14,6 +14,7 @@ from rl_designer.comparisons.trial import Searched
 from rl_designer.envs.problem import Design
 from rl_designer.envs.rewards import COSTS, Cost
 from rl_designer.envs.rewards.fronts import front_of, rises
+from rl_designer.errors import Error
 
 TOP_SHARES = {"top_1_percent": 0.01, "top_0_1_percent": 0.001}
 # Of each design of a reward's run, in this order; None where it isn't known, and in all of one that failed.
@@ -196,7 +197,7 @@ class RewardRun(Record):
         if {len(row) for row in self.figures} - {len(COLUMNS)} or not (
             len(self.digests) == len(self.actions) == len(self.figures)
         ):
-            raise ValueError(f"a run must have {len(COLUMNS)} figures of each design")
+            raise Error(f"a run must have {len(COLUMNS)} figures of each design")
 
     @property
     def best(self) -> float | None:

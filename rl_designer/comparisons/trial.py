@@ -18,7 +18,7 @@ from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
-from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
 from rl_designer.searches.control import rewards_of
 from rl_designer.searches.energy import measured_energy
@@ -127,7 +127,7 @@ def table_rewards(config: SearchConfig) -> tuple[float, ...] | None:
         assert isinstance(evaluator, TableEvaluator)
         evaluations = [e for e in evaluator.evaluations() if e.failure is None]
     if not evaluations:
-        raise ValueError("the table has no value of the searched metric within the limits")
+        raise Error("the table has no value of the searched metric within the limits")
     return tuple(rewards_of(evaluations, reward, config.failure_reward))
 
 
@@ -166,7 +166,7 @@ def run_trial(trial: Trial) -> Any:
             stopping = stopping_early(stored, evaluator, trial.fidelity, reward_of(config))
             return _search(trial, stopping, partial(_trained_again, setting, store, run))
     except RewardError as error:
-        raise ValueError(str(error)) from None
+        raise Error(str(error)) from None
 
 
 @lru_cache(maxsize=64)

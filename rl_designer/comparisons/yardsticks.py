@@ -21,6 +21,7 @@ from rl_designer.envs.rewards import COSTS, Cost, Reward, RewardContext
 from rl_designer.envs.rewards.fronts import KnownFront
 from rl_designer.envs.rewards.measures import FIELDS
 from rl_designer.envs.rewards.reward import fields_read
+from rl_designer.errors import Error
 from rl_designer.quantities import parse_count, parse_seconds
 
 Values = NDArray[np.float64]
@@ -52,13 +53,13 @@ class Landscape:
         table, metric = evaluator.space.table, evaluator.task.report
         rows = evaluator.space.distinct_rows[~np.isnan(evaluator.search_values())]
         if len(rows) == 0:
-            raise ValueError(
+            raise Error(
                 f"table {table.name!r} has no value of the searched metric {evaluator.task.search!r} "
                 "within the limits"
             )
         reported = table.values(metric)[rows]
         if missing := int(np.isnan(reported).sum()):
-            raise ValueError(
+            raise Error(
                 f"table {table.name!r} lacks the reported metric {metric!r} of {missing:,} of {len(rows):,} "
                 "designs, so rewards can't be judged by it; choose another task"
             )
@@ -188,10 +189,10 @@ def make_yardstick(text: str, context: RewardContext, landscape: Landscape | Non
     """
     name, _, rest = text.partition(":")
     if name not in YARDSTICKS:
-        raise ValueError(unknown_name("yardstick", name, YARDSTICKS))
+        raise Error(unknown_name("yardstick", name, YARDSTICKS))
     kind = YARDSTICKS[name]
     if kind.needs_table and landscape is None:
-        raise ValueError(f"the yardstick {name!r} needs a table: elsewhere nobody knows the front")
+        raise Error(f"the yardstick {name!r} needs a table: elsewhere nobody knows the front")
     legal = [p.name for p in inspect.signature(kind.measure).parameters.values() if p.kind is p.KEYWORD_ONLY]
     given = _given(name, legal, rest)
     parameters: dict[str, Any] = {}
@@ -214,17 +215,17 @@ def _given(name: str, legal: list[str], text: str) -> dict[str, str]:
     for item in filter(None, text.split(",")):
         key, _, value = item.partition("=")
         if key not in legal:
-            raise ValueError(unknown_name(f"parameter of yardstick {name!r}", key, legal))
+            raise Error(unknown_name(f"parameter of yardstick {name!r}", key, legal))
         given[key] = value
     return given
 
 
 def _cost(name: str, text: str, landscape: Landscape | None) -> Cost:
     if text not in COSTS:
-        raise ValueError(unknown_name(f"cost of yardstick {name!r}", text, COSTS))
+        raise Error(unknown_name(f"cost of yardstick {name!r}", text, COSTS))
     cost = next(cost for cost in COSTS if cost == text)
     if landscape is not None and cost not in landscape.costs:
-        raise ValueError(
+        raise Error(
             f"the yardstick {name!r} needs the cost {cost!r}, which {landscape.source} lacks; "
             f"it has {', '.join(landscape.costs) or 'none'}"
         )
@@ -236,13 +237,13 @@ def _limit(name: str, text: str | None, cost: Cost, context: RewardContext) -> f
         try:
             return context.target(cost)
         except ValueError as error:
-            raise ValueError(
+            raise Error(
                 f"the yardstick {name!r} needs a limit: {error}; give it, as in limit=0.001"
             ) from error
     try:
         return float(parse_seconds(text) if cost == "latency" else parse_count(text))
     except ValueError as error:
-        raise ValueError(f"the limit of yardstick {name!r} {error}") from error
+        raise Error(f"the limit of yardstick {name!r} {error}") from error
 
 
 def _spelled(value: str | float, separator: str = "") -> str:

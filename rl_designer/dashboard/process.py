@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import rl_designer
 from rl_designer.envs.files.untrusted import bounded_bytes, json_of
+from rl_designer.errors import Error
 from rl_designer.files import LOCK
 from rl_designer.interruption import INTERRUPTED
 from rl_designer.runs.folder import PROCESS
@@ -73,18 +74,18 @@ def stop_search(run: Path) -> int:
         ValueError: where no process searches in it, or not one of this machine that may be stopped.
     """
     if _WINDOWS:
-        raise ValueError("on Windows a search is stopped by Ctrl-C where it was started")
+        raise Error("on Windows a search is stopped by Ctrl-C where it was started")
     searcher = searcher_of(run)
     if searcher is None:
-        raise ValueError(f"no process of this machine is searching in {printable(run)}")
+        raise Error(f"no process of this machine is searching in {printable(run)}")
     if searcher.process is None:
-        raise ValueError(f"{printable(run)} is searched in on {searcher.host}; stop it there")
+        raise Error(f"{printable(run)} is searched in on {searcher.host}; stop it there")
     try:
         searcher.process.send_signal(signal.SIGTERM)  # never to another process that got the number since
     except psutil.NoSuchProcess:
-        raise ValueError(f"the search in {printable(run)} has just ended") from None
+        raise Error(f"the search in {printable(run)} has just ended") from None
     except psutil.AccessDenied:
-        raise ValueError(f"the search in {printable(run)} is another user's") from None
+        raise Error(f"the search in {printable(run)} is another user's") from None
     return int(searcher.process.pid)
 
 

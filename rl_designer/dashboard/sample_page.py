@@ -10,6 +10,7 @@ from nicegui import run, ui
 from rl_designer.dashboard.parts import Text, columns, frame, heading, link, told
 from rl_designer.dashboard.watch import RunWatch
 from rl_designer.envs.architecture import Architecture
+from rl_designer.errors import Error
 from rl_designer.quantities import parse_count, show_count, show_figure
 from rl_designer.runs.architecture_files import ArchitectureFile
 from rl_designer.runs.folder import RunFolder
@@ -83,9 +84,9 @@ class Wanted:
         """Raises ValueError, naming the field, for what can't be."""
         count, temperature = _number("Designs", self.count), _number("Temperature", self.temperature)
         if count != int(count) or not 1 <= count <= MOST:
-            raise ValueError(f"Designs must be a whole number from 1 to {MOST}, got {self.count!r}")
+            raise Error(f"Designs must be a whole number from 1 to {MOST}, got {self.count!r}")
         if not 0 < temperature <= 100:
-            raise ValueError(f"Temperature must be more than 0 and at most 100, got {self.temperature!r}")
+            raise Error(f"Temperature must be more than 0 and at most 100, got {self.temperature!r}")
         return Draw(
             n=int(count),
             unique=True,
@@ -184,7 +185,7 @@ def _file(architecture: Architecture, folder: RunFolder) -> bytes:
 
 def _number(field: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{field} must be a number, got {str(value)[:40]!r}")
+        raise Error(f"{field} must be a number, got {str(value)[:40]!r}")
     return float(value)
 
 
@@ -194,4 +195,4 @@ def _limit(field: str, text: str) -> int | None:
     try:
         return parse_count(text)
     except ValueError as error:
-        raise ValueError(f"{field} {error}") from None
+        raise Error(f"{field} {error}") from None

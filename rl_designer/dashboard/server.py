@@ -17,6 +17,7 @@ from rl_designer.dashboard.run_page import run_page
 from rl_designer.dashboard.runs_page import compare_page, runs_page
 from rl_designer.dashboard.sample_page import sample_page
 from rl_designer.dashboard.watch import Catalogue, RunWatch
+from rl_designer.errors import Error
 from rl_designer.reports.page import packed, page
 
 _SECONDS_TO_COME_BACK = 30.0  # that a page's state is kept for a browser that is slow or was asleep
@@ -67,7 +68,7 @@ def listen(port: int | None) -> socket.socket:
         listening.listen()
     except OSError as error:
         listening.close()
-        raise ValueError(f"port {port} can't be had: {error.strerror}; name another with --port") from error
+        raise Error(f"port {port} can't be had: {error.strerror}; name another with --port") from error
     return listening
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.dashboard.process import Resumed, Searcher, searcher_of, stop_search
+from rl_designer.errors import Error
 from rl_designer.runs.folder import CONFIG, DEFAULT_PARENT, SUMMARY, RunFolder
 from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.text import printable
@@ -75,14 +76,14 @@ class RunWatch:
         with self._lock:
             searcher = searcher_of(self.path)
             if searcher and searcher.process and searcher.process.pid == self._stopping:
-                raise ValueError("it has been asked to stop, and will once what it writes is written")
+                raise Error("it has been asked to stop, and will once what it writes is written")
             self._stopping = stop_search(self.path)
 
     def resume(self) -> None:
         """Lets the search go on in a process of its own. Raises ValueError or OSError where it can't."""
         with self._lock:
             if self._resumed_goes_on or searcher_of(self.path) is not None:
-                raise ValueError(f"a search is going on in {self.name} already")
+                raise Error(f"a search is going on in {self.name} already")
             self._stopping = None
             self._resumed = Resumed(self.path, self.store)
 

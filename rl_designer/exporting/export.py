@@ -88,7 +88,7 @@ def _written(
         try:
             text = card(subject, others, licence)
         except (KeyError, TypeError, AttributeError) as error:  # of figures that somebody has changed
-            raise ValueError(f"the figures of {subject.origin.source} are damaged: {error!r}") from error
+            raise Error(f"the figures of {subject.origin.source} are damaged: {error!r}") from error
         write_text(beside / CARD, text)
     return [
         Exported(name, (beside / file).replace(folder / file), differences.get(name))

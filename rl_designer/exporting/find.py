@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Error, WrongUsage
 from rl_designer.exporting.subject import Origin, Subject
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Winner, folder_of
@@ -55,9 +55,9 @@ def find_subject(
 def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
     report = read_run(path, store)
     if report.folder.config.subject.table is not None:
-        raise ValueError(f"{path} searched on an architecture table; there is no network to export")
+        raise Error(f"{path} searched on an architecture table; there is no network to export")
     if not report.winners:
-        raise ValueError(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
+        raise Error(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
     winner = report.winners[0]
     architecture, origin = winner.design.architecture, _origin_of(report, winner)
     retrained = folder_of(
@@ -69,7 +69,7 @@ def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | 
     try:
         shape, classes = tuple(map(int, setting["input_shape"])), int(setting["num_classes"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"the run {path} doesn't say for which input it was: {error!r}") from error
+        raise Error(f"the run {path} doesn't say for which input it was: {error!r}") from error
     dataset = _dataset_of(report, data)
     return _untrained(architecture, shape, classes, origin, dataset, data=report.folder.summary.get("title"))
 
@@ -80,7 +80,7 @@ def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str
     if "data" in data:
         dataset = training_data(make_config(data).subject)[0]
         if dataset.digest != folder.training().data.digest:
-            raise ValueError(f"{path} was trained on other data than {dataset.name}; leave --data away")
+            raise Error(f"{path} was trained on other data than {dataset.name}; leave --data away")
         return _with_weights(path, seed, dataset, None)
     digest, reports = folder.architecture().digest, []
     if (parent / CONFIG).is_file():
@@ -98,7 +98,7 @@ def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origi
     seeds = _seeds(folder)
     if not seeds or (seed is not None and seed not in seeds):
         legal = ", ".join(map(str, seeds)) or "none; `retrain` makes them"
-        raise ValueError(f"{path} has no weights of training {seed or 0}; there are: {legal}")
+        raise Error(f"{path} has no weights of training {seed or 0}; there are: {legal}")
     chosen = seeds[0] if seed is None else seed
     read, training = load_retrained(path, chosen), folder.training()
     file = read_architecture(path / ARCHITECTURE)
@@ -147,7 +147,7 @@ def _check_same_data(path: Path, file: ArchitectureFile, shape: tuple[int, ...],
     pairs = (("inputs of shape", file.input_shape, shape), ("classes:", file.num_classes, classes))
     for what, said, found in pairs:
         if said is not None and said != found:
-            raise ValueError(f"{path} is for {what} {said}, the data have {found}")
+            raise Error(f"{path} is for {what} {said}, the data have {found}")
 
 
 def _untrained(

@@ -11,7 +11,7 @@ from rl_designer.agents.optuna_sampler import installed_optuna, quiet
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.table import TableSpace
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Error, WrongUsage
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import RunReport
 from rl_designer.setting import space_of
@@ -80,7 +80,7 @@ def _study(optuna: ModuleType, storage: Any, report: RunReport) -> Any:
     )
     owner = study.user_attrs.get(_RUN)
     if owner not in (None, report.folder.id):
-        raise ValueError(f"the study {study.study_name!r} belongs to another run, {owner!r}")
+        raise Error(f"the study {study.study_name!r} belongs to another run, {owner!r}")
     if owner is None:
         facts = {"agent": report.folder.config.agent, "on": str(report.folder.summary.get("title", ""))}
         study.set_metric_names([report.best_by])
@@ -206,7 +206,7 @@ def _one_line(url: str) -> Iterator[None]:
         raise WrongUsage(f"--to-optuna {_shown(url)!r} can't be used: {_first(error)}") from error
     except (sql.exc.SQLAlchemyError, OptunaError) as error:
         cause = getattr(error, "orig", None) or error.__cause__ or error
-        raise ValueError(f"the Optuna storage {_shown(url)!r} can't be used: {_first(cause)}") from error
+        raise Error(f"the Optuna storage {_shown(url)!r} can't be used: {_first(cause)}") from error
 
 
 def _first(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from rl_designer.envs.source import source_digest
 from rl_designer.envs.workers.engines import Engine, Pool, Workload
 from rl_designer.envs.workers.failures import failure_of
 from rl_designer.envs.workers.pool import Lost
-from rl_designer.errors import Interrupted
+from rl_designer.errors import Error, Interrupted
 from rl_designer.interruption import uninterrupted
 
 GRACE = 10.0
@@ -159,7 +159,7 @@ def _prepare_trial(_: str, folder: str, code: str) -> None:
     from threadpoolctl import threadpool_limits
 
     if source_digest(*_CODE) != code:
-        raise ValueError("the source of agents and problem is another one here; install the same on all")
+        raise Error("the source of agents and problem is another one here; install the same on all")
     with suppress(OSError):
         os.chdir(folder)
     # Libraries read the variables as they are loaded; those that are loaded are told.

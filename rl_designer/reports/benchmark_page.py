@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rl_designer.errors import Error
 from rl_designer.quantities import show_figure, show_seconds
 from rl_designer.reports.designs import yes_or_no
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
@@ -56,10 +57,10 @@ def read_benchmark(path: Path) -> BenchmarkReport:
                     tables[name] = list(csv.DictReader(file))
         report = BenchmarkReport(path, data, tables)
         if not isinstance(data, dict) or not isinstance(data[report.kind], dict):
-            raise ValueError(f"{SUMMARY} tells of no agents and no rewards")
+            raise Error(f"{SUMMARY} tells of no agents and no rewards")
         benchmark_data(report, "check")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        raise ValueError(f"the benchmark {path} is damaged: {printable(error)}") from error
+        raise Error(f"the benchmark {path} is damaged: {printable(error)}") from error
     return report
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes
+from rl_designer.errors import Error
 
 WEIGHTS_FORMAT = "retrained-weights/1"
 CHECKPOINT_FORMAT = "training-checkpoint/1"
@@ -87,10 +88,10 @@ def checkpoint_of(content: bytes, path: str, seed: int, parameters: int) -> Chec
         ValueError: for content that is damaged, or of a training of another seed.
     """
     if len(content) > (most := most_of_checkpoint(parameters)):
-        raise ValueError(f"{path} can't be used: a checkpoint of such a network has at most {most:,} bytes")
+        raise Error(f"{path} can't be used: a checkpoint of such a network has at most {most:,} bytes")
     tensors, record = _read(content, path, CHECKPOINT_FORMAT)
     if record.seed != seed:
-        raise ValueError(f"{path} is of another training; delete it to train from the start")
+        raise Error(f"{path} is of another training; delete it to train from the start")
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
     try:
         for name, tensor in tensors.items():
@@ -150,11 +151,11 @@ def _read(content: bytes, path: str | Path, name: str) -> tuple[dict[str, Tensor
         header: dict[str, Any] = json.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + length])
         metadata = header.get("__metadata__", {})
         if name not in metadata:
-            raise ValueError(f"its format is {', '.join(metadata)[:60]!r}, not {name!r}")
+            raise Error(f"its format is {', '.join(metadata)[:60]!r}, not {name!r}")
         return tensors, Record.from_text(metadata[name])
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: str | Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} can't be used: {' '.join(str(error).split())}")
+def _damaged(path: str | Path, error: Exception) -> Error:
+    return Error(f"{path} can't be used: {' '.join(str(error).split())}")

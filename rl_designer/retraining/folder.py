@@ -21,7 +21,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.encoding import Standardisation, check_values, distinct
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.envs.search_spaces.costs import check_size
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, write_json
 from rl_designer.retraining.settings import FullSettings
 from rl_designer.runs.architecture_files import (
@@ -142,13 +142,13 @@ def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
     parameters = check_size(architecture, shape, classes).parameters
     state, _ = read_weights(weights, parameters)
     if parameters > sum(tensor.numel() for tensor in state.values()):
-        raise ValueError(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: it has too few weights")
+        raise Error(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: it has too few weights")
     network = build_network(architecture, shape, classes)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
         text = " ".join(str(error).split())[:200]
-        raise ValueError(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: {text}") from error
+        raise Error(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: {text}") from error
     return Retrained(
         architecture,
         network.eval(),
@@ -180,19 +180,19 @@ class RetrainedFolder:
         """Raises ValueError where there is none, or a damaged one."""
         path = self.path / TRAINING
         if not path.is_file():
-            raise ValueError(f"{self.path} holds no retrained network (no {TRAINING}); `retrain` makes one")
+            raise Error(f"{self.path} holds no retrained network (no {TRAINING}); `retrain` makes one")
         try:
             content = bounded_bytes(path, 16 * MEBIBYTE)
         except (OSError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
+            raise Error(f"{path} is damaged: {error}") from error
         try:
             training = Training.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(map(str, first["loc"])) or "all of it"
-            raise ValueError(f"{path} is damaged: {where}: {first['msg']}") from error
+            raise Error(f"{path} is damaged: {where}: {first['msg']}") from error
         if training.format != FORMAT:
-            raise ValueError(f"{path} has the format {training.format[:60]!r}, not {FORMAT!r}")
+            raise Error(f"{path} has the format {training.format[:60]!r}, not {FORMAT!r}")
         return training
 
     def results(self) -> dict[str, Any] | None:
@@ -203,12 +203,12 @@ class RetrainedFolder:
         try:
             results = json_of(bounded_bytes(path, 16 * MEBIBYTE))
         except (OSError, ValueError) as error:
-            raise ValueError(f"{path} is damaged: {error}") from error
+            raise Error(f"{path} is damaged: {error}") from error
         if not isinstance(results, dict) or not isinstance(results.get("seeds"), list):
-            raise ValueError(f"{path} is damaged: it has no list `seeds`")
+            raise Error(f"{path} is damaged: it has no list `seeds`")
         for line in results["seeds"]:
             if not isinstance(line, dict) or not line.keys() >= _OF_A_SEED or type(line["seed"]) is not int:
-                raise ValueError(f"{path} is damaged: {str(line)[:60]!r} is no seed's result")
+                raise Error(f"{path} is damaged: {str(line)[:60]!r} is no seed's result")
         return results
 
     def begin(self, file: ArchitectureFile, training: Training) -> None:
@@ -222,7 +222,7 @@ class RetrainedFolder:
         if (self.path / TRAINING).exists():
             _check_same(self.path, _facts(self.training()), _facts(training))
             if self.architecture().digest != file.architecture.digest:
-                raise ValueError(f"{self.path} is damaged: its architecture is another one")
+                raise Error(f"{self.path} is damaged: its architecture is another one")
             return
         # An architecture alone is a beginning that was interrupted.
         if self.path.exists() and {child.name for child in self.path.iterdir()} - {ARCHITECTURE}:

@@ -18,7 +18,7 @@ from rl_designer.envs.layers import KINDS, MOST_WIDTH, Shape, full_options
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
 from rl_designer.envs.search_spaces.layer_rules import family_of
-from rl_designer.errors import usage_errors
+from rl_designer.errors import Error, usage_errors
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
@@ -184,7 +184,7 @@ def references_for(input_shape: Sequence[int], names: Sequence[str] = ()) -> lis
     fitting = {name: found for name, found in REFERENCES.items() if 0 in found.ranks or rank in found.ranks}
     for name in names:
         if name not in fitting:
-            raise ValueError(unknown_name("reference for such data", name, fitting))
+            raise Error(unknown_name("reference for such data", name, fitting))
     return [reference for name, reference in fitting.items() if not names or name in names]
 
 
@@ -199,14 +199,14 @@ def build_reference(
     if max_parameters is None or not reference.scales:
         built = _built(reference, input_shape, num_classes, _STEPS)
         if max_parameters is not None and built.costs.parameters > max_parameters:
-            raise ValueError(
+            raise Error(
                 f"{reference.name} has {built.costs.parameters:,} parameters, and no widths to narrow"
             )
         return built
     best, low, high = _built(reference, input_shape, num_classes, 1), 1, _STEPS * MOST_WIDTH
     if best.costs.parameters > max_parameters:
         least = f"{best.costs.parameters:,} parameters"
-        raise ValueError(f"{reference.name} has at least {least}, more than {max_parameters:,}")
+        raise Error(f"{reference.name} has at least {least}, more than {max_parameters:,}")
     # Invariant: `low` steps fit, `high` don't, or are wider than any layer may be.
     while high - low > 1:
         middle = (low + high) // 2
@@ -270,7 +270,7 @@ def references_within(dataset: Dataset, max_parameters: int | None, names: Seque
         except ValueError as error:
             left_out.append({"name": reference.name, "reason": str(error)})
     if not built:
-        raise ValueError(f"no reference fits: {left_out[0]['reason']}")
+        raise Error(f"no reference fits: {left_out[0]['reason']}")
     return Comparison(built, left_out)
 
 

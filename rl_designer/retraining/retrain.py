@@ -13,7 +13,7 @@ from rl_designer.envs.workers.devices import device_name
 from rl_designer.envs.workers.engines import Engine, Workload
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
-from rl_designer.errors import usage_errors
+from rl_designer.errors import Error, usage_errors
 from rl_designer.files import replacing
 from rl_designer.jobs.jobs import Job, JobObserver, Results, Unfinished, run_jobs
 from rl_designer.retraining.folder import RetrainedFolder
@@ -49,7 +49,7 @@ def retrain(
         # What an engine of other machines has may not be here to score on.
         device = device_name(plan.device if plan.engine is None else "auto")
     if dataset.sealed_test is None and not plan.on_validation:
-        raise ValueError(f"{dataset.name} has no test split to score on; --on-validation needs none")
+        raise Error(f"{dataset.name} has no test split to score on; --on-validation needs none")
     retrainings = _distinct([Retraining(winner, dataset, plan) for winner in winners])
     with ExitStack() as locks:
         for retraining in retrainings:
@@ -59,7 +59,7 @@ def retrain(
         failures = _train(retrainings, dataset, plan, engine, observer or JobObserver())
         results = {retraining.folder.path: retraining.finish(failures, device) for retraining in retrainings}
     if all(figures[_score_name(plan)]["mean"] is None for figures in results.values()):
-        raise ValueError(f"every training failed; the first: {next(filter(None, failures.values()))}")
+        raise Error(f"every training failed; the first: {next(filter(None, failures.values()))}")
     return [{**results[folder_of(winner, plan).path], "origin": winner.origin} for winner in winners]
 
 

@@ -14,7 +14,7 @@ from rl_designer.envs.layers import KINDS
 from rl_designer.envs.training.settings import TrainingSettings, check_augmentation
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.envs.workers.local import LocalEngine
-from rl_designer.errors import usage_errors
+from rl_designer.errors import Error, usage_errors
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset, Standardisation
@@ -65,7 +65,7 @@ class FullSettings(TrainingSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.averaging <= 1:
-            raise ValueError(f"averaging is a share of the training, 0 to 1, got {self.averaging}")
+            raise Error(f"averaging is a share of the training, 0 to 1, got {self.averaging}")
 
     def keep_of_average(self, step: int, steps: int) -> float:
         """The weight of the average so far as the weights of step `step` of `steps`, from 0, join it."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_designer.config import SearchConfig, make_config
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Error, WrongUsage
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.settings import takes_features
@@ -106,9 +106,9 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> "Dataset":
 def _read(path: Path, store: str | None) -> RunReport:
     report = read_run(path, store)
     if report.folder.config.subject.table is not None:
-        raise ValueError(f"{path} searched on an architecture table; there is nothing to train on")
+        raise Error(f"{path} searched on an architecture table; there is nothing to train on")
     if not report.winners:
-        raise ValueError(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
+        raise Error(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
     return report
 
 
@@ -117,7 +117,7 @@ def _winners_of(report: RunReport, top: int, max_parameters: int | None, output:
     limit = math.inf if max_parameters is None else max_parameters
     found = [winner for winner in report.winners if (winner.design.evaluation.parameters or 0) <= limit]
     if not found:
-        raise ValueError(f"{path} has no design of at most {max_parameters:,} parameters")
+        raise Error(f"{path} has no design of at most {max_parameters:,} parameters")
     winners = []
     for design in found[:top]:
         note = f"reward {design.design.reward:.4f} in its run, found by {report.found_by(design)}"

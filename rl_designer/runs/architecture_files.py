@@ -25,6 +25,7 @@ from rl_designer.envs.architecture import Architecture, Layer, Option
 from rl_designer.envs.files.untrusted import bounded_bytes, json_of
 from rl_designer.envs.layers import full_options
 from rl_designer.envs.search_spaces.costs import check_classes, final_shape
+from rl_designer.errors import Error
 from rl_designer.files import write_json
 
 FORMAT = "architecture/1"
@@ -88,7 +89,7 @@ def write_architecture(path: Path, file: ArchitectureFile) -> None:
         OSError: where it can't be written.
     """
     if not file.architecture.complete:
-        raise ValueError(f"only a complete architecture has a file, got the prefix {file.architecture}")
+        raise Error(f"only a complete architecture has a file, got the prefix {file.architecture}")
     data = file.to_dict()
     _parsed(data, str(path))
     write_json(path, data)
@@ -103,13 +104,13 @@ def read_architecture(path: Path) -> ArchitectureFile:
     try:
         content = bounded_bytes(path, _MOST_BYTES)
     except OSError as error:
-        raise ValueError(f"can't read the architecture file {path}: {error.strerror or error}") from error
+        raise Error(f"can't read the architecture file {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise ValueError(f"can't read the architecture file {path}: {error}") from error
+        raise Error(f"can't read the architecture file {path}: {error}") from error
     try:
         data = json_of(content)
     except ValueError as error:
-        raise ValueError(f"the architecture file {path} is not JSON: {error}") from error
+        raise Error(f"the architecture file {path} is not JSON: {error}") from error
     return _parsed(data, str(path))
 
 
@@ -124,9 +125,9 @@ def _parsed(data: Any, where: str) -> ArchitectureFile:
         if file.num_classes is not None:
             check_classes(file.num_classes)
     except ValidationError as error:
-        raise ValueError(f"the architecture file {where}: {_reason(error, data)}") from error
+        raise Error(f"the architecture file {where}: {_reason(error, data)}") from error
     except ValueError as error:
-        raise ValueError(f"the architecture file {where}: {error}") from error
+        raise Error(f"the architecture file {where}: {error}") from error
     return ArchitectureFile(architecture, shape, file.num_classes, file.name, file.source, file.note)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rl_designer.errors import Error
+
 CONTROL_AGENT = "random"
 SIGNIFICANCE = 0.05
 _WANT = "{}: not compared with random search, for want of designs."
@@ -153,7 +155,7 @@ def precedence_p_value(designs: int, controls: int, better: int) -> float:
         ValueError: for counts out of range.
     """
     if designs < 1 or controls < 1 or not 0 <= better <= designs:
-        raise ValueError(
+        raise Error(
             f"needs designs ≥ 1, controls ≥ 1 and 0 ≤ better ≤ designs, got {designs}, {controls}, {better}"
         )
     return math.exp(_log_choose(designs, better) - _log_choose(designs + controls, better))
@@ -173,7 +175,7 @@ def best_of_random(values: ArrayLike, draws: int) -> NDArray[np.float64]:
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     n = len(ordered)
     if n == 0 or not np.isfinite(ordered).all() or draws < 1:
-        raise ValueError(f"needs finite values and at least 1 draw, got {n} values and {draws} draws")
+        raise Error(f"needs finite values and at least 1 draw, got {n} values and {draws} draws")
     # P(best is among the k lowest) = C(k, draws) / C(n, draws).
     draws = min(draws, n)
     at_most = np.array([_chance_all_within(k, n, draws) for k in range(n + 1)])
@@ -200,9 +202,7 @@ def chance_of_reaching(values: ArrayLike, draws: int, threshold: float) -> float
     """
     array = np.asarray(values, dtype=np.float64)
     if len(array) == 0 or not np.isfinite(array).all() or draws < 1:
-        raise ValueError(
-            f"needs finite values and at least 1 draw, got {len(array)} values and {draws} draws"
-        )
+        raise Error(f"needs finite values and at least 1 draw, got {len(array)} values and {draws} draws")
     reaching = int((array >= threshold).sum())
     return 1.0 - _chance_all_within(len(array) - reaching, len(array), min(draws, len(array)))
 

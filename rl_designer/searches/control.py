@@ -13,6 +13,7 @@ from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.rewards import RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.seeding import stream
+from rl_designer.errors import Error
 from rl_designer.runs.verdict import CONTROL_AGENT
 
 MOST_STORED = 100_000  # digests that are asked of the store
@@ -100,5 +101,5 @@ def rewards_of(
     """
     reward = as_reward(reward)
     if reward.sees_history:
-        raise ValueError(f"the reward {reward.name!r} sees the run's history; without one it has no value")
+        raise Error(f"the reward {reward.name!r} sees the run's history; without one it has no value")
     return [failure_reward if e.failure is not None else float(reward(e)) for e in evaluations]

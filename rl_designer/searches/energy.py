@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rl_designer.errors import Error
+
 if TYPE_CHECKING:
     from rl_designer.runs.folder import RunFolder
 
@@ -36,13 +38,11 @@ def check_energy(country: str | None = None) -> None:
         import codecarbon  # noqa: F401
         from codecarbon.input import DataSource
     except ImportError as error:
-        raise ValueError(
+        raise Error(
             "--energy needs codecarbon, which isn't installed: pip install 'rl-designer[energy]'"
         ) from error
     if country is not None and country not in DataSource().get_global_energy_mix_data():
-        raise ValueError(
-            f"energy needs a country in the three letters of ISO 3166, such as DEU, got {country!r}"
-        )
+        raise Error(f"energy needs a country in the three letters of ISO 3166, such as DEU, got {country!r}")
 
 
 @contextmanager

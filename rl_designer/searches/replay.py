@@ -14,6 +14,7 @@ from rl_designer.declared import about
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.problem import Design, Problem
 from rl_designer.envs.source import source_digest
+from rl_designer.errors import Error
 from rl_designer.runs.folder import CONFIG
 from rl_designer.store.store import StoredDesign
 from rl_designer.version import __version__
@@ -73,7 +74,7 @@ class Replay:
         else:
             return
         path = self._folder
-        raise ValueError(f"{path} can't go on: its design {design.index} {what}; {begin_anew(path)}")
+        raise Error(f"{path} can't go on: its design {design.index} {what}; {begin_anew(path)}")
 
 
 class RunClock:

@@ -16,7 +16,7 @@ from rl_designer.envs.evaluators.early_stopping import FULL, CanStop, EarlyStopp
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardError
-from rl_designer.errors import Interrupted, Stopped
+from rl_designer.errors import Error, Interrupted, Stopped
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import summary_of
 from rl_designer.runs.verdict import (
@@ -142,7 +142,7 @@ def _settled_plan(search: Search, evaluator: Evaluator) -> ControlPlan:
     folder, config, store = search.folder, search.config, search.store
     key = {"space_key": search.setting.space_key, "evaluator": evaluator.digest}
     if any(folder.summary.get(name, value) != value for name, value in key.items()):
-        raise ValueError(f"{folder.path} can't go on: its data, space or settings are not what they were")
+        raise Error(f"{folder.path} can't go on: its data, space or settings are not what they were")
     where, whose = str(folder.path.absolute()), {**key, "evaluator": _run_key(config, evaluator)}
     store.add_run(StoredRun(folder.id, where, config.agent_name, *whose.values()))
     if "control_plan" in folder.summary:

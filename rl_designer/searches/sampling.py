@@ -14,6 +14,7 @@ from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import seed_of
+from rl_designer.errors import Error
 from rl_designer.runs.folder import POLICY, RunFolder
 from rl_designer.setting import space_of
 
@@ -47,9 +48,9 @@ class Draw:
 
     def __post_init__(self) -> None:
         if self.n < 1:
-            raise ValueError(f"n must be at least 1, got {self.n}")
+            raise Error(f"n must be at least 1, got {self.n}")
         if not self.temperature > 0:
-            raise ValueError(f"the temperature must be above 0, got {self.temperature}")
+            raise Error(f"the temperature must be above 0, got {self.temperature}")
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
         folder.check_code("agent")
     agent = agent_class(folder.config.agent)
     if not issubclass(agent, PolicyAgent):
-        raise ValueError(
+        raise Error(
             f"the agent {folder.config.agent_name!r} of {folder.path} leaves no policy; train with ppo"
         )
     if draw.policy_file is None and not (folder.path / POLICY).is_dir():
-        raise ValueError(f"{folder.path} has no policy yet; finish it with: rl-designer resume {folder.path}")
+        raise Error(f"{folder.path} has no policy yet; finish it with: rl-designer resume {folder.path}")
     config = folder.config
     limits = (draw.max_parameters or config.subject.max_parameters, draw.max_macs or config.subject.max_macs)
     space = space_of(folder.summary.get("setting", {}), *limits)

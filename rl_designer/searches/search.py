@@ -13,7 +13,7 @@ from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, on_engine
 from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
-from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import RunFolder, store_location
 from rl_designer.searches.energy import check_energy
 from rl_designer.searches.observers import Observer, Observers
@@ -85,7 +85,7 @@ def resume_search(
     if folder.summary.get("state") == "finished":
         return None
     if changed := changed_settings(folder.summary, folder.config):
-        raise ValueError(
+        raise Error(
             f"{folder.path} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
             f"{begin_anew(folder.path)}, or put it back"
         )

@@ -13,7 +13,7 @@ from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agents_that_remember
 from rl_designer.envs.extensions import split_options
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import POLICY, SOURCES, RunFolder
 from rl_designer.setting import Setting
 
@@ -38,11 +38,11 @@ def check_source(path: Path, setting: Setting) -> Source:
     """
     run = RunFolder.open(path)
     if run.summary.get("state") != "finished":
-        raise ValueError(
+        raise Error(
             f"{path} isn't finished, so there is nothing to start from; go on with: rl-designer resume {path}"
         )
     if not (path / POLICY).is_dir():
-        raise ValueError(
+        raise Error(
             f"the agent {run.config.agent_name!r} of {path} has left no policy to start from; "
             f"name a run of ppo, for example"
         )

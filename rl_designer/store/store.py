@@ -19,6 +19,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.files.untrusted import json_of
 from rl_designer.envs.problem import Design
+from rl_designer.errors import Error
 from rl_designer.store.claims import ClaimBoard
 from rl_designer.store.database import (
     CLAIMS,
@@ -262,7 +263,7 @@ def _stored_design(row: Mapping[str, Any]) -> StoredDesign:
         architecture = Architecture.from_dict(json_of(row["architecture"]))
         for name, kind in (("reward", float), ("seconds", float), ("index", int), ("source", str)):
             if not isinstance(row[name], kind):  # SQLite keeps whatever it is given in any column
-                raise ValueError(f"its {name} is {str(row[name])[:60]!r}")
+                raise Error(f"its {name} is {str(row[name])[:60]!r}")
     except (ValueError, TypeError) as error:
         raise StoreError(f"the store holds a damaged design, {str(row['digest'])[:60]!r}: {error}") from error
     evaluation = _evaluation(row["evaluation"])

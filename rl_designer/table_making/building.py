@@ -18,7 +18,7 @@ from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.envs.training.settings import TrainingSettings
-from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
 from rl_designer.setting import engine_of, training_data, training_evaluator
 from rl_designer.table_making.designs import all_designs, layout, random_designs, share_of
@@ -106,7 +106,7 @@ def build_table(
         latencies = _latencies(plan, space, architectures, store, progress.add)
     metrics, facts = measured(results, latencies, plan.settings.epochs, dataset.name)
     if np.isnan(metrics[SEARCHED]).all():
-        raise ValueError(f"no design could be trained: {next(e.failure for e in results[0] if e.failure)}")
+        raise Error(f"no design could be trained: {next(e.failure for e in results[0] if e.failure)}")
     return ArchitectureTable(
         name=name,
         title=title or how,

@@ -21,6 +21,7 @@ from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.names import unknown_name
 from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.envs.tables.wiring import Wiring
+from rl_designer.errors import Error
 
 MOST_OPTIONS = 256  # that a uint8 tells apart
 _MOST_BYTES = 2**26
@@ -44,17 +45,17 @@ class Architectures(_Part):
     @model_validator(mode="after")
     def _check(self) -> "Architectures":
         if bool(self.columns) == (self.column is not None):
-            raise ValueError("give either `columns`, one a decision, or `column` with `pattern`")
+            raise Error("give either `columns`, one a decision, or `column` with `pattern`")
         if (self.column is None) != (self.pattern is None):
-            raise ValueError("`column` and `pattern` need each other")
+            raise Error("`column` and `pattern` need each other")
         try:
             decisions = len(self.columns) or re.compile(self.pattern or "").groups
         except re.error as error:
-            raise ValueError(f"`pattern` is no regular expression: {error}") from error
+            raise Error(f"`pattern` is no regular expression: {error}") from error
         if decisions == 0:
-            raise ValueError("`pattern` must have a group, in parentheses, for each decision")
+            raise Error("`pattern` must have a group, in parentheses, for each decision")
         if self.names and len(self.names) != decisions:
-            raise ValueError(f"`names` must be {decisions}, one a decision, got {len(self.names)}")
+            raise Error(f"`names` must be {decisions}, one a decision, got {len(self.names)}")
         return self
 
     @property
@@ -120,7 +121,7 @@ class Mapped(_Part):
     def _check(self) -> "Mapped":
         decisions = self.architectures.decisions
         if self.wiring and sorted(self.wiring.edges) != sorted(decisions):
-            raise ValueError(f"`wiring.edges` must name exactly the decisions, {decisions}")
+            raise Error(f"`wiring.edges` must name exactly the decisions, {decisions}")
         return self
 
 
@@ -132,7 +133,7 @@ def mapping_of(data: Mapping[str, Any], where: str) -> Mapped:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"])) or "all of it"
         cause = first.get("ctx", {}).get("error")
-        raise ValueError(f"{where}: {key}: {cause or first['msg']}") from None
+        raise Error(f"{where}: {key}: {cause or first['msg']}") from None
 
 
 def read_mapping(path: Path) -> Mapped:
@@ -140,9 +141,9 @@ def read_mapping(path: Path) -> Mapped:
     try:
         data = toml_of(bounded_bytes(path, MEBIBYTE, regular=False))
     except OSError as error:
-        raise ValueError(f"can't read the mapping {path}: {error.strerror or error}") from None
+        raise Error(f"can't read the mapping {path}: {error.strerror or error}") from None
     except ValueError as error:
-        raise ValueError(f"the mapping {path} is not TOML: {error}") from None
+        raise Error(f"the mapping {path} is not TOML: {error}") from None
     return mapping_of(data, str(path))
 
 
@@ -151,9 +152,9 @@ def read_csv_table(path: Path, mapping: Mapped) -> ArchitectureTable:
     try:
         return csv_table(unpacked_bytes(path), mapping, str(path))
     except OSError as error:
-        raise ValueError(f"can't read {path}: {error.strerror or error}") from None
+        raise Error(f"can't read {path}: {error.strerror or error}") from None
     except (EOFError, zlib.error):
-        raise ValueError(f"{path} is no whole .gz file") from None
+        raise Error(f"{path} is no whole .gz file") from None
 
 
 def unpacked_bytes(path: Path) -> bytes:
@@ -167,11 +168,11 @@ def unpacked_bytes(path: Path) -> bytes:
         try:
             return bounded_bytes(path, _MOST_BYTES)
         except ValueError as error:
-            raise ValueError(f"can't read {path}: {error}") from None
+            raise Error(f"can't read {path}: {error}") from None
     with gzip.open(path) as file:
         data = file.read(_MOST_BYTES + 1)
     if len(data) > _MOST_BYTES:
-        raise ValueError(f"{path} unpacks to more than {_MOST_BYTES:,} bytes")
+        raise Error(f"{path} unpacks to more than {_MOST_BYTES:,} bytes")
     return data
 
 
@@ -214,13 +215,13 @@ def _rows(data: bytes, where: str) -> tuple[list[str], list[list[str]]]:
     try:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{where} is no CSV in UTF-8: {error}") from None
+        raise Error(f"{where} is no CSV in UTF-8: {error}") from None
     rows = [line for line in lines[1:] if line]
     if not rows:
-        raise ValueError(f"{where} must have a header and at least one row")
+        raise Error(f"{where} must have a header and at least one row")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(lines[0]):
-            raise ValueError(f"{where}: row {number} has {len(row)} values, the header {len(lines[0])}")
+            raise Error(f"{where}: row {number} has {len(row)} values, the header {len(lines[0])}")
     return lines[0], rows
 
 
@@ -234,7 +235,7 @@ class _Columns:
 
     def texts(self, name: str) -> list[str]:
         if name not in self._header:
-            raise ValueError(f"{self.where}: {unknown_name('column', name, self._header)}")
+            raise Error(f"{self.where}: {unknown_name('column', name, self._header)}")
         position = self._header.index(name)
         return [row[position].strip() for row in self.rows]
 
@@ -249,7 +250,7 @@ class _Columns:
             try:
                 numbers.append(float(text) if text else float("nan"))
             except ValueError:
-                raise ValueError(
+                raise Error(
                     f"{self.where}: row {row}: {name!r} must be a number or empty, got {text[:40]!r}"
                 ) from None
         return numbers
@@ -267,13 +268,13 @@ def _designs(
         options = where.options or list(dict.fromkeys(texts))
         index = {option: number for number, option in enumerate(options)}
         if len(index) > MOST_OPTIONS:
-            raise ValueError(
+            raise Error(
                 f"{columns.where}: decision {name!r} has {len(index):,} options; a table may have at most "
                 f"{MOST_OPTIONS}"
             )
         for row, text in enumerate(texts):
             if text not in index:
-                raise ValueError(
+                raise Error(
                     f"{columns.where}: row {row + 1}: {unknown_name(f'option of {name!r}', text, index)}"
                 )
             designs[row, position] = index[text]
@@ -287,7 +288,7 @@ def _matched(columns: _Columns, column: str, pattern: str) -> list[tuple[str, ..
     for row, text in enumerate(columns.texts(column), start=1):
         match = compiled.fullmatch(text)
         if match is None:
-            raise ValueError(f"{columns.where}: row {row}: {text[:80]!r} doesn't fit the pattern {pattern!r}")
+            raise Error(f"{columns.where}: row {row}: {text[:80]!r} doesn't fit the pattern {pattern!r}")
         found.append(tuple(group or "" for group in match.groups()))
     return list(zip(*found, strict=True))
 
@@ -303,7 +304,7 @@ def _check_once(columns: _Columns, designs: NDArray[np.uint8]) -> None:
     for row, design in enumerate(designs, start=1):
         earlier = first.setdefault(design.tobytes(), row)
         if earlier != row:
-            raise ValueError(
+            raise Error(
                 f"{columns.where}: rows {earlier} and {row} are the same design; a table has each once, "
                 "with repeats in columns of their own"
             )

@@ -8,6 +8,7 @@ import numpy as np
 
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.envs.tables.table import ArchitectureTable, Task
+from rl_designer.errors import Error
 
 ACCURACY = "cifar10_test_accuracy"
 _BLOCKS = ("identity", "mbconv_k3_e3", "mbconv_k5_e6")
@@ -24,9 +25,9 @@ def read_macro_table(path: Path) -> ArchitectureTable:
     try:
         return macro_table(json_of(bounded_bytes(path, 16 * MEBIBYTE)))
     except OSError as error:
-        raise ValueError(f"can't read {path}: {error.strerror or error}") from None
+        raise Error(f"can't read {path}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(f"{path} is not NAS-Bench-Macro's JSON: {_reason(error)}") from None
+        raise Error(f"{path} is not NAS-Bench-Macro's JSON: {_reason(error)}") from None
 
 
 def macro_table(data: Mapping[str, Mapping[str, Any]]) -> ArchitectureTable:
@@ -34,11 +35,11 @@ def macro_table(data: Mapping[str, Mapping[str, Any]]) -> ArchitectureTable:
     designs = sorted(data)
     for design in designs:
         if len(design) != _LAYERS or not set(design) <= {str(block) for block in range(len(_BLOCKS))}:
-            raise ValueError(
+            raise Error(
                 f"a design must be {_LAYERS} digits from 0 to {len(_BLOCKS) - 1}, got {design[:20]!r}"
             )
         if len(data[design]["test_acc"]) != _TRAININGS:
-            raise ValueError(f"{design!r} must have {_TRAININGS} accuracies in `test_acc`")
+            raise Error(f"{design!r} must have {_TRAININGS} accuracies in `test_acc`")
     metrics = {
         ACCURACY: [data[design]["test_acc"] for design in designs],
         "parameters": [[data[design]["params"]] for design in designs],

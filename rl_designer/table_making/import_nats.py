@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from rl_designer.envs.tables.table import ArchitectureTable, Task
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import Error, WrongUsage
 
 _OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 _WIDTHS = ("8", "16", "24", "32", "40", "48", "56", "64")
@@ -103,18 +103,16 @@ def read_nats_table(
 
 def _open(path: Path) -> Any:
     if not path.exists():
-        raise ValueError(f"no such file or folder: {path}")
+        raise Error(f"no such file or folder: {path}")
     try:
         create = import_module("nats_bench").create
     except ImportError:
-        raise ValueError(
-            "NATS-Bench is read by its own package; install it: pip install nats-bench"
-        ) from None
+        raise Error("NATS-Bench is read by its own package; install it: pip install nats-bench") from None
     space = _SIZE.space if "sss" in path.name else _TOPOLOGY.space
     try:
         return create(str(path), space, fast_mode=path.is_dir(), verbose=False)
     except Exception as error:  # a damaged pickle may raise anything
-        raise ValueError(f"{path} can't be read as NATS-Bench: {' '.join(str(error).split())}") from error
+        raise Error(f"{path} can't be read as NATS-Bench: {' '.join(str(error).split())}") from error
 
 
 def _facts(kind: _Kind) -> dict[str, dict[str, Any]]:
@@ -166,7 +164,7 @@ def _table(kind: _Kind, path: Path, texts: list[str], columns: dict[str, list[fl
             for text in texts
         ]
     except (KeyError, ValueError) as error:
-        raise ValueError(f"{path} holds a design that NATS-Bench doesn't have: {error}") from None
+        raise Error(f"{path} holds a design that NATS-Bench doesn't have: {error}") from None
     facts = _facts(kind)
     known = {name: values for name, values in columns.items() if not all(map(math.isnan, values))}
     tasks = {}
@@ -175,7 +173,7 @@ def _table(kind: _Kind, path: Path, texts: list[str], columns: dict[str, list[fl
         if task.search in known and task.report in known:
             tasks[dataset] = task
     if not tasks:
-        raise ValueError(f"{path} has no accuracies after 12 and {kind.full_epochs} epochs")
+        raise Error(f"{path} has no accuracies after 12 and {kind.full_epochs} epochs")
     return ArchitectureTable(
         name=f"nats-bench-{kind.space}",
         title=kind.title,

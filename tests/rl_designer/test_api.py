@@ -336,3 +336,67 @@ def test_what_can_not_be_compared_is_refused() -> None:
         rl.compare_agents("random", epochs=3, progress=False)
     with pytest.raises(WrongUsage, match="unknown agent 'rendom'"):
         rl.compare_agents("rendom", progress=False)
+
+
+# -- what is damaged -------------------------------------------------------------------------------
+
+NOT_JSON, NO_RUN = b"\xff{", b'{"id": 5}'
+VERBS: dict[str, Callable[[Path], object]] = {
+    "load_run": rl.load_run,
+    "resume": lambda run: rl.resume(run, progress=False),
+    "sample": rl.sample,
+    "search": lambda run: rl.search(table="t.npz", sources=run, **QUICK),
+    "retrain": lambda run: rl.retrain(run, seeds=1, epochs=1, workers=0, progress=False),
+    "export": lambda run: rl.export(run, "exported", formats=["python"]),
+}
+
+
+DAMAGED_RUNS = [
+    ("config.toml", b"[", list(VERBS)),
+    ("config.toml", b"colour = 1", list(VERBS)),
+    ("summary.json", NOT_JSON, list(VERBS)),
+    ("summary.json", NO_RUN, list(VERBS)),
+    ("policy/policy.json", NOT_JSON, ["sample", "search"]),
+    ("policy/policy.safetensors", b"", ["sample", "search"]),
+    ("policy/policy.safetensors", b"\xff" * 64, ["sample", "search"]),
+]
+NO_SUCH_LAYER = b'{"format": "architecture/1", "space": "mlp", "layers": [{"kind": "none"}]}'
+DAMAGED_NETWORKS = [
+    ("training.json", NOT_JSON),
+    ("training.json", b"{}"),
+    ("results.json", NOT_JSON),
+    ("architecture.json", NOT_JSON),
+    ("architecture.json", NO_SUCH_LAYER),
+    ("seed-0.safetensors", b""),
+    ("seed-0.safetensors", b"\xff" * 64),
+]
+
+
+def refused(verb: str, damaged: Path) -> None:
+    with pytest.raises(rl.Error):
+        VERBS[verb](damaged)
+
+
+def test_a_damaged_run_is_one_kind_of_error_in_every_verb() -> None:
+    run = rl.search(table="t.npz", run="whole", **QUICK).folder
+    for file, content, verbs in DAMAGED_RUNS:
+        whole = (run / file).read_bytes()
+        (run / file).write_bytes(content)
+        for verb in verbs:
+            refused(verb, run)
+        (run / file).write_bytes(whole)
+    assert rl.sample(run)
+
+
+def test_a_damaged_network_is_one_kind_of_error() -> None:
+    run = rl.search(features(), run="own", max_parameters=500, **TRAINED)
+    folder = rl.retrain(run, seeds=1, epochs=1, workers=0, progress=False).best.folder
+    for file, content in DAMAGED_NETWORKS:
+        whole = (folder / file).read_bytes()
+        (folder / file).write_bytes(content)
+        refused("export", folder)
+        if file == "architecture.json":
+            refused("export", folder / file)
+            refused("retrain", folder / file)
+        (folder / file).write_bytes(whole)
+    assert VERBS["export"](folder)
