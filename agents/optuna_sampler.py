@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.base import Agent, at_least_one
-from rl_designer.envs.errors import Error
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream

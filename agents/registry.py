@@ -8,9 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from rl_designer.agents.base import Agent
-from rl_designer.envs.errors import Error
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import AGENT, split_options
-from rl_designer.envs.names import unknown_name
 
 # name: (module:class, what it is in one line)
 AGENTS = {

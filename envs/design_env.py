@@ -1,16 +1,106 @@
-"""`DesignEnv`: designing one network, as a Gymnasium episode."""
+"""`DesignEnv`: designing one network, as a Gymnasium episode; the problem may be made of names."""
 
+import hashlib
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 
+from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.errors import Error
-from rl_designer.envs.named_problem import named_problem
-from rl_designer.envs.problem import Problem
-from rl_designer.envs.rendering import picture, text
+from rl_designer.envs.evaluation import Evaluator
+from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, Budget, Problem
+from rl_designer.envs.rewards import RewardContext, load_reward
+from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.registry import kind_of, make_space
+from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.tables.catalogue import load_table
+
+
+def named_problem(
+    data: str | Path | None = None,
+    *,
+    table: str | Path | None = None,
+    task: str | None = None,
+    target: str | None = None,
+    data_folder: str | Path | None = None,
+    image_size: int | None = None,
+    space: str | Path | None = None,
+    reward: str = "accuracy",
+    max_parameters: int | None = None,
+    max_macs: int | None = None,
+    evaluations: int | None = None,
+    failure_reward: float = DEFAULT_FAILURE_REWARD,
+    epochs: int | None = None,
+    device: str = "auto",
+) -> Problem:
+    """On data, whose designs are trained in this process, or on an architecture table.
+
+    Args:
+        data, target, data_folder, image_size: as `load_dataset` takes them.
+        table, task: as `load_table` and `TableEvaluator` take them.
+        space: as `space_definition` takes it; None for what suits the data.
+        reward: as `load_reward` takes it.
+        max_parameters, max_macs: limits of every design; None is without limit.
+        evaluations: the budget; None is without limit.
+        epochs: of each training; None for the default.
+
+    Raises:
+        ValueError: for names that there aren't, data that can't be used, limits that leave no design, and
+            where there are both data and a table, or neither.
+    """
+    if (data is None) == (table is None):
+        raise Error(f"name data or a table, one of them; got data={data!r}, table={table!r}")
+    limits = {"max_parameters": max_parameters, "max_macs": max_macs}
+    made: SearchSpace
+    evaluator: Evaluator
+    if table is not None:
+        made = of_table = TableSpace(load_table(str(table)), **limits)
+        evaluator = TableEvaluator(of_table, task)
+    elif data is not None:
+        from rl_designer.envs.datasets import load_dataset
+        from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
+
+        kind = None if space is None else kind_of(space)
+        dataset = load_dataset(data, kind=kind, target=target, folder=data_folder, image_size=image_size)
+        made = make_space(space, dataset.input_shape, dataset.num_classes, **limits)
+        settings = TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
+        evaluator = TrainingEvaluator(dataset, settings=settings, device=device)
+    paid = load_reward(reward, RewardContext(made, max_parameters, max_macs))
+    return Problem(made, evaluator, paid, Budget(evaluations), failure_reward=failure_reward)
+
+
+_WIDTH, _ROW = 480, 36
+
+
+def text(architecture: Architecture) -> str:
+    """A line a layer, numbered, and a last line that says whether the design is complete."""
+    lines = [f"{number:2d}  {layer}" for number, layer in enumerate(architecture.layers, start=1)]
+    lines.append("complete" if architecture.complete else "…")
+    return "\n".join(lines)
+
+
+def picture(architecture: Architecture, rows: int) -> NDArray[np.uint8]:
+    """A box a layer, one colour a kind; uint8 [36 · (rows + 1), 480, 3], whatever the design."""
+    image = Image.new("RGB", (_WIDTH, _ROW * (rows + 1)), "white")
+    draw = ImageDraw.Draw(image)
+    for number, layer in enumerate(architecture.layers):
+        box = (8, number * _ROW + 4, _WIDTH - 8, (number + 1) * _ROW - 4)
+        draw.rounded_rectangle(box, radius=6, fill=_colour(layer), outline="black")
+        draw.text((20, number * _ROW + 12), str(layer)[:72], fill="black")
+    last = "complete" if architecture.complete else "..."
+    draw.text((20, len(architecture.layers) * _ROW + 12), last, fill="black")
+    return np.asarray(image)
+
+
+def _colour(layer: Layer) -> tuple[int, int, int]:
+    red, green, blue = hashlib.sha256(layer.kind.encode()).digest()[:3]
+    return 160 + red % 90, 160 + green % 90, 160 + blue % 90
 
 
 class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):

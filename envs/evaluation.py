@@ -7,6 +7,8 @@ from typing import Any, Protocol, Self
 
 from rl_designer.envs.architecture import Architecture
 
+DEFAULT_FAILURE_REWARD = -1.0  # paid for a design that failed
+
 # Called with an architecture's index in its batch and its evaluation, as it ends, in any order.
 ResultObserver = Callable[[int, "Evaluation"], None]
 # Epoch → the validation accuracy, 0–1, that a training must have reached by then to go on.

@@ -14,8 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from rl_designer.envs.errors import Error
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import Error, unknown_name
 
 # The first `.py` that ends the text or stands before a colon, so that `C:\folder\file.py:mine` is one file.
 _FILE = re.compile(r"(.+?\.py)(?::([^:]*)(?::(.*))?)?", re.DOTALL)

@@ -9,14 +9,13 @@ import numpy as np
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.designs import Design, Designs
 from rl_designer.envs.errors import Error
-from rl_designer.envs.evaluation import Evaluation, Evaluator
+from rl_designer.envs.evaluation import DEFAULT_FAILURE_REWARD, Evaluation, Evaluator
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.reward import BestBy, RewardError, RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 __all__ = ["DEFAULT_FAILURE_REWARD", "Budget", "BudgetSpent", "Design", "Problem", "best_of", "merit"]
 
-DEFAULT_FAILURE_REWARD = -1.0
 _MOST_REPEATS = 20_000
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rl_designer.version import __version__
+__version__ = "0.1.0"
 
 # In a checkout `envs/` and `agents/` lie beside this folder; an install puts them inside it.
 _here = Path(__file__).resolve().parent

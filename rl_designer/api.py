@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from rl_designer.agents.base import Sample
 from rl_designer.config import SearchConfig, Where, make_config
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.rewards import RewardFunction, file_and_name, name_of
-from rl_designer.errors import WrongUsage
+from rl_designer.errors import WrongUsage, unknown_name
 from rl_designer.interruption import clean_interruption
 from rl_designer.reports.page import leave_report
 from rl_designer.results import Network, Networks, Run

@@ -8,8 +8,8 @@ from importlib import import_module
 import click
 from click.shell_completion import CompletionItem
 
+from rl_designer import __version__
 from rl_designer.interruption import INTERRUPTED, clean_interruption, interruption_asked
-from rl_designer.version import __version__
 
 DONE, COULD_NOT, WRONG_USAGE = 0, 1, 2
 DEBUG = "RL_DESIGNER_DEBUG"
@@ -58,7 +58,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from rl_designer.envs.names import unknown_name
+            from rl_designer.envs.errors import unknown_name
 
             raise click.UsageError(unknown_name("command", args[0], COMMANDS))
         return super().resolve_command(ctx, args)

@@ -9,11 +9,8 @@ import tomli_w
 from pydantic import model_validator
 
 from rl_designer.declared import Bytes, Count, Name, Names, Seconds, Settings, about, option_name, setting
-from rl_designer.envs.datasets import DATASETS
+from rl_designer.envs.evaluation import DEFAULT_FAILURE_REWARD
 from rl_designer.envs.extensions import names_code, short_name, with_whole_path
-from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD
-from rl_designer.envs.search_spaces.registry import SPACES
-from rl_designer.envs.tables.catalogue import TABLES
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.errors import Error
 
@@ -36,6 +33,25 @@ def _kept_name(name: str, known: Collection[str]) -> str:
     return _absolute(name) if name not in known and Path(name).exists() else with_whole_path(name)
 
 
+# The registries are loaded late, for the sake of `--help`.
+def _kept_data(name: str) -> str:
+    from rl_designer.envs.datasets import DATASETS
+
+    return _kept_name(name, DATASETS)
+
+
+def _kept_space(name: str) -> str:
+    from rl_designer.envs.search_spaces.registry import SPACES
+
+    return _kept_name(name, SPACES)
+
+
+def _kept_table(name: str) -> str:
+    from rl_designer.envs.tables.catalogue import TABLES
+
+    return name if name in TABLES else _absolute(name)
+
+
 def _kept_store(store: str) -> str:
     return _URL_PASSWORD.sub(HIDDEN, store) if "://" in store else _absolute(store)
 
@@ -51,7 +67,7 @@ class Subject(Settings):
         for_training=True,
         by_content=True,
         may_be_code=True,
-        kept=lambda name: _kept_name(name, DATASETS),
+        kept=_kept_data,
     )
     target: Name | None = setting(
         "Column to predict, of your own .csv or .parquet.", "COLUMN", needs="data", for_training=True
@@ -70,7 +86,7 @@ class Subject(Settings):
         "Search on an architecture table instead of data.",
         "NAME|FILE",
         by_content=True,
-        kept=lambda name: name if name in TABLES else _absolute(name),
+        kept=_kept_table,
     )
     task: Name | None = setting(
         "Task on the table; may be left out where there is one.", "NAME", needs="table"
@@ -82,7 +98,7 @@ class Subject(Settings):
         for_training=True,
         by_content=True,
         may_be_code=True,
-        kept=lambda name: _kept_name(name, SPACES),
+        kept=_kept_space,
     )
     max_parameters: Count | None = setting("Limit for every design, such as 20k or 1.5M.")
     max_macs: Count | None = setting("Limit on multiply-adds of one example.")

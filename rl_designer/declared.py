@@ -21,8 +21,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
-from rl_designer.envs.names import unknown_name
-from rl_designer.errors import Error, WrongUsage
+from rl_designer.errors import Error, WrongUsage, unknown_name
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
 _ABOUT = "about"

@@ -18,9 +18,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rl_designer.envs.errors import Error
+from rl_designer.envs.errors import Error, unknown_name
 
-__all__ = ["Error", "Interrupted", "Stopped", "WrongUsage", "usage_errors"]
+__all__ = ["Error", "Interrupted", "Stopped", "WrongUsage", "unknown_name", "usage_errors"]
 
 
 class WrongUsage(Error):

@@ -14,9 +14,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rl_designer.config import make_config
-from rl_designer.envs.datasets.dataset import KINDS, Dataset
+from rl_designer.envs.datasets.dataset import KINDS, SHARE, Dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
-from rl_designer.envs.datasets.splitting import SHARE
 from rl_designer.envs.rewards import RewardFunction, name_of
 from rl_designer.envs.search_spaces.registry import kind_of, make_space
 from rl_designer.envs.seeding import stream

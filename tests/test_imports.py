@@ -128,6 +128,13 @@ def test_the_command_line_loads_nothing_heavy_before_it_must() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_the_options_of_a_search_need_nothing_but_their_declaration() -> None:
+    heavy = ("numpy", *(name for name in HEAVY if name != "pydantic"))
+    code = f"import sys, rl_designer.commands.train; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_data_spaces_and_configs_need_no_torch() -> None:
     code = (
         "import sys, rl_designer.envs, rl_designer.config, rl_designer.searches.sampling\n"

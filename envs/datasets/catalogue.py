@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from rl_designer.envs.datasets.dataset import Dataset, Kind
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
+from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.extensions import DATA_SET, names_code, short_name
-from rl_designer.envs.names import unknown_name
 
 
 class _Reader(NamedTuple):

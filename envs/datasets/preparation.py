@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset, Kind, SealedTest
+from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset, Kind, SealedTest, split
 from rl_designer.envs.datasets.encoding import Standardisation, encode_labels
 from rl_designer.envs.datasets.errors import DatasetError, is_number
-from rl_designer.envs.datasets.splitting import split
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import unknown_name
 
 Arrays = NDArray[Any]
 

@@ -1,7 +1,7 @@
 """The kinds of layers that designs are made of. A kind is one file, and one line here. No torch here."""
 
 from rl_designer.envs.architecture import Layer, Option
-from rl_designer.envs.errors import Error
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.layers.conv import CONV, SEPARABLE
 from rl_designer.envs.layers.dense import DENSE, RESIDUAL_DENSE
 from rl_designer.envs.layers.dropout import DROPOUT
@@ -9,7 +9,6 @@ from rl_designer.envs.layers.inverted_residual import INVERTED_RESIDUAL
 from rl_designer.envs.layers.kind import MOST_WIDTH, Effect, Kind, OptionRule, Shape
 from rl_designer.envs.layers.pooling import GLOBAL_POOL, POOL
 from rl_designer.envs.layers.residual import RESIDUAL
-from rl_designer.envs.names import unknown_name
 
 __all__ = ["KINDS", "MOST_WIDTH", "Effect", "Kind", "OptionRule", "Shape", "full_options"]
 

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rl_designer.envs.architecture import Option
-from rl_designer.envs.errors import Error
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.layers.source import LayerSource, plain
-from rl_designer.envs.names import unknown_name
 
 if TYPE_CHECKING:
     from torch.nn import Module as Module

@@ -13,8 +13,7 @@ from typing import Literal
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.fronts import Front
 from rl_designer.envs.rewards.history import History, SortedAccuracies
-from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of, known
-from rl_designer.envs.rewards.reward import RewardFunction
+from rl_designer.envs.rewards.reward import Cost, RewardFunction, accuracy_of, cost_of, known
 
 Scale = Literal["log", "linear"]
 

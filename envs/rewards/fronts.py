@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.rewards.measures import Cost, accuracy_of, cost_of
+from rl_designer.envs.rewards.reward import Cost, accuracy_of, cost_of
 
 # A tenth of the front's range beyond its worst accuracy and its highest cost, so that the ends of the front
 # count too; for fronts of 11 designs or more that is at least the 1 + 1/(n − 1) of Ishibuchi et al. 2018.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar, overload
 
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.rewards.measures import accuracy_of
+from rl_designer.envs.rewards.reward import accuracy_of
 
 
 class View(Protocol):

@@ -31,10 +31,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from rl_designer.envs.architecture import Layer, Option
-from rl_designer.envs.errors import Error
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.layers import KINDS
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.layer_rules import FAMILIES, Family
 
 BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")

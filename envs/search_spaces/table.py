@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
-from rl_designer.envs.errors import Error
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.tables.wiring import structure_of

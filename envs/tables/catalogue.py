@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.tables.table import ArchitectureTable, TableError
 
 DEFAULT_TABLE = "mnist1d-convnet1d"
@@ -29,7 +29,7 @@ def load_table(name_or_path: str | Path) -> ArchitectureTable:
     """
     name = str(name_or_path)
     if name in TABLES:
-        with resources.as_file(resources.files("rl_designer.envs.data") / f"{name}.npz") as path:
+        with resources.as_file(resources.files("rl_designer.envs") / "data" / f"{name}.npz") as path:
             return ArchitectureTable.load(path)
     if not Path(name).exists() and not Path(name).suffix and os.sep not in name:
         raise UnknownTable(f"{unknown_name('table', name, TABLES)} Or the path of a .npz file.")

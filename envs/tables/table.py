@@ -4,23 +4,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rl_designer.envs.errors import Error
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.files.archives import open_archive
+from rl_designer.envs.files.untrusted import json_of
 from rl_designer.envs.files.writing import beside
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.tables.wiring import Wiring, known_wiring
-
-if TYPE_CHECKING:
-    from rl_designer.envs.tables.meta import TableMeta
 
 FORMAT = "architecture-table/1"
 MOST_OPTIONS = 4_096  # decisions times the most options that one has; spaces take memory by its square
 _MOST_BYTES = 2**28
+_MOST_CHARACTERS = 2**22
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
+_Text = Annotated[str, Field(max_length=2_000)]
 
 
 class TableError(Error):
@@ -137,6 +138,72 @@ class ArchitectureTable:
             raise TableError(f"{path} is no sound architecture table ({FORMAT}): {_reason(error)}") from error
 
 
+# -- a file, which anybody may have written ---------------------------------------------------------
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
+
+
+class _Decision(_Part):
+    name: _Name
+    options: list[_Name]
+
+
+class _Facts(_Part):
+    """Of a metric; further ones are kept as they are."""
+
+    model_config = ConfigDict(extra="allow")
+
+    unit: _Text | None = None
+    split: _Text | None = None
+    dataset: _Text | None = None
+    epochs: int | float | None = None
+    maximize: bool | None = None
+
+
+class _Task(_Part):
+    search: _Name
+    report: _Name
+
+
+class _Wiring(_Part):
+    edges: list[Annotated[list[int], Field(min_length=2, max_length=2)]]
+    absent: _Name = "none"
+
+
+class TableMeta(_Part):
+    """A table's `meta`. Keys that it doesn't know are passed over."""
+
+    format: Literal["architecture-table/1"]
+    name: _Name
+    title: _Text | None = None
+    source: _Text = ""
+    decisions: list[_Decision]
+    metrics: dict[_Name, _Facts]
+    tasks: dict[_Name, _Task]
+    wiring: _Wiring | None = None
+    made: dict[str, Any] = {}
+
+
+def read_meta(text: str) -> TableMeta:
+    """Raises ValueError, one line, for what isn't such a text."""
+    if len(text) > _MOST_CHARACTERS:
+        raise Error(f"`meta` must have at most {_MOST_CHARACTERS:,} characters, got {len(text):,}")
+    data = json_of(text)
+    found = data.get("format") if isinstance(data, dict) else None
+    if found != FORMAT:
+        raise Error(f"`format` must be {FORMAT!r}, got {repr(found)[:60]}")
+    try:
+        return TableMeta.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "missing":
+            raise Error(f"it lacks {first['loc'][-1]!r}") from None
+        where = ".".join(str(part)[:60] for part in first["loc"])
+        raise Error(f"`{where}`: {first['msg']}, got {str(first['input'])[:60]!r}") from None
+
+
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     with open_archive(path) as archive:
         return archive.read(archive.names, _MOST_BYTES)
@@ -171,9 +238,7 @@ def _fields(arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
     return fields
 
 
-def _meta(text: NDArray[Any]) -> "TableMeta":
-    from rl_designer.envs.tables.meta import read_meta
-
+def _meta(text: NDArray[Any]) -> TableMeta:
     if text.shape != () or text.dtype.kind != "U":
         raise Error(f"`meta` must be one text, got {text.dtype} {list(text.shape)}")
     return read_meta(str(text))

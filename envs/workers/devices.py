@@ -8,8 +8,7 @@ from functools import lru_cache
 
 from threadpoolctl import ThreadpoolController
 
-from rl_designer.envs.errors import Error
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import Error, unknown_name
 
 # Trainings at a time, unless asked otherwise: small networks leave most of a GPU idle, but each process takes
 # some hundred megabytes of it.

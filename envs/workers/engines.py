@@ -9,8 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.errors import Error
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import Error, unknown_name
 
 # Module and class, and what is said of it.
 ENGINES: Mapping[str, tuple[str, str]] = {

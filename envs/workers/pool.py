@@ -22,8 +22,7 @@ from rl_designer.envs.workers.failures import (
     out_of_time,
 )
 from rl_designer.envs.workers.memory_limit import OVER_LIMIT
-from rl_designer.envs.workers.processes import Processes, has_code_of_main
-from rl_designer.envs.workers.worker import Unprepared, begin, call
+from rl_designer.envs.workers.worker import Processes, Unprepared, begin, call, has_code_of_main
 
 # A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
 _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0

@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any
 
-from rl_designer.envs.errors import Error
-from rl_designer.envs.names import unknown_name
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.workers.devices import MOST_ON_A_GPU, cores
 from rl_designer.envs.workers.engines import Workload
 from rl_designer.envs.workers.ray_pool import RayPool

@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic import BeforeValidator
@@ -13,11 +13,12 @@ from pydantic.fields import FieldInfo
 
 from rl_designer.config import LARGEST_SEED, Subject, Where
 from rl_designer.declared import Settings, about, option_name
-from rl_designer.envs.workers.engines import Engine
 from rl_designer.errors import usage_errors
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
-from rl_designer.setting import engine_of
 from rl_designer.text import printable
+
+if TYPE_CHECKING:
+    from rl_designer.envs.workers.engines import Engine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -139,8 +140,10 @@ data_options = options_of(
 store_option = click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved.")
 
 
-def taken_engine(options: dict[str, Any]) -> Engine:
+def taken_engine(options: dict[str, Any]) -> "Engine":
     """The engine that `--workers` and the options of engines name, which are taken out of `options`."""
+    from rl_designer.setting import engine_of
+
     with usage_errors():
         return engine_of(Where.of({name: options.pop(name) for name in Where.declared() if name in options}))
 

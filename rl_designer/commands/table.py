@@ -23,8 +23,7 @@ from rl_designer.retraining.settings import FullTraining
 from rl_designer.setting import named_table
 from rl_designer.table_making.building import TablePlan, build_table
 from rl_designer.table_making.import_csv import Mapped, mapping_of, read_csv_table, read_mapping
-from rl_designer.table_making.import_macro import read_macro_table
-from rl_designer.table_making.import_nats import read_nats_table
+from rl_designer.table_making.import_nas import read_macro_table, read_nats_table
 from rl_designer.table_making.info import print_info, table_info
 from rl_designer.table_making.published import fetch_table
 

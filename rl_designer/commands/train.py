@@ -1,4 +1,4 @@
-"""`train` and `resume`."""
+"""`train` and `resume`. What does the work is imported when it is called, so that `--help` comes at once."""
 
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,7 @@ from rl_designer.commands.options import (
 )
 from rl_designer.config import SearchConfig, code_named, make_config
 from rl_designer.errors import WrongUsage
-from rl_designer.reports.page import leave_report
-from rl_designer.reports.terminal import print_report, terminal
 from rl_designer.runs.folder import CONFIG, RunFolder, check_free
-from rl_designer.runs.reading import public_summary, read_run
-from rl_designer.searches.observers import observers_of
-from rl_designer.searches.replay import changed_code, other_than_asked
-from rl_designer.searches.search import resume_search, run_search
 
 
 @click.command()
@@ -40,6 +34,9 @@ def train(
     **options: Any,
 ) -> None:
     """Search for good networks, and train the policy that designs them."""
+    from rl_designer.searches.observers import observers_of
+    from rl_designer.searches.search import run_search
+
     if no_control and options["control_share"] is not None:
         raise click.UsageError("--no-control and --control-share exclude each other")
     if no_control:
@@ -83,6 +80,10 @@ def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: b
 
 
 def _resume(run: RunFolder, store: str | None, engine: dict[str, Any], as_json: bool, quiet: bool) -> None:
+    from rl_designer.searches.observers import observers_of
+    from rl_designer.searches.replay import changed_code
+    from rl_designer.searches.search import resume_search
+
     if run.summary["state"] == "finished":
         note(f"{run.path} is finished already; nothing was left to do", quiet)
     elif changed := changed_code(run.summary):
@@ -97,6 +98,8 @@ def _resume(run: RunFolder, store: str | None, engine: dict[str, Any], as_json: 
 
 def _check_same(run: RunFolder, config: SearchConfig) -> None:
     """Says what becomes of a search that a folder holds. Raises WrongUsage where another is asked for."""
+    from rl_designer.searches.replay import other_than_asked
+
     if other := other_than_asked(run.summary, config, run.config):
         raise WrongUsage(
             f"{run.path} holds another run ({'; '.join(other)}); go on with it as it is by "
@@ -105,6 +108,10 @@ def _check_same(run: RunFolder, config: SearchConfig) -> None:
 
 
 def _show(folder: RunFolder, store: str | None, as_json: bool, quiet: bool) -> None:
+    from rl_designer.reports.page import leave_report
+    from rl_designer.reports.terminal import print_report, terminal
+    from rl_designer.runs.reading import public_summary, read_run
+
     read = read_run(folder, store)
     if not quiet:
         print_report(terminal(stderr=True), read)

@@ -5,9 +5,18 @@ from typing import Any
 
 from nicegui import run, ui
 
-from rl_designer.dashboard.facts import design_rows, progress, tiles
 from rl_designer.dashboard.parts import Part, Text, columns, frame, heading, link, poll, told
-from rl_designer.dashboard.watch import CAN_GO_ON, FINISHED, SEARCHING, UNREADABLE, RunWatch, View
+from rl_designer.dashboard.watch import (
+    CAN_GO_ON,
+    FINISHED,
+    SEARCHING,
+    UNREADABLE,
+    RunWatch,
+    View,
+    design_rows,
+    progress,
+    tiles,
+)
 from rl_designer.runs.reading import RunReport
 from rl_designer.text import printable
 

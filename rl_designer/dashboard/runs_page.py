@@ -4,9 +4,8 @@ from typing import Any
 
 from nicegui import ui
 
-from rl_designer.dashboard.facts import run_row
 from rl_designer.dashboard.parts import Part, Text, columns, frame, heading, poll
-from rl_designer.dashboard.watch import Catalogue, View
+from rl_designer.dashboard.watch import Catalogue, View, run_row
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.front import overlay_front
 from rl_designer.reports.learning import overlay_plot

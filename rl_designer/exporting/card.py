@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.search_spaces.costs import describe
 from rl_designer.exporting.subject import Subject
 from rl_designer.quantities import show_seconds
 from rl_designer.text import printable, shortened
-from rl_designer.version import __version__
 
 CARD = "MODEL_CARD.md"
 _MOST_CLASSES = 256

@@ -9,9 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.workers.devices import one_thread
-from rl_designer.errors import Error, WrongUsage
+from rl_designer.errors import Error, WrongUsage, unknown_name
 from rl_designer.exporting.card import CARD, card
 from rl_designer.exporting.formats import FORMATS, PYTHON, Computed, remove_weights
 from rl_designer.exporting.subject import Subject

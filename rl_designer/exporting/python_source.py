@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
+from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.layers.source import expressions
 from rl_designer.envs.search_spaces.costs import Step, trace
 from rl_designer.exporting.subject import Subject
 from rl_designer.text import printable, shortened
-from rl_designer.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from rl_designer import __version__
 from rl_designer.errors import WrongUsage
 from rl_designer.files import write_text
 from rl_designer.quantities import show_figure, show_share
@@ -24,7 +25,6 @@ from rl_designer.reports.plots import SIZES, Plot, layout
 from rl_designer.reports.run_page import run_data, space_of_run
 from rl_designer.runs.reading import RunReport
 from rl_designer.text import printable
-from rl_designer.version import __version__
 
 REPORT = "report.html"
 MOST_DETAILED = 8  # runs that are told of in full; of more, the comparison alone

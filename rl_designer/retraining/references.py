@@ -15,10 +15,9 @@ from typing import Any
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.layers import KINDS, MOST_WIDTH, Shape, full_options
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
 from rl_designer.envs.search_spaces.layer_rules import family_of
-from rl_designer.errors import Error, usage_errors
+from rl_designer.errors import Error, unknown_name, usage_errors
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner

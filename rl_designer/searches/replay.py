@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from rl_designer import __version__
 from rl_designer.config import SearchConfig
 from rl_designer.declared import about
 from rl_designer.envs.architecture import Architecture
@@ -17,7 +18,6 @@ from rl_designer.envs.source import source_digest
 from rl_designer.errors import Error
 from rl_designer.runs.folder import CONFIG
 from rl_designer.store.store import StoredDesign
-from rl_designer.version import __version__
 
 BEGAN = "began"
 _LIBRARIES = ("numpy", "optuna", "sb3-contrib", "scipy", "stable-baselines3", "torch")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer import __version__
 from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
@@ -22,7 +23,6 @@ from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
 from rl_designer.setting import engine_of, training_data, training_evaluator
 from rl_designer.table_making.designs import all_designs, layout, random_designs, share_of
-from rl_designer.version import __version__
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.envs.tables.wiring import Wiring
-from rl_designer.errors import Error
+from rl_designer.errors import Error, unknown_name
 
 MOST_OPTIONS = 256  # that a uint8 tells apart
 _MOST_BYTES = 2**26

@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rl_designer.envs.datasets.published.originals import Content, Package, Source, contents_of
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.tables.table import ArchitectureTable
-from rl_designer.errors import WrongUsage
-from rl_designer.table_making.import_macro import macro_table
+from rl_designer.errors import WrongUsage, unknown_name
+from rl_designer.table_making.import_nas import macro_table
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,11 @@ from hypothesis import given
 from stable_baselines3.common.env_checker import check_env as sb3_check
 
 import rl_designer.envs  # registers the environment
+from rl_designer.envs import ENVIRONMENT_ID, register_environments
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.design_env import DesignEnv
+from rl_designer.envs.design_env import DesignEnv, picture, text
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, BudgetSpent, Problem
-from rl_designer.envs.registration import ENVIRONMENT_ID, register_environments
-from rl_designer.envs.rendering import picture, text
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -72,9 +71,10 @@ def test_an_environment_made_by_name_runs_under_gymnasiums_own_wrappers() -> Non
 
 def test_importing_the_package_is_enough_to_register_the_environment_and_twice_is_once() -> None:
     code = (
-        "import gymnasium, sys, rl_designer.envs as e\n"
-        "from rl_designer.envs.registration import register_environments\n"
-        "register_environments()\n"
+        "import sys, rl_designer.envs as e\n"
+        "assert 'gymnasium' not in sys.modules\n"
+        "import gymnasium\n"
+        "e.register_environments(gymnasium)\n"
         "assert 'rl_designer/Design-v0' in gymnasium.registry and 'torch' not in sys.modules"
     )
     root = Path(__file__).resolve().parents[2]
@@ -82,7 +82,7 @@ def test_importing_the_package_is_enough_to_register_the_environment_and_twice_i
         [sys.executable, "-W", "error", "-c", code], cwd=root, check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    register_environments()
+    register_environments(gymnasium)
     assert ENVIRONMENT_ID in gymnasium.registry and rl_designer.envs
 
 

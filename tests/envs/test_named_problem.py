@@ -12,8 +12,7 @@ from stable_baselines3.common.env_checker import check_env as sb3_check
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
-from rl_designer.envs.design_env import DesignEnv
-from rl_designer.envs.named_problem import named_problem
+from rl_designer.envs.design_env import DesignEnv, named_problem
 from rl_designer.envs.problem import BudgetSpent
 from tests.helpers.tables import synthetic_table
 

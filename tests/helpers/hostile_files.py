@@ -378,7 +378,7 @@ def _macro(folder: Path) -> Path:
 
 
 def _read_macro(path: Path) -> Any:
-    from rl_designer.table_making.import_macro import read_macro_table
+    from rl_designer.table_making.import_nas import read_macro_table
 
     return read_macro_table(path)
 

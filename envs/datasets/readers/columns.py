@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, is_number, listed, named, shortened, unreadable
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
-from rl_designer.envs.names import unknown_name
 
 _DELIMITERS = ",;\t|"
 _BATCH = 4096  # rows held as text at a time

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.datasets import DATASETS, Dataset, DatasetError, SealedTest, load_dataset
+from rl_designer.envs.datasets.dataset import drawn, split
 from rl_designer.envs.datasets.preparation import RawData, prepare
-from rl_designer.envs.datasets.splitting import drawn, split
 
 EMBEDDED = ["mnist1d", "digits", "breast-cancer", "wine"]
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.names import unknown_name
 from rl_designer.envs.rewards import REWARDS, Reward, accuracy, as_reward, load_reward
 from rl_designer.testing.rewards import (
     HISTORIES,

@@ -20,7 +20,7 @@ from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.table_making.designs import all_designs, layout
 from tests.helpers.command_line import runner
 
-FILE = Path(str(resources.files("rl_designer.envs.data"))) / f"{DEFAULT_TABLE}.npz"
+FILE = Path(str(resources.files("rl_designer.envs"))) / "data" / f"{DEFAULT_TABLE}.npz"
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables import wiring as wiring_module
-from rl_designer.envs.tables.meta import read_meta
-from rl_designer.envs.tables.table import ArchitectureTable
+from rl_designer.envs.tables.table import ArchitectureTable, read_meta
 from rl_designer.envs.tables.wiring import Wiring, known_wiring, structure_of
 from tests.helpers.strategies import many_examples, walks
 from tests.helpers.tables import shared, synthetic_table

@@ -48,7 +48,7 @@ def test_every_command_has_help_and_json_and_quiet(name: str) -> None:
 
 
 def test_the_version_is_told() -> None:
-    from rl_designer.version import __version__
+    from rl_designer import __version__
 
     assert run("run.py", "--version").stdout == f"rl-designer, version {__version__}\n"
 

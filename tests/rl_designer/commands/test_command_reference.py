@@ -7,9 +7,9 @@ import click
 import pytest
 import yaml
 
+from rl_designer import __version__
 from rl_designer.cli import COMMANDS, cli
 from rl_designer.command_reference import reference
-from rl_designer.version import __version__
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -10,7 +10,6 @@ import pytest
 
 from rl_designer.agents.policy import Policy
 from rl_designer.cli import run
-from rl_designer.dashboard.facts import design_rows, progress, run_row, seconds_of, tiles
 from rl_designer.dashboard.sample_page import MOST, Wanted, draw_samples
 from rl_designer.dashboard.server import listen
 from rl_designer.dashboard.watch import (
@@ -22,8 +21,13 @@ from rl_designer.dashboard.watch import (
     UNREADABLE,
     Catalogue,
     RunWatch,
+    design_rows,
     key_of,
+    progress,
+    run_row,
     runs_in,
+    seconds_of,
+    tiles,
 )
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluation import Evaluation

@@ -13,7 +13,7 @@ from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.tables.wiring import Wiring
 from rl_designer.table_making import published as table_fetch
 from rl_designer.table_making.import_csv import mapping_of, read_csv_table
-from rl_designer.table_making.import_macro import macro_table
+from rl_designer.table_making.import_nas import macro_table
 from tests.helpers.command_line import runner
 from tests.helpers.tables import MACRO, same_values, shared
 

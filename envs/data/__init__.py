@@ -1,1 +1,0 @@
-"""Embedded data files; see `README.md` in this folder for sources and licences."""
