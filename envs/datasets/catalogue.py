@@ -11,6 +11,7 @@ from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.extensions import DATA_SET, names_code, short_name
+from rl_designer.envs.tasks.made import PREFIX
 
 
 class _Reader(NamedTuple):
@@ -49,6 +50,7 @@ _BY_SUFFIX = {
     ".csv": _Reader("readers.columns:read_csv", ("target",)),
     ".parquet": _Reader("readers.columns:read_parquet", ("target",)),
 }
+_MADE = _Reader("embedded:made_task")
 _FUNCTION = _Reader("readers.arrays:raw_of")
 _FOLDER = _Reader("readers.images:read_images", ("image_size",))
 
@@ -75,9 +77,10 @@ def load_dataset(
     20 % of the rest for validation.
 
     Args:
-        name: one of `DATASETS`, or the path of an `.npz`, `.csv` or `.parquet` file or of a folder of images
-            by class, or a function without arguments that gives arrays as `raw_of` takes them: a user's
-            `file.py:function`, which is run, or an installed one (entry points of the group
+        name: one of `DATASETS`, or a made task (`task:motifs`, `task:motifs:classes=5,noise=0.5`, as
+            `make_task` takes it after the colon), or the path of an `.npz`, `.csv` or `.parquet` file or of a
+            folder of images by class, or a function without arguments that gives arrays as `raw_of` takes
+            them: a user's `file.py:function`, which is run, or an installed one (entry points of the group
             `rl_designer.datasets`). A name goes before a path that is spelled the same: `./digits`.
         kind: how to read the inputs, where more than one reading fits: `features`, `signal` or `image`.
             Everything can be read as features; rows of features can be read as a signal of one channel.
@@ -92,12 +95,11 @@ def load_dataset(
     given = {"target": target, "folder": folder, "image_size": image_size}
     options = {option: value for option, value in given.items() if value is not None}
     name = str(name)
-    reader = _NAMED.get(name) or (_FUNCTION if is_function(name) else _reader_of_path(name))
+    reader = _NAMED.get(name) or _reader_of(name)
     for option in options:
         if option not in reader.takes:
             raise DatasetError(f"{_OPTIONS[option]}, not for {name!r}")
-    arguments = () if name in _NAMED else _made(name) if reader is _FUNCTION else (Path(name),)
-    return prepare(reader.read(*arguments, **options), kind, seed)
+    return prepare(reader.read(*_arguments(name, reader), **options), kind, seed)
 
 
 def is_function(name: str) -> bool:
@@ -105,12 +107,26 @@ def is_function(name: str) -> bool:
     return names_code(name) or name in DATA_SET.installed(DATASETS)
 
 
-def _made(name: str) -> tuple[Any, str, str]:
+def _arguments(name: str, reader: _Reader) -> tuple[Any, ...]:
+    if name in _NAMED:
+        return ()
+    if reader is _FUNCTION:
+        return _given(name)
+    return (name.removeprefix(PREFIX),) if reader is _MADE else (Path(name),)
+
+
+def _given(name: str) -> tuple[Any, str, str]:
     """What a function gives, the name of the data, and how errors name them."""
     try:
         return DATA_SET.made(name, DATASETS), short_name(name), repr(name)
     except ValueError as error:
         raise DatasetError(str(error)) from error
+
+
+def _reader_of(name: str) -> _Reader:
+    if is_function(name):
+        return _FUNCTION
+    return _MADE if name.startswith(PREFIX) else _reader_of_path(name)
 
 
 def _reader_of_path(name: str) -> _Reader:
@@ -139,5 +155,5 @@ def _unknown(path: Path, name: str) -> DatasetError:
     legal = unknown_name("data set", name, [*DATASETS, *DATA_SET.installed(DATASETS)])
     return DatasetError(
         f"{legal} Or the path of an .npz, .csv or .parquet file or of a folder of images. "
-        "Your own: file.py:function."
+        f"A made task: {PREFIX}NAME. Your own: file.py:function."
     )

@@ -4,7 +4,9 @@ from importlib import resources
 
 import numpy as np
 
+from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.tasks.made import PREFIX, TaskError, make_task
 
 
 def mnist1d() -> RawData:
@@ -36,6 +38,16 @@ def wine() -> RawData:
     from sklearn.datasets import load_wine
 
     return _table("wine", load_wine())
+
+
+def made_task(text: str) -> RawData:
+    """Drawn by `make_task`."""
+    try:
+        made = make_task(text)
+    except TaskError as error:
+        raise DatasetError(str(error)) from error
+    name = PREFIX + text
+    return RawData(name, {"train": made.x}, {"train": made.y}, name, made.kind)
 
 
 def _table(name: str, found: object) -> RawData:

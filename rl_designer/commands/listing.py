@@ -13,6 +13,7 @@ from rl_designer.envs.extensions import AGENT, DATA_SET, REWARD, SPACE, Extensio
 from rl_designer.envs.rewards import REWARDS, keyword_parameters
 from rl_designer.envs.search_spaces.registry import SPACES
 from rl_designer.envs.tables.catalogue import TABLES
+from rl_designer.envs.tasks.made import FAMILIES, PREFIX
 from rl_designer.table_making.published import PUBLISHED
 
 KINDS = ("spaces", "agents", "rewards", "datasets", "tables")
@@ -56,7 +57,8 @@ def _catalogue() -> dict[str, dict[str, str]]:
         "spaces": _with_installed(SPACE, SPACES),
         "agents": _with_installed(AGENT, {name: line for name, (_, line) in AGENTS.items()}),
         "rewards": _with_installed(REWARD, {name: _line(function) for name, function in REWARDS.items()}),
-        "datasets": _with_installed(DATA_SET, DATASETS),
+        "datasets": _with_installed(DATA_SET, DATASETS)
+        | {f"{PREFIX}{name}": family.line for name, family in FAMILIES.items()},
         "tables": _tables(),
     }
 

@@ -1,0 +1,1 @@
+"""Made tasks: data sets that differ in what a network must see."""
