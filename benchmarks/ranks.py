@@ -47,7 +47,6 @@ PACKAGED = f"{Path(__file__).with_name('packaged_data.py')}:"
 MAX_PARAMETERS, EPOCHS, EXAMPLES = 20_000, 8, 800
 DESIGNS, FITTED, AGAIN = 64, 40, 24  # trained; of which a model sees; trained once more
 TREES = 200
-
 Scores = NDArray[np.float64]
 
 

@@ -3,6 +3,7 @@
 - `Error`
   - `WrongUsage`: exit status 2; every other one ends a command with status 1
   - `DatasetError` (envs/datasets): of data
+  - `TaskError` (envs/tasks): of a made task, which as a data set is a `DatasetError`
   - `TableError` (envs/tables): of an architecture table
     - `UnknownTable`
   - `RewardError` (envs/rewards): a reward raised, or gave no finite number
