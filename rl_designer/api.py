@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_designer.agents.base import Sample
-from rl_designer.config import SearchConfig, Where, make_config
+from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.rewards import RewardFunction, file_and_name, name_of
 from rl_designer.errors import WrongUsage, unknown_name
 from rl_designer.interruption import clean_interruption
@@ -205,10 +205,10 @@ def compare_agents(
     """
     from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
 
-    def benchmark(config: SearchConfig) -> Benchmark:
+    def make(config: SearchConfig) -> Benchmark:
         return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
 
-    return _compared(benchmark, run_benchmark, settings, output, progress)
+    return _compared(make, run_benchmark, settings, output, progress)
 
 
 def compare_rewards(
@@ -233,46 +233,39 @@ def compare_rewards(
 
     texts = tuple(reward if isinstance(reward, str) else file_and_name(reward) for reward in rewards)
 
-    def benchmark(config: SearchConfig) -> RewardBenchmark:
+    def make(config: SearchConfig) -> RewardBenchmark:
         return RewardBenchmark(config, texts, seeds, yardstick, energy)
 
-    return _compared(benchmark, run_reward_benchmark, settings, output, progress)
+    return _compared(make, run_reward_benchmark, settings, output, progress)
 
 
 def _compared(
-    benchmark: Callable[[SearchConfig], Any],
+    make: Callable[[SearchConfig], Any],
     run: Callable[..., "BenchmarkResult"],
     settings: Mapping[str, Any],
     output: str | Path | None,
     progress: bool,
 ) -> "BenchmarkResult":
-    """Runs what a config makes a benchmark of, and writes its files where there is a folder for them."""
-    from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, config_of_runs
-    from rl_designer.comparisons.output import run_line, write_files
-    from rl_designer.jobs.progress import Display, JobProgress, Shown
-    from rl_designer.setting import engine_of
+    from rl_designer.comparisons.output import compared
+    from rl_designer.jobs.progress import Display
 
-    given = {"evaluations": 100, **settings}
-    engine = engine_of(_config({n: given.pop(n, None) for n in Where.model_fields if n != "device"}).where)
-    folder = None if output is None else Path(output)
-    log = None if folder is None else BenchmarkLog(folder / RUNS)
-    observer = JobProgress(Display(not progress), Shown("runs", run_line))
     with _interruptible():
-        result = run(benchmark(config_of_runs(given, folder)), log=log, engine=engine, observer=observer)
-    if folder is not None:
-        write_files(result, folder)
-    return result
+        folder = None if output is None else Path(output)
+        return compared(make, run, _plain({"evaluations": 100, **settings}), folder, Display(not progress))[0]
 
 
 def _config(settings: Mapping[str, Any]) -> SearchConfig:
-    """Of settings by name, None where not given; paths may be paths, and runs to start from `Run`s."""
-    sources = settings.get("sources")
-    given = {name: value for name, value in settings.items() if value is not None}
-    plain = {name: str(v) if isinstance(v, os.PathLike) else v for name, v in given.items()}
-    if sources is not None:
+    given = {name: value for name, value in _plain(settings).items() if value is not None}
+    return make_config({}, given, "search()")
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Paths may be paths, and runs to start from `Run`s."""
+    plain = {name: str(v) if isinstance(v, os.PathLike) else v for name, v in settings.items()}
+    if (sources := settings.get("sources")) is not None:
         several = [sources] if isinstance(sources, str | Path | Run) else sources
         plain["sources"] = tuple(str(_folder(run)) for run in several)
-    return make_config({}, plain, "search()")
+    return plain
 
 
 def _check_names(verb: str, given: Iterable[str], legal: Collection[str]) -> None:

@@ -1,5 +1,7 @@
 """`benchmark` and its parts."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,16 @@ from rl_designer.commands.options import (
     options_of,
     output_options,
     print_json,
-    taken_engine,
     together,
 )
 from rl_designer.commands.retrain import plan_of, training_options
 from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
-from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, config_of_runs
-from rl_designer.comparisons.output import run_line, summary_table, write_files
+from rl_designer.comparisons.benchmark import BenchmarkResult
+from rl_designer.comparisons.output import compared, summary_table
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.config import SearchConfig, Subject, Training, Where
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
-from rl_designer.jobs.progress import Display, JobProgress, Shown
+from rl_designer.jobs.progress import Display, JobProgress
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import REPORT, check_replaceable, write_report
 from rl_designer.reports.terminal import terminal
@@ -102,19 +103,11 @@ def agents(
     ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed. The others are
     compared with the first. Without any: ppo regularized-evolution local-search random.
     """
-    _check_plots(plots, output)
-    engine = taken_engine(options)
-    config = config_of_runs(options, output)
-    compared = Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
-    log = None if output is None else BenchmarkLog(output / RUNS)
-    observer = JobProgress(Display(quiet, terminal(stderr=True)), Shown("runs", run_line))
-    result = run_benchmark(compared, log=log, engine=engine, observer=observer)
-    if output is not None:
-        _note_files(write_files(result, output), output, plots, quiet)
-    if as_json:
-        print_json(result.data)
-    else:
-        terminal().print(summary_table(result.data))
+
+    def make(config: SearchConfig) -> Benchmark:
+        return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
+
+    _compare(make, run_benchmark, options, output, plots, as_json, quiet)
 
 
 @benchmark.command()
@@ -162,20 +155,12 @@ def rewards(
     On an architecture table, or on real training. Each verdict is against the first reward, paired by seed; a
     reward that rises while the reported metric doesn't is flagged.
     """
-    _check_plots(plots, output)
-    engine = taken_engine(options)
-    compared = RewardBenchmark(config_of_runs(options, output), rewards, seeds, yardstick, energy)
-    log = None if output is None else BenchmarkLog(output / RUNS)
-    observer = JobProgress(Display(quiet, terminal(stderr=True)), Shown("runs", run_line))
-    result = run_reward_benchmark(
-        compared, log=log, engine=engine, observer=observer, told=lambda line: note(line, quiet)
-    )
-    if output is not None:
-        _note_files(write_files(result, output), output, plots, quiet)
-    if as_json:
-        print_json(result.data)
-    else:
-        terminal().print(summary_table(result.data))
+
+    def make(config: SearchConfig) -> RewardBenchmark:
+        return RewardBenchmark(config, rewards, seeds, yardstick, energy)
+
+    run = partial(run_reward_benchmark, told=lambda line: note(line, quiet))
+    _compare(make, run, options, output, plots, as_json, quiet)
 
 
 @benchmark.command()
@@ -224,17 +209,27 @@ def references(
         print_comparison(terminal(), data)
 
 
-def _check_plots(plots: bool, output: Path | None) -> None:
-    """Raises where `--plots` can't be: without a folder, or where that has a page that isn't ours."""
+def _compare(
+    make: Callable[[SearchConfig], Any],
+    run: Callable[..., BenchmarkResult],
+    options: dict[str, Any],
+    output: Path | None,
+    plots: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Runs a benchmark, writes its page with the other files, and shows what came out."""
     if plots and output is None:
         raise click.UsageError("--plots needs --output, the folder to write them to")
     if plots and output is not None:
         check_replaceable(output / REPORT)
-
-
-def _note_files(files: list[Path], output: Path, plots: bool, quiet: bool) -> None:
-    """Says what was written, and writes the report of it before, as `report` does."""
-    if plots:
-        files = [*files, output / REPORT]
+    result, files = compared(make, run, options, output, Display(quiet, terminal(stderr=True)))
+    if plots and output is not None:
         write_report([read_benchmark(output)], output / REPORT)
-    note(f"written: {', '.join(map(str, files))}", quiet)
+        files.append(output / REPORT)
+    if files:
+        note(f"written: {', '.join(map(str, files))}", quiet)
+    if as_json:
+        print_json(result.data)
+    else:
+        terminal().print(summary_table(result.data))

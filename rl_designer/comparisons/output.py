@@ -1,4 +1,4 @@
-"""A benchmark's figures as files, and as a table for a terminal."""
+"""A benchmark run, its figures as files, and as a table for a terminal."""
 
 import csv
 import io
@@ -11,11 +11,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rl_designer.comparisons.benchmark import BenchmarkResult
+from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, BenchmarkResult, config_of_runs
 from rl_designer.comparisons.records import COLUMNS, AgentRun, RewardRun
 from rl_designer.comparisons.reward_figures import courses, fronts, profiles
+from rl_designer.config import SearchConfig, Where
+from rl_designer.errors import usage_errors
 from rl_designer.files import write_json, write_text
+from rl_designer.jobs.progress import Display, JobProgress, Shown
 from rl_designer.quantities import show_seconds
+from rl_designer.setting import engine_of
 from rl_designer.text import printable
 
 Row = Mapping[str, Any]
@@ -39,6 +43,32 @@ def write_files(result: BenchmarkResult, folder: Path) -> list[Path]:
     for name, rows in tables.items():
         write_text(folder / f"{name}.csv", csv_text(rows))
     return [folder / "summary.json", *(folder / f"{name}.csv" for name in tables)]
+
+
+def compared(
+    make: Callable[[SearchConfig], Any],
+    run: Callable[..., BenchmarkResult],
+    settings: Mapping[str, Any],
+    output: Path | None,
+    display: Display,
+) -> tuple[BenchmarkResult, list[Path]]:
+    """Runs what `make` makes of a config, and writes files where there is a folder for them.
+
+    Args:
+        run: `run_benchmark` or `run_reward_benchmark`.
+        settings: by their names alone, None where not given; those of engines say where the runs are.
+        output: the same folder again goes on with the rest.
+
+    Raises:
+        WrongUsage: for settings that can't be, and as `run`.
+    """
+    given = dict(settings)
+    with usage_errors():
+        engine = engine_of(Where.of({n: given.pop(n, None) for n in Where.model_fields if n != "device"}))
+    log = None if output is None else BenchmarkLog(output / RUNS)
+    observer = JobProgress(display, Shown("runs", run_line))
+    result = run(make(config_of_runs(given, output)), log=log, engine=engine, observer=observer)
+    return result, [] if output is None else write_files(result, output)
 
 
 def csv_text(rows: Sequence[Row]) -> str:

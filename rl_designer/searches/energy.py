@@ -4,8 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rl_designer.errors import Error
 
@@ -46,29 +45,14 @@ def check_energy(country: str | None = None) -> None:
 
 
 @contextmanager
-def measured_energy() -> Iterator[Energy]:
-    """Measures what this process does within. Nothing is sent or asked for over a network, and no file is
-    written.
+def measured_energy(country: str = _COUNTRY) -> Iterator[Energy]:
+    """Measures what this process and its workers do within. Nothing is sent or asked for over a network, and
+    no file is written. The first measurement of a process begins with two seconds of looking at the machine.
     """
-    tracker, energy = _own_tracker(), Energy()
-    tracker.start_task()
-    try:
-        yield energy
-    finally:
-        energy.kwh = float(tracker.stop_task().energy_consumed)
-
-
-@lru_cache(maxsize=1)
-def _own_tracker() -> Any:
-    """One a process: it needs two seconds to look at the machine."""
-    return _tracker(_COUNTRY)
-
-
-def _tracker(country: str) -> Any:
     from codecarbon import OfflineEmissionsTracker
 
     logging.getLogger("codecarbon").disabled = True  # it speaks before it has read its `log_level`
-    return OfflineEmissionsTracker(
+    tracker = OfflineEmissionsTracker(
         country_iso_code=country,
         tracking_mode="process",
         measure_power_secs=_SECONDS_BETWEEN_LOOKS,
@@ -76,6 +60,14 @@ def _tracker(country: str) -> Any:
         allow_multiple_runs=True,
         log_level="critical",
     )
+    energy = Energy()
+    tracker.start()
+    try:
+        yield energy
+    finally:
+        tracker.stop()
+        used = tracker.final_emissions_data
+        energy.kwh, energy.co2_kg = float(used.energy_consumed), float(used.emissions)
 
 
 @contextmanager
@@ -84,12 +76,10 @@ def kept_energy(run: "RunFolder", country: str | None) -> Iterator[None]:
     if country is None:
         yield
         return
-    tracker = _tracker(country)
-    tracker.start()
+    before = [float(run.summary.get(name) or 0) for name in ("energy_kwh", "co2_kg")]
+    energy = Energy()
     try:
-        yield
+        with measured_energy(country) as energy:
+            yield
     finally:
-        tracker.stop()
-        used = tracker.final_emissions_data
-        before = [float(run.summary.get(name) or 0) for name in ("energy_kwh", "co2_kg")]
-        run.update_summary(energy_kwh=before[0] + used.energy_consumed, co2_kg=before[1] + used.emissions)
+        run.update_summary(energy_kwh=before[0] + (energy.kwh or 0), co2_kg=before[1] + (energy.co2_kg or 0))
