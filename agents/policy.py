@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.errors import Error
+from rl_designer.envs.files import beside
 from rl_designer.envs.files.archives import read_arrays, readable, write_arrays
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
-from rl_designer.envs.files.writing import beside
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FORMAT = "rl-designer-policy/1"

@@ -132,9 +132,9 @@ def retrain(
     """
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.output import shown
+    from rl_designer.retraining.retrain import DATA, find_winners, load_data
     from rl_designer.retraining.retrain import retrain as train
     from rl_designer.retraining.settings import FullSettings, Plan
-    from rl_designer.retraining.winners import DATA, find_winners, load_data
 
     known = [field.name for field in fields(FullSettings)]
     data = {name: value for name, value in settings.items() if name not in known}
@@ -174,7 +174,7 @@ def export(
     """
     from rl_designer.exporting.export import export as write
     from rl_designer.exporting.find import find_subject
-    from rl_designer.retraining.winners import DATA
+    from rl_designer.retraining.retrain import DATA
 
     _check_names("export", data, DATA)
     source = _folder(run)

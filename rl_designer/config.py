@@ -306,21 +306,3 @@ def make_config(
 ) -> SearchConfig:
     """A config from settings by their names alone, over those of a file, as `Settings.of` takes them."""
     return SearchConfig.of(options, file, name)
-
-
-def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:
-    """The same search with its trainings elsewhere.
-
-    Args:
-        options: `engine` and options of engines; None means not given. Where an engine is named, options of
-            the former one don't stay.
-
-    Raises:
-        WrongUsage: for options that don't fit.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    fields = Where.model_fields.items()
-    former = {name for name, field in fields if name == "engine" or about(field).needs.startswith("engine")}
-    stays = former if "engine" in given else set(given)
-    kept = {name: value for name, value in config.given().items() if name not in stays}
-    return make_config(given, kept) if given else config

@@ -8,7 +8,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from rl_designer.envs.files.writing import beside
+from rl_designer.envs.files import beside
 from rl_designer.errors import Error
 from rl_designer.interruption import uninterrupted
 

@@ -18,7 +18,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from rl_designer.envs.errors import Error
-from rl_designer.envs.files.writing import beside
+from rl_designer.envs.files import beside
 
 FREE = 2**26  # bytes that any file may unpack to
 MOST_EXPANSION = 50  # times its own size that a file may unpack to beyond that

@@ -3,8 +3,12 @@
 import json
 import math
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+
+from pydantic_core import ValidationError
 
 from rl_designer.envs.errors import Error
 
@@ -52,6 +56,19 @@ def toml_of(content: bytes) -> dict[str, Any]:
         raise Error("it is nested too deeply") from None
     except ValueError as error:
         raise Error(" ".join(str(error).split())) from None
+
+
+@contextmanager
+def damage_told(what: object) -> Iterator[None]:
+    """Within it, whatever is wrong with a file's content is an `Error`: `what` is damaged, and how."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "all of it"
+        raise Error(f"{what} is damaged: {where}: {first['msg']}") from error
+    except (OSError, ValueError) as error:
+        raise Error(f"{what} is damaged: {error}") from error
 
 
 def _finite(text: str) -> float:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rl_designer.envs.errors import Error, unknown_name
+from rl_designer.envs.files import beside
 from rl_designer.envs.files.archives import open_archive
 from rl_designer.envs.files.untrusted import json_of
-from rl_designer.envs.files.writing import beside
 from rl_designer.envs.tables.wiring import Wiring, known_wiring
 
 FORMAT = "architecture-table/1"

@@ -23,9 +23,9 @@ from rl_designer.jobs.progress import Display, JobProgress
 from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.folder import plain_settings
 from rl_designer.retraining.output import print_retrained, retrained_to_dict, shown
+from rl_designer.retraining.retrain import find_winners, load_data
 from rl_designer.retraining.retrain import retrain as train
 from rl_designer.retraining.settings import FullTraining, Plan
-from rl_designer.retraining.winners import find_winners, load_data
 
 # What is trained in full, and how.
 training_options = together(

@@ -13,8 +13,7 @@ from nicegui import app, ui
 
 from rl_designer.dashboard.guard import ADDRESS, Guard
 from rl_designer.dashboard.parts import Text, frame, heading
-from rl_designer.dashboard.run_page import run_page
-from rl_designer.dashboard.runs_page import compare_page, runs_page
+from rl_designer.dashboard.runs_page import compare_page, run_page, runs_page
 from rl_designer.dashboard.sample_page import sample_page
 from rl_designer.dashboard.watch import Catalogue, RunWatch
 from rl_designer.errors import Error

@@ -9,17 +9,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.encoding import Standardisation, check_values, distinct
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of
 from rl_designer.envs.search_spaces.costs import check_size
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, write_json
@@ -181,16 +180,8 @@ class RetrainedFolder:
         path = self.path / TRAINING
         if not path.is_file():
             raise Error(f"{self.path} holds no retrained network (no {TRAINING}); `retrain` makes one")
-        try:
-            content = bounded_bytes(path, 16 * MEBIBYTE)
-        except (OSError, ValueError) as error:
-            raise Error(f"{path} is damaged: {error}") from error
-        try:
-            training = Training.model_validate_json(content)
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            where = ".".join(map(str, first["loc"])) or "all of it"
-            raise Error(f"{path} is damaged: {where}: {first['msg']}") from error
+        with damage_told(path):
+            training = Training.model_validate_json(bounded_bytes(path, 16 * MEBIBYTE))
         if training.format != FORMAT:
             raise Error(f"{path} has the format {training.format[:60]!r}, not {FORMAT!r}")
         return training
@@ -200,15 +191,17 @@ class RetrainedFolder:
         path = self.path / RESULTS
         if not path.exists():
             return None
-        try:
+        with damage_told(path):
             results = json_of(bounded_bytes(path, 16 * MEBIBYTE))
-        except (OSError, ValueError) as error:
-            raise Error(f"{path} is damaged: {error}") from error
-        if not isinstance(results, dict) or not isinstance(results.get("seeds"), list):
-            raise Error(f"{path} is damaged: it has no list `seeds`")
-        for line in results["seeds"]:
-            if not isinstance(line, dict) or not line.keys() >= _OF_A_SEED or type(line["seed"]) is not int:
-                raise Error(f"{path} is damaged: {str(line)[:60]!r} is no seed's result")
+            if not isinstance(results, dict) or not isinstance(results.get("seeds"), list):
+                raise Error("it has no list `seeds`")
+            for line in results["seeds"]:
+                if (
+                    not isinstance(line, dict)
+                    or not line.keys() >= _OF_A_SEED
+                    or type(line["seed"]) is not int
+                ):
+                    raise Error(f"{str(line)[:60]!r} is no seed's result")
         return results
 
     def begin(self, file: ArchitectureFile, training: Training) -> None:
@@ -234,11 +227,9 @@ class RetrainedFolder:
     def write_results(self, results: dict[str, Any]) -> None:
         write_json(self.path / RESULTS, results)
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keeps other processes from training in the same folder. Raises ValueError where one does."""
-        with locked(self.path, "training"):
-            yield
+        return locked(self.path, "training")
 
 
 def plain_settings(settings: FullSettings) -> dict[str, Any]:

@@ -8,6 +8,7 @@ fewer than 3 positions a side is left out. No torch here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,19 +210,14 @@ def build_reference(
     # Invariant: `low` steps fit, `high` don't, or are wider than any layer may be.
     while high - low > 1:
         middle = (low + high) // 2
-        candidate = _try(reference, input_shape, num_classes, middle)
+        candidate = None
+        with suppress(ValueError):
+            candidate = _built(reference, input_shape, num_classes, middle)
         if candidate is not None and candidate.costs.parameters <= max_parameters:
             best, low = candidate, middle
         else:
             high = middle
     return best
-
-
-def _try(reference: Reference, input_shape: Sequence[int], num_classes: int, steps: int) -> Built | None:
-    try:
-        return _built(reference, input_shape, num_classes, steps)
-    except ValueError:
-        return None
 
 
 def _built(reference: Reference, input_shape: Sequence[int], num_classes: int, steps: int) -> Built:

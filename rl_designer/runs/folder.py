@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from rl_designer.config import SearchConfig, code_named, make_config
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of, toml_of
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of, toml_of
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, replacing, write_json, write_text
 
@@ -110,20 +110,12 @@ class RunFolder:
         if not (path / CONFIG).is_file():
             what = "holds no run (no config.toml)" if path.is_dir() else "is no run folder"
             raise Error(f"{path} {what}; `rl-designer train --run {path}` makes one")
-        try:
+        with damage_told(f"the run {path}"):
             settings = toml_of(bounded_bytes(path / CONFIG, MEBIBYTE))
             summary = json_of(bounded_bytes(path / SUMMARY, 16 * MEBIBYTE))
-        except (OSError, ValueError) as error:
-            raise Error(f"the run {path} is damaged: {error}") from error
-        try:
-            _Summary.model_validate(summary)
+            with damage_told(f"its {SUMMARY}"):
+                _Summary.model_validate(summary)
             return cls(path, make_config({}, settings, CONFIG), summary)
-        except ValidationError as error:
-            where = ".".join(map(str, error.errors()[0]["loc"])) or "all of it"
-            reason = f"{SUMMARY}: {where}: {error.errors()[0]['msg']}"
-            raise Error(f"the run {path} is damaged: {reason}") from error
-        except WrongUsage as error:
-            raise Error(f"the run {path} is damaged: {error}") from error
 
     @property
     def id(self) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from rl_designer.agents.base import Agent
 from rl_designer.agents.memory import check_sources
 from rl_designer.agents.registry import agent_class
-from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, on_engine
+from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, Where, make_config
+from rl_designer.declared import about
 from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
@@ -95,6 +96,24 @@ def resume_search(
     paid = _reward(config, setting, reward)
     with Store(store or folder.store_location, create=False) as opened:
         return search(Search(folder, config, setting, opened, agent, paid, Observers(observers)))
+
+
+def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:
+    """The same search with its trainings elsewhere.
+
+    Args:
+        options: `engine` and options of engines; None means not given. Where an engine is named, options of
+            the former one don't stay.
+
+    Raises:
+        WrongUsage: for options that don't fit.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    fields = Where.model_fields.items()
+    former = {name for name, field in fields if name == "engine" or about(field).needs.startswith("engine")}
+    stays = former if "engine" in given else set(given)
+    kept = {name: value for name, value in config.given().items() if name not in stays}
+    return make_config(given, kept) if given else config
 
 
 def _agent(config: SearchConfig) -> Agent:

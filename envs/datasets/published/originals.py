@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rl_designer.envs.datasets.errors import DatasetError, shortened
-from rl_designer.envs.files.writing import beside
+from rl_designer.envs.files import beside
 
 CACHE_VARIABLE = "RL_DESIGNER_CACHE"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from rl_designer.envs.files.writing import beside
+from rl_designer.envs.files import beside
 
 
 def names(folder: Path) -> list[str]:

@@ -8,12 +8,13 @@ from typing import Any, get_args
 
 import pytest
 
-from rl_designer.config import SearchConfig, make_config, on_engine
+from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.workers import ray_engine
 from rl_designer.envs.workers.engines import ENGINES, make_engine
 from rl_designer.envs.workers.ray_engine import RayEngine
 from rl_designer.errors import WrongUsage
+from rl_designer.searches.search import on_engine
 from tests.helpers.command_line import runner
 from tests.helpers.training_candidates import blobs
 
