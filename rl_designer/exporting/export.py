@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from jinja2 import UndefinedError
 from torch import Tensor
 
 from rl_designer.envs.workers.devices import one_thread
@@ -86,7 +87,12 @@ def _written(
         others = [file for name, group in files.items() if name != CARD_FORMAT for file in group]
         try:
             text = card(subject, others, licence)
-        except (KeyError, TypeError, AttributeError) as error:  # of figures that somebody has changed
+        except (
+            KeyError,
+            TypeError,
+            AttributeError,
+            UndefinedError,
+        ) as error:  # of figures that somebody has changed
             raise Error(f"the figures of {subject.origin.source} are damaged: {error!r}") from error
         write_text(beside / CARD, text)
     return [
