@@ -1,7 +1,7 @@
 """The model card: what a network is, what it was measured to do, and what it isn't good for. No torch here.
 
-In the manner of Mitchell et al. 2019 (arXiv:1810.03993); the head is the one that model hubs read. The text is
-`templates/MODEL_CARD.md`.
+In the manner of Mitchell et al. 2019 (arXiv:1810.03993); the head is the one that model hubs read. The text
+is `templates/MODEL_CARD.md`.
 """
 
 import json

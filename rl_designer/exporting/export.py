@@ -23,6 +23,7 @@ NAMES = (*FORMATS, CARD_FORMAT)
 TOLERANCE = 1e-5
 _BATCHES = (1, 2, 7)  # the batch axis is free
 _SEED = 0
+_CHANGED = (KeyError, TypeError, AttributeError, UndefinedError)  # of figures that somebody has changed
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,7 @@ def _written(
         others = [file for name, group in files.items() if name != CARD_FORMAT for file in group]
         try:
             text = card(subject, others, licence)
-        except (
-            KeyError,
-            TypeError,
-            AttributeError,
-            UndefinedError,
-        ) as error:  # of figures that somebody has changed
+        except _CHANGED as error:
             raise Error(f"the figures of {subject.origin.source} are damaged: {error!r}") from error
         write_text(beside / CARD, text)
     return [
