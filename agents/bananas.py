@@ -3,7 +3,7 @@
 import numpy as np
 
 from rl_designer.agents.base import Agent, at_least_one
-from rl_designer.agents.mutation import mutate
+from rl_designer.agents.mutation import mutations
 from rl_designer.agents.ppo import learned, promising
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions
@@ -67,7 +67,5 @@ class Bananas(Agent):
         """Mutations of the best that were not evaluated before; random designs where there are none."""
         space = problem.space
         rows = problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[: self.parents]]
-        mutated = [mutate(space, rows[i % len(rows)], draws) for i in range(self.candidates)]
-        fresh = np.unique(space.canonical(np.array(mutated)), axis=0)
-        fresh = fresh[[not problem.seen(a) for a in space.architectures(fresh)]]
+        fresh = problem.unseen(mutations(space, rows, self.candidates, draws))
         return fresh if len(fresh) else space.random_actions(self.candidates, draws)

@@ -16,14 +16,14 @@ from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FILE = "reward_model.safetensors"
-FORMAT = 3  # 1 knew of no actions and no sources, and had no format in it; 2 of no structure
+FORMAT = 4  # 1 knew of no actions and no sources, and had no format in it; 2 of no structure; 3 of no `known`
 DEEPEST = 8  # searches in a row, each of which built upon the one before
 MOST_SEARCHES = 64  # that one builds upon, itself included, directly or through others
 _MOST_POINTS = 4_096  # read from a file, in all: the kernels' memory grows with their squares
 _LARGEST = 1_000_000  # far from any that is learned, and from those whose squares overflow
 _LARGEST_PROJECTION = 2**24  # numbers, of an older file
-_NEW = ("structured", "centre", "projection", "scales")  # since format 3, in place of
-_OLD = ("options", "step_weights", "whole_weights")
+_SINCE = {"structured": 3, "centre": 3, "projection": 3, "scales": 3, "known": 4}  # the first format with it
+_OLD = ("options", "step_weights", "whole_weights")  # until format 2
 JITTER = 1e-6  # beside the noise
 _OF_A_SOURCE = re.compile(r"source-(\d{1,3})\.(.+)")
 
@@ -45,7 +45,7 @@ class Belief:
         scales: the logarithms of the fitted weights of groups, or of steps and options, for a later search
             to start from; [0] where they aren't known.
         points: [n, …], of the designs that were fitted.
-        targets: [n], their scores.
+        targets: [n], their scores; known: [n], what is known of their noise's variances, beside the learned.
         scores, rewards: [all], ascending; every evaluated design's, for turning scores into rewards.
         facts: [scale, noise], the kernel's variance and the noise's.
         memory_weights: [1 + sources], or [0] where there are none.
@@ -61,6 +61,7 @@ class Belief:
     scores: Values
     rewards: Values
     facts: Values
+    known: Values
     scales: Values = field(default_factory=lambda: np.zeros(0))
     memory_weights: Values = field(default_factory=lambda: np.zeros(0))
     actions: Actions = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
@@ -167,7 +168,8 @@ class Belief:
                 own[name] = array
             else:
                 nested.setdefault(int(match[1]), {})[match[2]] = array
-        numbers = NUMBERS if written == FORMAT else (*_OLD, *(n for n in NUMBERS if n not in _NEW))
+        numbers = [*_OLD] if written <= 2 else []
+        numbers += [name for name in NUMBERS if written >= _SINCE.get(name, 1)]
         if set(own) != {*numbers, "actions"} or sorted(nested) != list(range(len(nested))):
             raise Error(f"{path} must hold {', '.join(numbers)} and actions, got {sorted(own)[:8]}")
         if not all(own[name].dtype == np.float64 and np.isfinite(own[name]).all() for name in numbers):
@@ -177,8 +179,9 @@ class Belief:
                 raise Error(f"{path} is damaged: {name!r} holds numbers beyond {_LARGEST:,}")
         if own["actions"].dtype != np.int64:
             raise Error(f"{path} must hold actions of int64, got {own['actions'].dtype}")
-        if written < FORMAT:
+        if written <= 2:
             own = _brought_up(own, path)
+        own.setdefault("known", np.zeros(own["targets"].size))
         sources = (cls._from_arrays(nested[i], path, written, depth + 1) for i in range(len(nested)))
         return cls(**own, sources=tuple(sources))
 
@@ -192,7 +195,6 @@ class Belief:
         width = self.projection.shape[-1] if self.projection.ndim else 0
         points, all_ = self.targets.size, self.scores.size
         memories = 1 + len(self.sources) if self.sources else 0
-        known = points if self.actions.size else 0
         shapes = {
             "centre": (features,),
             "projection": (features, width)[: max(self.projection.ndim, 1)],
@@ -203,7 +205,8 @@ class Belief:
             "rewards": (all_,),
             "facts": (2,),
             "memory_weights": (memories,),
-            "actions": (known, space.max_steps),
+            "actions": (points if self.actions.size else 0, space.max_steps),
+            "known": (points,),
         }
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
@@ -213,6 +216,8 @@ class Belief:
             raise Error(f"from 1 to {most:,} designs must have been fitted, got {points:,}")
         if (np.diff(self.scores) < 0).any() or (np.diff(self.rewards) < 0).any():
             raise Error("'scores' and 'rewards' must be in ascending order")
+        if (self.known < 0).any():
+            raise ValueError("'known' must not be below 0")
         if not (self.facts > 0).all():
             raise Error(f"'facts' must be above 0, got {self.facts.tolist()}")
         if ((self.actions < -1) | (self.actions >= space.num_actions)).any():
@@ -221,7 +226,7 @@ class Belief:
     @cached_property
     def _root(self) -> Values:
         kernel = self._kernel(self.points, self.points)
-        return cholesky(kernel + (self.noise + JITTER) * np.eye(len(kernel)), lower=True)
+        return cholesky(kernel + np.diag(self.known + self.noise + JITTER), lower=True)
 
     @cached_property
     def _solution(self) -> Values:

@@ -1,6 +1,7 @@
 """Designs that differ in one decision or layer, in any search space, through its masks alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,27 @@ def mutate(space: SearchSpace, actions: Row, generator: np.random.Generator) -> 
     body = _layers_of(space, actions)
     own = space.canonical(actions[None])[0]
     for _ in range(_MOST_TRIES):
-        edit = _random_edit(space, body, generator)
+        edit = _random_edit(body, partial(_legal_after, space), generator)
         if edit is None:
             continue
         for row in _realise(space, [edit], generator):
             if not np.array_equal(space.canonical(row[None])[0], own):
                 return row
     return space.random_actions(1, generator)[0]
+
+
+def mutations(space: SearchSpace, rows: Actions, n: int, generator: np.random.Generator) -> Actions:
+    """Random edits of complete designs in turn, as `mutate` makes them, all at once: int64 [at most n,
+    max_steps], without those that can't be made and with some that are no other network.
+
+    Args:
+        rows: complete designs, int64 [k, max_steps] padded with -1, k at least 1.
+    """
+    bodies = [_layers_of(space, row) for row in rows]
+    legal = cache(partial(_legal_after, space))
+    drawn = (_random_edit(bodies[i % len(bodies)], legal, generator) for i in range(n))
+    edits = [edit for edit in drawn if edit is not None]
+    return _realise(space, edits, generator) if edits else rows[:0]
 
 
 # An edit: the actions wished for, without the one that ends the design, and whether all must be kept.
@@ -72,20 +87,22 @@ def _edits_at(space: SearchSpace, body: list[int], position: int) -> list[_Edit]
     return edits
 
 
-def _random_edit(space: SearchSpace, body: list[int], generator: np.random.Generator) -> _Edit | None:
+def _random_edit(
+    body: list[int], legal_after: Callable[[tuple[int, ...]], list[int]], generator: np.random.Generator
+) -> _Edit | None:
     kind = generator.integers(3)
     position = int(generator.integers(len(body) + (kind == 1))) if body or kind == 1 else 0
     before, after = body[:position], body[position:]
     if kind == 2:
         return ([*before, *after[1:]], True) if after else None
-    legal = [action for action in _legal_after(space, before) if kind == 1 or [action] != after[:1]]
+    legal = [action for action in legal_after(tuple(before)) if kind == 1 or [action] != after[:1]]
     if not legal or (kind == 0 and not after):
         return None
     action = legal[generator.integers(len(legal))]
     return ([*before, action, *after], bool(after)) if kind == 1 else ([*before, action, *after[1:]], False)
 
 
-def _legal_after(space: SearchSpace, prefix: list[int]) -> list[int]:
+def _legal_after(space: SearchSpace, prefix: Sequence[int]) -> list[int]:
     states = space.start(1)
     for action in prefix:
         states = space.advance(states, np.array([action]))

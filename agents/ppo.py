@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.memory import Memory
+from rl_designer.agents.mutation import mutations
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import BudgetSpent, Problem
@@ -34,8 +35,10 @@ class PPO(PolicyAgent):
         warm: designs drawn at random at first.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
-        updates: PPO updates a round, each of 128 designs, from fresh weights; 0 leaves the policy untrained.
+        updates: PPO updates a round, each of 128 designs; 0 leaves the policy untrained.
         candidates: designs sampled from the policy, of which the best are evaluated.
+        mutations: of the best designs so far, that are candidates, too.
+        parents: the best designs so far that are mutated.
         structure: whether the reward model compares designs by what the space knows of them for free
             (`SearchSpace.structure`), and not step by step.
         final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
@@ -53,9 +56,11 @@ class PPO(PolicyAgent):
         warm: int = 8,
         batch: int = 4,
         bound: float = 2.0,
-        updates: int = 10,
+        updates: int = 3,
         entropy: float = 0.2,
         candidates: int = 256,
+        mutations: int = 64,
+        parents: int = 10,
         structure: bool = True,
         final_updates: int = 30,
         final_entropy: float = 0.1,
@@ -63,9 +68,12 @@ class PPO(PolicyAgent):
         final_share: float = 0.4,
     ) -> None:
         super().__init__(seed=seed)
-        at_least_one(warm=warm, batch=batch, candidates=candidates, final_updates=final_updates)
-        if updates < 0:
-            raise Error(f"'updates' must be 0 or more, got {updates}")
+        at_least_one(
+            warm=warm, batch=batch, candidates=candidates, parents=parents, final_updates=final_updates
+        )
+        for option, number in {"updates": updates, "mutations": mutations}.items():
+            if number < 0:
+                raise Error(f"{option!r} must be 0 or more, got {number}")
         for option, value in {"final_quantile": final_quantile, "final_share": final_share}.items():
             if not 0 <= value <= 1:
                 raise Error(f"{option!r} must be from 0 to 1, got {value}")
@@ -75,6 +83,8 @@ class PPO(PolicyAgent):
         self.updates = updates
         self.entropy = entropy
         self.candidates = candidates
+        self.mutations = mutations
+        self.parents = parents
         self.structure = structure
         self.final_updates = final_updates
         self.final_entropy = final_entropy
@@ -95,6 +105,7 @@ class PPO(PolicyAgent):
         self.memory = memory
         with one_thread():
             model = memory.model(space, structure=self.structure)
+            controller = self._controller(space, self._hope(space), self.entropy, draws)
             try:
                 problem.evaluate(space.architectures(memory.first(space, self.warm, draws)))
                 while True:
@@ -103,9 +114,7 @@ class PPO(PolicyAgent):
                         if len(missing := memory.missing(space, self.warm, draws)):
                             problem.evaluate(space.architectures(missing))
                     self.belief = learned(model, problem)
-                    controller = self._trained_controller(
-                        space, self._hope(space), self.entropy, self.updates, draws
-                    )
+                    controller.update(self._hope(space), self.updates, int(draws.integers(2**63)))
                     proposals = self._proposals(self.belief, controller.policy(), problem, draws)
                     if len(proposals) == 0:
                         break  # the space is exhausted
@@ -135,21 +144,19 @@ class PPO(PolicyAgent):
 
         return score
 
-    def _trained_controller(
-        self, space: SearchSpace, score: "Score", entropy: float, updates: int, draws: np.random.Generator
+    def _controller(
+        self, space: SearchSpace, score: "Score", entropy: float, draws: np.random.Generator
     ) -> "Controller":
         from rl_designer.agents.controller import Controller, PPOSettings
 
-        controller = Controller(space, score, PPOSettings(entropy=entropy), int(draws.integers(2**63)))
-        controller.update(score, updates, int(draws.integers(2**63)))
-        return controller
+        return Controller(space, score, PPOSettings(entropy=entropy), int(draws.integers(2**63)))
 
     def _final_policy(self, problem: Problem, draws: np.random.Generator) -> Policy:
         """Trained towards the model's mean, then to sample each of the best designs about as often."""
         space = problem.space
-        controller = self._trained_controller(
-            space, self._enough(space, draws), self.final_entropy, self.final_updates, draws
-        )
+        enough = self._enough(space, draws)
+        controller = self._controller(space, enough, self.final_entropy, draws)
+        controller.update(enough, self.final_updates, int(draws.integers(2**63)))
         if self.final_share > 0:
             best = self._best_designs(problem, controller.policy(), draws)
             controller.imitate(best, _IMITATION_STEPS)
@@ -177,15 +184,16 @@ class PPO(PolicyAgent):
     def _proposals(
         self, belief: Belief, policy: Policy, problem: Problem, draws: np.random.Generator
     ) -> Actions:
-        """The most promising of the policy's samples, and of what sources propose, that were not evaluated
-        before.
+        """The most promising of the policy's samples, of mutations of the best designs, and of what sources
+        propose, that were not evaluated before.
         """
         space, temperature = problem.space, 1.0
-        fresh = self.memory.candidates(space)
+        parents = problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[: self.parents]]
+        mutated = mutations(space, parents, self.mutations, draws)
+        fresh = np.concatenate([self.memory.candidates(space), mutated])
         for _ in range(30):
             actions, _ = policy.sample(space, self.candidates, draws, temperature=temperature)
-            fresh = np.unique(np.concatenate([fresh, space.canonical(actions)]), axis=0)
-            fresh = fresh[[not problem.seen(a) for a in space.architectures(fresh)]]
+            fresh = problem.unseen(np.concatenate([fresh, actions]))
             if len(fresh) >= self.batch:
                 break
             temperature *= 1.3
@@ -216,7 +224,7 @@ class PPO(PolicyAgent):
 
 def learned(model: "RewardModel", problem: Problem) -> Belief:
     """The belief after all designs of a problem."""
-    return model.fit(problem.actions, problem.designs.rewards)
+    return model.fit(problem.actions, problem.designs.rewards, problem.deviations)
 
 
 def promising(

@@ -72,20 +72,29 @@ class RewardModel:
         self._prior = np.concatenate([[np.log(settings.scale)], scales, np.zeros(memories), [_LOG_NOISE]])
         self._found = self._prior
 
-    def fit(self, actions: Actions, rewards: NDArray[np.float64]) -> Belief:
+    def fit(
+        self,
+        actions: Actions,
+        rewards: NDArray[np.float64],
+        deviations: NDArray[np.float64] | None = None,
+    ) -> Belief:
         """What to believe after evaluated designs; a later fit starts from the one before.
 
         Args:
             actions: int64 [n, max_steps], padded with -1, n at least 1.
             rewards: float64 [n].
+            deviations: float64 [n], standard deviations of what is known to be luck in the rewards, such as
+                that of a small validation part; None is 0. What comes on top of it is learned.
         """
         kept = self._kept(rewards)
         scores = normal_scores(rewards)
+        known = _known_variances(rewards, scores, deviations)[kept]
         described = describe(self.space, actions[kept], structured=self._measure.structured)
         loss = _Loss(
             points=(described - self._measure.centre) / self._measure.spread,
             memory=recalled(self.sources, self.space, actions[kept]),
             targets=scores[kept],
+            known=known,
             measure=self._measure,
             prior=self._prior,
         )
@@ -93,14 +102,15 @@ class RewardModel:
         found = minimize(loss, self._found, jac=True, method="L-BFGS-B", options=steps).x
         if np.isfinite(found).all():
             self._found = found
-        return self._belief(actions[kept], kept, scores, rewards)
+        return self._belief(actions[kept], scores[kept], known, scores, rewards)
 
     def _belief(
         self,
         actions: Actions,
-        kept: NDArray[np.int64],
-        scores: NDArray[np.float64],
-        rewards: NDArray[np.float64],
+        targets: Values,
+        known: Values,
+        scores: Values,
+        rewards: Values,
     ) -> Belief:
         measure, last = self._measure, 1 + len(self._measure.scales)
         scales = self._found[1:last]
@@ -110,7 +120,8 @@ class RewardModel:
             projection=np.exp(measure.log_weights(scales) / 2) / measure.spread,
             scales=scales.copy(),
             points=np.zeros((0, 0)),
-            targets=scores[kept],
+            targets=targets,
+            known=known,
             scores=np.sort(scores),
             rewards=np.sort(rewards),
             facts=np.exp(self._found[[0, -1]]),
@@ -132,6 +143,17 @@ class RewardModel:
 def normal_scores(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rewards' ranks as quantiles of the standard normal distribution, float64 [n]."""
     return norm.ppf((rankdata(rewards) - 0.5) / len(rewards))
+
+
+def _known_variances(rewards: Values, scores: Values, deviations: Values | None) -> Values:
+    """The variances of scores by the rewards' deviations, float64 [n]: the square of how far a score moves
+    with its reward, up or down, the larger of the two (the best has nowhere to go but down).
+    """
+    if deviations is None:
+        return np.zeros(len(rewards))
+    distinct, places = np.unique(rewards, return_index=True)
+    up, down = (np.interp(rewards + sign * deviations, distinct, scores[places]) for sign in (1, -1))
+    return np.maximum(up - scores, scores - down) ** 2
 
 
 @dataclass(frozen=True)
@@ -179,7 +201,7 @@ def _by_structure(space: SearchSpace) -> _Measure:
         structured=True,
         centre=ordinary.mean(axis=0),
         spread=np.where(varies, spread, np.inf),
-        scales=np.full(len(sizes), -np.log(len(sizes))),
+        scales=np.full(len(sizes), -np.log(max(len(np.unique(group[varies])), 1))),
         of_number=np.stack([group, np.full_like(group, len(sizes))]),
     )
 
@@ -213,12 +235,13 @@ class _Loss:
     Attributes:
         points: [n, numbers], standardised.
         memory: [n, 1 + sources], or [n, 0].
-        targets: [n].
+        targets: [n]; known: [n], variances that are known of them.
     """
 
     points: Values
     memory: Values
     targets: Values
+    known: Values
     measure: _Measure
     prior: Values
 
@@ -231,7 +254,7 @@ class _Loss:
         kernel = scale * np.exp(-np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0))
         same = np.eye(len(points))
         try:
-            root = cholesky(kernel + memory @ memory.T + (noise + JITTER) * same, lower=True)
+            root = cholesky(kernel + memory @ memory.T + np.diag(self.known + noise + JITTER), lower=True)
         except LinAlgError:
             return np.inf, np.zeros_like(parameters)
         inverse = cho_solve((root, True), same)

@@ -34,6 +34,7 @@ class Evaluation:
         stopped_at: epochs after which the training was stopped early; None where it wasn't. Its accuracy is
             then what an evaluator expects of the whole training (see `EarlyStopping`), or the last of the
             curve, and it has no loss. The curve, the seconds and `epochs` are of what was trained.
+        val_examples: of the validation split, a count.
     """
 
     val_accuracy: float | None = None
@@ -48,6 +49,7 @@ class Evaluation:
     device: str | None = None
     failure: str | None = None
     stopped_at: int | None = None
+    val_examples: int | None = None
 
     @classmethod
     def trained(cls, scores: Sequence[tuple[float, float]], *, stopped: bool = False, **known: Any) -> Self:
@@ -83,6 +85,17 @@ class Evaluation:
     def in_full(self) -> bool:
         """Whether it neither failed nor was stopped early: only such a design can be a run's best."""
         return self.failure is None and self.stopped_at is None
+
+    @property
+    def val_deviation(self) -> float:
+        """The standard deviation that the size of the validation split alone leaves in `val_accuracy`, 0–1;
+        0 where it isn't known. Binomial, with a right and a wrong answer added, so that it isn't 0 where all
+        are right (Laplace's rule of succession).
+        """
+        if self.val_accuracy is None or not self.val_examples:
+            return 0.0
+        right = (self.val_accuracy * self.val_examples + 1) / (self.val_examples + 2)
+        return math.sqrt(right * (1 - right) / self.val_examples)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "learning_curve": list(self.learning_curve)}

@@ -1,10 +1,12 @@
 """`Problem`: what an agent is given to solve, and the one door from an agent to an evaluation."""
 
 import time
+from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.designs import Design, Designs
@@ -89,6 +91,7 @@ class Problem:
         self._started = clock()
         self._repeats = 0
         self._actions: Actions | None = None
+        self._deviations = array("d")
 
     @property
     def best(self) -> Design | None:
@@ -114,9 +117,27 @@ class Problem:
         self._actions = np.concatenate([known, self.space.pad(fresh)])
         return self._actions.copy()
 
+    @property
+    def deviations(self) -> NDArray[np.float64]:
+        """The standard deviations that the size of the validation part alone leaves in the rewards of the
+        designs so far, float64 [n]: half of what the reward gives an accuracy that much higher over one that
+        much lower. 0 where it isn't known, and under a reward that sees the history. Worked out once each.
+        """
+        for design in self.designs[len(self._deviations) :]:
+            self._deviations.append(self._deviation(design.evaluation))
+        return np.array(self._deviations, dtype=np.float64)
+
     def seen(self, architecture: Architecture) -> bool:
         """Whether asking for it again is free."""
         return self.designs.find(architecture.digest) is not None
+
+    def unseen(self, actions: Actions) -> Actions:
+        """Each network of complete designs once whose evaluation isn't free, int64 [k, max_steps], canonical.
+        `actions` is int64 [n, max_steps].
+        """
+        rows = np.unique(self.space.canonical(actions), axis=0)
+        seen = {row.tobytes() for row in self.actions}
+        return rows[[row.tobytes() not in seen for row in rows]]
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
         """The designs of complete architectures, in order. Known ones are free.
@@ -165,6 +186,14 @@ class Problem:
             return self.reward(evaluation, self.history)
         except RewardError as error:
             raise RewardError(error.reward, error.reason, architecture) from error
+
+    def _deviation(self, evaluation: Evaluation) -> float:
+        accuracy, deviation = evaluation.val_accuracy, evaluation.val_deviation
+        if accuracy is None or deviation == 0 or evaluation.failure is not None or self.reward.sees_history:
+            return 0.0
+        ends = (min(accuracy + deviation, 1.0), max(accuracy - deviation, 0.0))
+        high, low = (self.reward(replace(evaluation, val_accuracy=end)) for end in ends)
+        return abs(high - low) / (ends[0] - ends[1]) * deviation
 
     def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:
         reward = self._paid(architecture, evaluation)

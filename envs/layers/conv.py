@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Shape, integer
+from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Reach, Shape, integer
 
 MOST_KERNEL = 31
 
@@ -21,6 +21,10 @@ def strided(inputs: Shape, width: Count, stride: Count) -> Shape:
 def fits_kernel(inputs: Shape, *, kernel: Count, stride: Count, **others: Any) -> Any:
     # A stride beyond the kernel skips positions, and for kernel 1 it could stand at any of several layers.
     return ((kernel == 1) | (kernel <= inputs.side)) & (stride <= kernel)
+
+
+def reach(*, kernel: int, stride: int, **others: Any) -> Reach:
+    return kernel - 1, stride
 
 
 def conv_norm(
@@ -67,7 +71,7 @@ def _separable_module(channels: int, rank: int, *, kernel: int, width: int, stri
 
 
 # Convolution, batch norm, ReLU.
-CONV = Kind("feature", (1, 2), CONVOLUTION, _conv, _conv_module, fits_kernel)
+CONV = Kind("feature", (1, 2), CONVOLUTION, _conv, _conv_module, fits_kernel, reach=reach)
 
 # Depthwise then pointwise convolution, each with batch norm and ReLU (MobileNet, arXiv:1704.04861).
-SEPARABLE = Kind("feature", (1, 2), DEPTHWISE, _separable, _separable_module, fits_kernel)
+SEPARABLE = Kind("feature", (1, 2), DEPTHWISE, _separable, _separable_module, fits_kernel, reach=reach)

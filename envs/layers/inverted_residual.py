@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rl_designer.envs.layers.conv import DEPTHWISE, conv_norm, fits_kernel, strided
+from rl_designer.envs.layers.conv import DEPTHWISE, conv_norm, fits_kernel, reach, strided
 from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Shape, integer
 from rl_designer.envs.layers.source import LayerSource, expressions
 
@@ -89,4 +89,4 @@ def _source(name: str, module: Any) -> LayerSource:
     )
 
 
-INVERTED_RESIDUAL = Kind("feature", (1, 2), _OPTIONS, _effect, _module, fits_kernel, _source)
+INVERTED_RESIDUAL = Kind("feature", (1, 2), _OPTIONS, _effect, _module, fits_kernel, _source, reach)

@@ -113,6 +113,13 @@ def name_of(*names: str, default: str | None = None) -> OptionRule:
 WIDTH = integer(1, MOST_WIDTH)
 
 
+Reach = tuple[int, int]
+
+
+def moves_one(**options: Any) -> Reach:
+    return 0, 1
+
+
 def fits_always(inputs: Shape, **options: Any) -> Any:
     return inputs.channels > 0
 
@@ -130,6 +137,8 @@ class Kind:
         module: (channels or features that it gets, their rank, **options) → the torch module; it alone
             imports torch. Weights are drawn afterwards, by `initialise`.
         fits: (inputs, **options) → whether the layer makes sense on these sizes.
+        reach: (**options) → positions a side: how many more than one an output depends on, and how many
+            further on the next one stands.
         source: (name, module) → the layer as plain Python. `plain` will do where the module is one of
             `torch.nn`, or an `nn.Sequential` of such.
     """
@@ -141,3 +150,4 @@ class Kind:
     module: Callable[..., Module]
     fits: Callable[..., Any] = fits_always
     source: Callable[[str, Any], LayerSource] = plain
+    reach: Callable[..., Reach] = moves_one

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rl_designer.envs.layers.kind import Effect, Kind, Module, Shape, name_of
+from rl_designer.envs.layers.kind import Effect, Kind, Module, Reach, Shape, name_of
 
 _OPTIONS = {"operation": name_of("average", "max")}
 _TORCH = {"average": "Avg", "max": "Max"}
@@ -16,6 +16,10 @@ def _pool(inputs: Shape, *, operation: Any) -> Effect:
 def _fits_pool(inputs: Shape, *, operation: Any) -> Any:
     # Down to a single position it would be a global pooling by another name.
     return (inputs.side >= 2) & (_pool(inputs, operation=operation).outputs.positions > 1)
+
+
+def _reach(*, operation: str) -> Reach:
+    return 1, 2
 
 
 def _pool_module(channels: int, rank: int, *, operation: str) -> Module:
@@ -34,5 +38,5 @@ def _global_pool_module(channels: int, rank: int, *, operation: str) -> Module:
     return nn.Sequential(getattr(nn, f"Adaptive{_TORCH[operation]}Pool{rank}d")(1), nn.Flatten())
 
 
-POOL = Kind("pool", (1, 2), _OPTIONS, _pool, _pool_module, _fits_pool)
+POOL = Kind("pool", (1, 2), _OPTIONS, _pool, _pool_module, _fits_pool, reach=_reach)
 GLOBAL_POOL = Kind("global-pool", (1, 2), _OPTIONS, _global_pool, _global_pool_module)

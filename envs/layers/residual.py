@@ -1,8 +1,10 @@
 """`residual`: two convolutions beside a skip, which is projected where the shape changes."""
 
+from typing import Any
+
 from rl_designer.envs.layers import source
 from rl_designer.envs.layers.conv import CONVOLUTION, conv_norm, fits_kernel, strided
-from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, Shape
+from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, Reach, Shape
 
 
 def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Effect:
@@ -11,6 +13,10 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     weights = kernel**inputs.rank * (inputs.channels + width) * width + projected * inputs.channels * width
     norms = (2 + projected) * 2 * width
     return Effect(outputs, weights + norms, weights * outputs.positions)
+
+
+def _reach(*, kernel: int, stride: int, **others: Any) -> Reach:
+    return (kernel - 1) * (1 + stride), stride
 
 
 def _module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:
@@ -28,4 +34,4 @@ def _module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -
     return Residual(body, skip, nn.ReLU())
 
 
-RESIDUAL = Kind("feature", (1, 2), CONVOLUTION, _effect, _module, fits_kernel, source.residual)
+RESIDUAL = Kind("feature", (1, 2), CONVOLUTION, _effect, _module, fits_kernel, source.residual, _reach)

@@ -14,6 +14,7 @@ design that failed, and no figure of the test split. What an `Evaluation` has, N
     training_seconds, epochs, seed, device
     stopped_at        epochs after which the training was stopped early, or None; `val_accuracy` is then what
                       the whole training is expected to reach
+    val_examples      of the validation split, a count
 
 What is measured anew each time, such as the latency, differs a little from run to run.
 """

@@ -11,7 +11,7 @@ from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, check_classes, input_of
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, family_of, still_a_map, token
-from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, tabulate
+from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, reach_of, tabulate
 
 # A limit that no sane network reaches; every sum below stays far from int64's end (see layer_tables).
 UNLIMITED = 10**18
@@ -76,6 +76,8 @@ class LayerSpace(SearchSpace):
         self.num_actions = len(self._layers)
         self.max_steps = definition.max_layers + 1
         self.action_features = action_features(definition)
+        nothing = (0, 1)  # of `stop`, and of what index -1 reads
+        self._reach = np.array([*map(reach_of, definition.enumerate()), nothing, nothing]).T
         self._make_context_tables()
         self._make_shape_tables(tabulate(definition, inputs, num_classes))
 
@@ -108,16 +110,22 @@ class LayerSpace(SearchSpace):
 
     def structure(self, actions: Actions) -> dict[str, NDArray[np.float32]]:
         """What the layers add up to, the first and the last of them and the first three together, as
-        `action_features` describes layers; and the `summaries`. An inserted layer changes little of it.
+        `action_features` describes layers; the logarithms of the receptive field and of the total stride,
+        as if maps had no ends; and the `summaries`. An inserted layer changes little of it.
         """
         layers = np.where(actions == self.num_actions - 1, -1, actions)
         last = np.maximum((layers >= 0).sum(axis=1), 1) - 1
         described = self._padded_features[layers]
+        beyond, strides = self._reach[:, layers]
+        strides = np.cumprod(strides, axis=1, dtype=np.float64)
+        before = np.pad(strides[:, :-1], ((0, 0), (1, 0)), constant_values=1)
+        field = 1 + (beyond * before).sum(axis=1)
         return {
             "sums": described.sum(axis=1),
             "first": described[:, 0],
             "beginning": described[:, :_BEGINNING].sum(axis=1),
             "last": described[np.arange(len(actions)), last],
+            "reach": np.log(np.stack([field, strides[:, -1]], axis=1)).astype(np.float32),
             "whole": self.summaries(actions),
         }
 

@@ -15,6 +15,7 @@ from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, Shape, full_options
 from rl_designer.envs.layers.dense import classifier
+from rl_designer.envs.layers.kind import Reach
 from rl_designer.envs.search_spaces.costs import MOST_SIZE
 from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
 
@@ -145,6 +146,11 @@ def _forbid_large_maps(
     for kind, where, _ in groups:
         if kind in largest_map:
             rows.fits[:, where] &= shapes[:, 1:].max(axis=1, keepdims=True) <= largest_map[kind]
+
+
+def reach_of(layer: Layer) -> Reach:
+    """See `Kind.reach`."""
+    return KINDS[layer.kind].reach(**full_options(layer))
 
 
 def action_features(definition: SpaceDefinition) -> NDArray[np.float32]:

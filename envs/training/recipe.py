@@ -115,7 +115,7 @@ def train_candidate(
         build: makes the network, as `build_network`.
     """
     clock = _Clock(time_limit)
-    known: dict[str, Any] = {"seed": seed, "device": str(data.device)}
+    known: dict[str, Any] = {"seed": seed, "device": str(data.device), "val_examples": len(data.y_val)}
     scores: list[tuple[float, float]] = []
     best = 0.0
     try:

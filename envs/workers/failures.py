@@ -1,5 +1,6 @@
 """What the text of a failed evaluation begins with, and which failures another try might not have."""
 
+from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.workers.memory_limit import show_bytes
 
@@ -36,8 +37,10 @@ def out_of_memory(limit: int) -> str:
 
 
 def failure_of(error: BaseException, most: int = _MOST_CHARACTERS) -> str:
-    """What an exception of a candidate says, in one line: its kind, and its type and text."""
-    text = f"{type(error).__name__}: {error}"
+    """What an exception of a candidate says, in one line: its kind, and its type and text; of our own errors
+    the text alone, which is all that there is to know.
+    """
+    text = str(error) if isinstance(error, Error) else f"{type(error).__name__}: {error}"
     # PyTorch has no common type for "no memory left": on the CPU it is a RuntimeError like any other.
     memory = isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY_LEFT)

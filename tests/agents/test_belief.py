@@ -37,8 +37,9 @@ Arrays = dict[str, Values]
 
 
 def fitted(space: SearchSpace, n: int = 20, seed: int = 0) -> Belief:
-    """What a model believes after `n` designs with random rewards."""
-    return RewardModel(space).fit(walks(space, n, seed), np.random.default_rng(seed).normal(size=n))
+    """What a model believes after `n` designs with random rewards, of whose luck something is known."""
+    draws = np.random.default_rng(seed)
+    return RewardModel(space).fit(walks(space, n, seed), draws.normal(size=n), draws.uniform(0, 1, n))
 
 
 BELIEFS = {space.name: fitted(space) for space in (TABLE, WIRED, SIGNALS)}
@@ -55,9 +56,7 @@ class Process(gpytorch.models.ExactGP):
     """GPyTorch's, of a belief's points and parameters."""
 
     def __init__(self, belief: Belief) -> None:
-        noise = gpytorch.likelihoods.GaussianLikelihood(
-            noise_constraint=gpytorch.constraints.GreaterThan(1e-9)
-        )
+        noise = gpytorch.likelihoods.FixedNoiseGaussianLikelihood(torch.tensor(belief.known + belief.noise))
         super().__init__(torch.tensor(belief.points), torch.tensor(belief.targets), noise)
         self.width = belief.points.shape[1] - len(belief.memory_weights)
         self.mean_module = gpytorch.means.ZeroMean()
@@ -65,7 +64,6 @@ class Process(gpytorch.models.ExactGP):
         self.double()
         self.covar_module.base_kernel.lengthscale = 0.5**0.5
         self.covar_module.outputscale = belief.scale
-        self.likelihood.noise = belief.noise
         self.eval()
         self.likelihood.eval()
 
@@ -248,7 +246,7 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "points of another width": (changed("points", lambda array: array[:, :-1]), "must have the shape"),
     "no designs": (
         lambda arrays: arrays.update(
-            points=arrays["points"][:0], targets=np.zeros(0), actions=arrays["actions"][:0]
+            points=arrays["points"][:0], targets=np.zeros(0), known=np.zeros(0), actions=arrays["actions"][:0]
         ),
         "designs must have been fitted, got 0",
     ),
@@ -256,6 +254,7 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
         lambda arrays: arrays.update(scores=np.zeros(3), rewards=np.zeros(3)),
         "from 1 to 3 designs must have been fitted, got 20",
     ),
+    "noise below 0": (changed("known", lambda known: known - 99), "'known' must not be below 0"),
     "a weight for a source that isn't": (changed("memory_weights", lambda _: np.ones(2)), "'memory_weights'"),
     "an action that the space doesn't have": (
         changed("actions", lambda a: a + 9),
@@ -265,16 +264,17 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "actions of other steps": (changed("actions", lambda a: a[:, 1:]), "'actions' must have the shape"),
     "actions of other designs": (changed("actions", lambda a: a[1:]), "'actions' must have the shape"),
     "actions that aren't whole": (changed("actions", lambda a: a + 0.5), "actions of int64, got float64"),
-    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [4]"),
+    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [5]"),
     "a format below 1": (changed("format", lambda f: f * 0), "a format that this version can't read: [0]"),
-    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [3, 3]"),
-    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [3.5]"),
+    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [4, 4]"),
+    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [4.5]"),
     "half of a source": (lambda arrays: arrays.update({"source-0.facts": np.ones(2)}), MUST),
     "so many designs that memory would not do": (
         lambda arrays: arrays.update(
             actions=arrays["actions"][:0],
             points=np.zeros((100_000, arrays["points"].shape[1])),
             targets=np.zeros(100_000),
+            known=np.zeros(100_000),
             scores=np.zeros(100_000),
             rewards=np.zeros(100_000),
         ),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rl_designer.agents.mutation import mutate, neighbours
+from rl_designer.agents.mutation import mutate, mutations, neighbours
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -59,6 +59,30 @@ def test_a_mutation_is_a_legal_design_and_another_network(space: SearchSpace, se
     child = mutate(space, row, stream(seed))
     space.check(space.architectures(child[None])[0])
     assert digests(space, child[None]) != digests(space, row[None])
+
+
+@spaces
+@settings(deadline=None, max_examples=15)
+@given(seed=seeds, parents=st.integers(1, 4), n=st.integers(0, 12))
+def test_mutations_at_once_are_legal_designs_one_edit_away_from_parents_in_turn(
+    space: SearchSpace, seed: int, parents: int, n: int
+) -> None:
+    rows = space.random_actions(parents, stream(seed, "parents"))
+    children = mutations(space, rows, n, stream(seed))
+    assert children.shape[1:] == (space.max_steps,) and len(children) <= n
+    for architecture in space.architectures(children):
+        space.check(architecture)
+    assert children.tolist() == mutations(space, rows, n, stream(seed)).tolist()
+
+
+def test_mutations_at_once_are_those_of_mutate() -> None:
+    space, row = SPACES["a whole table"], design(SPACES["a whole table"], 1)
+    children = mutations(space, np.stack([row]), 2_000, stream(0))
+    differs = children != row
+    assert (differs.sum(axis=1) == 1).all()
+    # Of an edit that doesn't insert or delete, which here is impossible: n is about 667, p = 1/4.
+    assert 500 < len(children) < 850
+    assert np.abs(differs.mean(axis=0) - 0.25).max() < 0.07
 
 
 def test_in_a_whole_table_neighbours_differ_in_exactly_one_decision_and_all_those_are_there() -> None:

@@ -89,6 +89,17 @@ def test_a_file_of_an_earlier_format_is_read_and_expects_the_same(
 
 
 @SPACES
+def test_a_file_of_format_3_is_read_and_expects_the_same(space: SearchSpace, tmp_path: Path) -> None:
+    """It knew of no noise but the learned one."""
+    belief = RewardModel(space).fit(walks(space, 20), np.random.default_rng(0).normal(size=20))
+    arrays = {name: array for name, array in numbers_of(belief).items() if name != "known"}
+    write_arrays(tmp_path / FILE, {"format": np.array([3]), **arrays, "actions": belief.actions})
+    read, asked = Belief.load(tmp_path, space), walks(space, 9, 1)
+    assert read is not None
+    np.testing.assert_array_equal(read.predict(space, asked), belief.predict(space, asked))
+
+
+@SPACES
 def test_a_file_of_an_earlier_format_with_a_source_expects_the_same(
     space: SearchSpace, tmp_path: Path
 ) -> None:

@@ -147,7 +147,7 @@ def loss_of(model: RewardModel, designs: Actions, rewards: Rewards) -> _Loss:
     """What the model minimises at its next fit."""
     with patch("rl_designer.agents.reward_model.minimize") as minimize:
         minimize.return_value.x = model._found
-        model.fit(designs, rewards)
+        model.fit(designs, rewards, LUCK[: len(rewards)])
     loss = minimize.call_args.args[0]
     assert isinstance(loss, _Loss)
     return loss
@@ -166,6 +166,7 @@ def models() -> dict[str, RewardModel]:
 
 
 MODELS = models()
+LUCK = np.random.default_rng(1).uniform(0, 0.4, 40)  # deviations of rewards
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -192,7 +193,7 @@ def test_the_loss_is_gpytorchs_marginal_likelihood_and_a_normal_prior(name: str)
         losses.append(loss(model._found)[0])
         with patch("rl_designer.agents.reward_model.minimize") as minimize:
             minimize.return_value.x = model._found
-            belief = model.fit(designs, rewards)
+            belief = model.fit(designs, rewards, LUCK[: len(rewards)])
         process = Process(belief)
         with gpytorch.settings.fast_computations(False, False, False), torch.no_grad():
             density = process.likelihood(process.forward(process.train_inputs[0])).log_prob(
@@ -207,10 +208,40 @@ def test_the_loss_is_gpytorchs_marginal_likelihood_and_a_normal_prior(name: str)
 def test_a_fit_ends_where_no_small_step_is_better(name: str) -> None:
     model = MODELS[name]
     designs, rewards = walks(model.space, 40, seed=1), np.sin(np.arange(40.0))
-    model.fit(designs, rewards)
+    model.fit(designs, rewards, LUCK)
     loss = loss_of(model, designs, rewards)
     assert np.abs(loss(model._found)[1]).max() < 0.1
     assert loss(model._found)[0] < loss(model._prior)[0]
+
+
+def test_where_luck_is_known_it_learns_more_from_the_same_rewards() -> None:
+    """A third of the rewards are worthless, the others exact. By chance the correlation would be 0 ± 0.03."""
+    told, untold = [], []
+    for seed in range(5):
+        draws = np.random.default_rng(seed)
+        designs = draws.permutation(DESIGNS)
+        spread = additive(designs).std()
+        luck = np.where(draws.random(40) < 1 / 3, 3 * spread, 0.0)
+        rewards = additive(designs[:40]) + draws.normal(0, 1, 40) * luck
+        for learned, deviations in ((told, luck), (untold, None)):
+            belief = RewardModel(SPACE).fit(designs[:40], rewards, deviations)
+            learned.append(rank_correlation(belief.mean(SPACE, designs[40:]), additive(designs[40:])))
+    assert np.mean(told) > np.mean(untold) + 0.1 and np.mean(told) > 0.7
+
+
+def test_of_two_equal_rewards_the_one_with_less_luck_in_it_is_believed_more() -> None:
+    designs, rewards, luck = DESIGNS[::64], additive(DESIGNS[::64]), np.zeros(16)
+    best = int(rewards.argmax())
+    luck[best] = np.ptp(rewards)
+    sure, unsure = (RewardModel(SPACE).fit(designs, rewards, known) for known in (None, luck))
+    assert unsure.mean(SPACE, designs)[best] < sure.mean(SPACE, designs)[best]
+    assert unsure.predict(SPACE, designs)[1][best] > sure.predict(SPACE, designs)[1][best]
+
+
+def test_luck_of_nothing_is_as_none() -> None:
+    rewards = additive(DESIGNS[::64])
+    one, other = (RewardModel(SPACE).fit(DESIGNS[::64], rewards, known) for known in (None, np.zeros(16)))
+    np.testing.assert_array_equal(one.predict(SPACE, DESIGNS), other.predict(SPACE, DESIGNS))
 
 
 def test_random_rewards_teach_it_nothing() -> None:

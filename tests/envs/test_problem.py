@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,19 @@ def test_a_network_is_evaluated_once_however_often_and_however_spelled_it_is_ask
     solved.evaluate([other])
     assert evaluator.asked == [one.digest]
     assert solved.remaining == 1
+
+
+def test_unseen_are_the_networks_that_would_cost_an_evaluation_each_once() -> None:
+    solved, _ = problem()
+    space = solved.space
+    asked = designs(2, 4)
+    solved.evaluate(asked)
+    rows = space.pad([space.actions(a) for a in designs(*range(18))])
+    left = solved.unseen(np.concatenate([rows, rows]))
+    digests = [a.digest for a in space.architectures(left)]
+    assert len(set(digests)) == len(digests)
+    assert set(digests) == {a.digest for a in designs(*range(18))} - {a.digest for a in asked}
+    assert solved.unseen(rows[:0]).shape == (0, space.max_steps)
 
 
 @many_examples
@@ -323,6 +337,45 @@ def test_an_evaluation_is_made_by_what_it_is_of() -> None:
     assert row == Evaluation(0.75, parameters=9, latency_seconds=1e-3, epochs=2)
     missing = Evaluation.of_table(float("nan"), {})
     assert (missing.val_accuracy, missing.failure) == (None, "the table has no value")
+
+
+def test_the_luck_of_a_validation_part_is_binomial_and_never_nothing_where_its_size_is_known() -> None:
+    # By hand: (0.9 · 98 + 1) / 100 = 0.892, √(0.892 · 0.108 / 98) = 0.03135.
+    assert Evaluation(0.9, val_examples=98).val_deviation == pytest.approx(0.03135, abs=1e-5)
+    assert Evaluation(1.0, val_examples=98).val_deviation > 0.009
+    assert Evaluation(0.9).val_deviation == 0 and Evaluation(failure="no").val_deviation == 0
+    draws = np.random.default_rng(0).binomial(50, 0.7, 20_000) / 50
+    expected = np.mean([Evaluation(d, val_examples=50).val_deviation for d in draws[:500]])
+    assert expected == pytest.approx(draws.std(), rel=0.03)
+
+
+class _Measured:
+    """Evaluations as they are given, one a design."""
+
+    digest = "measured"
+
+    def __init__(self, *evaluations: Evaluation) -> None:
+        self._left = list(evaluations)
+
+    def evaluate(self, architectures: Any) -> list[Evaluation]:
+        return [self._left.pop(0) for _ in architectures]
+
+
+def test_the_luck_in_rewards_is_what_a_reward_makes_of_that_in_accuracies() -> None:
+    known = [Evaluation(0.8, val_examples=100), Evaluation(0.8), Evaluation.failed("no", val_examples=100)]
+    deviation = known[0].val_deviation
+    for reward, expected in [
+        (lambda e: 3 * e.val_accuracy, [3 * deviation, 0, 0]),
+        (lambda e: -2 * e.val_accuracy, [2 * deviation, 0, 0]),
+        (lambda e: 1.0, [0, 0, 0]),
+        (lambda e, history: e.val_accuracy, [0, 0, 0]),
+    ]:
+        solved = Problem(problem()[0].space, _Measured(*known), reward)
+        assert solved.deviations.shape == (0,)
+        solved.evaluate(designs(0, 2))
+        assert solved.deviations == pytest.approx(expected[:2])
+        solved.evaluate(designs(4))
+        assert solved.deviations == pytest.approx(expected)
 
 
 def test_an_evaluation_has_no_test_figure() -> None:
