@@ -6,17 +6,14 @@ is `templates/MODEL_CARD.md`.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.search_spaces.costs import describe
-from rl_designer.exporting.subject import Subject
+from rl_designer.exporting.subject import Subject, template
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.text import printable, shortened
 
@@ -37,39 +34,19 @@ def card(subject: Subject, files: Sequence[str] = (), licence: str | None = None
     """
     results, settings = subject.results, subject.settings or {}
     known = {name: settings[name] for name in _SETTINGS if settings.get(name) is not None}
-    return (
-        _environment()
-        .get_template(CARD)
-        .render(
-            subject=subject,
-            origin=subject.origin,
-            config=subject.origin.config or {},
-            results=results,
-            classes=list((results or {}).get("classes") or []),
-            settings=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items()),
-            standardisation=_standardisation(subject, files),
-            layers=describe(subject.architecture, subject.input_shape, subject.num_classes),
-            files=files,
-            licence=licence,
-            version=__version__,
-        )
+    return template(CARD, **_FILTERS).render(
+        subject=subject,
+        origin=subject.origin,
+        config=subject.origin.config or {},
+        results=results,
+        classes=list((results or {}).get("classes") or []),
+        settings=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items()),
+        standardisation=_standardisation(subject, files),
+        layers=describe(subject.architecture, subject.input_shape, subject.num_classes),
+        files=files,
+        licence=licence,
+        version=__version__,
     )
-
-
-@cache
-def _environment() -> Environment:
-    # Markdown, not HTML: what comes from outside passes the filter `markdown` or `code`.
-    environment = Environment(
-        loader=PackageLoader("rl_designer.exporting", "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"count": show_count, "figure": show_figure, "seconds": show_seconds}
-    environment.filters |= {"markdown": markdown, "quoted": _quoted, "file_name": _file_name}
-    environment.filters |= {"code": _code, "spread": _spread}
-    return environment
 
 
 def _quoted(text: str) -> str:
@@ -112,3 +89,15 @@ def _code(text: str) -> str:
 def _file_name(text: object) -> str:
     """The name alone: where it lay concerns nobody."""
     return Path(str(text)).name or str(text)
+
+
+_FILTERS: dict[str, Callable[..., str]] = {
+    "count": show_count,
+    "figure": show_figure,
+    "seconds": show_seconds,
+    "markdown": markdown,
+    "quoted": _quoted,
+    "file_name": _file_name,
+    "code": _code,
+    "spread": _spread,
+}

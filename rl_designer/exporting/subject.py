@@ -1,10 +1,12 @@
 """`Subject`: the network that is exported, and what is known of where it comes from."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.costs import Costs, check_classes, costs
@@ -110,3 +112,16 @@ def class_name(name: str) -> str:
     joined = "".join(word[0].upper() + word[1:] for word in words)[:_MOST_IN_A_NAME]
     stem = joined.removesuffix("Network")
     return f"{stem if stem[:1].isalpha() else f'Design{stem}'}Network"
+
+
+def template(name: str, **filters: Callable[..., str]) -> Template:
+    """A text of `templates/`, which is no HTML: what comes from outside passes one of the filters."""
+    environment = Environment(
+        loader=PackageLoader("rl_designer.exporting", "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= filters
+    return environment.get_template(name)
