@@ -26,6 +26,11 @@ class Layer:
     def of(cls, kind: str, **options: Option) -> Self:
         return cls(kind, tuple(sorted(options.items())))
 
+    @property
+    def is_decision(self) -> bool:
+        """Whether it is one of an architecture table, whose kind is the decision's name."""
+        return [name for name, _ in self.options] == ["option"]
+
     def __getitem__(self, name: str) -> Option:
         """The value of one option. Raises KeyError where the layer has no such option."""
         for option, value in self.options:

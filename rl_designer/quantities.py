@@ -78,8 +78,10 @@ def show_share(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.0995 or share == 0 else f"{100 * share:.1f} %"
 
 
-def show_seconds(seconds: float) -> str:
-    """A duration for people: `4.2 s`, `3:07 min`, `2:05 h`."""
+def show_seconds(seconds: float, *, fine: bool = False) -> str:
+    """A duration for people: `4.2 s`, `3:07 min`, `2:05 h`; `fine`: below ten seconds `4.21 s`."""
+    if fine and seconds < 10:
+        return f"{seconds:.2f} s"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

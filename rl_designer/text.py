@@ -30,6 +30,5 @@ def short_design(architecture: Architecture) -> str:
     layers = []
     for layer in architecture.layers:
         values = ",".join(str(value) for _, value in layer.options)
-        decision = [name for name, _ in layer.options] == ["option"]
-        layers.append(values if decision else f"{layer.kind}({values})" if values else layer.kind)
+        layers.append(values if layer.is_decision else f"{layer.kind}({values})" if values else layer.kind)
     return printable(" → ".join(layers) or "(empty)")

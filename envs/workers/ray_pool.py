@@ -140,7 +140,8 @@ class RayPool:
                     if losses[index] < _MOST_LOSSES:
                         waiting.appendleft(index)
                         continue
-                    outcome = (Lost(_lost_too_often()),)
+                    often = f"the cluster lost it {_MOST_LOSSES} times, with its node or alone"
+                    outcome = (Lost(failure_text(WORKER_DIED, often)),)
                 if (again := finished(index, outcome[0])) is not None:
                     todo[index] = again
                     losses.pop(index, None)
@@ -165,10 +166,12 @@ class RayPool:
             self._ask(actor)
 
     def _started(self, reference: Any) -> None:
+        import ray
+
         actor = self._starting.pop(reference)
         answer = _answer(reference)
         if isinstance(answer, Exception):
-            _kill(actor)
+            ray.kill(actor)  # it may be out of reach only, and go on
             self._fruitless += 1
             if self._fruitless > _MOST_FRUITLESS_STARTS * (1 + len(self._starting)):
                 line = " ".join(str(answer).split())[:300]
@@ -180,10 +183,12 @@ class RayPool:
 
     def _outcome(self, reference: Any) -> tuple[int, tuple[Any] | None]:
         """The task, and its result or what was `Lost`, in a tuple; None where its slot is gone."""
+        import ray
+
         actor, index = self._running.pop(reference)
         answer = _answer(reference)
         if isinstance(answer, Exception):
-            _kill(actor)
+            ray.kill(actor)
             self._ask_all()
             return index, None
         self._check_fit(answer)
@@ -205,14 +210,3 @@ def _answer(reference: Any) -> Any:
         return ray.get(reference)
     except ray.exceptions.RayError as error:
         return error
-
-
-def _kill(actor: Any) -> None:
-    """It may be out of reach only, and go on."""
-    import ray
-
-    ray.kill(actor)
-
-
-def _lost_too_often() -> str:
-    return failure_text(WORKER_DIED, f"the cluster lost it {_MOST_LOSSES} times, with its node or alone")

@@ -214,11 +214,6 @@ def _number(value: float | None, digits: int = 4, interval: list[float] | None =
     return f"{value:{sign}.{digits}f}" + (f" [{ends}]" if ends else "")
 
 
-def _time(figures: Row) -> str:
-    seconds = figures["seconds_per_run"]
-    return f"{seconds:.2f} s" if seconds < 10 else show_seconds(seconds)
-
-
 def _energy(figures: Row) -> str:
     kwh = figures["energy_kwh_per_run"]
     return "–" if kwh is None else f"{1000 * kwh:.3g}"
@@ -280,7 +275,7 @@ _COLUMNS = {
             _any("rewards", "difference"),
         ),
         Column("hacked", lambda f: _HACKED[f["hacked"]]),
-        Column("time/run", _time),
+        Column("time/run", lambda f: show_seconds(f["seconds_per_run"], fine=True)),
         Column("trainings", lambda f: f"{f['trainings']:,}"),
         Column("Wh/run", _energy, "", _any("rewards", "energy_kwh_per_run")),
     ),

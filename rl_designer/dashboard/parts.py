@@ -78,9 +78,7 @@ class Part(ui.element, component="templates/part.js"):
             self.props["html"] = html
 
 
-def columns(
-    names: Mapping[Any, str], left: Sequence[str] = (), sortable: bool = False
-) -> list[dict[str, Any]]:
+def columns(names: Mapping[Any, str], left: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Columns of a table by field; figures stand to the right, but for those of `left`."""
     return [
         {
@@ -88,17 +86,12 @@ def columns(
             "field": str(field),
             "label": label,
             "align": "left" if str(field) in left else "right",
-            "sortable": sortable,
         }
         for field, label in names.items()
     ]
 
 
-def poll(
-    work: Callable[[], Found],
-    show: Callable[[Found], Awaitable[None] | None],
-    seconds: float = POLL_SECONDS,
-) -> None:
+def poll(work: Callable[[], Found], show: Callable[[Found], Awaitable[None] | None]) -> None:
     """Brings the page up to date while it is seen: `work` in a thread, `show` with what it returns."""
 
     async def again() -> None:
@@ -109,7 +102,7 @@ def poll(
         if going_on is not None:
             await going_on
 
-    timer = ui.timer(seconds, again)
+    timer = ui.timer(POLL_SECONDS, again)
     ui.on("seen", lambda event: timer.activate() if event.args else timer.deactivate())
 
 

@@ -243,10 +243,10 @@ def progress(report: RunReport) -> float | None:
     return min(max(shares), 1.0) if shares else None
 
 
-def design_rows(report: RunReport, most: int = MOST_DESIGNS) -> list[dict[str, str]]:
+def design_rows(report: RunReport) -> list[dict[str, str]]:
     """The designs for a table, the newest first; what failed says so."""
     rows = []
-    for found in sorted(report.designs, key=report.position, reverse=True)[:most]:
+    for found in sorted(report.designs, key=report.position, reverse=True)[:MOST_DESIGNS]:
         row, failed = design_row(found, report), found.design.evaluation.failure is not None
         rows.append(row | {"ended": f"failed: {row['ended']}" if failed else row["ended"] or "in full"})
     return rows

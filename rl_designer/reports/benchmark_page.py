@@ -100,7 +100,7 @@ def _agents(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
                 "–" if mean is None else f"{mean:.1f}{spread}",
                 show_figure(figures["best_reward"][last]),
                 show_figure(figures["best_reported"][last]),
-                _seconds(figures["seconds_per_run"]),
+                show_seconds(figures["seconds_per_run"], fine=True),
             ]
         )
     return columns, rows
@@ -301,7 +301,3 @@ def _value(text: str | None) -> float | None:
         return None
     value = float(text)
     return value if math.isfinite(value) else None
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds < 10 else show_seconds(seconds)

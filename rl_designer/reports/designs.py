@@ -104,7 +104,7 @@ def layer_text(layer: Layer) -> str:
     """A layer in full: `conv kernel 5, stride 1, width 16`; what is true by its name, what is false not; of a
     table's decision, the option.
     """
-    if [name for name, _ in layer.options] == ["option"]:
+    if layer.is_decision:
         return printable(layer["option"])
     options = [
         name if value is True else f"{name} {value}" for name, value in layer.options if value is not False
@@ -174,14 +174,9 @@ def told(parts: Sequence[Part]) -> str:
 
 def _texts(architecture: Architecture) -> list[str]:
     return [
-        f"{printable(layer.kind)}: {layer_text(layer)}" if _is_decision(layer) else layer_text(layer)
+        f"{printable(layer.kind)}: {layer_text(layer)}" if layer.is_decision else layer_text(layer)
         for layer in architecture.layers
     ]
-
-
-def _is_decision(layer: Layer) -> bool:
-    """Whether it is one of a table, whose kind is the decision's name."""
-    return [name for name, _ in layer.options] == ["option"]
 
 
 def design_row(found: StoredDesign, report: RunReport) -> dict[str, str]:

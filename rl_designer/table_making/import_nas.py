@@ -74,9 +74,9 @@ def _reason(error: Exception) -> str:
     return f"it lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
 
 
-_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 _WIDTHS = ("8", "16", "24", "32", "40", "48", "56", "64")
-_EDGES = ("0->1", "0->2", "1->2", "0->3", "1->3", "2->3")
+EDGES = ("0->1", "0->2", "1->2", "0->3", "1->3", "2->3")
 _MEGA = 1e6
 _LACKING = (KeyError, ValueError, TypeError, AssertionError, OSError)  # what the package raises for it
 # dataset: the package's name of what is searched on, and of what is reported on
@@ -114,7 +114,7 @@ def _operations(text: str) -> list[str]:
 _TOPOLOGY = _Kind(
     "tss",
     "NATS-Bench's topology space (Dong et al., TPAMI 2021): cells of 6 edges",
-    tuple((f"edge {edge}", _OPERATIONS) for edge in _EDGES),
+    tuple((f"edge {edge}", OPERATIONS) for edge in EDGES),
     200,
     _operations,
 )

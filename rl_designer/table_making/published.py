@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rl_designer.envs.datasets.published.originals import Content, Package, Source, contents_of
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.errors import WrongUsage, unknown_name
-from rl_designer.table_making.import_nas import macro_table
+from rl_designer.table_making.import_nas import EDGES, OPERATIONS, macro_table
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,6 @@ def _source(name: str, address: str, file_name: str, content: Content) -> Source
     return Source(name, (address,), (package,), (), None)
 
 
-def _macro(data: bytes) -> ArchitectureTable:
-    return macro_table(json.loads(data))
-
-
 def _nats_200(data: bytes) -> ArchitectureTable:
     from rl_designer.table_making.import_csv import csv_table, mapping_of
 
@@ -58,7 +54,6 @@ def _nats_200(data: bytes) -> ArchitectureTable:
 
 
 _CELL = r"\|(.+)~0\|\+\|(.+)~0\|(.+)~1\|\+\|(.+)~0\|(.+)~1\|(.+)~2\|"
-_EDGES = ("0->1", "0->2", "1->2", "0->3", "1->3", "2->3")
 _COLUMNS = {
     "cifar10": "CIFAR10TestAccuracy200Epochs",
     "cifar100": "CIFAR100TestAccuracy200Epochs",
@@ -72,8 +67,8 @@ NATS_200_MAPPING = {
     "architectures": {
         "column": "ArchitectureString",
         "pattern": _CELL,
-        "names": [f"edge {edge}" for edge in _EDGES],
-        "options": ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"],
+        "names": [f"edge {edge}" for edge in EDGES],
+        "options": list(OPERATIONS),
     },
     "metrics": {
         f"{dataset}_test_accuracy_200": {
@@ -97,7 +92,7 @@ PUBLISHED: Mapping[str, Published] = {
             "nas-bench-macro_cifar10.json",
             Content(1_178_821, "686dee8363cc21cca8c1f321ad5749454f2d9b9ca5972682e137e539bc522297"),
         ),
-        _macro,
+        lambda data: macro_table(json.loads(data)),
     ),
     "nats-bench-200": Published(
         "15,625 cells on CIFAR-10, CIFAR-100 and ImageNet16-120, test accuracies only; 3 MB",
