@@ -15,9 +15,13 @@ from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.layer_space import LayerSpace
-from rl_designer.envs.search_spaces.registry import kind_of, make_space
+from rl_designer.envs.search_spaces.registry import (
+    DataSpace,
+    definition_of,
+    kind_of,
+    make_space,
+    space_of_definition,
+)
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import TABLES, UnknownTable, load_table
 from rl_designer.envs.tables.table import ArchitectureTable
@@ -81,12 +85,13 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
             return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
 
     try:
-        definition = SpaceDefinition.from_dict(facts["space"])
+        definition = definition_of(facts["space"])
         shape, classes = tuple(map(int, facts["input_shape"])), int(facts["num_classes"])
     except (KeyError, TypeError) as error:
         raise Error(f"the run's summary doesn't say on which space it was: {error!r}") from error
     with usage_errors():
-        return LayerSpace(definition, shape, classes, max_parameters=max_parameters, max_macs=max_macs)
+        limits = {"max_parameters": max_parameters, "max_macs": max_macs}
+        return space_of_definition(definition, shape, classes, **limits)
 
 
 def named_table(name: str) -> ArchitectureTable:
@@ -129,7 +134,7 @@ def _table_setting(subject: Subject) -> Setting:
     return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
 
-def training_data(subject: Subject) -> tuple[Dataset, LayerSpace]:
+def training_data(subject: Subject) -> tuple[Dataset, DataSpace]:
     """The data that a subject names, and the space for them with its limits.
 
     Raises:
@@ -152,7 +157,7 @@ def _training_setting(config: SearchConfig) -> Setting:
         return setting_on(config, dataset, space, engine_of(config.where))
 
 
-def setting_on(config: SearchConfig, dataset: Dataset, space: LayerSpace, engine: Engine | None) -> Setting:
+def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine: Engine | None) -> Setting:
     """On data that are there already, whatever the config names.
 
     Args:

@@ -2,13 +2,15 @@
 
 from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.errors import Error, unknown_name
+from rl_designer.envs.layers.cell import CELL
 from rl_designer.envs.layers.conv import CONV, SEPARABLE
 from rl_designer.envs.layers.dense import DENSE, RESIDUAL_DENSE
 from rl_designer.envs.layers.dropout import DROPOUT
 from rl_designer.envs.layers.inverted_residual import INVERTED_RESIDUAL
-from rl_designer.envs.layers.kind import MOST_WIDTH, Effect, Kind, OptionRule, Shape
-from rl_designer.envs.layers.pooling import GLOBAL_POOL, POOL
+from rl_designer.envs.layers.kind import MOST_WIDTH, Effect, Kind, OptionRule, Shape, checked_options
+from rl_designer.envs.layers.pooling import GLOBAL_POOL, POOL, SAME_POOL
 from rl_designer.envs.layers.residual import RESIDUAL
+from rl_designer.envs.layers.skip import SKIP
 
 __all__ = ["KINDS", "MOST_WIDTH", "Effect", "Kind", "OptionRule", "Shape", "full_options"]
 
@@ -22,6 +24,9 @@ KINDS: dict[str, Kind] = {
     "global-pool": GLOBAL_POOL,
     "dense": DENSE,
     "residual-dense": RESIDUAL_DENSE,
+    "skip": SKIP,
+    "same-pool": SAME_POOL,
+    "cell": CELL,
 }
 
 
@@ -33,16 +38,4 @@ def full_options(layer: Layer) -> dict[str, Option]:
     """
     if layer.kind not in KINDS:
         raise Error(unknown_name("layer kind", layer.kind, KINDS))
-    rules = KINDS[layer.kind].options
-    given: dict[str, Option | None] = dict(layer.options)
-    for name, value in given.items():
-        if name not in rules:
-            raise Error(f"{layer.kind}: {unknown_name('option', name, rules)}")
-        rules[name].check(f"{layer.kind}.{name}", value)
-    full: dict[str, Option] = {}
-    for name, rule in rules.items():
-        value = given.get(name, rule.default)
-        if value is None:
-            raise Error(f"a {layer.kind} layer needs the option {name!r}: {rule.rule}")
-        full[name] = value
-    return full
+    return checked_options(layer, KINDS[layer.kind].options)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_designer.envs.architecture import Option
+from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.layers.source import LayerSource, plain
 
@@ -113,6 +113,26 @@ def name_of(*names: str, default: str | None = None) -> OptionRule:
 WIDTH = integer(1, MOST_WIDTH)
 
 
+def checked_options(layer: Layer, rules: Mapping[str, OptionRule]) -> dict[str, Option]:
+    """A layer's options with the defaults filled in.
+
+    Raises:
+        ValueError: for an unknown option, a missing one, or a value out of range.
+    """
+    given: dict[str, Option | None] = dict(layer.options)
+    for name, value in given.items():
+        if name not in rules:
+            raise Error(f"{layer.kind}: {unknown_name('option', name, rules)}")
+        rules[name].check(f"{layer.kind}.{name}", value)
+    full: dict[str, Option] = {}
+    for name, rule in rules.items():
+        value = given.get(name, rule.default)
+        if value is None:
+            raise Error(f"a {layer.kind} layer needs the option {name!r}: {rule.rule}")
+        full[name] = value
+    return full
+
+
 Reach = tuple[int, int]
 
 
@@ -129,9 +149,10 @@ class Kind:
     """A kind of layer.
 
     Attributes:
-        role: `feature` (map to map, learns), `pool`, `dropout`, `global-pool` (map to vector), or `dense`
-            (vector to vector, learns). Pools of both kinds have an option `operation`, `average` or `max`.
-        ranks: of the data whose spaces may offer it: 0 features, 1 signals, 2 images.
+        role: `feature` (map to map, learns), `pool`, `dropout`, `global-pool` (map to vector), `dense`
+            (vector to vector, learns), `edge` (keeps the map's shape, learns nothing; in cells) or `cell`.
+            Pools of all kinds have an option `operation`, `average` or `max`.
+        ranks: of the data whose layer-by-layer spaces may offer it: 0 features, 1 signals, 2 images.
         options: the options' rules, by name.
         effect: (inputs, **options) → `Effect`.
         module: (channels or features that it gets, their rank, **options) → the torch module; it alone

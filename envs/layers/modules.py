@@ -1,5 +1,7 @@
 """The torch modules that kinds of layers are made of. Imports torch, so nothing imports this eagerly."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -39,3 +41,24 @@ class SqueezeExcitation(nn.Module):
         means = x.mean(dim=tuple(range(2, x.dim())))
         gates = torch.sigmoid(self.excite(torch.relu(self.squeeze(means))))
         return x * gates.reshape(gates.shape + (1,) * (x.dim() - 2))
+
+
+class Cell(nn.Module):
+    """A graph: each node is the sum of what its edges make of their sources; node 0 is the input, the last
+    one the output.
+
+    Args:
+        edges: the module of each (source, target), by target.
+    """
+
+    def __init__(self, edges: Mapping[tuple[int, int], nn.Module]) -> None:
+        super().__init__()
+        self.ends = tuple(edges)
+        self.edges = nn.ModuleDict({f"{source}_{target}": edges[source, target] for source, target in edges})
+
+    def forward(self, x: Tensor) -> Tensor:
+        nodes = {0: x}
+        for (source, target), operation in zip(self.ends, self.edges.values(), strict=True):
+            value = operation(nodes[source])
+            nodes[target] = nodes[target] + value if target in nodes else value
+        return nodes[self.ends[-1][1]]

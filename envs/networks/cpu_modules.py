@@ -134,7 +134,8 @@ def _max_pool(pool: Any) -> nn.Module:
 
 
 def _average_pool(pool: Any) -> nn.Module:
-    return nn.AvgPool2d((1, _one(pool.kernel_size)), (1, _one(pool.stride)), (0, _one(pool.padding)))
+    sizes = ((1, _one(pool.kernel_size)), (1, _one(pool.stride)), (0, _one(pool.padding)))
+    return nn.AvgPool2d(*sizes, count_include_pad=pool.count_include_pad)
 
 
 def _one(size: int | tuple[int]) -> int:

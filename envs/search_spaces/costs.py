@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from rl_designer.envs.architecture import Architecture, Layer, Option
+from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.errors import Error
-from rl_designer.envs.layers import KINDS, Effect, Shape, full_options
+from rl_designer.envs.layers import KINDS, Effect, Shape
 from rl_designer.envs.layers.dense import classifier
+from rl_designer.envs.search_spaces.cell_layers import chain_of
 
 MOST_INPUT_VALUES = 10**8
 MOST_CLASSES = 10**6
@@ -14,6 +16,8 @@ MOST_SIZE = 10**6
 # Of a network that is built: far from what is designed here, and no more than a stranger's file may cost.
 MOST_PARAMETERS = 250_000_000
 MOST_ACTIVATIONS = 50_000_000
+# A limit that no sane network reaches; every sum of a space stays far from int64's end (see layer_tables).
+UNLIMITED = 10**18
 
 DATA_OF_RANK = {
     0: "features (features,)",
@@ -48,7 +52,7 @@ class Step:
     """A layer where it stands: its options with the defaults filled in, the shape it gets, its effect."""
 
     layer: Layer
-    options: dict[str, Option]
+    options: dict[str, Any]
     inputs: Shape
     effect: Effect
 
@@ -80,15 +84,21 @@ def check_classes(num_classes: int) -> None:
         raise Error(f"a classifier needs 2 to {MOST_CLASSES:,} classes, got {num_classes}")
 
 
+def check_limits(**limits: int | None) -> None:
+    """Raises ValueError for a limit out of range."""
+    for name, limit in limits.items():
+        if limit is not None and not 1 <= limit <= UNLIMITED:
+            raise Error(f"{name} must be from 1 to {UNLIMITED:.0e}, or None, got {limit}")
+
+
 def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[Step]:
-    """The layers one after the other, without the final classifier.
+    """The layers one after the other, without the final classifier; a cell's design as the chain that it is.
 
     Raises:
         ValueError: for an unknown layer, an option out of range, or a layer that can't stand where it does.
     """
     shape = input_of(input_shape)
-    for layer in architecture.layers:
-        options = full_options(layer)
+    for layer, options in chain_of(architecture.layers):
         kind = KINDS[layer.kind]
         if kind.role != "dropout" and (kind.role == "dense") != (shape.rank == 0):
             needs = "a vector: put a global-pool before it" if kind.role == "dense" else "a map, not a vector"

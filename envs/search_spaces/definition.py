@@ -22,7 +22,6 @@ A user's file:
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -30,23 +29,25 @@ from math import prod
 from pathlib import Path
 from typing import Any, Self
 
-from rl_designer.envs.architecture import Layer, Option
+from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error, unknown_name
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.layers import KINDS
+from rl_designer.envs.search_spaces.choices import (
+    MOST_ACTIONS,
+    Choices,
+    check_choices,
+    check_name,
+    check_tables,
+    read_definition,
+)
 from rl_designer.envs.search_spaces.layer_rules import FAMILIES, Family
 
-BUILT_IN_NAMES = ("convnet", "convnet1d", "mlp", "table")
-MOST_ACTIONS = 2_000
 MOST_LAYERS = 64
-MOST_CHOICES = 64
 
 # How the widths of a design's convolutions may follow each other. Networks that never become narrower are
 # better on the average (Radosavovic et al. 2020, section 3.2.3, arXiv:2003.13678).
 ANY, NON_DECREASING = "any", "non-decreasing"
 WIDTHS = (ANY, NON_DECREASING)
-
-Choices = tuple[tuple[str, tuple[Option, ...]], ...]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class SpaceDefinition:
         for kind, choices in self.layers:
             if kind not in self._family.kinds:
                 raise self._error(unknown_name(f"{self.family} layer", kind, self._family.kinds))
-            _check_choices(f"space {self.name!r}: layers.{kind}", kind, choices)
+            check_choices(f"space {self.name!r}: layers.{kind}", choices, KINDS[kind].options)
         self._check_ends()
         self._check_largest_map()
         self._check_stem()
@@ -126,7 +127,7 @@ class SpaceDefinition:
         for key in needed:
             if key not in data:
                 raise Error(f"a space needs the key {key!r}")
-        _check_tables(data["layers"])
+        check_tables("layers", data["layers"])
         if not isinstance(largest_map := data.get("largest_map", {}), Mapping):
             rule = "`largest_map` must be a table of positions a side, such as {residual = 14}"
             raise Error(f"{rule}, got {str(largest_map)[:80]!r}")
@@ -137,26 +138,8 @@ class SpaceDefinition:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
-        """A user's space, in the format above.
-
-        Raises:
-            ValueError: for a file that is missing, not TOML or not a legal space, or that takes the name of a
-                built-in one; one line with the file's name.
-        """
-        path = Path(path).expanduser()
-        try:
-            data = toml_of(bounded_bytes(path, MEBIBYTE))
-        except OSError as error:
-            raise Error(f"can't read the space file {path}: {error.strerror or error}") from None
-        except ValueError as error:
-            raise Error(f"the space file {path} is not TOML: {error}") from None
-        try:
-            definition = cls.from_dict(data)
-        except ValueError as error:
-            raise Error(f"{path}: {' '.join(str(error).split())}") from None
-        if definition.name in BUILT_IN_NAMES:
-            raise Error(f"{path}: the name {definition.name!r} is a built-in space's; choose another")
-        return definition
+        """A user's space, in the format above. Raises as `read_definition`."""
+        return read_definition(path, cls.from_dict)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON- and TOML-ready."""
@@ -208,10 +191,8 @@ class SpaceDefinition:
         return Error(f"space {self.name!r}: {text}")
 
     def _check_head(self) -> None:
-        name, family = self.name, self.family
-        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
-            rule = "a space's name must be 1 to 64 lower-case letters, digits, '-' or '_'"
-            raise Error(f"{rule}, got {str(name)[:80]!r}")
+        check_name(self.name)
+        family = self.family
         if not isinstance(family, str) or family not in FAMILIES:
             raise self._error(unknown_name("family", str(family), FAMILIES))
         fewest, most = 2 if self.rank else 1, self.max_layers
@@ -255,34 +236,3 @@ class SpaceDefinition:
                 raise self._error(f"stem: {unknown_name('first layer', str(kind), self._features)}")
             if self.stem.count(kind) > 1:
                 raise self._error(f"stem names the layer {kind!r} more than once")
-
-
-def _check_tables(layers: Any) -> None:
-    if not isinstance(layers, Mapping):
-        raise Error(f"`layers` must hold a table a kind, such as [layers.conv], got {str(layers)[:80]!r}")
-    for kind, choices in layers.items():
-        if not isinstance(choices, Mapping):
-            raise Error(f"layers.{kind} must be a table of options, got {str(choices)[:80]!r}")
-        for option, values in choices.items():
-            if not isinstance(values, list | tuple):
-                raise Error(
-                    f"layers.{kind}.{option} must be a list of choices such as [{values}], got {values!r}"
-                )
-
-
-def _check_choices(where: str, kind: str, choices: Choices) -> None:
-    rules = KINDS[kind].options
-    for option, values in choices:
-        if option not in rules:
-            raise Error(f"{where}: {unknown_name('option', option, rules)}")
-        if not 1 <= len(values) <= MOST_CHOICES:
-            raise Error(f"{where}.{option} must have 1 to {MOST_CHOICES} choices, got {len(values)}")
-        for value in values:
-            rules[option].check(f"{where}.{option}", value)
-        repeated = [value for value in values if values.count(value) > 1]
-        if repeated:
-            raise Error(f"{where}.{option} names the choice {repeated[0]!r} more than once")
-    given = [option for option, _ in choices]
-    for option, rule in rules.items():
-        if option not in given and rule.default is None:
-            raise Error(f"{where} needs the option {option!r}: {rule.rule}")

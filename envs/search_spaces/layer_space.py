@@ -8,13 +8,16 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
-from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, check_classes, input_of
+from rl_designer.envs.search_spaces.costs import (
+    DATA_OF_RANK,
+    UNLIMITED,
+    check_classes,
+    check_limits,
+    input_of,
+)
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, family_of, still_a_map, token
 from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, reach_of, tabulate
-
-# A limit that no sane network reaches; every sum below stays far from int64's end (see layer_tables).
-UNLIMITED = 10**18
 
 _BEGINNING = 3  # layers
 
@@ -59,6 +62,7 @@ class LayerSpace(SearchSpace):
         max_macs: int | None = None,
     ) -> None:
         check_classes(num_classes)
+        check_limits(max_parameters=max_parameters, max_macs=max_macs)
         inputs = input_of(input_shape)
         if inputs.rank != definition.rank:
             raise Error(
@@ -175,12 +179,10 @@ class LayerSpace(SearchSpace):
         finished = (tables.parameters_when_finished, tables.macs_when_finished)
         self._classifier = np.stack([cost[:, -1] for cost in finished], axis=1)  # `stop` itself costs nothing
         most = []
-        for name, limit, cost in (
-            ("max_parameters", self.max_parameters, tables.parameters_when_finished),
-            ("max_macs", self.max_macs, tables.macs_when_finished),
+        for limit, cost in (
+            (self.max_parameters, tables.parameters_when_finished),
+            (self.max_macs, tables.macs_when_finished),
         ):
-            if limit is not None and not 1 <= limit <= UNLIMITED:
-                raise Error(f"{name} must be from 1 to {UNLIMITED:.0e}, or None, got {limit}")
             most.append(np.where(tables.fits, (UNLIMITED if limit is None else limit) - cost, -1))
         self._most_parameters, self._most_macs = most
         if not self.masks(self.start(1)).any():

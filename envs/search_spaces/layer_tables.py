@@ -4,7 +4,7 @@ No sum overflows int64: kernels are at most 31, widths 4,096, inputs 10**8 value
 below 4 x 10**18 multiply-adds and a prefix at most 10**18.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, Shape, full_options
 from rl_designer.envs.layers.dense import classifier
 from rl_designer.envs.layers.kind import Reach
+from rl_designer.envs.search_spaces.choices import Choices
 from rl_designer.envs.search_spaces.costs import MOST_SIZE
 from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
 
@@ -154,25 +155,29 @@ def reach_of(layer: Layer) -> Reach:
 
 
 def action_features(definition: SpaceDefinition) -> NDArray[np.float32]:
-    """What each action is made of, float32 [actions, features]: the kind as one of many (`stop` is one);
-    each option that is a text or a truth value as one of many; each number as its logarithm,
-    scaled to -1 … 1 over the space's choices. Options that a kind lacks are 0. No two rows are equal.
+    """What each action is made of, float32 [actions, features], `stop` the last; see `features_of`."""
+    return features_of([*definition.enumerate(), None], definition.layers)
+
+
+def features_of(layers: Sequence[Layer | None], kinds: Sequence[tuple[str, Choices]]) -> NDArray[np.float32]:
+    """What layers are made of, float32 [layers, features]: the kind as one of many (None, a design's end, is
+    one where there is such); each option that is a text or a truth value as one of many; each number as its
+    logarithm, scaled to -1 … 1 over the choices. Options that a kind lacks are 0. No two rows are equal.
     """
-    layers = definition.enumerate()
-    kinds = [kind for kind, _ in definition.layers]
-    columns = [[float(layer.kind == kind) for layer in layers] + [0.0] for kind in kinds]
-    columns.append([0.0] * len(layers) + [1.0])
+    columns = [[float(layer is not None and layer.kind == kind) for layer in layers] for kind, _ in kinds]
+    if None in layers:
+        columns.append([float(layer is None) for layer in layers])
     choices: dict[str, list[Any]] = {}
-    for _, options in definition.layers:
+    for _, options in kinds:
         for name, values in options:
             known = choices.setdefault(name, [])
             known.extend(value for value in values if value not in known)
     for name, offered in choices.items():
-        given = [dict(layer.options).get(name) for layer in layers]
+        given = [None if layer is None else dict(layer.options).get(name) for layer in layers]
         if isinstance(offered[0], str | bool):
-            columns.extend([float(value == choice) for value in given] + [0.0] for choice in offered)
+            columns.extend([float(value == choice) for value in given] for choice in offered)
         else:
-            columns.append([_scaled(value, offered) for value in given] + [0.0])
+            columns.append([_scaled(value, offered) for value in given])
     return np.array(columns, dtype=np.float32).T.copy()
 
 

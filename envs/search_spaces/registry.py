@@ -1,24 +1,38 @@
-"""The search spaces by name. A layer-by-layer space is one TOML file, read when needed, and one line here;
-others are a TOML file or a function of a user, or come with an installed package.
+"""The search spaces by name. A space for data is one TOML file, read when needed, and one line here; others
+are a TOML file or a function of a user, or come with an installed package. A family of spaces is a definition
+and a space made of it: one line in `_FAMILIES`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-from rl_designer.envs.datasets.dataset import SPACES as FAMILIES
-from rl_designer.envs.datasets.dataset import Kind
-from rl_designer.envs.errors import Error
+from rl_designer.envs.datasets.dataset import KINDS, Kind
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import SPACE
 from rl_designer.envs.files.untrusted import toml_of
+from rl_designer.envs.search_spaces.cell_definition import CELL_FAMILIES, CellDefinition
+from rl_designer.envs.search_spaces.cell_space import CellSpace
+from rl_designer.envs.search_spaces.choices import read_definition
 from rl_designer.envs.search_spaces.costs import input_of
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.layer_rules import family_of
+from rl_designer.envs.search_spaces.layer_rules import FAMILIES, family_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
+
+Definition = SpaceDefinition | CellDefinition
+DataSpace = LayerSpace | CellSpace  # what a definition becomes with data and limits
+
+_FAMILIES: Mapping[str, type[SpaceDefinition] | type[CellDefinition]] = {
+    **dict.fromkeys(FAMILIES, SpaceDefinition),
+    **dict.fromkeys(CELL_FAMILIES, CellDefinition),
+}
 
 # name: what it is in one line
 SPACES = {
+    "cell": "cells for images: a small graph of operations, repeated in a fixed skeleton",
+    "cell1d": "cells for signals and series",
     "convnet": "convolutional networks for images, layer by layer",
     "convnet1d": "convolutional networks for signals and series, layer by layer",
     "mlp": "dense networks for tables of features, layer by layer",
@@ -26,9 +40,37 @@ SPACES = {
 }
 
 
-def space_definition(name_or_path: str | Path) -> SpaceDefinition:
-    """The definition of a layer-by-layer space: a name of `SPACES`, the path of a user's `.toml`, or
-    a function without arguments that gives a `SpaceDefinition`, or a mapping as its TOML holds it: a user's
+def definition_of(data: Any) -> Definition:
+    """The inverse of a definition's `to_dict`. Raises ValueError, one line, for anything else."""
+    family = data.get("family") if isinstance(data, Mapping) else None
+    if isinstance(family, str) and family not in _FAMILIES:
+        raise Error(f"space {str(data.get('name'))[:80]!r}: {unknown_name('family', family, _FAMILIES)}")
+    made = _FAMILIES.get(family, SpaceDefinition) if isinstance(family, str) else SpaceDefinition
+    return made.from_dict(data)
+
+
+def space_of_definition(
+    definition: Definition,
+    input_shape: Sequence[int],
+    num_classes: int,
+    *,
+    max_parameters: int | None = None,
+    max_macs: int | None = None,
+) -> DataSpace:
+    """A definition's space for data of one shape, within limits (None is without limit).
+
+    Raises:
+        ValueError: for data that doesn't fit the space, or limits within which there is no network.
+    """
+    limits = {"max_parameters": max_parameters, "max_macs": max_macs}
+    if isinstance(definition, CellDefinition):
+        return CellSpace(definition, input_shape, num_classes, **limits)
+    return LayerSpace(definition, input_shape, num_classes, **limits)
+
+
+def space_definition(name_or_path: str | Path) -> Definition:
+    """The definition of a space for data: a name of `SPACES`, the path of a user's `.toml`, or
+    a function without arguments that gives a definition, or a mapping as its TOML holds it: a user's
     `file.py:function`, which is run, or an installed one (entry points of the group `rl_designer.spaces`).
 
     Raises:
@@ -36,21 +78,20 @@ def space_definition(name_or_path: str | Path) -> SpaceDefinition:
     """
     name = str(name_or_path)
     if name.endswith(".toml"):
-        return SpaceDefinition.from_toml(name)
+        return read_definition(name, definition_of)
     if name == "table":
         raise Error("the space 'table' comes with an architecture table, not with a data set; name a table")
     return _built_in(name) if name in SPACES else _given(name)
 
 
 @cache
-def _built_in(name: str) -> SpaceDefinition:
-    content = files(__package__).joinpath(f"{name}.toml").read_bytes()
-    return SpaceDefinition.from_dict(toml_of(content))
+def _built_in(name: str) -> Definition:
+    return definition_of(toml_of(files(__package__).joinpath(f"{name}.toml").read_bytes()))
 
 
-def _given(name: str) -> SpaceDefinition:
+def _given(name: str) -> Definition:
     made = SPACE.made(name, [known for known in SPACES if known != "table"])
-    definition = made if isinstance(made, SpaceDefinition) else SpaceDefinition.from_dict(made)
+    definition = made if isinstance(made, Definition) else definition_of(made)
     if definition.name in SPACES:
         raise Error(f"{name}: the name {definition.name!r} is a built-in space's; choose another")
     return definition
@@ -65,8 +106,7 @@ def default_space(input_shape: Sequence[int]) -> str:
 
 def kind_of(name_or_path: str | Path) -> Kind:
     """What data are read as for a space: `features`, `signal` or `image`. Raises as `space_definition`."""
-    family = space_definition(name_or_path).family
-    return next(kind for kind, name in FAMILIES.items() if name == family)
+    return KINDS[space_definition(name_or_path).rank + 1]
 
 
 def make_space(
@@ -76,8 +116,8 @@ def make_space(
     *,
     max_parameters: int | None = None,
     max_macs: int | None = None,
-) -> LayerSpace:
-    """A layer-by-layer space for data of one shape, within limits (None is without limit).
+) -> DataSpace:
+    """A space for data of one shape, within limits (None is without limit).
 
     Args:
         name_or_path: as `space_definition` takes it; None for the built-in one for such data.
@@ -88,4 +128,6 @@ def make_space(
             there is no network; one line.
     """
     definition = space_definition(name_or_path or default_space(input_shape))
-    return LayerSpace(definition, input_shape, num_classes, max_parameters=max_parameters, max_macs=max_macs)
+    return space_of_definition(
+        definition, input_shape, num_classes, max_parameters=max_parameters, max_macs=max_macs
+    )

@@ -10,6 +10,8 @@ from typing import Any
 from rl_designer.agents.optuna_sampler import installed_optuna, quiet
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.cell_layers import MACRO, is_cell, operation_of
+from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.runs.folder import CONFIG
@@ -139,6 +141,9 @@ def _times(found: StoredDesign, report: RunReport) -> tuple[datetime, datetime]:
 
 def _parameters(architecture: Architecture, distributions: Mapping[str, Any]) -> dict[str, Any]:
     layers = architecture.layers
+    if is_cell(layers):
+        macro = {f"{MACRO} {name}": value for name, value in layers[0].options}
+        return macro | {f"edge {layer['edge']}": str(operation_of(layer)) for layer in layers[1:]}
     if "layers" not in distributions:
         return {layer.kind: str(layer["option"]) for layer in layers}
     parameters: dict[str, Any] = {"layers": len(layers)}
@@ -159,6 +164,9 @@ def _distributions(optuna: ModuleType, space: SearchSpace) -> dict[str, Any]:
     categorical = optuna.distributions.CategoricalDistribution
     if isinstance(space, TableSpace):
         return {name: categorical([str(o) for o in options]) for name, options in space.table.decisions}
+    if isinstance(space, CellSpace):
+        macro = {f"{MACRO} {name}": categorical(list(values)) for name, values in space.definition.macro}
+        return macro | {name: categorical(list(options)) for name, options in space.decisions}
     layers = [layer for action in range(space.num_actions) if (layer := space.layer(0, action)) is not None]
     kinds = list(dict.fromkeys(layer.kind for layer in layers))
     options: dict[str, dict[Any, None]] = {}

@@ -6,6 +6,7 @@ when it alone is made otherwise, as far as that is legal; permutation importance
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.search_spaces.cell_layers import MACRO, operation_of
 from rl_designer.envs.seeding import stream
 from rl_designer.reports.designs import layer_text
 
@@ -169,7 +171,7 @@ def importance(belief: Belief, space: SearchSpace, seed: int = 0) -> list[Decisi
     designs = np.unique(space.canonical(space.random_actions(_DESIGNS, draws)), axis=0)
     found = []
     if not _decides_by_step(space.layer(0, 0)):
-        layers = [space.layer(0, action) for action in range(space.num_actions)]
+        layers = [_first_meaning(space, action) for action in range(space.num_actions)]
         for name, siblings in _option_siblings(layers).items():
             found.append(_decision(belief, space, designs, draws, name, "layer option", siblings, layers))
     found.extend(_position(belief, space, designs, draws, step) for step in range(space.max_steps))
@@ -180,6 +182,14 @@ def importance(belief: Belief, space: SearchSpace, seed: int = 0) -> list[Decisi
 def _decides_by_step(layer: Layer | None) -> bool:
     """Whether a step has options of its own, as in a table, and not whole layers with options each."""
     return layer is not None and [name for name, _ in layer.options] == ["option"]
+
+
+def _first_meaning(space: SearchSpace, action: int) -> Layer | None:
+    """The layer of an action at the first step that knows it."""
+    for step in range(space.max_steps):
+        with suppress(ValueError):
+            return space.layer(step, action)
+    return None
 
 
 def _option_siblings(layers: Sequence[Layer | None]) -> dict[str, dict[int, list[int]]]:
@@ -240,15 +250,25 @@ def _position(
     if effect is None:
         return None
     named = {str(layer): gains for action, gains in values.items() if (layer := _option(space, step, action))}
-    first = space.layer(step, int(designs[rows[0], step]))
-    decided = first is not None and [name for name, _ in first.options] == ["option"]
-    name = first.kind if decided and first is not None else f"layer {step + 1}"
+    name = _place(space.layer(step, int(designs[rows[0], step])), step)
     return Decision(name, "position", effect, _means(named) if few else ())
+
+
+def _place(layer: Layer | None, step: int) -> str:
+    """What a step decides, by a layer that it may add."""
+    if layer is None or not (_decides_by_step(layer) or layer.kind == MACRO or "edge" in dict(layer.options)):
+        return f"layer {step + 1}"
+    edge = dict(layer.options).get("edge")
+    return layer.kind if edge is None else f"edge {edge}"
 
 
 def _option(space: SearchSpace, step: int, action: int) -> str:
     layer = space.layer(step, action)
-    return "stop" if layer is None else ", ".join(str(value) for _, value in layer.options) or layer.kind
+    if layer is None:
+        return "stop"
+    if "edge" in dict(layer.options):
+        return str(operation_of(layer))
+    return ", ".join(str(value) for _, value in layer.options) or layer.kind
 
 
 def _tried(

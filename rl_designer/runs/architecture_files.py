@@ -21,9 +21,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rl_designer.envs.architecture import Architecture, Layer, Option
+from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.files.untrusted import bounded_bytes, json_of
-from rl_designer.envs.layers import full_options
+from rl_designer.envs.search_spaces.cell_layers import chain_of
 from rl_designer.envs.search_spaces.costs import check_classes, final_shape
 from rl_designer.errors import Error
 from rl_designer.files import write_json
@@ -117,7 +117,8 @@ def read_architecture(path: Path) -> ArchitectureFile:
 def _parsed(data: Any, where: str) -> ArchitectureFile:
     try:
         file = _File.model_validate(data)
-        layers = tuple(_layer(layer) for layer in file.layers)
+        layers = tuple(Layer.from_dict(layer) for layer in file.layers)
+        list(chain_of(layers))  # checks every option
         architecture = Architecture(file.space, layers, complete=True)
         shape = None if file.input_shape is None else tuple(file.input_shape)
         if shape is not None:
@@ -129,12 +130,6 @@ def _parsed(data: Any, where: str) -> ArchitectureFile:
     except ValueError as error:
         raise Error(f"the architecture file {where}: {error}") from error
     return ArchitectureFile(architecture, shape, file.num_classes, file.name, file.source, file.note)
-
-
-def _layer(given: dict[str, Option]) -> Layer:
-    layer = Layer.from_dict(given)
-    full_options(layer)
-    return layer
 
 
 def _reason(error: ValidationError, data: Any) -> str:

@@ -11,7 +11,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.costs import costs
-from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import seed_of
 from rl_designer.errors import Error
@@ -97,7 +97,7 @@ def costs_of(
     architectures: Sequence[Architecture], space: SearchSpace
 ) -> list[tuple[int | None, int | None]]:
     """Parameters and multiply-adds of complete designs; None where a table doesn't have them."""
-    if isinstance(space, LayerSpace):
+    if isinstance(space, DataSpace):
         found = [costs(architecture, space.input_shape, space.num_classes) for architecture in architectures]
         return [(cost.parameters, cost.macs) for cost in found]
     if isinstance(space, TableSpace):

@@ -15,14 +15,17 @@ from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.search_spaces.base import Actions
-from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.cell_space import CellSpace
+from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tables.table import ArchitectureTable, Task
+from rl_designer.envs.tables.wiring import Wiring
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
 from rl_designer.setting import engine_of, training_data, training_evaluator
-from rl_designer.table_making.designs import all_designs, layout, random_designs, share_of
+from rl_designer.table_making.cells import all_cells, cell_layout, random_cells
+from rl_designer.table_making.designs import Decisions, all_designs, layout, random_designs, share_of
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
@@ -66,16 +69,33 @@ class TablePlan:
             raise WrongUsage(f"--share must be above 0 and at most 100%, got {self.share:.6g}")
 
 
-def chosen_designs(plan: TablePlan, space: LayerSpace) -> Actions:
-    """The designs of the table, int64 [n, max_steps], padded with -1.
+def chosen_designs(plan: TablePlan, space: DataSpace) -> Actions:
+    """The designs of the table, int64 [n, max_steps], padded with -1; one network may be there in several
+    spellings.
 
     Raises:
         WrongUsage: where the space has too many, or fewer than are wanted.
     """
-    if plan.designs is None and (plan.share is None or plan.share == 1):
-        return all_designs(space)
-    n = plan.designs or share_of(space, plan.share or 1.0)
-    return random_designs(space, n, stream(plan.config.seed, "table", "designs"))
+    every = plan.designs is None and (plan.share is None or plan.share == 1)
+    draws = stream(plan.config.seed, "table", "designs")
+    if isinstance(space, CellSpace):
+        n = plan.designs or max(1, round((plan.share or 1.0) * space.distinct))
+        return all_cells(space) if every else random_cells(space, n, draws)
+    n = 0 if every else plan.designs or share_of(space, plan.share or 1.0)
+    return all_designs(space) if every else random_designs(space, n, draws)
+
+
+def laid_out(space: DataSpace, actions: Actions) -> tuple[Decisions, NDArray[np.uint8], Wiring | None]:
+    """Decisions, rows and wiring of a table of these designs. Raises WrongUsage as `layout`."""
+    if isinstance(space, CellSpace):
+        return cell_layout(space, actions)
+    return *layout(space.architectures(actions), space.definition.enumerate()), None
+
+
+def networks_of(space: DataSpace, actions: Actions) -> NDArray[np.int32]:
+    """Of each design the first that is the same network, int32 [n]."""
+    _, first, network = np.unique(space.canonical(actions), axis=0, return_index=True, return_inverse=True)
+    return first[network.reshape(-1)].astype(np.int32)
 
 
 def build_table(
@@ -94,15 +114,20 @@ def build_table(
     from rl_designer.store.store import Store
 
     dataset, space = training_data(plan.config.subject)
-    architectures = space.architectures(chosen_designs(plan, space))
-    decisions, rows = layout(architectures, space.definition.enumerate())
+    designs = chosen_designs(plan, space)
+    decisions, rows, wiring = laid_out(space, designs)
+    trained, network = np.unique(canonical := networks_of(space, designs), return_inverse=True)
+    architectures = space.architectures(designs[trained])
     amount = f"{_some(plan.settings.epochs, 'epoch')}, {_some(plan.seeds, 'seed')}"
-    how = f"{_some(len(rows), 'design')} of space {space.name} on {dataset.name}: {amount}"
+    what = _some(len(rows), "design")
+    if len(trained) < len(rows):
+        what += f" ({_some(len(trained), 'network')})"
+    how = f"{what} of space {space.name} on {dataset.name}: {amount}"
     progress = EvaluationProgress(display)
     with Store(store_location(plan.config, None)) as store, closing(display):
-        progress.begin(how, len(rows) * plan.seeds, "trainings")
+        progress.begin(how, len(trained) * plan.seeds, "trainings")
         results = train_designs(plan, dataset, architectures, store, progress.add)
-        progress.begin("latencies, one after the other", len(rows), "measured")
+        progress.begin("latencies, one after the other", len(trained), "measured")
         latencies = _latencies(plan, space, architectures, store, progress.add)
     metrics, facts = measured(results, latencies, plan.settings.epochs, dataset.name)
     if np.isnan(metrics[SEARCHED]).all():
@@ -113,9 +138,11 @@ def build_table(
         source=f"made with rl-designer {__version__}",
         decisions=decisions,
         architectures=rows,
-        metrics=metrics,
+        metrics={metric: values[network] for metric, values in metrics.items()},
         metric_facts=facts,
         tasks={dataset.name: Task(SEARCHED, REPORTED if plan.seeds > 1 else SEARCHED)},
+        canonical=canonical,
+        wiring=wiring,
         made=_made(plan, dataset, space, results),
     )
 
@@ -152,7 +179,7 @@ def train_designs(
 
 def _latencies(
     plan: TablePlan,
-    space: LayerSpace,
+    space: DataSpace,
     architectures: Sequence[Architecture],
     store: "Store",
     observer: "EvaluationObserver",
@@ -169,7 +196,7 @@ def _latencies(
 
 
 def _made(
-    plan: TablePlan, dataset: "Dataset", space: LayerSpace, results: Sequence[Sequence[Evaluation]]
+    plan: TablePlan, dataset: "Dataset", space: DataSpace, results: Sequence[Sequence[Evaluation]]
 ) -> dict[str, Any]:
     """What the table says of its making; enough to do it again."""
     import torch

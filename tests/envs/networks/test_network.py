@@ -7,12 +7,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.networks.network import build_network
+from rl_designer.envs.search_spaces.cell_definition import CellDefinition
+from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.costs import costs, describe
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
-from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.registry import DataSpace, make_space
 
-BUILT_IN = [("convnet", (3, 15, 18)), ("convnet1d", (2, 41)), ("mlp", (13,))]
+BUILT_IN = [
+    ("convnet", (3, 15, 18)),
+    ("convnet1d", (2, 41)),
+    ("mlp", (13,)),
+    ("cell", (3, 15, 18)),
+    ("cell1d", (2, 41)),
+]
 WIDTHS = {"kernel": [3, 5], "width": [5, 8], "stride": [1, 2, 3]}
 EVERYTHING = {
     "conv": {**WIDTHS, "kernel": [1, 3]},
@@ -35,24 +43,41 @@ OTHERS = [
 ]
 
 
-def all_spaces() -> list[LayerSpace]:
+EVERY_OPERATION = {
+    "none": {},
+    "skip": {},
+    "conv": {"kernel": [1, 3]},
+    "separable": {"kernel": [3]},
+    "residual": {"kernel": [3]},
+    "inverted-residual": {"kernel": [3], "expansion": [1, 2], "squeeze_excitation": [False, True]},
+    "same-pool": {"operation": ["max", "average"], "kernel": [3]},
+}
+FREE_GRAPH = [(0, 1), (0, 2), (1, 3), (2, 3)]
+
+
+def all_spaces() -> list[DataSpace]:
+    skeletons = {"width": [5], "stages": [1, 2], "cells": [1, 2], "stem_kernel": [5], "stem_stride": [1, 2]}
+    cells = [
+        CellSpace(CellDefinition.of("free", family, 4, skeletons, EVERY_OPERATION, FREE_GRAPH), shape, 5)
+        for family, shape in (("cell", (2, 9, 7)), ("cell1d", (1, 23)))
+    ]
     others = [
         LayerSpace(SpaceDefinition.of("other", family, 6, layers), shape, 5)
         for family, shape, layers in OTHERS
     ]
-    return [*(make_space(name, shape, 5, max_parameters=30_000) for name, shape in BUILT_IN), *others]
+    return [*(make_space(name, shape, 5, max_parameters=30_000) for name, shape in BUILT_IN), *others, *cells]
 
 
-def designs(space: LayerSpace, n: int) -> list[Architecture]:
+def designs(space: DataSpace, n: int) -> list[Architecture]:
     return space.architectures(space.random_actions(n, np.random.default_rng(1)))
 
 
-def build(space: LayerSpace, design: Architecture, seed: int = 0) -> torch.nn.Sequential:
+def build(space: DataSpace, design: Architecture, seed: int = 0) -> torch.nn.Sequential:
     generator = torch.Generator().manual_seed(seed)
     return build_network(design, space.input_shape, space.num_classes, generator=generator)
 
 
-def examples(space: LayerSpace, n: int) -> torch.Tensor:
+def examples(space: DataSpace, n: int) -> torch.Tensor:
     return torch.randn(n, *space.input_shape, generator=torch.Generator().manual_seed(2))
 
 
@@ -61,7 +86,7 @@ def examples(space: LayerSpace, n: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("space", all_spaces(), ids=lambda space: f"{space.name}-{space.input_shape}")
 def test_counted_parameters_and_macs_are_those_of_the_module_and_of_torch_s_flop_counter(
-    space: LayerSpace,
+    space: DataSpace,
 ) -> None:
     for design in designs(space, 25):
         network = build(space, design).eval()
@@ -74,7 +99,7 @@ def test_counted_parameters_and_macs_are_those_of_the_module_and_of_torch_s_flop
 
 
 @pytest.mark.parametrize("space", all_spaces(), ids=lambda space: f"{space.name}-{space.input_shape}")
-def test_the_description_is_the_module_s_layer_by_layer(space: LayerSpace) -> None:
+def test_the_description_is_the_module_s_layer_by_layer(space: DataSpace) -> None:
     for design in designs(space, 10):
         network, x = build(space, design).eval(), examples(space, 2)
         lines = describe(design, space.input_shape, space.num_classes)
@@ -88,7 +113,7 @@ def test_the_description_is_the_module_s_layer_by_layer(space: LayerSpace) -> No
 
 
 @pytest.mark.parametrize("space", all_spaces(), ids=lambda space: f"{space.name}-{space.input_shape}")
-def test_a_batch_of_two_trains_whatever_the_map_shrinks_to(space: LayerSpace) -> None:
+def test_a_batch_of_two_trains_whatever_the_map_shrinks_to(space: DataSpace) -> None:
     for design in designs(space, 10):
         network = build(space, design).train()
         loss = torch.nn.functional.cross_entropy(network(examples(space, 2)), torch.tensor([0, 1]))
@@ -144,7 +169,7 @@ def test_without_a_generator_the_weights_are_those_of_seed_0() -> None:
 
 
 @pytest.mark.parametrize("space", all_spaces(), ids=lambda space: f"{space.name}-{space.input_shape}")
-def test_every_weight_and_buffer_is_set(space: LayerSpace) -> None:
+def test_every_weight_and_buffer_is_set(space: DataSpace) -> None:
     for design in designs(space, 5):
         for name, tensor in build(space, design).state_dict().items():
             assert tensor.device.type == "cpu"

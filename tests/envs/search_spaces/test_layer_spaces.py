@@ -352,7 +352,7 @@ def test_actions_and_observations_do_not_depend_on_the_data(
 
 
 def test_every_space_has_a_line_and_the_default_follows_the_shape() -> None:
-    assert sorted(SPACES) == ["convnet", "convnet1d", "mlp", "table"]
+    assert sorted(SPACES) == ["cell", "cell1d", "convnet", "convnet1d", "mlp", "table"]
     assert [default_space(shape) for shape in ((4,), (1, 40), (1, 8, 8))] == ["mlp", "convnet1d", "convnet"]
     with pytest.raises(ValueError, match="an input must be"):
         default_space((1, 2, 3, 4))

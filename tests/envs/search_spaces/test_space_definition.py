@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from rl_designer.envs.architecture import Layer
-from rl_designer.envs.search_spaces.definition import BUILT_IN_NAMES, SpaceDefinition
+from rl_designer.envs.search_spaces.choices import BUILT_IN_NAMES
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import family_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import SPACES, make_space, space_definition

@@ -19,14 +19,15 @@ WIRING = Wiring(((0, 1), (0, 2), (1, 2), (1, 3)), absent="option 0")
 LAYERS = ("sums", "first", "beginning", "last", "whole")
 SPACES: dict[str, tuple[SearchSpace, tuple[str, ...]]] = {
     "table": (TableSpace(synthetic_table((3, 4, 2, 3))), ()),
-    "cells": (TableSpace(replace(synthetic_table((3, 2, 3, 3)), wiring=WIRING)), ("cell",)),
-    "cells with holes": (
+    "a table of cells": (TableSpace(replace(synthetic_table((3, 2, 3, 3)), wiring=WIRING)), ("cell",)),
+    "a table of cells with holes": (
         TableSpace(
             replace(synthetic_table((3, 2, 3, 3), forbidden=0.4, duplicates=True), wiring=WIRING),
             max_parameters=140,
         ),
         ("cell",),
     ),
+    "cell": (make_space("cell", (1, 8, 8), 10, max_parameters=20_000), ("cell", "skeleton", "whole")),
     "mlp": (make_space("mlp", (8,), 3), LAYERS),
     "convnet1d": (make_space("convnet1d", (1, 40), 10, max_parameters=3_000), LAYERS),
     "convnet": (make_space("convnet", (3, 16, 16), 10, max_macs=1_000_000), LAYERS),

@@ -24,7 +24,9 @@ SPACES: dict[str, Callable[[], SearchSpace]] = {
     "convnet": lambda: make_space("convnet", (1, 8, 8), 10, max_parameters=5_000),
     "convnet1d": lambda: make_space("convnet1d", (1, 40), 10),
     "mlp": lambda: make_space("mlp", (13,), 3, max_macs=2_000),
-    "cells": lambda: TableSpace(
+    "cell": lambda: make_space("cell", (1, 8, 8), 10, max_parameters=20_000),
+    "cell1d": lambda: make_space("cell1d", (1, 40), 10, max_macs=200_000),
+    "a table of cells": lambda: TableSpace(
         replace(synthetic_table((4, 4, 3)), wiring=Wiring(((0, 1), (0, 2), (1, 2)), absent="option 0"))
     ),
     "table": lambda: TableSpace(synthetic_table((4, 4, 3), forbidden=0.4, duplicates=True)),

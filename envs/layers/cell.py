@@ -1,0 +1,84 @@
+"""`cell`: a directed graph without circles; each edge has an operation, each node is the sum of what leads to
+it (NAS-Bench-201, Dong & Yang 2020, section 2.1, arXiv:2001.00326). It keeps the shape.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rl_designer.envs.architecture import Layer, Option
+from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Shape
+from rl_designer.envs.layers.source import LayerSource
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An operation from a node to a higher one. `kind` is that of `operation`; node 0 is the input."""
+
+    source: int
+    target: int
+    operation: Layer
+    kind: Kind
+
+    def options(self, channels: Count) -> dict[str, Option]:
+        """The operation's options, all of them, where so many channels flow."""
+        return operation_options(self.operation, self.kind, channels)
+
+    @property
+    def name(self) -> str:
+        """An identifier, `0_1`, for the module's weights."""
+        return f"{self.source}_{self.target}"
+
+
+Edges = tuple[Edge, ...]  # by target, then source; each on a path from node 0 to the last one
+
+
+def operation_options(operation: Layer, kind: Kind, channels: Count) -> dict[str, Option]:
+    """An operation's options with the defaults filled in; it keeps the channels and the size of the map."""
+    given: Mapping[str, Any] = {**dict(operation.options), **_kept(kind, channels)}
+    return {name: given.get(name, rule.default) for name, rule in kind.options.items()}
+
+
+def _kept(kind: Kind, channels: Count) -> dict[str, Count]:
+    return {name: value for name, value in (("width", channels), ("stride", 1)) if name in kind.options}
+
+
+def free_options(kind: Kind) -> dict[str, OptionRule]:
+    """The options of a kind that an edge may choose: all but those that would change the shape."""
+    return {name: rule for name, rule in kind.options.items() if name not in ("width", "stride")}
+
+
+def _effects(inputs: Shape, edges: Edges) -> Iterable[Effect]:
+    return (edge.kind.effect(inputs, **edge.options(inputs.channels)) for edge in edges)
+
+
+def _effect(inputs: Shape, *, edges: Edges) -> Effect:
+    effects = list(_effects(inputs, edges))
+    return Effect(
+        inputs,
+        sum(effect.parameters for effect in effects),
+        sum(effect.macs for effect in effects),
+        max((effect.inside for effect in effects), default=0),
+    )
+
+
+def _fits(inputs: Shape, *, edges: Edges) -> Any:
+    return all(edge.kind.fits(inputs, **edge.options(inputs.channels)) for edge in edges)
+
+
+def _module(channels: int, rank: int, *, edges: Edges) -> Module:
+    from rl_designer.envs.layers.modules import Cell
+
+    modules = {
+        (edge.source, edge.target): edge.kind.module(channels, rank, **edge.options(channels))
+        for edge in edges
+    }
+    return Cell(modules)
+
+
+def _source(name: str, module: Any) -> LayerSource:
+    raise TypeError("not yet")
+
+
+_EDGES = OptionRule("made of a design's edges, each written as a layer of its own", lambda value: False)
+CELL = Kind("cell", (), {"edges": _EDGES}, _effect, _module, _fits, _source)
