@@ -23,13 +23,18 @@ from torch import nn
 
 from rl_designer.envs.datasets import Standardisation
 from rl_designer.envs.networks.network import build_network
-from rl_designer.envs.search_spaces.layer_space import LayerSpace
-from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.registry import DataSpace, make_space
 from rl_designer.exporting.export import export
 from rl_designer.exporting.formats import FORMATS
 from rl_designer.exporting.subject import Origin, Subject
 
-SPACES = {"convnet": (3, 15, 18), "convnet1d": (2, 41), "mlp": (13,)}
+SPACES = {
+    "cell": (3, 15, 18),
+    "cell1d": (2, 41),
+    "convnet": (3, 15, 18),
+    "convnet1d": (2, 41),
+    "mlp": (13,),
+}
 CLASSES, MOST_PARAMETERS = 5, 100_000
 CONFIG = Path(__file__).parents[1] / "pyproject.toml"
 ALONE = """
@@ -57,7 +62,7 @@ def randomised(network: nn.Module, generator: torch.Generator) -> nn.Module:
     return network.eval()
 
 
-def subjects(space: LayerSpace, count: int, seed: int) -> list[Subject]:
+def subjects(space: DataSpace, count: int, seed: int) -> list[Subject]:
     """Random designs with random weights, as if they had been trained."""
     generator, numbers = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     shape, found = space.input_shape, []

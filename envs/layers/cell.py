@@ -69,15 +69,29 @@ def _fits(inputs: Shape, *, edges: Edges) -> Any:
 def _module(channels: int, rank: int, *, edges: Edges) -> Module:
     from rl_designer.envs.layers.modules import Cell
 
-    modules = {
-        (edge.source, edge.target): edge.kind.module(channels, rank, **edge.options(channels))
-        for edge in edges
-    }
-    return Cell(modules)
+    operations = [edge.kind.module(channels, rank, **edge.options(channels)) for edge in edges]
+    return Cell(edges, operations)
 
 
 def _source(name: str, module: Any) -> LayerSource:
-    raise TypeError("not yet")
+    """A statement an edge, or a few; what a skip stands for needs no module."""
+    modules: dict[str, tuple[str, ...]] = {}
+    forward, reached = ["node0 = x"], {0}
+    for edge, operation in zip(module.edges, module.operations.values(), strict=True):
+        own = edge.kind.source(f"{name}_{edge.name}", operation)
+        given, value = f"node{edge.source}", f"self.{name}_{edge.name}(node{edge.source})"
+        if edge.operation.kind == "skip":
+            value = given
+        elif own.forward == (f"x = self.{name}_{edge.name}(x)",):
+            modules |= own.modules
+        else:
+            modules |= own.modules
+            forward += [*([] if forward[-1] == f"{given} = x" else [f"x = {given}"]), *own.forward]
+            value = "x"
+        target = f"node{edge.target}"
+        forward.append(f"{target} = {f'{target} + {value}' if edge.target in reached else value}")
+        reached.add(edge.target)
+    return LayerSource(modules, (*forward, f"x = node{module.edges[-1].target}"))
 
 
 _EDGES = OptionRule("made of a design's edges, each written as a layer of its own", lambda value: False)

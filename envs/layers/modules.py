@@ -1,6 +1,7 @@
 """The torch modules that kinds of layers are made of. Imports torch, so nothing imports this eagerly."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,17 +49,20 @@ class Cell(nn.Module):
     one the output.
 
     Args:
-        edges: the module of each (source, target), by target.
+        edges: `layers.cell.Edges`, each on a path from the input to the output, by target.
+        operations: the module of each.
     """
 
-    def __init__(self, edges: Mapping[tuple[int, int], nn.Module]) -> None:
+    def __init__(self, edges: Sequence[Any], operations: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.ends = tuple(edges)
-        self.edges = nn.ModuleDict({f"{source}_{target}": edges[source, target] for source, target in edges})
+        self.edges = edges
+        self.operations = nn.ModuleDict(
+            {edge.name: operation for edge, operation in zip(edges, operations, strict=True)}
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         nodes = {0: x}
-        for (source, target), operation in zip(self.ends, self.edges.values(), strict=True):
-            value = operation(nodes[source])
-            nodes[target] = nodes[target] + value if target in nodes else value
-        return nodes[self.ends[-1][1]]
+        for edge, operation in zip(self.edges, self.operations.values(), strict=True):
+            value = operation(nodes[edge.source])
+            nodes[edge.target] = nodes[edge.target] + value if edge.target in nodes else value
+        return nodes[self.edges[-1].target]

@@ -60,7 +60,7 @@ def chain_of(layers: Sequence[Layer]) -> Iterator[Placed]:
     if not is_cell(layers):
         yield from ((layer, full_options(layer)) for layer in layers)
         return
-    macro = checked_options(layers[0], MACRO_OPTIONS)
+    macro: dict[str, Any] = {**checked_options(layers[0], MACRO_OPTIONS)}
     edges = live_edges(layers)
     width = macro["width"]
     yield _placed("conv", kernel=macro["stem_kernel"], width=width, stride=macro["stem_stride"])

@@ -211,7 +211,7 @@ class CellSpace(SearchSpace):
         for _ in self.definition.edges:
             level = self._levels[0]
             shape = (len(level), level.shape[1] // len(self.operations), len(self.operations))
-            self._levels.insert(0, level.reshape(shape).any(axis=2))
+            self._levels.insert(0, np.asarray(level.reshape(shape).any(axis=2)))
         if not legal.any():
             raise Error(self._why_empty(counts[connected]))
 
@@ -221,7 +221,7 @@ class CellSpace(SearchSpace):
         for column, limit in enumerate((self.max_parameters, self.max_macs)):
             if limit is not None:
                 fits &= costs[:, column] <= limit
-        return fits
+        return np.asarray(fits)
 
     def _why_empty(self, counts: NDArray[np.int64]) -> str:
         fits = self._tables.fits.any(axis=1)

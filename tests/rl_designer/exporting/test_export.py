@@ -36,7 +36,13 @@ from tests.helpers.command_line import Ended, runner
 
 ROOT = Path(__file__).resolve().parents[3]
 PARITY = ROOT / "benchmarks" / "export_parity.py"
-SHAPES = {"convnet": (3, 15, 18), "convnet1d": (2, 41), "mlp": (13,)}
+SHAPES = {
+    "cell": (3, 15, 18),
+    "cell1d": (2, 41),
+    "convnet": (3, 15, 18),
+    "convnet1d": (2, 41),
+    "mlp": (13,),
+}
 EVERY_KIND = (
     Layer.of("conv", kernel=3, width=8, stride=1),
     Layer.of("residual", kernel=3, width=8, stride=1),
@@ -131,6 +137,36 @@ def test_programs_compute_the_same_on_batches_of_any_size(name: str, tmp_path: P
         # A small logit is a sum of large terms, and rounded as they are.
         largest = float(expected.abs().max())
         torch.testing.assert_close(computed(x), expected, rtol=0, atol=1e-5 * max(1.0, largest))
+
+
+def every_operation(family: str, shape: tuple[int, ...]) -> Subject:
+    """A cell with an operation of every kind on some edge, as if trained."""
+    operations = [
+        Layer.of("conv", edge="0->1", kernel=3),
+        Layer.of("skip", edge="0->2"),
+        Layer.of("separable", edge="1->2", kernel=3),
+        Layer.of("inverted-residual", edge="0->3", kernel=3, expansion=2, squeeze_excitation=True),
+        Layer.of("residual", edge="1->3", kernel=3),
+        Layer.of("same-pool", edge="2->3", operation="average"),
+        Layer.of("same-pool", edge="0->4", operation="max"),
+        Layer.of("inverted-residual", edge="3->4", kernel=3, expansion=1),
+    ]
+    macro = Layer.of("macro", cells=1, stages=2, width=6)
+    design = Architecture(family, (macro, *operations), complete=True)
+    network = build_network(design, shape, 5)
+    parity_script().randomised(network, torch.Generator().manual_seed(3))
+    return Subject(design, network, shape, 5, Origin("a.json"), retrained_seed=0)
+
+
+@pytest.mark.parametrize(("family", "shape"), [("cell1d", (1, 20)), ("cell", (2, 13, 14))])
+def test_a_cell_with_every_operation_is_the_same_in_all_formats(
+    family: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    formats = [name for name, found in FORMATS.items() if not found.missing]
+    for file in export(every_operation(family, shape), tmp_path, formats):
+        assert file.difference is not None and file.difference <= 1e-5
+    said = parity_script().checked_by_others([tmp_path / "network.py"])
+    assert said == {"ruff check": "", "ruff format": "", "alone": "", "mypy": ""}
 
 
 def test_files_do_not_name_folders_of_this_machine(tmp_path: Path) -> None:
