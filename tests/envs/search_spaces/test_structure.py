@@ -16,7 +16,7 @@ from tests.helpers.strategies import many_examples, seeds, walks
 from tests.helpers.tables import synthetic_table
 
 WIRING = Wiring(((0, 1), (0, 2), (1, 2), (1, 3)), absent="option 0")
-LAYERS = ("sums", "first", "beginning", "last", "whole")
+LAYERS = ("sums", "first", "beginning", "last", "reach", "whole")
 SPACES: dict[str, tuple[SearchSpace, tuple[str, ...]]] = {
     "table": (TableSpace(synthetic_table((3, 4, 2, 3))), ()),
     "a table of cells": (TableSpace(replace(synthetic_table((3, 2, 3, 3)), wiring=WIRING)), ("cell",)),
