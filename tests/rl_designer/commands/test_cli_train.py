@@ -229,7 +229,7 @@ def test_what_the_machine_can_not_do_gets_one_line(
     def fails(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr("rl_designer.commands.train.run_search", fails)
+    monkeypatch.setattr("rl_designer.searches.search.run_search", fails)
     assert command(*on_table()) == Ended(1, "", f"Error: {message}\n")
 
 
