@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _ORDINARY_DESIGNS = 4_000
 _FEWEST_IMITATED = 8
-_IMITATION_STEPS = 100
+_IMITATION_STEPS = 300
+_VERY_GOOD, _SURE = 0.99, 0.8  # better than so many random designs, with that chance
 _POOL = 1_000  # samples at each of the temperatures below, of which the best are imitated
 _POOL_TEMPERATURES = (1.0, 1.5, 2.0)
 
@@ -43,8 +44,8 @@ class PPO(PolicyAgent):
             (`SearchSpace.structure`), and not step by step.
         final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
             of random designs; lower for more variety.
-        final_share: of the evaluations; so many designs, the best by what is known, the policy that is handed
-            out then learns to sample alike. More for more variety, 0 for none of it.
+        final_share: of the evaluations; at most so many designs, those that are among the best percent in all
+            likelihood, the policy that is handed out then learns to sample alike. 0 for none of it.
     """
 
     name = "ppo"
@@ -65,7 +66,7 @@ class PPO(PolicyAgent):
         final_updates: int = 30,
         final_entropy: float = 0.1,
         final_quantile: float = 0.999,
-        final_share: float = 0.4,
+        final_share: float = 0.6,
     ) -> None:
         super().__init__(seed=seed)
         at_least_one(
@@ -163,23 +164,31 @@ class PPO(PolicyAgent):
         return controller.policy(agent=self.name, seed=self.seed)
 
     def _best_designs(self, problem: Problem, policy: Policy, draws: np.random.Generator) -> Actions:
-        """Those that are expected to be the best, of all evaluated ones and the policy's samples.
+        """Those that are expected to be the best, of all evaluated ones, mutations of the best of them, and
+        samples of the policy, as far as they are among the best percent in all likelihood.
 
         How much of what the model takes for noise belongs to a design can't be told from one evaluation of
         each: an evaluated one is expected halfway between the model's mean and its own score.
         """
+        from scipy.stats import norm
+
         from rl_designer.agents.reward_model import normal_scores
 
         space, designs = problem.space, problem.designs
-        pool = [problem.actions]
+        pool = [problem.actions, mutations(space, self._parents(problem), _POOL, draws)]
         pool += [policy.sample(space, _POOL, draws, temperature=t)[0] for t in _POOL_TEMPERATURES]
         distinct, place = np.unique(space.canonical(np.concatenate(pool)), axis=0, return_inverse=True)
-        expected, _ = self._believed.predict(space, distinct)
+        expected, deviation = self._believed.predict(space, distinct)
         evaluated = place.reshape(-1)[: len(designs)]
         own = normal_scores(designs.rewards)
         expected[evaluated] = (expected[evaluated] + own) / 2
-        wanted = max(_FEWEST_IMITATED, round(self.final_share * len(designs)))
-        return distinct[np.argsort(-expected, kind="stable")[:wanted]]
+        ordinary = self._believed.mean(space, space.random_actions(_ORDINARY_DESIGNS, draws))
+        very_good = norm.cdf((expected - np.quantile(ordinary, _VERY_GOOD)) / deviation) >= _SURE
+        wanted = min(round(self.final_share * len(designs)), int(very_good.sum()))
+        return distinct[np.argsort(-expected, kind="stable")[: max(_FEWEST_IMITATED, wanted)]]
+
+    def _parents(self, problem: Problem) -> Actions:
+        return problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[: self.parents]]
 
     def _proposals(
         self, belief: Belief, policy: Policy, problem: Problem, draws: np.random.Generator
@@ -188,8 +197,7 @@ class PPO(PolicyAgent):
         propose, that were not evaluated before.
         """
         space, temperature = problem.space, 1.0
-        parents = problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[: self.parents]]
-        mutated = mutations(space, parents, self.mutations, draws)
+        mutated = mutations(space, self._parents(problem), self.mutations, draws)
         fresh = np.concatenate([self.memory.candidates(space), mutated])
         for _ in range(30):
             actions, _ = policy.sample(space, self.candidates, draws, temperature=temperature)

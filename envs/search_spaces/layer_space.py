@@ -19,8 +19,6 @@ from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, family_of, still_a_map, token
 from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, reach_of, tabulate
 
-_BEGINNING = 3  # layers
-
 _SHAPE, _CONTEXT, _LAYERS, _PARAMETERS, _MACS = range(5)
 
 
@@ -113,9 +111,9 @@ class LayerSpace(SearchSpace):
         return np.column_stack([depth, costs]).astype(np.float32)
 
     def structure(self, actions: Actions) -> dict[str, NDArray[np.float32]]:
-        """What the layers add up to, the first and the last of them and the first three together, as
-        `action_features` describes layers; the logarithms of the receptive field and of the total stride,
-        as if maps had no ends; and the `summaries`. An inserted layer changes little of it.
+        """What the layers add up to, the first and the last of them, as `action_features` describes layers;
+        the logarithms of the receptive field and of the total stride, as if maps had no ends; and the
+        `summaries`. An inserted layer changes little of it.
         """
         layers = np.where(actions == self.num_actions - 1, -1, actions)
         last = np.maximum((layers >= 0).sum(axis=1), 1) - 1
@@ -127,7 +125,6 @@ class LayerSpace(SearchSpace):
         return {
             "sums": described.sum(axis=1),
             "first": described[:, 0],
-            "beginning": described[:, :_BEGINNING].sum(axis=1),
             "last": described[np.arange(len(actions)), last],
             "reach": np.log(np.stack([field, strides[:, -1]], axis=1)).astype(np.float32),
             "whole": self.summaries(actions),

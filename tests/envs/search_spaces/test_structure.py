@@ -16,7 +16,7 @@ from tests.helpers.strategies import many_examples, seeds, walks
 from tests.helpers.tables import synthetic_table
 
 WIRING = Wiring(((0, 1), (0, 2), (1, 2), (1, 3)), absent="option 0")
-LAYERS = ("sums", "first", "beginning", "last", "reach", "whole")
+LAYERS = ("sums", "first", "last", "reach", "whole")
 SPACES: dict[str, tuple[SearchSpace, tuple[str, ...]]] = {
     "table": (TableSpace(synthetic_table((3, 4, 2, 3))), ()),
     "a table of cells": (TableSpace(replace(synthetic_table((3, 2, 3, 3)), wiring=WIRING)), ("cell",)),
@@ -81,21 +81,40 @@ def test_layers_are_summed_up_and_the_ends_looked_at(name: str, seed: int) -> No
         np.testing.assert_allclose(known["sums"][number], described.sum(axis=0), rtol=1e-5, atol=1e-5)
         np.testing.assert_array_equal(known["first"][number], described[0])
         np.testing.assert_array_equal(known["last"][number], described[-1])
-        np.testing.assert_allclose(
-            known["beginning"][number], described[:3].sum(axis=0), rtol=1e-5, atol=1e-5
-        )
     np.testing.assert_array_equal(known["whole"], space.summaries(designs))
 
 
+@pytest.mark.parametrize("name", ["convnet1d", "convnet"])
+@many_examples
+@given(seeds)
+def test_the_receptive_field_is_what_one_output_depends_on(name: str, seed: int) -> None:
+    """Counted backwards, layer by layer: of a convolution's output its kernel's positions are needed."""
+    space, _ = SPACES[name]
+    designs = walks(space, 8, seed)
+    for design, (field, stride) in zip(designs, np.exp(space.structure(designs)["reach"]), strict=True):
+        layers = [layer for a in design if a >= 0 and (layer := space.layer(0, int(a))) is not None]
+        needed, strides = 1, 1
+        for layer in reversed(layers):
+            options = dict(layer.options)
+            windows = {"pool": [(2, 2)]}.get(layer.kind, [])
+            if "kernel" in options:
+                windows = [(options["kernel"], options["stride"])]
+            if layer.kind == "residual":
+                windows.append((options["kernel"], 1))
+            for kernel, step in reversed(windows):
+                needed, strides = (needed - 1) * step + kernel, strides * step
+        assert (field, stride) == (pytest.approx(needed, rel=1e-4), pytest.approx(strides, rel=1e-4))
+
+
 def test_the_middle_of_a_chain_may_change_places() -> None:
-    """Nothing but the first three layers and the last hangs on its place."""
+    """Nothing but the first layer and the last hangs on its place, where nothing has a stride."""
     space = make_space("mlp", (8,), 3)
     designs = [d for d in walks(space, 400) if (d >= 0).sum() >= 7][:20]
     assert len(designs) > 5
     for design in designs:
         end = int((design >= 0).sum()) - 2  # the last layer; then comes `stop`
         turned = design.copy()
-        turned[3:end] = design[3:end][::-1]
-        one, other = space.structure(np.array([design, turned])), LAYERS[:4]
+        turned[1:end] = design[1:end][::-1]
+        one, other = space.structure(np.array([design, turned])), LAYERS[:3]
         for group in other:
             np.testing.assert_allclose(one[group][0], one[group][1], atol=1e-5)
