@@ -11,6 +11,9 @@ from rl_designer.envs.errors import Error
 
 Option = bool | int | float | str
 
+# The first layer of a cell's design, the skeleton around it, and an edge that isn't there.
+MACRO, NONE = "macro", "none"
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -76,6 +79,11 @@ class Architecture:
         """20 hexadecimal characters of SHA-256 over the canonical form: equal networks, equal digests."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+
+    @property
+    def is_cell(self) -> bool:
+        """Whether its layers are a skeleton and the edges of a cell, and no chain."""
+        return bool(self.layers) and self.layers[0].kind == MACRO and not self.layers[0].is_decision
 
     def __str__(self) -> str:
         return " → ".join(str(layer) for layer in self.layers) or "(empty)"

@@ -1,6 +1,8 @@
 """Text that came from outside, made safe to show."""
 
-from rl_designer.envs.architecture import Architecture
+from collections.abc import Sequence
+
+from rl_designer.envs.architecture import NONE, Architecture, Layer
 
 
 def printable(text: object) -> str:
@@ -25,10 +27,24 @@ def cut(text: str, length: int) -> str:
 
 def short_design(architecture: Architecture) -> str:
     """A design in one short line: kinds with the values of their options, `conv(5,1,16) → pool(max)`; of a
-    table's design, the options that it took.
+    table's design, the options that it took; of a cell, the skeleton and the edges that are there,
+    `macro(1,2,16): 0->1 conv(3), 1->3 skip`.
     """
+    if architecture.is_cell:
+        return _short_cell(architecture.layers)
     layers = []
     for layer in architecture.layers:
         values = ",".join(str(value) for _, value in layer.options)
         layers.append(values if layer.is_decision else f"{layer.kind}({values})" if values else layer.kind)
     return printable(" → ".join(layers) or "(empty)")
+
+
+def _short_cell(layers: Sequence[Layer]) -> str:
+    edges = []
+    for layer in layers[1:]:
+        options = dict(layer.options)
+        edge, values = options.pop("edge", "?"), ",".join(map(str, options.values()))
+        if layer.kind != NONE:
+            edges.append(f"{edge} {layer.kind}{f'({values})' if values else ''}")
+    skeleton = ",".join(str(value) for _, value in layers[0].options)
+    return printable(f"{layers[0].kind}({skeleton}): {', '.join(edges) or '(no edge)'}")

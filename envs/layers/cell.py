@@ -29,8 +29,26 @@ class Edge:
         """An identifier, `0_1`, for the module's weights."""
         return f"{self.source}_{self.target}"
 
+    @property
+    def words(self) -> str:
+        """`conv 3`, `same-pool average`: kind and values of the options; of true and false the name."""
+        values = [
+            name.replace("_", "-") if value is True else str(value)
+            for name, value in self.operation.options
+            if value is not False
+        ]
+        return " ".join([self.operation.kind, *values])
+
 
 Edges = tuple[Edge, ...]  # by target, then source; each on a path from node 0 to the last one
+
+
+def cell_words(edges: Edges) -> str:
+    """`1 = conv 3 of 0; 3 = skip of 0 + conv 1 of 1`: each node as the sum of its edges."""
+    sums: dict[int, list[str]] = {}
+    for edge in edges:
+        sums.setdefault(edge.target, []).append(f"{edge.words} of {edge.source}")
+    return "; ".join(f"{node} = {' + '.join(terms)}" for node, terms in sums.items())
 
 
 def operation_options(operation: Layer, kind: Kind, channels: Count) -> dict[str, Option]:

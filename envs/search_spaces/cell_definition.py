@@ -29,13 +29,11 @@ from itertools import combinations, product
 from math import prod
 from typing import Any, Self
 
-from rl_designer.envs.architecture import Layer
+from rl_designer.envs.architecture import MACRO, NONE, Layer
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.search_spaces.cell_layers import (
-    MACRO,
     MACRO_OPTIONS,
     MOST_NODES,
-    NONE,
     OPERATIONS,
     operation_rules,
 )

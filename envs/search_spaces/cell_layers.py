@@ -11,17 +11,17 @@ channels; a global average pool.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rl_designer.envs.architecture import Layer, Option
+from rl_designer.envs.architecture import NONE, Architecture, Layer, Option
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.layers import KINDS, full_options
 from rl_designer.envs.layers.cell import Edge, Edges, free_options
 from rl_designer.envs.layers.conv import MOST_KERNEL
 from rl_designer.envs.layers.kind import WIDTH, OptionRule, checked_options, integer
 
-MACRO, NONE, SKIP = "macro", "none", "skip"
+SKIP = "skip"
 
 MACRO_OPTIONS: Mapping[str, OptionRule] = {
     "cells": integer(1, 16),
@@ -45,23 +45,19 @@ def edge_text(source: int, target: int) -> str:
     return f"{source}->{target}"
 
 
-def is_cell(layers: Sequence[Layer]) -> bool:
-    """Whether the layers spell a cell's design."""
-    return bool(layers) and layers[0].kind == MACRO
-
-
-def chain_of(layers: Sequence[Layer]) -> Iterator[Placed]:
-    """The layers of a network one after the other, each with all of its options; those of a cell's design
-    are the chain that it stands for. Of a cell that isn't connected yet there is the stem alone.
+def chain_of(architecture: Architecture) -> Iterator[Placed]:
+    """The layers of a network one after the other, each with all of its options; of a cell's design the chain
+    that it stands for. Of a cell that isn't connected yet there is the stem alone.
 
     Raises:
         ValueError: for an unknown kind or option, a missing one, a value out of range, an edge twice.
     """
-    if not is_cell(layers):
+    layers = architecture.layers
+    if not architecture.is_cell:
         yield from ((layer, full_options(layer)) for layer in layers)
         return
     macro: dict[str, Any] = {**checked_options(layers[0], MACRO_OPTIONS)}
-    edges = live_edges(layers)
+    edges = live_edges(architecture)
     width = macro["width"]
     yield _placed("conv", kernel=macro["stem_kernel"], width=width, stride=macro["stem_stride"])
     if not edges:
@@ -80,14 +76,14 @@ def _placed(kind: str, **options: Option) -> Placed:
     return layer, full_options(layer)
 
 
-def live_edges(layers: Sequence[Layer]) -> Edges:
+def live_edges(architecture: Architecture) -> Edges:
     """The edges of a cell's design on some path from node 0 to the last node, by target, then source.
 
     Raises:
         ValueError: as `chain_of`.
     """
     chosen: dict[tuple[int, int], Layer] = {}
-    for layer in layers[1:]:
+    for layer in architecture.layers[1:]:
         ends = edge_ends(layer)
         if ends in chosen:
             raise Error(f"a cell has one operation an edge, and {edge_text(*ends)} has two")

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.architecture import Layer
+from rl_designer.envs.architecture import NONE, Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
-from rl_designer.envs.search_spaces.cell_layers import NONE, SKIP, edge_text
+from rl_designer.envs.search_spaces.cell_layers import SKIP, edge_text
 from rl_designer.envs.search_spaces.cell_networks import (
     ABSENT,
     FREE,

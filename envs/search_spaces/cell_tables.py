@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.architecture import Layer
+from rl_designer.envs.architecture import NONE, Architecture, Layer
 from rl_designer.envs.layers import KINDS, Effect, Shape
 from rl_designer.envs.layers.cell import operation_options
 from rl_designer.envs.layers.dense import classifier
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
-from rl_designer.envs.search_spaces.cell_layers import NONE, chain_of, edge_text
+from rl_designer.envs.search_spaces.cell_layers import chain_of, edge_text
 
 # Nothing may cost more: far beyond what is built, and sums stay far from int64's end.
 _MOST_COST = 10**15
@@ -64,7 +64,7 @@ def _add(
     shape = inputs
     through = Layer.of("skip", edge=edge_text(0, 1))  # any cell, to see where cells stand
     tables.fits[number] = True
-    for layer, options in chain_of([skeleton, through]):
+    for layer, options in chain_of(Architecture("", (skeleton, through))):
         if layer.kind == "cell":
             _add_cell(tables, number, operations, shape)
             continue

@@ -98,7 +98,7 @@ def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[St
         ValueError: for an unknown layer, an option out of range, or a layer that can't stand where it does.
     """
     shape = input_of(input_shape)
-    for layer, options in chain_of(architecture.layers):
+    for layer, options in chain_of(architecture):
         kind = KINDS[layer.kind]
         if kind.role != "dropout" and (kind.role == "dense") != (shape.rank == 0):
             needs = "a vector: put a global-pool before it" if kind.role == "dense" else "a map, not a vector"

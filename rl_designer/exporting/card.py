@@ -12,6 +12,8 @@ from typing import Any
 
 from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
+from rl_designer.envs.layers.cell import cell_words
+from rl_designer.envs.search_spaces.cell_layers import live_edges
 from rl_designer.envs.search_spaces.costs import describe
 from rl_designer.exporting.subject import Subject, template
 from rl_designer.quantities import show_count, show_figure, show_seconds
@@ -43,10 +45,15 @@ def card(subject: Subject, files: Sequence[str] = (), licence: str | None = None
         settings=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items()),
         standardisation=_standardisation(subject, files),
         layers=describe(subject.architecture, subject.input_shape, subject.num_classes),
+        cell=_cell(subject),
         files=files,
         licence=licence,
         version=__version__,
     )
+
+
+def _cell(subject: Subject) -> str:
+    return cell_words(live_edges(subject.architecture)) if subject.architecture.is_cell else ""
 
 
 def _quoted(text: str) -> str:

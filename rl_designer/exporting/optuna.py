@@ -8,9 +8,9 @@ from types import ModuleType
 from typing import Any
 
 from rl_designer.agents.optuna_sampler import installed_optuna, quiet
-from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.architecture import MACRO, Architecture
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.envs.search_spaces.cell_layers import MACRO, is_cell, operation_of
+from rl_designer.envs.search_spaces.cell_layers import operation_of
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.errors import Error, WrongUsage
@@ -141,7 +141,7 @@ def _times(found: StoredDesign, report: RunReport) -> tuple[datetime, datetime]:
 
 def _parameters(architecture: Architecture, distributions: Mapping[str, Any]) -> dict[str, Any]:
     layers = architecture.layers
-    if is_cell(layers):
+    if architecture.is_cell:
         macro = {f"{MACRO} {name}": value for name, value in layers[0].options}
         return macro | {f"edge {layer['edge']}": str(operation_of(layer)) for layer in layers[1:]}
     if "layers" not in distributions:

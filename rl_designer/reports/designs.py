@@ -8,6 +8,7 @@ from typing import Any
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.quantities import show_count, show_figure
+from rl_designer.reports.cells import Graph, cell_graph
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
@@ -39,11 +40,12 @@ class DrawnLayer:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All lines, and the totals; these are empty texts where a table knows no shapes."""
+    """All lines, and the totals; these are empty texts where a table knows no shapes. Of a cell its graph."""
 
     lines: tuple[DrawnLayer, ...]
     parameters: str = ""
     macs: str = ""
+    graph: Graph | None = None
 
 
 def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
@@ -76,7 +78,7 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
         )
         for line in found
     )
-    return Drawing(tuple(lines), show_count(parameters), show_count(macs))
+    return Drawing(tuple(lines), show_count(parameters), show_count(macs), cell_graph(architecture))
 
 
 def _options(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
-from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.architecture import MACRO, Architecture, Layer
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
-from rl_designer.envs.search_spaces.cell_layers import MACRO, operation_of
+from rl_designer.envs.search_spaces.cell_layers import operation_of
 from rl_designer.envs.seeding import stream
 from rl_designer.reports.designs import layer_text
 

@@ -102,8 +102,11 @@ def drawing(architecture: Architecture, setting: Mapping[str, Any]) -> Renderabl
         return table
     for name in ("output", "parameters", "multiply-adds"):
         table.add_column(name, justify="right", no_wrap=True)
+    graph = drawn.graph
     for line in drawn.lines:
         name = line.text if line is drawn.lines[0] else f"↓ {line.text}"
+        if line.kind == "cell" and graph is not None:
+            name, graph = f"{name}: {graph.words}", None  # the others are the same
         costs = ("·" if cost == "0" else cost for cost in (line.parameters, line.macs))
         table.add_row(Text(printable(name)), line.shape, *costs)
     table.add_row("together", "", drawn.parameters, drawn.macs, style="bold")

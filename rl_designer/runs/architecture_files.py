@@ -118,8 +118,8 @@ def _parsed(data: Any, where: str) -> ArchitectureFile:
     try:
         file = _File.model_validate(data)
         layers = tuple(Layer.from_dict(layer) for layer in file.layers)
-        list(chain_of(layers))  # checks every option
         architecture = Architecture(file.space, layers, complete=True)
+        list(chain_of(architecture))  # checks every option
         shape = None if file.input_shape is None else tuple(file.input_shape)
         if shape is not None:
             final_shape(architecture, shape)

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.search_spaces.base import Actions
-from rl_designer.envs.search_spaces.cell_layers import MACRO
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.tables.wiring import Wiring
 from rl_designer.errors import WrongUsage
@@ -51,5 +50,5 @@ def cell_layout(space: CellSpace, actions: Actions) -> tuple[Decisions, NDArray[
     rows = (actions[:, 1:] - len(skeletons)).astype(np.uint8)
     if len(skeletons) == 1:
         return edges, rows, space.wiring
-    decisions = ((MACRO, tuple(option_text(skeleton) for skeleton in skeletons)), *edges)
+    decisions = (("skeleton", tuple(option_text(skeleton) for skeleton in skeletons)), *edges)
     return decisions, np.column_stack([actions[:, 0], rows]).astype(np.uint8), None

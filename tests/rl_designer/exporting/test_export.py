@@ -167,6 +167,7 @@ def test_a_cell_with_every_operation_is_the_same_in_all_formats(
         assert file.difference is not None and file.difference <= 1e-5
     said = parity_script().checked_by_others([tmp_path / "network.py"])
     assert said == {"ruff check": "", "ruff format": "", "alone": "", "mypy": ""}
+    assert "node 0 its input: 1 = conv 3 of 0; 2 = skip of 0" in card(every_operation(family, shape))
 
 
 def test_files_do_not_name_folders_of_this_machine(tmp_path: Path) -> None:

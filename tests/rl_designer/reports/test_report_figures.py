@@ -24,6 +24,7 @@ from rl_designer.reports.plots import SIZES, Axis, Plot, Point, Series, layout, 
 from rl_designer.reports.run_page import failures
 from rl_designer.runs.verdict import expected_best, median_best
 from rl_designer.store.store import StoredDesign
+from rl_designer.text import short_design
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False)
 
@@ -178,6 +179,28 @@ def test_a_drawing_s_shares_add_up(signals: LayerSpace) -> None:
         assert sum(line.parameters_share for line in drawing.lines) == pytest.approx(1)
         assert all(line.box and max(line.box) <= 64 for line in drawing.lines)
     assert draw(architecture, {}).lines[0].box is None
+
+
+def test_a_cell_is_drawn_with_its_live_edges_alone() -> None:
+    macro = Layer.of("macro", cells=1, stages=2, width=4)
+    edges = [
+        Layer.of("conv", edge="0->1", kernel=3),
+        Layer.of("skip", edge="0->2"),
+        Layer.of("none", edge="1->2"),
+        Layer.of("none", edge="0->3"),
+        Layer.of("inverted-residual", edge="1->3", expansion=2, kernel=3, squeeze_excitation=True),
+        Layer.of("none", edge="2->3"),  # so that node 2 leads nowhere
+    ]
+    design = Architecture("cell1d", (macro, *edges), complete=True)
+    drawing = draw(design, {"input_shape": [1, 40], "num_classes": 10})
+    graph = drawing.graph
+    assert graph is not None and [line.kind for line in drawing.lines][2:4] == ["cell", "residual"]
+    assert [text for _, _, text in graph.nodes] == ["in", "1", "out"]
+    assert [edge.text for edge in graph.edges] == ["conv 3", "inverted-residual 2 3 squeeze-excitation"]
+    assert graph.words == "1 = conv 3 of 0; 3 = inverted-residual 2 3 squeeze-excitation of 1"
+    assert all(0 < edge.x < graph.width and 0 < edge.y < graph.height for edge in graph.edges)
+    assert short_design(design) == ("macro(1,2,4): 0->1 conv(3), 0->2 skip, 1->3 inverted-residual(2,3,True)")
+    assert draw(design, {}).graph is None
 
 
 def test_failures_are_grouped_by_what_stands_before_the_colon() -> None:
