@@ -5,7 +5,7 @@ when it alone is made otherwise, as far as that is legal; permutation importance
 2019) within the rules.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -170,18 +170,14 @@ def importance(belief: Belief, space: SearchSpace, seed: int = 0) -> list[Decisi
     draws = stream(seed, "importance")
     designs = np.unique(space.canonical(space.random_actions(_DESIGNS, draws)), axis=0)
     found = []
-    if not _decides_by_step(space.layer(0, 0)):
+    first = space.layer(0, 0)
+    if first is None or not first.is_decision:  # whole layers with options each, and not one option a step
         layers = [_first_meaning(space, action) for action in range(space.num_actions)]
         for name, siblings in _option_siblings(layers).items():
             found.append(_decision(belief, space, designs, draws, name, "layer option", siblings, layers))
     found.extend(_position(belief, space, designs, draws, step) for step in range(space.max_steps))
     known = [decision for decision in found if decision is not None and decision.effect > 0]
     return sorted(known, key=lambda decision: (decision.kind, -decision.effect))
-
-
-def _decides_by_step(layer: Layer | None) -> bool:
-    """Whether a step has options of its own, as in a table, and not whole layers with options each."""
-    return layer is not None and [name for name, _ in layer.options] == ["option"]
 
 
 def _first_meaning(space: SearchSpace, action: int) -> Layer | None:
@@ -256,7 +252,7 @@ def _position(
 
 def _place(layer: Layer | None, step: int) -> str:
     """What a step decides, by a layer that it may add."""
-    if layer is None or not (_decides_by_step(layer) or layer.kind == MACRO or "edge" in dict(layer.options)):
+    if layer is None or not (layer.is_decision or layer.kind == MACRO or "edge" in dict(layer.options)):
         return f"layer {step + 1}"
     edge = dict(layer.options).get("edge")
     return layer.kind if edge is None else f"edge {edge}"
@@ -294,7 +290,7 @@ def _tried(
         return None, {}
     scores[legal] = belief.mean(space, rows[legal])
     changes, values = [], dict[int, list[float]]()
-    for members in _groups(group):
+    for members in np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1):
         members = members[~np.isnan(scores[members])]
         kept = members[put[members] == own[members]]
         if len(members) < 2 or len(kept) == 0:
@@ -304,10 +300,6 @@ def _tried(
         for member in members:
             values.setdefault(int(put[member]), []).append(float(scores[member] - scores[members].mean()))
     return (float(np.mean(changes)) if changes else None), values
-
-
-def _groups(group: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    yield from np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1)
 
 
 def _means(values: Mapping[str, Sequence[float]]) -> tuple[tuple[str, float], ...]:
