@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.architecture import NONE
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.tables.wiring import Wiring
@@ -13,7 +14,8 @@ MOST_ROWS = 200_000
 
 
 def all_cells(space: CellSpace) -> Actions:
-    """Every legal spelling, int64 [n, max_steps], in the order of the actions.
+    """Every legal spelling, int64 [n, max_steps], those with few edges first, so that the first spelling of
+    each network is the canonical one.
 
     Raises:
         WrongUsage: where there are more than `MOST_ROWS`.
@@ -25,7 +27,9 @@ def all_cells(space: CellSpace) -> Actions:
             f"may have at most {MOST_ROWS:,} rows; take a random share of the networks with --share 1% or "
             "--designs 5000, or limit the space"
         )
-    return rows
+    there = np.array([operation.kind != NONE for operation in space.operations])
+    edges = there[rows[:, 1:] - len(space.definition.skeletons())].sum(axis=1)
+    return rows[np.argsort(edges, kind="stable")]
 
 
 def random_cells(space: CellSpace, n: int, generator: np.random.Generator) -> Actions:
