@@ -21,6 +21,7 @@ SPACES: dict[str, SearchSpace] = {
     "a table with a limit": TableSpace(synthetic_table((3, 4, 2, 3)), max_parameters=140),
     "signals": make_space("convnet1d", (1, 40), 10),
     "signals within limits": make_space("convnet1d", (1, 40), 10, max_parameters=2_000, max_macs=40_000),
+    "cells": make_space("cell1d", (1, 40), 10, max_parameters=20_000),
     "features": make_space("mlp", (13,), 3, max_parameters=1_000),
 }
 seeds = st.integers(0, 10_000)

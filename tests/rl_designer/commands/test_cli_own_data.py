@@ -73,6 +73,22 @@ def test_own_search_space_in_a_toml(command: Command) -> None:
     check_end_to_end(command, train(command, "--data", "rows.npz", "--space", "tiny.toml"), "tiny")
 
 
+def test_own_cells_in_a_toml(command: Command) -> None:
+    Path("tiny.toml").write_text(
+        'name = "tiny"\nfamily = "cell1d"\nnodes = 3\n[macro]\nwidth = [4]\nstages = [2]\ncells = [1]\n'
+        "[operations.none]\n[operations.skip]\n[operations.conv]\nkernel = [3]\n"
+    )
+    generator = np.random.Generator(np.random.PCG64(0))
+    y = classes(120)
+    np.savez("signals.npz", x=generator.normal(size=(120, 1, 12)) + y[:, None, None], y=y)
+    check_end_to_end(command, train(command, "--data", "signals.npz", "--space", "tiny.toml"), "tiny")
+    assert 'class="cell"' in Path("a", "report.html").read_text(encoding="utf-8")
+    retrained = command("retrain", "a", "--seeds", 1, "--epochs", 1, "--workers", 1, "--quiet", "--json")
+    assert (retrained.status, retrained.err) == (0, "")
+    found = command("export", "a", "--format", "python", "--output", "exported", "--quiet", "--json")
+    assert (found.status, found.err) == (0, "") and Path("exported", "network.py").exists()
+
+
 @pytest.mark.parametrize(
     ("make", "options", "message"),
     [

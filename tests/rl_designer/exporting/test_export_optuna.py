@@ -27,10 +27,10 @@ optuna = pytest.importorskip("optuna", reason="Optuna isn't installed")
 TABLE = {"table": "mnist1d-convnet1d", "name": "mnist1d-convnet1d"}
 
 
-def layers_setting() -> dict[str, Any]:
+def layers_setting(space: str = "mlp", *shape: int) -> dict[str, Any]:
     from rl_designer.envs.search_spaces.registry import space_definition
 
-    return {"space": space_definition("mlp").to_dict(), "input_shape": [13], "num_classes": 3}
+    return {"space": space_definition(space).to_dict(), "input_shape": shape or [13], "num_classes": 3}
 
 
 def evaluation_of(number: int) -> Evaluation:
@@ -69,7 +69,9 @@ def load(path: Path, report: RunReport) -> Any:
     return optuna.load_study(study_name=study_name(report), storage=f"sqlite:///{path}")
 
 
-@pytest.mark.parametrize("setting", [TABLE, layers_setting()], ids=["table", "layers"])
+@pytest.mark.parametrize(
+    "setting", [TABLE, layers_setting(), layers_setting("cell1d", 1, 40)], ids=["table", "layers", "cells"]
+)
 def test_optuna_reads_every_design_as_a_trial(tmp_path: Path, setting: dict[str, Any]) -> None:
     report, path = report_of(tmp_path / "run", setting, 12), tmp_path / "optuna.db"
     written = export_to_optuna(report, str(path))
@@ -107,6 +109,17 @@ def test_the_parameters_of_layers_are_the_design_s(tmp_path: Path) -> None:
                 assert trial.params[f"layer {place} {name}"] == value
         behind = [v for n, v in trial.params.items() if n.removeprefix("layer ").isdigit()][len(layers) :]
         assert set(behind) <= {"none"} and len(behind) + len(layers) == 6
+
+
+def test_the_parameters_of_cells_are_the_skeleton_s_and_the_edges_operations(tmp_path: Path) -> None:
+    report, path = report_of(tmp_path / "run", layers_setting("cell1d", 1, 40), 4), tmp_path / "optuna.db"
+    export_to_optuna(report, str(path))
+    for trial, found in zip(load(path, report).trials, report.designs, strict=True):
+        macro, *edges = found.design.architecture.layers
+        assert trial.params["macro width"] == macro["width"]
+        assert len(trial.params) == 3 + len(edges) == 9
+        for layer in edges:
+            assert trial.params[f"edge {layer['edge']}"].startswith(layer.kind)
 
 
 def test_a_second_call_adds_what_was_found_since(tmp_path: Path) -> None:

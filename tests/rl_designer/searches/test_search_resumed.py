@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.errors import Interrupted
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run
@@ -49,6 +50,20 @@ def test_a_stopped_run_goes_on_as_if_it_had_never_stopped(train: Any, agent: str
     same = ("verdict", "best", "control", "better_than_control", "improvement", "evaluations")
     assert {key: result.summary[key] for key in same} == {key: whole.summary[key] for key in same}
     assert [d.source for d in read_run(Path("part")).designs] == ["agent"] * 12 + ["control"] * 4
+
+
+@pytest.mark.parametrize("agent", [PPO, "regularized-evolution"])
+def test_a_search_for_cells_trains_no_network_twice_and_goes_on(train: Any, agent: str) -> None:
+    options = {"agent": agent, "space": "cell1d", "data": "mnist1d", "max_parameters": 20_000}
+    whole = train("whole", **options)
+    with pytest.raises(Interrupted):
+        train("part", Fake(9), store="other.sqlite", **options)
+    assert all_digests(train("part", resume=True)) == all_digests(whole)
+    designs = [found.design.architecture for found in read_run(Path("whole")).designs]
+    space = make_space("cell1d", (1, 40), 10, max_parameters=20_000)
+    rows = space.pad([space.actions(design) for design in designs])
+    assert (space.canonical(rows) == rows).all()
+    assert len({design.digest for design in designs}) == len(designs) == 16
 
 
 def test_a_run_may_be_stopped_again_and_again(train: Any) -> None:
