@@ -21,7 +21,6 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,11 +28,12 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
+from ranks_tasks import BY_NAME, TASKS, Task
 from scipy.stats import ConstantInputWarning, spearmanr
 
 from rl_designer.agents.reward_model import RewardModel, RewardModelSettings, normal_scores
 from rl_designer.envs.datasets import Dataset, DatasetError, load_dataset
-from rl_designer.envs.datasets.dataset import Kind
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
@@ -43,62 +43,10 @@ from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGED = f"{Path(__file__).with_name('packaged_data.py')}:"
 MAX_PARAMETERS, EPOCHS, EXAMPLES = 20_000, 8, 800
 DESIGNS, FITTED, AGAIN = 64, 40, 24  # trained; of which a model sees; trained once more
 TREES = 200
 Scores = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Task:
-    """Data on which designs are ranked.
-
-    Attributes:
-        data: as `load_dataset` takes it.
-        kind: what they are read as.
-        held_out: whether nothing may be chosen by it.
-    """
-
-    name: str
-    data: str
-    kind: Kind
-    held_out: bool = False
-
-
-TASKS = (
-    Task("mnist1d", "mnist1d", "signal"),
-    Task("motifs", "task:motifs", "signal"),
-    Task("frequencies", "task:frequencies", "signal"),
-    Task("orders", "task:orders", "signal"),
-    Task("autoregressions", "task:autoregressions", "signal"),
-    Task("OSULeaf", f"{PACKAGED}osu_leaf", "signal"),
-    Task("ItalyPowerDemand", f"{PACKAGED}italy_power_demand", "signal"),
-    Task("repeats", "task:repeats", "signal", held_out=True),
-    Task("gaps", "task:gaps", "signal", held_out=True),
-    Task("trends", "task:trends", "signal", held_out=True),
-    Task("phases", "task:phases", "signal", held_out=True),
-    Task("JapaneseVowels", f"{PACKAGED}japanese_vowels", "signal", held_out=True),
-    Task("ArrowHead", f"{PACKAGED}arrow_head", "signal", held_out=True),
-    Task("digits", "digits", "image"),
-    Task("strokes", "task:strokes:size=12", "image"),
-    Task("textures", "task:textures:size=12", "image"),
-    Task("MNIST, 14 x 14", f"{PACKAGED}mnist_14", "image"),
-    Task("counts", "task:counts", "image", held_out=True),
-    Task("relations", "task:relations:size=14", "image", held_out=True),
-    Task("Fashion-MNIST, 14 x 14", f"{PACKAGED}fashion_mnist_14", "image", held_out=True),
-    Task("wine", "wine", "features"),
-    Task("digits as rows", "digits", "features"),
-    Task("diabetes", f"{PACKAGED}diabetes", "features"),
-    Task("few", "task:few", "features"),
-    Task("trees", "task:trees", "features"),
-    Task("breast-cancer", "breast-cancer", "features", held_out=True),
-    Task("segments", f"{PACKAGED}segments", "features", held_out=True),
-    Task("many", "task:many", "features", held_out=True),
-    Task("products", "task:products", "features", held_out=True),
-    Task("clusters", "task:clusters", "features", held_out=True),
-)
-BY_NAME = {task.name: task for task in TASKS}
 
 
 @dataclass(frozen=True)
@@ -202,42 +150,63 @@ def read(path: Path) -> Trained:
 # -- models ----------------------------------------------------------------------------------------
 
 
-def by_reward_model(
-    settings: RewardModelSettings, space: SearchSpace, fitted: Actions, scores: Scores, others: Actions
-) -> Scores:
-    return RewardModel(space, settings=settings).fit(fitted, scores).mean(space, others)
+@dataclass(frozen=True)
+class Known:
+    """What a model is fitted to.
+
+    Attributes:
+        scores: [fitted].
+        deviations: [fitted], standard deviations that the validation part's size leaves in the scores.
+    """
+
+    space: SearchSpace
+    actions: Actions
+    scores: Scores
+    deviations: Scores
 
 
-def by_forest(space: SearchSpace, fitted: Actions, scores: Scores, others: Actions) -> Scores:
+def by_reward_model(known: Known, others: Actions) -> Scores:
+    """As `ppo` has it."""
+    fitted = RewardModel(known.space).fit(known.actions, known.scores, known.deviations)
+    return fitted.mean(known.space, others)
+
+
+def step_by_step(known: Known, others: Actions) -> Scores:
+    """As `ppo` had it before there was a structure."""
+    model = RewardModel(known.space, settings=RewardModelSettings(structure=False))
+    return model.fit(known.actions, known.scores).mean(known.space, others)
+
+
+def by_forest(known: Known, others: Actions) -> Scores:
     """Regression trees on the space's structure."""
     from sklearn.ensemble import RandomForestRegressor
 
-    known, asked = (np.concatenate([*space.structure(a).values()], axis=1) for a in (fitted, others))
-    forest = RandomForestRegressor(TREES, random_state=0).fit(known, normal_scores(scores))
-    return forest.predict(asked)
+    described = [
+        np.concatenate([*known.space.structure(a).values()], axis=1) for a in (known.actions, others)
+    ]
+    forest = RandomForestRegressor(TREES, random_state=0).fit(described[0], normal_scores(known.scores))
+    return forest.predict(described[1])
 
 
 MODEL, BEFORE, FOREST, CEILING = "reward model", "step by step", "forest", "trained again"
-# Expected scores of designs, from those of others: (space, fitted, their scores, others) → [others].
-MODELS = {
-    MODEL: partial(by_reward_model, RewardModelSettings()),
-    BEFORE: partial(by_reward_model, RewardModelSettings(structure=False)),
-    FOREST: by_forest,
-}
+# Expected scores of designs, from what is known of others, [others].
+MODELS = {MODEL: by_reward_model, BEFORE: step_by_step, FOREST: by_forest}
 
 
 def compared(trained: Trained, splits: int) -> dict[str, dict[str, Any]]:
     """Each model's rank correlations, and that of the designs trained again."""
     found: dict[str, list[float]] = {name: [] for name in MODELS}
     first, again = trained.scores
+    evaluations = [Evaluation(score, val_examples=trained.examples[1]) for score in first.tolist()]
+    deviations = np.array([evaluation.val_deviation for evaluation in evaluations])
     for split in range(splits):
         order = stream(0, "ranks", "split", split).permutation(DESIGNS)
         fitted, others = order[:FITTED], order[FITTED:]
+        known = Known(trained.space, trained.actions[fitted], first[fitted], deviations[fitted])
         for name, model in MODELS.items():
-            expected = model(trained.space, trained.actions[fitted], first[fitted], trained.actions[others])
-            found[name].append(rank_correlation(expected, first[others]))
-    known = np.isfinite(again)
-    found[CEILING] = [rank_correlation(again[known], first[known])]
+            found[name].append(rank_correlation(model(known, trained.actions[others]), first[others]))
+    both = np.isfinite(again)
+    found[CEILING] = [rank_correlation(again[both], first[both])]
     return {name: _spread(values) | {"splits": values} for name, values in found.items()}
 
 
