@@ -12,6 +12,8 @@ from torch import nn
 
 from rl_designer.envs.networks.cpu_modules import faster_signal_network
 from rl_designer.envs.networks.network import build_network
+from rl_designer.envs.search_spaces.cell_definition import CellDefinition
+from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.training.settings import AUGMENTATIONS, TrainingSettings
 from rl_designer.envs.training.steps import augment
@@ -114,13 +116,34 @@ def test_every_augmentation_has_its_changes() -> None:
         assert augment(name, torch.zeros(2, 1, 8, 8), generator(0)).shape == (2, 1, 8, 8)
 
 
-SPACE = make_space("convnet1d", (2, 24), 5, max_parameters=20_000)
+EVERY_OPERATION = {
+    "skip": {},
+    "conv": {"kernel": [1, 3]},
+    "separable": {"kernel": [3]},
+    "inverted-residual": {"kernel": [3], "expansion": [2], "squeeze_excitation": [True]},
+    "same-pool": {"operation": ["max", "average"]},
+}
+CELLS = CellDefinition.of(
+    "cells",
+    "cell1d",
+    4,
+    {"width": [4], "stages": [2], "cells": [1]},
+    EVERY_OPERATION,
+    [(0, 1), (1, 2), (1, 3), (2, 3)],
+)
+SPACES = {
+    "chains": make_space("convnet1d", (2, 24), 5, max_parameters=20_000),
+    "cells": CellSpace(CELLS, (2, 24), 5),
+}
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.booleans())
-def test_a_signal_network_is_the_same_function_as_an_image_network(seed: int, training: bool) -> None:
-    [architecture] = SPACE.architectures(SPACE.random_actions(1, np.random.default_rng(seed)))
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(sorted(SPACES)), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_signal_network_is_the_same_function_as_an_image_network(
+    name: str, seed: int, training: bool
+) -> None:
+    space = SPACES[name]
+    [architecture] = space.architectures(space.random_actions(1, np.random.default_rng(seed)))
     network = build_network(architecture, (2, 24), 5, generator=generator(seed)).train(training)
     faster = faster_signal_network(copy.deepcopy(network))
     signals = torch.randn(32, 2, 24, generator=generator(seed))
@@ -130,6 +153,7 @@ def test_a_signal_network_is_the_same_function_as_an_image_network(seed: int, tr
             torch.manual_seed(0)  # of the dropout
             outputs.append(module(signals))
     torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-3, atol=1e-3)
+    assert not any(type(module).__name__.endswith(("Conv1d", "Pool1d")) for module in faster.modules())
     weights = [[parameter.flatten() for parameter in module.parameters()] for module in (network, faster)]
     torch.testing.assert_close(weights[1], weights[0], rtol=0, atol=0)
 

@@ -10,8 +10,9 @@ from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
-from rl_designer.envs.search_spaces.registry import space_definition
+from rl_designer.envs.search_spaces.registry import make_space, space_definition
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import load_table
 from rl_designer.quantities import show_figure, show_share
@@ -32,6 +33,11 @@ numbers = st.floats(-1e9, 1e9, allow_nan=False)
 @pytest.fixture(scope="module")
 def signals() -> LayerSpace:
     return LayerSpace(space_definition("convnet1d"), (1, 40), 10, max_parameters=20_000)
+
+
+@pytest.fixture(scope="module")
+def cells() -> CellSpace:
+    return make_space("cell1d", (1, 40), 10, max_parameters=20_000)
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +222,7 @@ def test_failures_are_grouped_by_what_stands_before_the_colon() -> None:
 # -- why, and what matters --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["signals", "table"])
+@pytest.mark.parametrize("name", ["signals", "cells", "table"])
 def test_the_steps_are_the_policy_s_own_probabilities(name: str, request: pytest.FixtureRequest) -> None:
     space: SearchSpace = request.getfixturevalue(name)
     policy = policy_for(space)
@@ -262,6 +268,18 @@ def test_the_decision_that_rewards_hang_on_is_the_most_important(
     assert {"kernel", "width", "stride"} <= options
     kernel = next(d for d in decisions if d.name == "kernel")
     assert [gain for _, gain in kernel.options] == sorted((g for _, g in kernel.options), reverse=True)
+
+
+def test_of_cells_the_skeleton_its_options_and_the_edges_matter() -> None:
+    from rl_designer.agents.reward_model import RewardModel
+
+    space = make_space("cell1d", (1, 40), 10)
+    actions = space.canonical(space.random_actions(40, np.random.default_rng(0)))
+    decisions = importance(RewardModel(space).fit(actions, np.log(space.costs(actions)["macs"])), space)
+    edges = [f"edge {name}" for name in ("0->1", "0->2", "1->2", "0->3", "1->3", "2->3")]
+    assert {d.name for d in decisions if d.kind == "position"} <= {"macro", *edges}
+    assert {d.name for d in decisions if d.kind == "layer option"} >= {"width", "stages"}
+    assert max(decisions, key=lambda decision: decision.effect).name in ("macro", "width", "stages")
 
 
 def test_the_expected_reward_of_the_choice_taken_is_that_of_the_design(table: TableSpace) -> None:
