@@ -15,6 +15,7 @@ from rl_designer.envs.seeding import stream
 
 _ORDINARY_DESIGNS = 2_000  # random ones, by which numbers are standardised
 _CONSTANT = 1e-6  # deviation of a number, up to which only rounding makes it vary
+_IN_COMMON = 0.5  # of the luck: an example that is hard is hard for most designs
 _LOG_NOISE = -3.0  # before anything is known; all deviations below are 1
 
 
@@ -41,9 +42,10 @@ class RewardModel:
 
     Ranks make it the same for every monotone rescaling of a reward, and failures simply the worst. The kernel
     is a squared exponential over what the space knows of designs for free (`SearchSpace.structure`), with one
-    length scale a group. In spaces that know nothing it compares designs step by step, with a weight for each
-    step and one for each option. Scales and weights are those of the highest posterior density, a normal
-    distribution around values that make random designs about one length scale apart. Nothing is random.
+    length scale a group, times one for each feature of an action in groups that are made of these. In spaces
+    that know nothing it compares designs step by step, with a weight for each step and one for each option.
+    Scales and weights are those of the highest posterior density, a normal distribution around values that
+    make random designs about one length scale apart. Nothing is random.
 
     Args:
         space: describes designs.
@@ -147,13 +149,14 @@ def normal_scores(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _known_variances(rewards: Values, scores: Values, deviations: Values | None) -> Values:
     """The variances of scores by the rewards' deviations, float64 [n]: the square of how far a score moves
-    with its reward, up or down, the larger of the two (the best has nowhere to go but down).
+    with its reward, up or down, the larger of the two (the best has nowhere to go but down); less what all
+    have in common, since all are scored on the same examples.
     """
     if deviations is None:
         return np.zeros(len(rewards))
     distinct, places = np.unique(rewards, return_index=True)
     up, down = (np.interp(rewards + sign * deviations, distinct, scores[places]) for sign in (1, -1))
-    return np.maximum(up - scores, scores - down) ** 2
+    return (1 - _IN_COMMON) * np.maximum(up - scores, scores - down) ** 2
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,9 @@ class _Measure:
 
 
 def _by_structure(space: SearchSpace) -> _Measure:
-    """A length scale for each group of the space's structure; what doesn't vary is not compared."""
+    """A length scale for each group of the space's structure, and in groups that are made of the actions'
+    features one for each feature, the same in all of these; what doesn't vary is not compared.
+    """
     sizes = [group.shape[1] for group in space.structure(space.pad([])).values()]
     draws = stream(0, "reward model", "ordinary designs")
     ordinary = describe(space, space.random_actions(_ORDINARY_DESIGNS, draws), structured=True)
@@ -197,12 +202,15 @@ def _by_structure(space: SearchSpace) -> _Measure:
     deviation = ordinary.std(axis=0)
     varies = deviation > _CONSTANT
     spread = deviation * np.sqrt(np.bincount(group, varies, minlength=len(sizes))[group])
+    features = space.action_features.shape[1] if space.action_features.shape[1] in sizes else 0
+    of_none = len(sizes) + features
+    feature = [np.arange(features) + len(sizes) if n == features else np.full(n, of_none) for n in sizes]
     return _Measure(
         structured=True,
         centre=ordinary.mean(axis=0),
         spread=np.where(varies, spread, np.inf),
-        scales=np.full(len(sizes), -np.log(max(len(np.unique(group[varies])), 1))),
-        of_number=np.stack([group, np.full_like(group, len(sizes))]),
+        scales=np.repeat([-np.log(max(len(np.unique(group[varies])), 1)), 0.0], [len(sizes), features]),
+        of_number=np.stack([group, np.concatenate(feature)]),
     )
 
 

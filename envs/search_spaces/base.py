@@ -140,7 +140,8 @@ class SearchSpace(ABC):
     def structure(self, actions: Actions) -> dict[str, NDArray[np.float32]]:
         """What is known of complete designs for free and doesn't hang on a step's place: named groups of
         finite numbers, float32 [n, numbers] each. A reward model compares designs by these alone, each group
-        by a length scale of its own; where there are none, step by step. Which groups, and of how many
+        by a length scale of its own; where there are none, step by step. A group of as many numbers as
+        `action_features` has columns is made of these, in their order. Which groups, and of how many
         numbers, is always the same, also for no designs; a design's numbers don't depend on the others.
         """
         return {}

@@ -128,8 +128,29 @@ def test_each_group_of_what_is_known_has_a_length_scale_of_its_own() -> None:
     )
     belief = RewardModel(SIGNALS).fit(designs[:80], last[:80].astype(float))
     groups = list(SIGNALS.structure(designs[:1]))
-    assert belief.scales.shape == (len(groups),)
-    assert groups[belief.scales.argmax()] == "last"
+    features = SIGNALS.action_features.shape[1]
+    assert belief.scales.shape == (len(groups) + features,)
+    assert groups[belief.scales[: len(groups)].argmax()] == "last"
+
+
+def test_a_feature_of_layers_has_a_length_scale_of_its_own() -> None:
+    """Only squeeze-excitation counts, wherever it stands: it gets the most weight of all features."""
+    designs = np.unique(walks(SIGNALS, 400), axis=0)
+    squeezed = [
+        sum(bool(dict(layer.options).get("squeeze_excitation")) for layer in a.layers)
+        for a in SIGNALS.architectures(designs)
+    ]
+    belief = RewardModel(SIGNALS).fit(designs[:120], np.array(squeezed[:120], dtype=float))
+    names = SIGNALS.action_features
+    groups = len(SIGNALS.structure(designs[:1]))
+    has = [
+        bool(layer is not None and dict(layer.options).get("squeeze_excitation"))
+        for layer in (SIGNALS.layer(0, action) for action in range(SIGNALS.num_actions))
+    ]
+    column = next(c for c in range(names.shape[1]) if (names[:, c] == has).all())
+    scales = belief.scales[groups:]
+    assert scales.argmax() == column
+    assert rank_correlation(belief.mean(SIGNALS, designs[120:]), np.array(squeezed[120:])) > 0.7
 
 
 def test_numbers_that_do_not_vary_among_designs_are_not_compared() -> None:
