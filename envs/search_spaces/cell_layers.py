@@ -122,7 +122,7 @@ def operation_of(layer: Layer) -> Layer:
 def edge_ends(layer: Layer) -> tuple[int, int]:
     """Source and target of an edge's layer. Raises ValueError where it names none."""
     text = dict(layer.options).get("edge")
-    found = re.fullmatch(r"(\d{1,2})->(\d{1,2})", text) if isinstance(text, str) else None
+    found = re.fullmatch(r"(0|[1-9][0-9]?)->([1-9][0-9]?)", text) if isinstance(text, str) else None
     if found is None or not int(found[1]) < int(found[2]) < MOST_NODES:
         rule = f"from a node to a higher one below {MOST_NODES}, such as 0->1"
         raise Error(f"{layer.kind}.edge must lead {rule}, got {str(text)[:40]!r}")

@@ -35,11 +35,16 @@ def signals_problem() -> Problem:
     return Problem(make_space("convnet1d", (1, 40), 10, max_parameters=3_000), LayerEvaluator(), accuracy)
 
 
+def cells_problem() -> Problem:
+    return Problem(make_space("cell", (1, 8, 8), 10, max_parameters=20_000), LayerEvaluator(), accuracy)
+
+
 PROBLEMS = {
     "table": table_problem,
     "one decision": lambda: table_problem(3),
     "one design": lambda: table_problem(1),
     "convnet1d": signals_problem,
+    "cell": cells_problem,
 }
 
 

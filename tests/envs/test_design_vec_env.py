@@ -34,7 +34,9 @@ SIGNALS = [make_space("convnet1d", (1, 40), 10, max_parameters=limit) for limit 
 
 SPELLINGS = TableSpace(synthetic_table((3, 3, 2), duplicates=True))
 
-spaces = st.sampled_from([SPELLINGS, *SIGNALS]) | limited_tables().map(lambda limited: limited[0])
+CELLS = make_space("cell1d", (1, 40), 10, max_macs=200_000)
+
+spaces = st.sampled_from([SPELLINGS, *SIGNALS, CELLS]) | limited_tables().map(lambda limited: limited[0])
 
 
 def problem_of(space: SearchSpace, failing: float = 0.2, budget: Budget | None = None) -> Problem:

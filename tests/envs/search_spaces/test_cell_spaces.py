@@ -262,6 +262,8 @@ def test_data_and_limits_that_leave_nothing_say_so() -> None:
         ([Layer.of("macro", width=4, stages=1, cells=1)], "needs a global-pool"),
         ([Layer.of("macro", width=4, stages=9, cells=1)], "macro.stages must be an integer from 1 to 6"),
         ([..., Layer.of("conv", kernel=3)], "conv.edge must lead from a node to a higher one"),
+        ([..., Layer.of("conv", kernel=3, edge="00->1")], "conv.edge must lead from a node to a higher one"),
+        ([..., Layer.of("conv", kernel=3, edge="0->99")], "conv.edge must lead from a node to a higher one"),
         ([..., Layer.of("conv", kernel=3, edge="1->0")], "conv.edge must lead from a node to a higher one"),
         ([..., Layer.of("conv", kernel=3, width=5, edge="0->1")], "unknown option 'width'"),
         ([..., Layer.of("dense", width=3, edge="0->1")], "unknown operation of a cell 'dense'"),
