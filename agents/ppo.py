@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rl_designer.envs.design_vec_env import Score
 
 _ORDINARY_DESIGNS = 4_000
-_FEWEST_IMITATED = 8
+_FEWEST_IMITATED = 16
 _IMITATION_STEPS = 300
 _VERY_GOOD, _SURE = 0.99, 0.9  # better than so many random designs, with that chance
 _POOL = 1_000  # samples at each of the temperatures below, of which the best are imitated

@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_filled_makes_a_slot_unfit(
 
 def test_slots_that_never_begin_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_pool, "_answer", lambda reference: ImportError("No module named 'rl_designer'"))
-    monkeypatch.setattr(ray_pool, "_kill", lambda actor: None)
+    monkeypatch.setattr("ray.kill", lambda actor: None)
     pool = RayPool(object(), WORK)  # type: ignore[arg-type]
     with pytest.raises(RuntimeError, match="the cluster's nodes can't start workers: No module named"):
         for number in range(9):
