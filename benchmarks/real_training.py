@@ -35,8 +35,8 @@ from rl_designer.jobs.progress import Display, JobProgress, Shown
 ROOT = Path(__file__).resolve().parents[1]
 RANDOM = "random"
 AGENTS = ("ppo", "regularized-evolution", RANDOM)
-# Signals, an image and rows. The reward model was chosen by random designs of `mnist1d`, `motifs` and `digits`
-# (benchmarks/ranks.py), with a look at the rows; `phases` wasn't looked at.
+# Signals, images and rows. The reward model was chosen by random designs of `mnist1d`, `motifs` and
+# `digits` (benchmarks/ranks.py), with a look at the rows; `phases` wasn't looked at.
 TASKS: dict[str, dict[str, Any]] = {
     "mnist1d, 5,000 parameters": {"data": "mnist1d", "max_parameters": 5_000},
     "motifs": {"data": "task:motifs"},
