@@ -13,7 +13,7 @@ DEFAULT_TABLE = "mnist1d-convnet1d"
 # name: what it is in one line
 TABLES: Mapping[str, str] = {
     DEFAULT_TABLE: "4,368 networks for signals, trained on mnist1d with two seeds; embedded",
-    "mnist1d-cell1d": "5,962 cells for signals, 698 distinct networks, trained on mnist1d; embedded",
+    "mnist1d-cell1d": "5,962 cells, 698 distinct networks, trained on mnist1d with two seeds; embedded",
 }
 
 

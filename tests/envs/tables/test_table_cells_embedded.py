@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from rl_designer.envs.datasets import load_dataset
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
@@ -66,6 +67,12 @@ def test_designs_differ(table: ArchitectureTable) -> None:
     values = table.values("valid_accuracy_first_seed")[np.unique(table.canonical)]
     low, high = np.quantile(values, [0.1, 0.9])
     assert high - low > 0.05 and values.min() < 0.5 < 0.95 < values.max()
+
+
+def test_seeds_agree_beyond_chance(table: ArchitectureTable) -> None:
+    networks = np.unique(table.canonical)
+    both = [table.values(f"valid_accuracy_{seed}")[networks] for seed in ("first_seed", "other_seeds")]
+    assert spearmanr(*both).statistic > 0.6
 
 
 def test_its_values_are_what_the_evaluator_gives(table: ArchitectureTable, space: CellSpace) -> None:
