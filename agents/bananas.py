@@ -4,7 +4,7 @@ import numpy as np
 
 from rl_designer.agents.base import Agent, at_least_one
 from rl_designer.agents.mutation import mutations
-from rl_designer.agents.ppo import learned, promising
+from rl_designer.agents.ppo import best_so_far, learned, promising
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.seeding import stream
@@ -66,6 +66,6 @@ class Bananas(Agent):
     def _mutations(self, problem: Problem, draws: np.random.Generator) -> Actions:
         """Mutations of the best that were not evaluated before; random designs where there are none."""
         space = problem.space
-        rows = problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[: self.parents]]
-        fresh = problem.unseen(mutations(space, rows, self.candidates, draws))
+        parents = best_so_far(problem, self.parents)
+        fresh = problem.unseen(mutations(space, parents, self.candidates, draws))
         return fresh if len(fresh) else space.random_actions(self.candidates, draws)

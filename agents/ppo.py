@@ -137,11 +137,11 @@ class PPO(PolicyAgent):
         """The expected score, but all very good designs are worth the same, so that the policy that is
         handed out learns many of them and not one.
         """
-        ordinary, _ = self._believed.predict(space, space.random_actions(_ORDINARY_DESIGNS, draws))
+        ordinary = self._believed.mean(space, space.random_actions(_ORDINARY_DESIGNS, draws))
         enough = np.quantile(ordinary, self.final_quantile)
 
         def score(actions: Actions) -> NDArray[np.float64]:
-            return np.minimum(self._believed.predict(space, actions)[0], enough)
+            return np.minimum(self._believed.mean(space, actions), enough)
 
         return score
 
@@ -175,7 +175,7 @@ class PPO(PolicyAgent):
         from rl_designer.agents.reward_model import normal_scores
 
         space, designs = problem.space, problem.designs
-        pool = [problem.actions, mutations(space, self._parents(problem), _POOL, draws)]
+        pool = [problem.actions, mutations(space, best_so_far(problem, self.parents), _POOL, draws)]
         pool += [policy.sample(space, _POOL, draws, temperature=t)[0] for t in _POOL_TEMPERATURES]
         distinct, place = np.unique(space.canonical(np.concatenate(pool)), axis=0, return_inverse=True)
         expected, deviation = self._believed.predict(space, distinct)
@@ -187,9 +187,6 @@ class PPO(PolicyAgent):
         wanted = min(round(self.final_share * len(designs)), int(very_good.sum()))
         return distinct[np.argsort(-expected, kind="stable")[: max(_FEWEST_IMITATED, wanted)]]
 
-    def _parents(self, problem: Problem) -> Actions:
-        return problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[: self.parents]]
-
     def _proposals(
         self, belief: Belief, policy: Policy, problem: Problem, draws: np.random.Generator
     ) -> Actions:
@@ -197,7 +194,7 @@ class PPO(PolicyAgent):
         propose, that were not evaluated before.
         """
         space, temperature = problem.space, 1.0
-        mutated = mutations(space, self._parents(problem), self.mutations, draws)
+        mutated = mutations(space, best_so_far(problem, self.parents), self.mutations, draws)
         fresh = np.concatenate([self.memory.candidates(space), mutated])
         for _ in range(30):
             actions, _ = policy.sample(space, self.candidates, draws, temperature=temperature)
@@ -228,6 +225,11 @@ class PPO(PolicyAgent):
 
     def predict(self, actions: Actions, space: SearchSpace) -> NDArray[np.float64] | None:
         return None if self.belief is None else self.belief.expected_rewards(space, actions)
+
+
+def best_so_far(problem: Problem, most: int) -> Actions:
+    """The designs with the highest rewards, the best first, int64 [at most `most`, max_steps]."""
+    return problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[:most]]
 
 
 def learned(model: "RewardModel", problem: Problem) -> Belief:

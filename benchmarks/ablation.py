@@ -12,6 +12,7 @@ PARTS = {
     "ppo": "the whole",
     "ppo-model-free": "no model: PPO on real evaluations alone",
     "ppo:updates=0": "no policy updates: samples of an untrained policy, ranked by the model",
+    "ppo:mutations=0": "no mutations of the best designs beside the policy's samples",
     "ppo:structure=false": "no structure: the model compares designs step by step",
     "ppo:entropy=0": "no diversity during the search: no entropy bonus",
     "ppo:final_quantile=1,final_share=0": "no diversity at the end: the policy is paid for the best alone",

@@ -192,7 +192,10 @@ class Problem:
         if accuracy is None or deviation == 0 or evaluation.failure is not None or self.reward.sees_history:
             return 0.0
         ends = (min(accuracy + deviation, 1.0), max(accuracy - deviation, 0.0))
-        high, low = (self.reward(replace(evaluation, val_accuracy=end)) for end in ends)
+        try:
+            high, low = (self.reward(replace(evaluation, val_accuracy=end)) for end in ends)
+        except RewardError:  # it was paid for what was measured, and need not know what might have been
+            return 0.0
         return abs(high - low) / (ends[0] - ends[1]) * deviation
 
     def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:

@@ -68,6 +68,7 @@ _PROBE: dict[str, Any] = {
     "epochs": 2,
     "seed": 0,
     "device": "cpu",
+    "val_examples": 800,
 }
 # What a training that is stopped early either has already, or is expected to have.
 _KNOWN_EARLY = {"val_accuracy", "parameters", "macs"}

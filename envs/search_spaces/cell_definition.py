@@ -21,11 +21,9 @@ A user's file:
     operation = ["average"]
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 from math import prod
 from typing import Any, Self
 
@@ -44,6 +42,8 @@ from rl_designer.envs.search_spaces.choices import (
     check_lists,
     check_name,
     check_tables,
+    digest_of,
+    listed,
 )
 
 CELL_FAMILIES = {"cell": 2, "cell1d": 1}  # the rank of the data: images, signals
@@ -152,9 +152,8 @@ class CellDefinition:
 
     @property
     def digest(self) -> str:
-        """20 hexadecimal characters of SHA-256 over everything, the order of the actions included."""
-        canonical = json.dumps(self.to_dict(), separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+        """See `digest_of`."""
+        return digest_of(self.to_dict())
 
     @property
     def rank(self) -> int:
@@ -168,7 +167,7 @@ class CellDefinition:
 
     def skeletons(self) -> list[Layer]:
         """All skeletons, in the declared order; the last option changes fastest."""
-        return list(_listed(MACRO, self.macro))
+        return listed(MACRO, self.macro)
 
     def enumerate(self) -> list[Layer]:
         """The layers of all actions: skeletons, then operations as they stand on no edge yet."""
@@ -176,7 +175,7 @@ class CellDefinition:
 
     def operation_layers(self) -> list[Layer]:
         """All operations, kind by kind, in the declared order; the last option changes fastest."""
-        return [layer for kind, choices in self.operations for layer in _listed(kind, choices)]
+        return [layer for kind, choices in self.operations for layer in listed(kind, choices)]
 
     # -- what it may say ---------------------------------------------------------------------------
 
@@ -222,12 +221,6 @@ def _all_edges(nodes: int) -> tuple[Edge, ...]:
 
 def _sizes(kinds: Iterable[tuple[str, Choices]]) -> Iterable[int]:
     return (prod(len(values) for _, values in choices) for _, choices in kinds)
-
-
-def _listed(kind: str, choices: Choices) -> Iterable[Layer]:
-    names = [option for option, _ in choices]
-    for values in product(*(values for _, values in choices)):
-        yield Layer.of(kind, **dict(zip(names, values, strict=True)))
 
 
 def _check_pairs(edges: Any) -> None:

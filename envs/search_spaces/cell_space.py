@@ -20,8 +20,8 @@ from rl_designer.envs.search_spaces.cell_networks import (
     cell_networks,
 )
 from rl_designer.envs.search_spaces.cell_tables import tabulate_cells
-from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, check_classes, check_limits, input_of
-from rl_designer.envs.search_spaces.layer_rules import family_of
+from rl_designer.envs.search_spaces.costs import check_classes, check_limits
+from rl_designer.envs.search_spaces.layer_rules import input_for
 from rl_designer.envs.search_spaces.layer_tables import features_of
 from rl_designer.envs.tables.wiring import Wiring, structure_of
 
@@ -64,12 +64,7 @@ class CellSpace(SearchSpace):
     ) -> None:
         check_classes(num_classes)
         check_limits(max_parameters=max_parameters, max_macs=max_macs)
-        inputs = input_of(input_shape)
-        if inputs.rank != definition.rank:
-            raise Error(
-                f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}; the shape {inputs.sizes} "
-                f"is that of {DATA_OF_RANK[inputs.rank]}, for which there is {family_of(inputs.rank)!r}"
-            )
+        inputs = input_for(definition.name, definition.rank, input_shape)
         self.definition = definition
         self.name = definition.name
         self.input_shape = inputs.sizes

@@ -1,11 +1,14 @@
 """What all definitions of spaces have in common: names, options with their choices, files. No torch here."""
 
+import hashlib
+import json
 import re
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from rl_designer.envs.architecture import Option
+from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.layers import OptionRule
@@ -65,6 +68,21 @@ def check_choices(where: str, choices: Choices, rules: Mapping[str, OptionRule])
     for option, rule in rules.items():
         if option not in given and rule.default is None:
             raise Error(f"{where} needs the option {option!r}: {rule.rule}")
+
+
+def listed(kind: str, choices: Choices) -> list[Layer]:
+    """A kind's layers with all choices, in the declared order; the last option changes fastest."""
+    names = [option for option, _ in choices]
+    return [
+        Layer.of(kind, **dict(zip(names, values, strict=True)))
+        for values in product(*(values for _, values in choices))
+    ]
+
+
+def digest_of(definition: Mapping[str, Any]) -> str:
+    """20 hexadecimal characters of SHA-256 over everything, the order of the actions included."""
+    canonical = json.dumps(definition, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:20]
 
 
 def read_definition(path: str | Path, make: Callable[[Any], Made]) -> Made:

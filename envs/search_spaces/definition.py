@@ -20,11 +20,8 @@ A user's file:
     operation = ["average", "max"]
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any, Self
@@ -38,6 +35,8 @@ from rl_designer.envs.search_spaces.choices import (
     check_choices,
     check_name,
     check_tables,
+    digest_of,
+    listed,
     read_definition,
 )
 from rl_designer.envs.search_spaces.layer_rules import FAMILIES, Family
@@ -158,9 +157,8 @@ class SpaceDefinition:
 
     @property
     def digest(self) -> str:
-        """20 hexadecimal characters of SHA-256 over everything, the order of the actions included."""
-        canonical = json.dumps(self.to_dict(), separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:20]
+        """See `digest_of`."""
+        return digest_of(self.to_dict())
 
     @property
     def rank(self) -> int:
@@ -169,11 +167,7 @@ class SpaceDefinition:
 
     def enumerate(self) -> list[Layer]:
         """All layers, kind by kind, in the declared order; the last option changes fastest."""
-        return [
-            Layer.of(kind, **dict(zip([option for option, _ in choices], values, strict=True)))
-            for kind, choices in self.layers
-            for values in product(*(values for _, values in choices))
-        ]
+        return [layer for kind, choices in self.layers for layer in listed(kind, choices)]
 
     # -- what it may say ---------------------------------------------------------------------------
 

@@ -11,11 +11,13 @@ A prefix is in one of a few contexts, and a layer leads to the next one:
 - `stop` needs a vector, at least one layer that learns, and completes the design.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rl_designer.envs.architecture import Layer
-from rl_designer.envs.layers import KINDS
+from rl_designer.envs.errors import Error
+from rl_designer.envs.layers import KINDS, Shape
+from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, input_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,17 @@ FAMILIES = {"convnet": Family(2), "convnet1d": Family(1), "mlp": Family(0)}
 def family_of(rank: int) -> str:
     """The family, and the built-in space, for data of a spatial rank (0, 1 or 2)."""
     return next(name for name, family in FAMILIES.items() if family.rank == rank)
+
+
+def input_for(space: str, rank: int, input_shape: Sequence[int]) -> Shape:
+    """The shape of one example for a space. Raises ValueError for data of another rank than the space's."""
+    inputs = input_of(input_shape)
+    if inputs.rank != rank:
+        raise Error(
+            f"space {space!r} takes {DATA_OF_RANK[rank]}; the shape {inputs.sizes} "
+            f"is that of {DATA_OF_RANK[inputs.rank]}, for which there is {family_of(inputs.rank)!r}"
+        )
+    return inputs
 
 
 STOP = "stop"

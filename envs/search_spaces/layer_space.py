@@ -9,14 +9,12 @@ from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.costs import (
-    DATA_OF_RANK,
     UNLIMITED,
     check_classes,
     check_limits,
-    input_of,
 )
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
-from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, family_of, still_a_map, token
+from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, input_for, still_a_map, token
 from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, reach_of, tabulate
 
 _SHAPE, _CONTEXT, _LAYERS, _PARAMETERS, _MACS = range(5)
@@ -61,12 +59,7 @@ class LayerSpace(SearchSpace):
     ) -> None:
         check_classes(num_classes)
         check_limits(max_parameters=max_parameters, max_macs=max_macs)
-        inputs = input_of(input_shape)
-        if inputs.rank != definition.rank:
-            raise Error(
-                f"space {definition.name!r} takes {DATA_OF_RANK[definition.rank]}; the shape {inputs.sizes} "
-                f"is that of {DATA_OF_RANK[inputs.rank]}, for which there is {family_of(inputs.rank)!r}"
-            )
+        inputs = input_for(definition.name, definition.rank, input_shape)
         self.definition = definition
         self.name = definition.name
         self.input_shape = inputs.sizes

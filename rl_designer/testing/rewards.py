@@ -11,7 +11,7 @@ ACCURACIES = (0.0, 1e-9, 0.1, 0.5, 0.5 + 1e-9, 0.9, 1.0)
 LOSSES = (100.0, 2.3, 0.7, 0.01, 0.0)
 COUNTS = (0, 1, 100, 999, 1_000, 1_001, 50_000, 10**9)
 SECONDS = (0.0, 1e-6, 9e-4, 1e-3, 0.1, 60.0)
-TYPICAL = Evaluation(0.5, 0.7, (0.3, 0.5), 1_000, 8_000, 1e-3, 2.0, 2, 1, "cpu")
+TYPICAL = Evaluation(0.5, 0.7, (0.3, 0.5), 1_000, 8_000, 1e-3, 2.0, 2, 1, "cpu", val_examples=800)
 HISTORIES: tuple[tuple[Evaluation, ...], ...] = (
     (),
     (TYPICAL,),

@@ -378,6 +378,15 @@ def test_the_luck_in_rewards_is_what_a_reward_makes_of_that_in_accuracies() -> N
         assert solved.deviations == pytest.approx(expected)
 
 
+def test_a_reward_that_fails_on_what_might_have_been_is_none_of_which_luck_is_known() -> None:
+    paid = {0.8: 1.0}
+    solved = Problem(
+        problem()[0].space, _Measured(Evaluation(0.8, val_examples=9)), lambda e: paid[e.val_accuracy]
+    )
+    solved.evaluate(designs(0))
+    assert solved.designs.rewards.tolist() == [1.0] and solved.deviations.tolist() == [0.0]
+
+
 def test_an_evaluation_has_no_test_figure() -> None:
     """A reward can't see the test split because it is not there."""
     assert not [name for name in Evaluation().to_dict() if "test" in name]
