@@ -11,29 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
+from rl_designer.agents.older_beliefs import Arrays, brought_up, names_in
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FILE = "reward_model.safetensors"
-FORMAT = 4  # 1 knew of no actions and no sources, and had no format in it; 2 of no structure; 3 of no `known`
+FORMAT = (
+    5  # 1 knew of no actions and sources, and had no format in it; then came `structured`, `known`, `trend`
+)
 DEEPEST = 8  # searches in a row, each of which built upon the one before
 MOST_SEARCHES = 64  # that one builds upon, itself included, directly or through others
 _MOST_POINTS = 4_096  # read from a file, in all: the kernels' memory grows with their squares
 _LARGEST = 1_000_000  # far from any that is learned, and from those whose squares overflow
-_LARGEST_PROJECTION = 2**24  # numbers, of an older file
-_SINCE = {"structured": 3, "centre": 3, "projection": 3, "scales": 3, "known": 4}  # the first format with it
-_OLD = ("options", "step_weights", "whole_weights")  # until format 2
 JITTER = 1e-6  # beside the noise
 _OF_A_SOURCE = re.compile(r"source-(\d{1,3})\.(.+)")
 
 Values = NDArray[np.float64]
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Belief:
-    """The posterior of a Gaussian process over designs, with kernel scale · exp(−squared distance).
+    """The posterior of a Gaussian process over designs: a linear trend, and deviations from it.
+
+    The kernel is trend · scalar product + scale / √(1 + 2 · squared distance), of which the second part is a
+    rational quadratic with α = ½ (Rasmussen & Williams 2006, section 4.2.1): far designs tell a little, too.
 
     A design's point is what `described` says of it, less the centre, projected. A search that started from
     earlier ones adds a linear regression on what those expect of a design: its last columns are 1 and those
@@ -48,6 +50,7 @@ class Belief:
         targets: [n], their scores; known: [n], what is known of their noise's variances, beside the learned.
         scores, rewards: [all], ascending; every evaluated design's, for turning scores into rewards.
         facts: [scale, noise], the kernel's variance and the noise's.
+        trend: [1]; [0] in files of before there was one, whose kernel is scale · exp(−squared distance).
         memory_weights: [1 + sources], or [0] where there are none.
         actions: int64 [n, max_steps], the designs that were fitted; [0, …] where that isn't known.
         sources: the beliefs of earlier searches that this one builds upon.
@@ -62,6 +65,7 @@ class Belief:
     rewards: Values
     facts: Values
     known: Values
+    trend: Values
     scales: Values = field(default_factory=lambda: np.zeros(0))
     memory_weights: Values = field(default_factory=lambda: np.zeros(0))
     actions: Actions = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
@@ -72,7 +76,8 @@ class Belief:
         points = self.embed(space, actions)
         cross = self._kernel(points, self.points)
         explained = (solve_triangular(self._root, cross.T, lower=True) ** 2).sum(axis=0)
-        before = self.scale + (points[:, self._width :] ** 2).sum(axis=1)
+        own, memory = points[:, : self._width], points[:, self._width :]
+        before = self.scale + self.trend.sum() * (own**2).sum(axis=1) + (memory**2).sum(axis=1)
         return cross @ self._solution, np.sqrt(np.maximum(before - explained, 1e-12))
 
     def mean(self, space: SearchSpace, actions: Actions) -> Values:
@@ -168,8 +173,7 @@ class Belief:
                 own[name] = array
             else:
                 nested.setdefault(int(match[1]), {})[match[2]] = array
-        numbers = [*_OLD] if written <= 2 else []
-        numbers += [name for name in NUMBERS if written >= _SINCE.get(name, 1)]
+        numbers = names_in(written, NUMBERS)
         if set(own) != {*numbers, "actions"} or sorted(nested) != list(range(len(nested))):
             raise Error(f"{path} must hold {', '.join(numbers)} and actions, got {sorted(own)[:8]}")
         if not all(own[name].dtype == np.float64 and np.isfinite(own[name]).all() for name in numbers):
@@ -179,11 +183,8 @@ class Belief:
                 raise Error(f"{path} is damaged: {name!r} holds numbers beyond {_LARGEST:,}")
         if own["actions"].dtype != np.int64:
             raise Error(f"{path} must hold actions of int64, got {own['actions'].dtype}")
-        if written <= 2:
-            own = _brought_up(own, path)
-        own.setdefault("known", np.zeros(own["targets"].size))
         sources = (cls._from_arrays(nested[i], path, written, depth + 1) for i in range(len(nested)))
-        return cls(**own, sources=tuple(sources))
+        return cls(**brought_up(own, written, path), sources=tuple(sources))
 
     def _check(self, space: SearchSpace) -> None:
         """Raises ValueError where the arrays don't fit each other or the space."""
@@ -204,6 +205,7 @@ class Belief:
             "scores": (all_,),
             "rewards": (all_,),
             "facts": (2,),
+            "trend": (min(self.trend.size, 1),),
             "memory_weights": (memories,),
             "actions": (points if self.actions.size else 0, space.max_steps),
             "known": (points,),
@@ -214,12 +216,16 @@ class Belief:
         if not 1 <= points <= min(all_, _MOST_POINTS):
             most = min(all_, _MOST_POINTS)
             raise Error(f"from 1 to {most:,} designs must have been fitted, got {points:,}")
+        self._check_numbers(space)
+
+    def _check_numbers(self, space: SearchSpace) -> None:
         if (np.diff(self.scores) < 0).any() or (np.diff(self.rewards) < 0).any():
             raise Error("'scores' and 'rewards' must be in ascending order")
         if (self.known < 0).any():
             raise ValueError("'known' must not be below 0")
-        if not (self.facts > 0).all():
-            raise Error(f"'facts' must be above 0, got {self.facts.tolist()}")
+        for name in ("facts", "trend"):
+            if not (getattr(self, name) > 0).all():
+                raise Error(f"{name!r} must be above 0, got {getattr(self, name).tolist()}")
         if ((self.actions < -1) | (self.actions >= space.num_actions)).any():
             raise Error(f"'actions' must be from -1 to {space.num_actions - 1}")
 
@@ -236,8 +242,11 @@ class Belief:
         own = self._width
         memory = left[:, own:] @ right[:, own:].T
         left, right = left[:, :own], right[:, :own]
-        squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * left @ right.T
-        return self.scale * np.exp(-np.maximum(squares, 0)) + memory
+        products = left @ right.T
+        squares = np.maximum((left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2 * products, 0)
+        if not self.trend.size:
+            return self.scale * np.exp(-squares) + memory
+        return self.scale / np.sqrt(1 + 2 * squares) + self.trend * products + memory
 
     @property
     def _squares(self) -> int:
@@ -261,35 +270,6 @@ def describe(space: SearchSpace, actions: Actions, *, structured: bool) -> Value
         # Not -1 for the width: it may not be left open where there are no designs.
         parts = [tokens.reshape(len(actions), tokens.shape[1] * tokens.shape[2]), space.summaries(actions)]
     return np.concatenate([np.zeros((len(actions), 0)), *parts], axis=1, dtype=np.float64)
-
-
-def _brought_up(arrays: Arrays, path: Path) -> Arrays:
-    """The arrays of formats 1 and 2, whose points were made of embeddings of each step's options (`options`
-    [options, size]), each times its step's weight, and in spaces of variable length of the summaries and the
-    sum of the embeddings, each times a weight (`whole_weights`): as one projection.
-
-    Raises:
-        ValueError: where the arrays don't fit each other.
-    """
-    options, steps, whole = (arrays[name] for name in _OLD)
-    if (options.ndim, steps.ndim, whole.ndim) != (2, 1, 1) or 0 < whole.size < options.shape[1]:
-        shapes = ", ".join(f"{name!r} {arrays[name].shape}" for name in _OLD)
-        raise Error(f"{path} is damaged: these shapes don't go together: {shapes}")
-    size, summaries = options.shape[1], max(whole.size - options.shape[1], 0)
-    numbers, width = steps.size * len(options) + summaries, steps.size * size + whole.size
-    if numbers * width > _LARGEST_PROJECTION:
-        raise Error(f"{path} is too large: its designs would have {numbers:,} times {width:,} weights")
-    projection = np.zeros((numbers, width))
-    for step, weight in enumerate(steps):
-        rows = slice(step * len(options), (step + 1) * len(options))
-        projection[rows, step * size : (step + 1) * size] = options * weight
-        if whole.size:
-            projection[rows, width - size :] = options * whole[summaries:]
-    places = np.arange(summaries)
-    projection[numbers - summaries + places, steps.size * size + places] = whole[:summaries]
-    kept = {name: array for name, array in arrays.items() if name not in _OLD}
-    new = {"structured": np.zeros(1), "centre": np.zeros(numbers), "scales": np.zeros(0)}
-    return {**kept, **new, "projection": projection}
 
 
 def recalled(sources: Sequence[Belief], space: SearchSpace, actions: Actions) -> Values:

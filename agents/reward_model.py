@@ -16,7 +16,7 @@ from rl_designer.envs.seeding import stream
 _ORDINARY_DESIGNS = 2_000  # random ones, by which numbers are standardised
 _CONSTANT = 1e-6  # deviation of a number, up to which only rounding makes it vary
 _IN_COMMON = 0.5  # of the luck: an example that is hard is hard for most designs
-_LOG_NOISE = -3.0  # before anything is known; all deviations below are 1
+_LOG_TREND, _LOG_NOISE = -1.2, -3.0  # before anything is known; all deviations below are 1
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class RewardModelSettings:
     Attributes:
         structure: whether designs are compared by what the space knows of them for free, where it does.
         most_points: designs that a fit looks at; beyond, the better half of them and the latest.
-        scale: the process's variance that a fit starts from and stays near to; with sources, of what they
-            don't explain.
+        scale: the process's variance that a fit starts from and stays near to, beside that of its trend; with
+            sources, of what they don't explain.
         most_steps: of the optimiser, at each fit.
     """
 
     structure: bool = True
     most_points: int = 512
-    scale: float = 1.0
+    scale: float = 0.7
     most_steps: int = 100
 
 
@@ -41,9 +41,9 @@ class RewardModel:
     """Predicts rewards, in standard deviations of a normal distribution that has the rewards' ranks.
 
     Ranks make it the same for every monotone rescaling of a reward, and failures simply the worst. The kernel
-    is a squared exponential over what the space knows of designs for free (`SearchSpace.structure`), with one
-    length scale a group, times one for each feature of an action in groups that are made of these. In spaces
-    that know nothing it compares designs step by step, with a weight for each step and one for each option.
+    (`Belief`) compares what the space knows of designs for free (`SearchSpace.structure`), with one length
+    scale a group, times one for each feature of an action in groups that are made of these. In spaces that
+    know nothing it compares designs step by step, with a weight for each step and one for each option.
     Scales and weights are those of the highest posterior density, a normal distribution around values that
     make random designs about one length scale apart. Nothing is random.
 
@@ -71,7 +71,9 @@ class RewardModel:
             learned = self.sources[0].scales
             scales = learned if learned.shape == scales.shape else scales
         memories = 1 + len(self.sources) if self.sources else 0
-        self._prior = np.concatenate([[np.log(settings.scale)], scales, np.zeros(memories), [_LOG_NOISE]])
+        self._prior = np.concatenate(
+            [[np.log(settings.scale)], scales, np.zeros(memories), [_LOG_TREND, _LOG_NOISE]]
+        )
         self._found = self._prior
 
     def fit(
@@ -127,7 +129,8 @@ class RewardModel:
             scores=np.sort(scores),
             rewards=np.sort(rewards),
             facts=np.exp(self._found[[0, -1]]),
-            memory_weights=np.exp(self._found[last:-1]),
+            trend=np.exp(self._found[-2:-1]),
+            memory_weights=np.exp(self._found[last:-2]),
             actions=actions,
             sources=self.sources,
         )
@@ -238,7 +241,7 @@ def _by_steps(space: SearchSpace) -> _Measure:
 class _Loss:
     """Minus the logarithm of the posterior density of the parameters, and its gradient.
 
-    The parameters are logarithms: the process's variance, the scales, the memory's weights, the noise.
+    The parameters are logarithms: of the process's variance, scales, memory's weights, trend and noise.
 
     Attributes:
         points: [n, numbers], standardised.
@@ -255,27 +258,29 @@ class _Loss:
 
     def __call__(self, parameters: Values) -> tuple[float, Values]:
         last = 1 + len(self.measure.scales)
-        scale, noise = np.exp(parameters[[0, -1]])
+        scale, trend, noise = np.exp(parameters[[0, -2, -1]])
         points = self.points * np.exp(self.measure.log_weights(parameters[1:last]) / 2)
-        memory = self.memory * np.exp(parameters[last:-1])
-        norms = (points**2).sum(axis=1)
-        kernel = scale * np.exp(-np.maximum(norms[:, None] + norms - 2 * points @ points.T, 0))
-        same = np.eye(len(points))
+        memory = self.memory * np.exp(parameters[last:-2])
+        norms, products = (points**2).sum(axis=1), points @ points.T
+        stretched = 1 + 2 * np.maximum(norms[:, None] + norms - 2 * products, 0)
+        kernel = scale / np.sqrt(stretched)
+        noises = np.diag(self.known + noise + JITTER)
         try:
-            root = cholesky(kernel + memory @ memory.T + np.diag(self.known + noise + JITTER), lower=True)
+            root = cholesky(kernel + trend * products + memory @ memory.T + noises, lower=True)
         except LinAlgError:
             return np.inf, np.zeros_like(parameters)
-        inverse = cho_solve((root, True), same)
+        inverse = cho_solve((root, True), np.eye(len(points)))
         solution = inverse @ self.targets
         by_kernel = (inverse - np.outer(solution, solution)) / 2
-        by_exponent = by_kernel * kernel
-        # The sum of by_exponent[a, b] (x[a] - x[b])² for each number, without an array of all differences.
-        apart = 2 * (by_exponent.sum(axis=1) @ points**2 - (points * (by_exponent @ points)).sum(axis=0))
+        by_square = by_kernel * kernel / stretched
+        # The sum of by_square[a, b] (x[a] - x[b])² for each number, without an array of all differences.
+        apart = 2 * (by_square.sum(axis=1) @ points**2 - (points * (by_square @ points)).sum(axis=0))
+        along = trend * (points * (by_kernel @ points)).sum(axis=0)
         gradient = [
-            [by_exponent.sum()],
-            -self.measure.by_scales(apart),
+            [(by_kernel * kernel).sum()],
+            self.measure.by_scales(along - apart),
             2 * (memory * (by_kernel @ memory)).sum(axis=0),
-            [np.trace(by_kernel) * noise],
+            [along.sum(), np.trace(by_kernel) * noise],
         ]
         off = parameters - self.prior
         loss = self.targets @ solution / 2 + np.log(root.diagonal()).sum() + off @ off / 2

@@ -60,10 +60,12 @@ class Process(gpytorch.models.ExactGP):
         super().__init__(torch.tensor(belief.points), torch.tensor(belief.targets), noise)
         self.width = belief.points.shape[1] - len(belief.memory_weights)
         self.mean_module = gpytorch.means.ZeroMean()
-        self.covar_module = gpytorch.kernels.ScaleKernel(gpytorch.kernels.RBFKernel())
+        deviations = gpytorch.kernels.ScaleKernel(gpytorch.kernels.RQKernel())
+        trend = gpytorch.kernels.LinearKernel()
+        self.covar_module = deviations + trend
         self.double()
-        self.covar_module.base_kernel.lengthscale = 0.5**0.5
-        self.covar_module.outputscale = belief.scale
+        deviations.base_kernel.alpha, deviations.base_kernel.lengthscale = 0.5, 0.5**0.5
+        deviations.outputscale, trend.variance = belief.scale, belief.trend
         self.eval()
         self.likelihood.eval()
 
@@ -113,11 +115,11 @@ def test_the_joint_distribution_has_the_means_and_variances_of_the_single_ones(s
     assert np.linalg.eigvalsh(covariance).min() > -1e-8
 
 
-def test_far_from_every_point_it_expects_0_with_the_deviation_of_the_prior() -> None:
-    belief = BELIEFS[TABLE.name]
-    mean, deviation = replace(belief, points=belief.points + 100).predict(TABLE, walks(TABLE, 5))
-    np.testing.assert_allclose(mean, 0, atol=1e-12)
-    np.testing.assert_allclose(deviation, np.sqrt(belief.scale))
+def test_far_from_every_point_it_expects_the_trend_with_the_deviation_of_the_prior() -> None:
+    belief = replace(BELIEFS[TABLE.name], trend=np.full(1, 1e-9))
+    mean, deviation = replace(belief, points=belief.points + 1e4).predict(TABLE, walks(TABLE, 5))
+    np.testing.assert_allclose(mean, 0, atol=1e-2)
+    np.testing.assert_allclose(deviation, np.sqrt(belief.scale), rtol=1e-2)
 
 
 def test_no_designs_are_no_predictions() -> None:
@@ -228,7 +230,7 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     **{
         f"{name} as a lone number": (changed(name, lambda _: np.array(1.0)), "must have the shape")
         for name in NAMES
-        if name != "scales"  # of which there may be any number
+        if name not in ("scales", "trend")  # of which there may be any number
     },
     "a projection of three axes": (
         changed("projection", lambda array: array[:, None, None]),
@@ -264,10 +266,10 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "actions of other steps": (changed("actions", lambda a: a[:, 1:]), "'actions' must have the shape"),
     "actions of other designs": (changed("actions", lambda a: a[1:]), "'actions' must have the shape"),
     "actions that aren't whole": (changed("actions", lambda a: a + 0.5), "actions of int64, got float64"),
-    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [5]"),
+    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [6]"),
     "a format below 1": (changed("format", lambda f: f * 0), "a format that this version can't read: [0]"),
-    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [4, 4]"),
-    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [4.5]"),
+    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [5, 5]"),
+    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [5.5]"),
     "half of a source": (lambda arrays: arrays.update({"source-0.facts": np.ones(2)}), MUST),
     "so many designs that memory would not do": (
         lambda arrays: arrays.update(
@@ -283,6 +285,8 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "scores in no order": (changed("scores", lambda array: array[::-1]), "ascending order"),
     "rewards in no order": (changed("rewards", lambda array: array[::-1]), "ascending order"),
     "a variance of 0": (changed("facts", lambda _: np.array([0.0, 0.1])), "'facts' must be above 0"),
+    "a trend of 0": (changed("trend", lambda _: np.zeros(1)), "'trend' must be above 0, got [0.0]"),
+    "two trends": (changed("trend", lambda _: np.ones(2)), "'trend' must have the shape (1,), got (2,)"),
     "a negative noise": (changed("facts", lambda _: np.array([1.0, -1.0])), "'facts' must be above 0"),
     "numbers whose squares overflow": (changed("points", with_last(1e300)), "is damaged"),
 }

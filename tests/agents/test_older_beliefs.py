@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rl_designer.agents.belief import FILE, Belief
+from rl_designer.agents.belief import FILE, JITTER, Belief
 from rl_designer.agents.reward_model import RewardModel
 from rl_designer.envs.files.archives import write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
@@ -88,15 +88,23 @@ def test_a_file_of_an_earlier_format_is_read_and_expects_the_same(
     assert back is not None and back.mean(space, designs).tolist() == belief.mean(space, designs).tolist()
 
 
+@pytest.mark.parametrize("written", [3, 4])
 @SPACES
-def test_a_file_of_format_3_is_read_and_expects_the_same(space: SearchSpace, tmp_path: Path) -> None:
-    """It knew of no noise but the learned one."""
+def test_a_file_of_squared_exponentials_is_read_and_expects_the_same(
+    space: SearchSpace, written: int, tmp_path: Path
+) -> None:
+    """Formats 3 and 4 knew of no trend, and 3 of no noise but the learned one."""
     belief = RewardModel(space).fit(walks(space, 20), np.random.default_rng(0).normal(size=20))
-    arrays = {name: array for name, array in numbers_of(belief).items() if name != "known"}
-    write_arrays(tmp_path / FILE, {"format": np.array([3]), **arrays, "actions": belief.actions})
+    missing = {3: ("trend", "known"), 4: ("trend",)}[written]
+    arrays = {name: array for name, array in numbers_of(belief).items() if name not in missing}
+    write_arrays(tmp_path / FILE, {"format": np.array([written]), **arrays, "actions": belief.actions})
     read, asked = Belief.load(tmp_path, space), walks(space, 9, 1)
     assert read is not None
-    np.testing.assert_array_equal(read.predict(space, asked), belief.predict(space, asked))
+    points, places = belief.points, read.embed(space, asked)
+    same, cross = (np.exp(-((p[:, None] - points) ** 2).sum(axis=2)) for p in (points, places))
+    inverse = np.linalg.inv(belief.scale * same + (belief.noise + JITTER) * np.eye(20))
+    mean = belief.scale * cross @ inverse @ belief.targets
+    np.testing.assert_allclose(read.mean(space, asked), mean, atol=1e-9)
 
 
 @SPACES
