@@ -1,16 +1,20 @@
-"""Every command and every snippet in README and docs/ runs, with smaller budgets."""
+"""Every command and every snippet in README and docs/ runs, with smaller budgets.
+
+They run in this process: as processes of their own each would import torch anew, which took most of the time.
+"""
 
 import importlib.util
-import os
 import re
+import runpy
 import shlex
-import subprocess
-import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from rl_designer import cli
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -49,12 +53,22 @@ def smaller_snippet(block: str) -> str:
     return block.replace("rl.retrain(run, seeds=2)", "rl.retrain(run, seeds=2, epochs=1)")
 
 
-def run(words: list[str], folder: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{words}: {done.stderr}"
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[list[str]], None]:
+    """Runs what follows `python` on a command line, in a folder with the pages' named snippets."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    write_named_snippets(tmp_path)
+
+    def run_here(words: list[str]) -> None:
+        if words[0] == "-m":
+            assert cli.run(words[2:]) == 0, f"{words}: {capsys.readouterr().err}"
+        else:
+            runpy.run_path(words[0], run_name="__main__")
+
+    return run_here
 
 
 def check_installation(words: list[str]) -> None:
@@ -67,12 +81,13 @@ def check_installation(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_of_a_page_runs_in_the_order_of_the_page(page: Path, tmp_path: Path) -> None:
-    write_named_snippets(tmp_path)
+def test_every_command_of_a_page_runs_in_the_order_of_the_page(
+    page: Path, run: Callable[[list[str]], None]
+) -> None:
     for line in "".join(blocks(page, "sh")).splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] == "rl-designer":
-            run(["-m", "rl_designer", *smaller(words[1:])], tmp_path)
+            run(["-m", "rl_designer", *smaller(words[1:])])
         elif words and words[0] == "make":
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
         elif words and words[0] == "pip":
@@ -84,12 +99,11 @@ def test_every_command_of_a_page_runs_in_the_order_of_the_page(page: Path, tmp_p
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_snippet_of_a_page_runs(page: Path, tmp_path: Path) -> None:
-    write_named_snippets(tmp_path)
+def test_every_snippet_of_a_page_runs(page: Path, run: Callable[[list[str]], None]) -> None:
     for block in blocks(page, "python"):
         if file_name(block) is None:
-            (tmp_path / "snippet.py").write_text(smaller_snippet(block))
-            run(["snippet.py"], tmp_path)
+            Path("snippet.py").write_text(smaller_snippet(block))
+            run(["snippet.py"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
