@@ -1,6 +1,7 @@
 """Agents against each other on real trainings of several tasks: a table, and JSON.
 
     python benchmarks/real_training.py
+    python benchmarks/real_training.py --cells
 
 Every agent has its defaults and 64 trainings, and runs under the same seeds. Told are, for each task and over
 all of them: the best validation accuracy, by how much the first agent is ahead of each other one, paired by
@@ -45,6 +46,10 @@ TASKS: dict[str, dict[str, Any]] = {
     "products": {"data": "task:products"},
     "many": {"data": "task:many"},
 }
+CELLS: dict[str, dict[str, Any]] = {
+    "mnist1d, cells": {"data": "mnist1d", "space": "cell1d"},
+    "fashion-mnist, cells": {"data": "fashion-mnist", "space": "cell"},
+}
 USUAL = {"max_parameters": 20_000, "epochs": 6, "examples": 500, "fidelity": "full"}
 
 Best = NDArray[np.float64]  # [seeds], the best validation accuracies
@@ -52,14 +57,16 @@ Best = NDArray[np.float64]  # [seeds], the best validation accuracies
 
 @click.command()
 @click.argument("agents", metavar="[AGENT]...", nargs=-1)
-@click.option("--task", "tasks", multiple=True, type=click.Choice(list(TASKS)), help="[default: all]")
+@click.option("--task", "names", multiple=True, type=click.Choice([*TASKS, *CELLS]), help="[default: all]")
+@click.option("--cells", is_flag=True, help="The tasks on spaces of cells in place of those on chains.")
 @click.option("--evaluations", default=64, show_default=True, help="Distinct designs a run.")
 @click.option("--seeds", default=6, show_default=True, help="Runs of each agent on each task.")
 @click.option("--workers", type=int, help="Runs at the same time.  [default: one a core]")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "runs" / "real-training")
 def main(
     agents: tuple[str, ...],
-    tasks: tuple[str, ...],
+    names: tuple[str, ...],
+    cells: bool,
     evaluations: int,
     seeds: int,
     workers: int | None,
@@ -70,9 +77,10 @@ def main(
         sys.exit(f"the agents must include {RANDOM!r}, by whose best designs the others are measured")
     started, figures = time.time(), dict[str, Any]()
     runs = dict[str, dict[str, list[AgentRun]]]()
-    for task in tasks or TASKS:
+    tasks = {name: (TASKS | CELLS)[name] for name in names} or (CELLS if cells else TASKS)
+    for task, settings in tasks.items():
         click.echo(task, err=True)
-        config = make_config(USUAL | TASKS[task] | {"evaluations": evaluations})
+        config = make_config(USUAL | settings | {"evaluations": evaluations})
         runs[task] = run_benchmark(
             Benchmark(config, agents, seeds, samples=0),
             log=BenchmarkLog(output / task.replace(", ", "-") / RUNS),
