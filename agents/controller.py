@@ -16,6 +16,7 @@ from rl_designer.agents.policy import Policy
 from rl_designer.agents.sb3_files import NAMES
 from rl_designer.envs.design_vec_env import DesignVecEnv, Score
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.training.optimizers import uncompiled
 from rl_designer.envs.workers.devices import one_thread
 
 
@@ -66,7 +67,11 @@ class Controller:
                 gamma=1.0,
                 gae_lambda=1.0,
                 normalize_advantage=False,
-                policy_kwargs={"net_arch": [settings.hidden], "activation_fn": torch.nn.Tanh},
+                policy_kwargs={
+                    "net_arch": [settings.hidden],
+                    "activation_fn": torch.nn.Tanh,
+                    "optimizer_class": uncompiled(torch.optim.Adam),
+                },
                 device="cpu",
             )
         self.ppo.set_logger(Logger(None, []))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ORDINARY_DESIGNS = 4_000
 _FEWEST_IMITATED = 16
 _IMITATION_STEPS = 300
-_VERY_GOOD, _SURE = 0.99, 0.9  # better than so many random designs, with that chance
+_VERY_GOOD, _SURE = 0.99, 0.8  # better than so many random designs, with that chance
 _POOL = 1_000  # samples at each of the temperatures below, of which the best are imitated
 _POOL_TEMPERATURES = (1.0, 1.5, 2.0)
 

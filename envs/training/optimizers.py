@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from rl_designer.envs.training.settings import TrainingSettings
+
+# Torch marks these to be left out of what it compiles, and imports its compiler to do so: 1.5 seconds.
+_MARKED = ("step", "add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 # A parameter's index → name → tensor.
 State = Mapping[int, Mapping[str, Tensor]]
 
 
+def uncompiled(optimizer: type[Optimizer]) -> type[Optimizer]:
+    """The same optimiser, without its marks: its use doesn't import torch's compiler."""
+    methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in _MARKED}
+    methods["step"] = torch.no_grad()(methods["step"])
+    return type(optimizer.__name__, (optimizer,), methods)
+
+
 class Optimizers:
     """One or more optimisers of different parameters of a network, used as one."""
 
-    def __init__(self, *parts: torch.optim.Optimizer) -> None:
+    def __init__(self, *parts: Optimizer) -> None:
         self._parts = parts
 
     def step(self, learning_rate: float) -> None:
@@ -87,7 +99,7 @@ def _muon(
     orders = [_order(kernel) for kernel in matrices]
     # Views of the kernels' memory: what moves them moves the network.
     views = [_as_matrix(kernel.detach(), order) for kernel, order in zip(matrices, orders, strict=True)]
-    muon = torch.optim.Muon(
+    muon = uncompiled(torch.optim.Muon)(
         [{"params": views}],
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
@@ -106,10 +118,13 @@ def _muon(
 
 def _fused_adamw(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.AdamW:
     on_cpu = all(parameter.is_cpu for group in groups for parameter in group["params"])
-    return (_AdamWOnCpu if on_cpu else torch.optim.AdamW)(groups, lr=settings.learning_rate, fused=True)
+    return (_AdamWOnCpu if on_cpu else _AdamW)(groups, lr=settings.learning_rate, fused=True)
 
 
-class _AdamWOnCpu(torch.optim.AdamW):
+_AdamW = uncompiled(torch.optim.AdamW)
+
+
+class _AdamWOnCpu(_AdamW):  # type: ignore[misc, valid-type]
     """Torch's fused steps, to the bit, with one count of steps for all parameters. Torch counts them for each
     parameter, which takes longer than the arithmetic of a small network.
     """
@@ -187,7 +202,7 @@ def _as_matrix(kernel: Tensor, order: list[int]) -> Tensor:
     return kernel.permute(order).view(len(kernel), -1)
 
 
-def _parameters(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+def _parameters(optimizer: Optimizer) -> list[Tensor]:
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 

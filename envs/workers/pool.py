@@ -29,7 +29,7 @@ _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
 
 # Loaded once, by the server process that workers are forked from, so that a worker starts in no time. A
 # process's first optimizer imports the compiler.
-_PRELOADED = ["torch", "torch._dynamo", "gymnasium"]
+_PRELOADED = ["torch", "gymnasium"]
 
 _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 

@@ -1,5 +1,7 @@
 """Optimisers of trainings: each by its name, for every layer there is, and what it goes on from."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -7,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from rl_designer.envs.training.optimizers import _BUILDERS, Optimizers, optimizers_of
+from rl_designer.envs.training.optimizers import _BUILDERS, Optimizers, optimizers_of, uncompiled
 from rl_designer.envs.training.settings import OPTIMIZERS, TrainingSettings
 
 RATE = 0.02
@@ -92,6 +94,45 @@ def test_adamw_moves_as_torchs_to_the_bit_whichever_gradients_are_missing(
         expected.step()
         for found, parameter in zip(ours.parameters(), torchs.parameters(), strict=True):
             assert torch.equal(found, parameter)
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "Muon", "SGD"])
+def test_without_its_marks_an_optimiser_moves_as_torchs_to_the_bit(name: str) -> None:
+    moved = []
+    for optimizer in (getattr(torch.optim, name), uncompiled(getattr(torch.optim, name))):
+        weights = nn.Parameter(torch.arange(6.0).reshape(2, 3))
+        steps = optimizer([weights], lr=RATE)
+        for _ in range(3):
+            steps.zero_grad()
+            (weights**3).sum().backward()
+            steps.step()
+        other = optimizer([weights], lr=RATE)
+        other.load_state_dict(steps.state_dict())
+        other.step()
+        moved.append(weights)
+    assert torch.equal(*moved) and not torch.equal(moved[0], torch.arange(6.0).reshape(2, 3))
+
+
+def test_neither_trainings_nor_the_controller_import_torchs_compiler() -> None:
+    code = """
+import sys, torch
+from rl_designer.agents.controller import Controller, PPOSettings
+from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.training.optimizers import optimizers_of
+from rl_designer.envs.training.settings import OPTIMIZERS, TrainingSettings
+network = torch.nn.Linear(2, 3)
+for name in OPTIMIZERS:
+    steps = optimizers_of(network, TrainingSettings(optimizer=name))
+    network(torch.ones(1, 2)).sum().backward()
+    steps.step(0.1)
+    steps.restore(steps.state)
+space = make_space("mlp", (4,), 3, max_parameters=1_000)
+score = lambda actions: actions.sum(axis=1) * 1.0
+Controller(space, score, PPOSettings(), 0).update(score, 1, 0)
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 def test_adamw_takes_steps_where_nothing_has_a_gradient() -> None:
