@@ -31,8 +31,9 @@ lint: install
 types: install
 	cd .venv && bin/mypy --config-file ../pyproject.toml -p rl_designer
 
+# One more than two cores have: many tests wait for processes of theirs.
 tests: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 reference: install
 	$(BIN)/python -m rl_designer.command_reference > docs/commands.md

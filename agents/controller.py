@@ -71,6 +71,7 @@ class Controller:
                     "net_arch": [settings.hidden],
                     "activation_fn": torch.nn.Tanh,
                     "optimizer_class": uncompiled(torch.optim.Adam),
+                    "optimizer_kwargs": {"eps": 1e-5},  # as SB3 has it for Adam itself
                 },
                 device="cpu",
             )

@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given
 from numpy.typing import NDArray
+from sb3_contrib import MaskablePPO
 
 from rl_designer.agents.controller import Controller, PPOSettings, one_thread, own_randomness
 from rl_designer.agents.policy import Policy
@@ -317,3 +318,9 @@ def test_training_uses_one_thread_and_gives_the_others_back() -> None:
         assert (seen, torch.get_num_threads()) == ([1], 2)
     finally:
         torch.set_num_threads(threads)
+
+
+def test_its_optimiser_has_the_settings_that_sb3_gives_adam() -> None:
+    own = Controller(SPACE, scores, PPOSettings(), 0).ppo
+    plain = MaskablePPO("MlpPolicy", own.env, learning_rate=PPOSettings().learning_rate, device="cpu")
+    assert own.policy.optimizer.defaults == plain.policy.optimizer.defaults

@@ -311,10 +311,12 @@ def test_a_run_that_is_stopped_by_a_signal_goes_on(command: Command, tmp_path: P
 
 def test_real_training_is_the_same_for_one_and_two_workers(tmp_path: Path) -> None:
     options = ["train", "--max-parameters", "2k", "--epochs", "1", "--evaluations", "6", "--agent", QUICK_PPO]
-    found = []
+    found, running = [], {}
     for workers in ("1", "2"):
         more = ["--quiet", "--json", "--workers", workers, "--run", workers, "--store", f"{workers}.sqlite"]
-        out, err = start(tmp_path, *options, *more).communicate(timeout=120)
+        running[workers] = start(tmp_path, *options, *more)
+    for workers, process in running.items():
+        out, err = process.communicate(timeout=200)
         assert err == ""
         policy = (tmp_path / workers / "policy" / "policy.safetensors").read_bytes()
         found.append((json.loads(out)["best"], json.loads(out)["verdict"], policy))
