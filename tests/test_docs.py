@@ -21,7 +21,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 SMALLER = ["--epochs", "1"]
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
-FEWER = {"16": "4", "64": "4", "20": "2"}
+FEWER = {"16": "2", "64": "4", "20": "2"}
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -44,9 +44,9 @@ def test_one_reward_against_itself_is_told_apart_in_at_most_one_of_twenty_benchm
 ) -> None:
     verdicts = script("reward_verdicts")
     config = make_config({"table": str(table), "agent": "random", "evaluations": 10})
-    for found in verdicts.false_alarms(config, ALL_YARDSTICKS, 200, rewards, seeds, 0):
-        assert found.alarms <= 0.05 * 200, found
-        assert found.flags <= 0.05 * 200 * rewards, found
+    for found in verdicts.false_alarms(config, ALL_YARDSTICKS, 100, rewards, seeds, 0):
+        assert found.alarms <= 0.05 * 100, found
+        assert found.flags <= 0.05 * 100 * rewards, found
         assert found.line().count("|") == 7
 
 
