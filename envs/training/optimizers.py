@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +16,13 @@ from rl_designer.envs.training.settings import TrainingSettings
 # Torch marks these to be left out of what it compiles, and imports its compiler to do so: 1.5 seconds.
 _MARKED = ("step", "add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
+AnyOptimizer = TypeVar("AnyOptimizer", bound=Optimizer)
+
 # A parameter's index → name → tensor.
 State = Mapping[int, Mapping[str, Tensor]]
 
 
-def uncompiled(optimizer: type[Optimizer]) -> type[Optimizer]:
+def uncompiled(optimizer: type[AnyOptimizer]) -> type[AnyOptimizer]:
     """The same optimiser, without its marks: its use doesn't import torch's compiler."""
     methods = {name: inspect.unwrap(getattr(optimizer, name)) for name in _MARKED}
     methods["step"] = torch.no_grad()(methods["step"])
@@ -118,13 +120,11 @@ def _muon(
 
 def _fused_adamw(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.AdamW:
     on_cpu = all(parameter.is_cpu for group in groups for parameter in group["params"])
-    return (_AdamWOnCpu if on_cpu else _AdamW)(groups, lr=settings.learning_rate, fused=True)
+    optimizer = uncompiled(_AdamWOnCpu if on_cpu else torch.optim.AdamW)
+    return optimizer(groups, lr=settings.learning_rate, fused=True)
 
 
-_AdamW = uncompiled(torch.optim.AdamW)
-
-
-class _AdamWOnCpu(_AdamW):  # type: ignore[misc, valid-type]
+class _AdamWOnCpu(torch.optim.AdamW):
     """Torch's fused steps, to the bit, with one count of steps for all parameters. Torch counts them for each
     parameter, which takes longer than the arithmetic of a small network.
     """
@@ -158,7 +158,7 @@ class _AdamWOnCpu(_AdamW):  # type: ignore[misc, valid-type]
     def _step_apart(self) -> None:
         for state in self.state.values():
             state["step"] = state["step"].clone()
-        super().step()
+        inspect.unwrap(torch.optim.AdamW.step)(self)
         self._prepared = _Prepared.of(self)
 
 
