@@ -1,5 +1,6 @@
 """`Problem`: what an agent is given to solve, and the one door from an agent to an evaluation."""
 
+import math
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -44,10 +45,16 @@ def merit(design: Design, best_by: BestBy) -> float:
     return design.reward if best_by == "reward" else design.evaluation.val_accuracy or 0.0
 
 
+def rank(design: Design, best_by: BestBy) -> tuple[float, float]:
+    """Sorts a run's designs, the best first: by merit, and of equals the one with the fewest parameters."""
+    parameters = design.evaluation.parameters
+    return -merit(design, best_by), math.inf if parameters is None else parameters
+
+
 def best_of(designs: Iterable[Design], best_by: BestBy = "reward") -> Design | None:
-    """The best design that was trained in full, the earliest of equals; None where there is none."""
+    """The first by `rank` of those that were trained in full, the earliest of equals; None if none was."""
     trained = (design for design in designs if design.evaluation.in_full)
-    return max(trained, key=lambda design: merit(design, best_by), default=None)
+    return min(trained, key=lambda design: rank(design, best_by), default=None)
 
 
 def _not_told(design: Design) -> None:

@@ -60,8 +60,8 @@ class Subject(Settings):
     """What is searched on, data or an architecture table, and the limits of every design."""
 
     data: Name | None = setting(
-        "Data set: a name (see `list datasets`), an .npz, .csv, .parquet, a folder of images by class, or "
-        "your own file.py:function.",
+        "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .parquet, a folder of images by class, "
+        "or your own file.py:function.",
         "NAME|PATH",
         shown=DEFAULT_DATA,
         for_training=True,
@@ -70,7 +70,7 @@ class Subject(Settings):
         kept=_kept_data,
     )
     target: Name | None = setting(
-        "Column to predict, of your own .csv or .parquet.", "COLUMN", needs="data", for_training=True
+        "Column to predict, of your own table of rows.", "COLUMN", needs="data", for_training=True
     )
     data_folder: Name | None = setting(
         "Where the original files of a published data set lie.",

@@ -41,6 +41,7 @@ class Setting:
         open_judge: the same with other weights and batches, for figures that no search has seen; on a table,
             which reports a metric of its own, the evaluator itself.
         title: of the data or the table, for people.
+        about: what people should know of the data as a search starts, a line each.
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
         at_once: designs that are evaluated at the same time.
@@ -53,6 +54,7 @@ class Setting:
     facts: dict[str, Any] = field(default_factory=dict)
     on_table: bool = False
     at_once: int = 1
+    about: tuple[str, ...] = ()
 
     @property
     def space_key(self) -> str:
@@ -177,7 +179,9 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
         training_evaluator(dataset, training, where, engine, repeat=repeat) for repeat in (0, 1)
     )
     at_once = 1 if engine is None else engine.at_once(evaluator.device)
-    return Setting(space, lambda: evaluator, lambda: judge, dataset.name, facts, at_once=at_once)
+    return Setting(
+        space, lambda: evaluator, lambda: judge, dataset.name, facts, False, at_once, dataset.about
+    )
 
 
 def training_evaluator(

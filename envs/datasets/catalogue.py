@@ -47,15 +47,17 @@ _NAMED = {
 }
 _BY_SUFFIX = {
     ".npz": _Reader("readers.arrays:read_npz"),
-    ".csv": _Reader("readers.columns:read_csv", ("target",)),
-    ".parquet": _Reader("readers.columns:read_parquet", ("target",)),
+    **dict.fromkeys(
+        (".csv", ".tsv", ".csv.gz", ".tsv.gz"), _Reader("readers.csv_files:read_csv", ("target",))
+    ),
+    ".parquet": _Reader("readers.parquet_files:read_parquet", ("target",)),
 }
 _MADE = _Reader("embedded:made_task")
 _FUNCTION = _Reader("readers.arrays:raw_of")
 _FOLDER = _Reader("readers.images:read_images", ("image_size",))
 
 _OPTIONS = {
-    "target": "--target is for .csv and .parquet files",
+    "target": "--target is for tables of rows (.csv, .tsv, .parquet)",
     "folder": "--data-folder is for data sets that are downloaded",
     "image_size": "--image-size is for folders of images",
 }
@@ -135,11 +137,12 @@ def _reader_of_path(name: str) -> _Reader:
         raise _unknown(path, name)
     if path.is_dir():
         return _FOLDER
-    if path.suffix.lower() not in _BY_SUFFIX:
+    suffix = next((suffix for suffix in _BY_SUFFIX if path.name.lower().endswith(suffix)), None)
+    if suffix is None:
         raise DatasetError(
             f"{path.name!r} must end in one of {', '.join(_BY_SUFFIX)}, or be a folder of images by class"
         )
-    return _BY_SUFFIX[path.suffix.lower()]
+    return _BY_SUFFIX[suffix]
 
 
 def _exists(path: Path) -> bool:

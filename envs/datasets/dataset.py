@@ -69,6 +69,7 @@ Kind = Literal["features", "signal", "image"]
 
 # Rank of one example's input: what it is, and the search space that is made for it.
 KINDS: dict[int, Kind] = {1: "features", 2: "signal", 3: "image"}
+PLURALS: dict[Kind, str] = {"features": "features", "signal": "signals", "image": "images"}
 SPACES: dict[Kind, str] = {"features": "mlp", "signal": "convnet1d", "image": "convnet"}
 
 
@@ -104,6 +105,7 @@ class Dataset:
         sealed_test: the test part; None in a copy for workers.
         standardisation: what the inputs were standardised with, None where it isn't known; not part of the
             digest.
+        notes: what a reader did to the source that people should know, a line each; not part of the digest.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Dataset:
     class_names: tuple[str, ...] = field(repr=False)
     sealed_test: SealedTest | None = field(repr=False)
     standardisation: Standardisation | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -128,6 +131,14 @@ class Dataset:
     def kind(self) -> Kind:
         """`features`, `signal` or `image`, by the rank of the input."""
         return KINDS[len(self.input_shape)]
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """Parts, classes and shape in one line, and the notes."""
+        shape = " x ".join(str(size) for size in self.input_shape)
+        what = f"{shape} features" if self.kind == "features" else f"{PLURALS[self.kind]} of {shape}"
+        sizes = f"{len(self.y_train):,} examples to train on, {len(self.y_val):,} to validate"
+        return f"{self.name}: {sizes}, {self.num_classes} classes, {what}", *self.notes
 
     @cached_property
     def digest(self) -> str:

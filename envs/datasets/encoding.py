@@ -50,9 +50,10 @@ def _plain(values: NDArray[Any], what: str) -> NDArray[Any]:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
+        one_hot = values.ndim == 2 and values.dtype.kind in "biuf" and (np.sort(values)[:, :-1] == 0).all()
+        remedy = "save y.argmax(axis=1)" if one_hot else "several labels an example can't be learned"
         raise DatasetError(
-            f"{what} must be one label an example, shape [n], got shape {list(values.shape)}; "
-            "for one-hot rows save y.argmax(axis=1)"
+            f"{what} must be one label an example, shape [n], got shape {list(values.shape)}; {remedy}"
         )
     if values.dtype.kind in "biu":
         return values.astype(np.int64)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import KINDS, SPACES, Dataset, Kind, SealedTest, split
+from rl_designer.envs.datasets.dataset import KINDS, PLURALS, SPACES, Dataset, Kind, SealedTest, split
 from rl_designer.envs.datasets.encoding import Standardisation, encode_labels
 from rl_designer.envs.datasets.errors import DatasetError, is_number
 from rl_designer.envs.errors import unknown_name
@@ -15,8 +15,7 @@ from rl_designer.envs.errors import unknown_name
 Arrays = NDArray[Any]
 
 _CHUNK = 4096  # examples whose float64 copies are held at a time
-_CHANNELS_LAST = (1, 3)
-_PLURALS: dict[Kind, str] = {"features": "features", "signal": "signals", "image": "images"}
+_CHANNELS_LAST = (1, 3, 4)
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,7 @@ class RawData:
         where: the source as errors name it.
         kind: what the inputs are where the source says it; then x has that kind's rank.
         class_names: what the classes are called, in their order, where the labels are only numbers.
+        notes: what was done to the source that people should know, a line each.
     """
 
     name: str
@@ -37,6 +37,7 @@ class RawData:
     where: str
     kind: Kind | None = None
     class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def prepare(raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True) -> Dataset:
@@ -68,7 +69,7 @@ def prepare(raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True) 
         standardisation = standardisation.flattened(x["train"].shape[1:])
     test = SealedTest(ready["test"], y["test"]) if sealed else None
     train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
-    return Dataset(raw.name, *train, *val, class_names, test, standardisation)
+    return Dataset(raw.name, *train, *val, class_names, test, standardisation, raw.notes)
 
 
 def check_kind(kind: str | None) -> None:
@@ -152,6 +153,7 @@ def _reading(shape: tuple[int, ...], kind: Kind | None, raw: RawData) -> Kind:
     raise DatasetError(
         f"x of {raw.where} has shape [n, {shape[0]}, {shape[1]}], which fits signals of {shape[0]} channels "
         f"and grey images of {shape[0]} x {shape[1]}; --space convnet1d reads signals, --space convnet images"
+        + (f"; signals of {shape[1]} channels: save x.transpose(0, 2, 1)" if shape[0] > shape[1] else "")
     )
 
 
@@ -168,8 +170,8 @@ def _as_kind(x: NDArray[np.float32], native: Kind, kind: Kind | None, where: str
         return x.reshape(len(x), -1)
     other = "convnet1d" if native == "features" else "mlp"
     raise DatasetError(
-        f"{where} holds {_PLURALS[native]} of shape {list(x.shape[1:])}, which can't be read as "
-        f"{_PLURALS[kind]}; use --space {SPACES[native]} or --space {other}"
+        f"{where} holds {PLURALS[native]} of shape {list(x.shape[1:])}, which can't be read as "
+        f"{PLURALS[kind]}; use --space {SPACES[native]} or --space {other}"
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.problem import Design, best_of, merit
+from rl_designer.envs.problem import Design, best_of, rank
 from rl_designer.envs.rewards import BestBy
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.verdict import CONTROL_AGENT, Verdict, quarter_means
@@ -39,10 +39,10 @@ class RunReport:
 
     @property
     def winners(self) -> list[StoredDesign]:
-        """Distinct designs that were trained in full, the best first, the earliest of equals."""
+        """Distinct designs that were trained in full, the best first, by `rank`."""
         trained = [d for d in self.designs if d.design.evaluation.in_full]
         best: dict[str, StoredDesign] = {}
-        for found in sorted(trained, key=lambda d: -merit(d.design, self.best_by)):
+        for found in sorted(trained, key=lambda d: rank(d.design, self.best_by)):
             best.setdefault(found.design.architecture.digest, found)
         return list(best.values())
 

@@ -34,6 +34,7 @@ class Start:
         seconds: limit of the whole search, or None.
         done: designs that an earlier start of this run left behind.
         sources: earlier runs that it starts with.
+        about: what to know of the data, a line each.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Start:
     seconds: float | None
     done: int = 0
     sources: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
 
 
 class Observer:
@@ -123,6 +125,8 @@ class SearchProgress(Observer):
         self._what = "best"
 
     def started(self, start: Start) -> None:
+        for line in start.about:
+            self._display.say(line)
         self._evaluations.begin(_opening(start), start.evaluations, "evaluations")
 
     def evaluated(

@@ -196,6 +196,7 @@ class SearchRun:
                 config.budget.time_limit,
                 len(self._replay),
                 config.sources,
+                setting.about,
             )
         )
 

@@ -187,7 +187,7 @@ def test_a_users_data_that_do_not_work_are_refused_in_one_line(own: str, text: s
 
 
 def test_options_of_files_are_not_for_a_function(own: str) -> None:
-    with pytest.raises(DatasetError, match=r"--target is for .csv and .parquet files, not for "):
+    with pytest.raises(DatasetError, match=r"--target is for tables of rows .*, not for "):
         load_dataset(f"{own}:pair", target="y")
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from unittest.mock import patch
@@ -15,7 +16,7 @@ from rl_designer.envs import problem as problem_module
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
+from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem, best_of
 from rl_designer.envs.rewards import RewardError, accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.testing.problems import Watched
@@ -298,14 +299,24 @@ def test_a_function_that_can_not_be_called_as_a_reward_is_refused_at_once(reward
 # -- the best ----------------------------------------------------------------------------------------
 
 
-def test_the_best_is_the_highest_reward_and_the_earliest_of_equals() -> None:
+def test_the_best_has_the_highest_reward_and_of_equals_the_fewest_parameters() -> None:
     solved, _ = problem(reward=lambda evaluation: round(evaluation.parameters or 0, -1))
     assert solved.best is None
     solved.evaluate(designs(0, 17, 11, 5, 16))
-    assert solved.best is not None and solved.best.index == 1
+    highest = max(design.reward for design in solved.designs)
+    equals = [design for design in solved.designs if design.reward == highest]
+    assert solved.best == min(equals, key=lambda design: design.evaluation.parameters or 0)
     ties, _ = problem(reward=lambda evaluation: 1.0)
     ties.evaluate(designs(4, 5, 0))
-    assert ties.best is not None and ties.best.index == 0
+    assert ties.best is not None and ties.best.index == 2
+
+
+def test_of_equals_of_unknown_size_the_earliest_is_the_best() -> None:
+    solved, _ = problem(reward=lambda evaluation: 1.0)
+    solved.evaluate(designs(4, 5, 0))
+    unknown = [replace(d, evaluation=replace(d.evaluation, parameters=None)) for d in solved.designs]
+    found = best_of(unknown)
+    assert found is not None and found.index == 0
 
 
 def test_a_failure_is_never_the_best_even_where_it_pays_best() -> None:

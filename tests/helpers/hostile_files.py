@@ -157,7 +157,7 @@ def _parquet(folder: Path) -> Path:
     import pyarrow
     from pyarrow import parquet
 
-    columns = {"one": list(range(30)), "class": [("a", "b")[i % 2] for i in range(30)]}
+    columns = {"one": [i * i for i in range(30)], "class": [("a", "b")[i % 2] for i in range(30)]}
     parquet.write_table(pyarrow.table(columns), folder / "data.parquet")
     return folder / "data.parquet"
 

@@ -1,6 +1,7 @@
 """A folder of images by class; needs the extra `images`."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,27 @@ from rl_designer.envs.datasets.errors import DatasetError, listed, named, unread
 from rl_designer.envs.datasets.preparation import RawData
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 
-_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_SUFFIXES = (
+    ".bmp",
+    ".gif",
+    ".jfif",
+    ".jpe",
+    ".jpeg",
+    ".jpg",
+    ".pgm",
+    ".png",
+    ".ppm",
+    ".tif",
+    ".tiff",
+    ".webp",
+)
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-_PART_FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_SPELLINGS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation", "validate", "dev"),
+    "test": ("test", "testing"),
+}
+_PART_FOLDERS = {spelling: part for part, spellings in _SPELLINGS.items() for spelling in spellings}
 _GREY_MODES = ("1", "L", "LA")
 _DEEP_MODES = ("I", "F")  # and I;16 in its spellings
 _EXIF_ORIENTATION = 0x0112
@@ -30,13 +49,16 @@ class _Picture:
     label: str
     size: tuple[int, int]  # height, width as shown
     grey: bool
+    transparent: bool
 
 
 def read_images(path: Path, image_size: int | None = None) -> RawData:
-    """Images of the folders `CLASS/`, or of `train/CLASS/` and perhaps `val/CLASS/` and `test/CLASS/`.
+    """Images of the folders `CLASS/`, or of `train/CLASS/` and perhaps `val/CLASS/` and `test/CLASS/`, in
+    any usual spelling of the parts.
 
-    Folders in a class's folder belong to the class; hidden files and files that are no images are passed
-    over. Images turn as their EXIF data says. One channel where all are grey, else red, green, blue.
+    Folders in a class's folder belong to the class; hidden files and folders, and files that are no images,
+    are passed over, which the data set's notes tell. Images turn as their EXIF data says; what is transparent
+    is laid over white. One channel where all are grey, else red, green, blue.
 
     Args:
         image_size: height and width that every image is resized to (bilinear, sides not kept in
@@ -52,8 +74,9 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
         import PIL.Image  # noqa: F401
     except ImportError as reason:
         raise DatasetError("images need Pillow to be read: pip install 'rl-designer[images]'") from reason
+    passed_over = Counter[str]()
     try:
-        pictures = {part: list(_pictures(folder)) for part, folder in _parts(path).items()}
+        pictures = {part: list(_pictures(folder, passed_over)) for part, folder in _parts(path).items()}
     except OSError as reason:
         raise unreadable(path, "a folder of images", reason) from reason
     everything = [picture for part in pictures.values() for picture in part]
@@ -71,25 +94,30 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
             f"the images of {named(path)} have {size:,} bytes and would take {needed:,}, which is beyond "
             f"belief; if it is meant to be so, say --image-size {height}"
         )
+    transparent = sum(picture.transparent for picture in everything)
+    notes = [f"{count:,} files passed over: {why}" for why, count in passed_over.items() if count]
+    notes += [f"{transparent:,} images with transparency are laid over white"] if transparent else []
     x = {part: _pixels(part_pictures, channels, height, width) for part, part_pictures in pictures.items()}
     y = {part: np.array([picture.label for picture in found]) for part, found in pictures.items()}
-    return RawData(path.resolve().name, x, y, named(path.resolve()), "image")
+    where = named(path.resolve())
+    return RawData(path.resolve().name, x, y, where, "image", notes=tuple(f"{where}: {n}" for n in notes))
 
 
 def _parts(path: Path) -> dict[str, Path]:
     """Part to its folder of classes."""
     folders = _folders(path)
     names = [folder.name for folder in folders]
-    if "train" not in names or not _folders(path / "train"):
+    called = [_PART_FOLDERS.get(name.lower()) for name in names]
+    of_classes = [folder for folder, part in zip(folders, called, strict=True) if part and _folders(folder)]
+    if not of_classes:
         return {"train": path}
-    strange = [name for name in names if name not in _PART_FOLDERS]
-    if strange:
+    parts = {part: folder for folder, part in zip(folders, called, strict=True) if part}
+    if None in called or "train" not in parts:
         raise DatasetError(
             f"{named(path)} must hold either train/, val/, test/ or folders of classes, got {listed(names)}"
         )
-    parts = {_PART_FOLDERS[folder.name]: folder for folder in folders}
     if len(parts) < len(folders):
-        raise DatasetError(f"{named(path)} must hold one folder for validation, got {listed(names)}")
+        raise DatasetError(f"{named(path)} must hold one folder for each part, got {listed(names)}")
     return parts
 
 
@@ -97,7 +125,7 @@ def _folders(path: Path) -> list[Path]:
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _pictures(folder: Path) -> Iterator[_Picture]:
+def _pictures(folder: Path, passed_over: Counter[str]) -> Iterator[_Picture]:
     classes = _folders(folder)
     if len(classes) < 2:
         raise DatasetError(
@@ -105,14 +133,18 @@ def _pictures(folder: Path) -> Iterator[_Picture]:
             f"got {listed(entry.name for entry in classes)}"
         )
     for entry in classes:
-        files = [file for file in sorted(entry.rglob("*")) if _is_picture(file)]
+        files = []
+        for file in sorted(entry.rglob("*")):
+            if not file.is_file():
+                continue
+            hidden = any(name.startswith(".") for name in file.relative_to(entry).parts)
+            if hidden or file.suffix.lower() not in _SUFFIXES:
+                passed_over["hidden" if hidden else "no images"] += 1
+            else:
+                files.append(file)
         if not files:
             raise DatasetError(f"class folder {named(entry)} holds no images ({listed(_SUFFIXES)})")
         yield from (_measured(file, entry.name) for file in files)
-
-
-def _is_picture(file: Path) -> bool:
-    return file.suffix.lower() in _SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _open(file: Path) -> Any:
@@ -144,7 +176,7 @@ def _measured(file: Path, label: str) -> _Picture:
         except Exception as reason:  # Pillow decodes a PNG to find its EXIF data
             raise unreadable(file, "an image", reason) from reason
         size = (width, height) if orientation in _SIDES_SWAPPED else (height, width)
-        return _Picture(file, label, size, grey)
+        return _Picture(file, label, size, grey, image.has_transparency_data)
 
 
 def _one_size(pictures: Sequence[_Picture], path: Path) -> tuple[int, int]:
@@ -174,7 +206,11 @@ def _decoded(file: Path, channels: int, height: int, width: int) -> NDArray[np.u
     from PIL import Image, ImageOps
 
     with _open(file) as image:
-        shown = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
+        shown = ImageOps.exif_transpose(image)
+        if shown.has_transparency_data:
+            white = Image.new("RGBA", shown.size, "white")
+            shown = Image.alpha_composite(white, shown.convert("RGBA"))
+        shown = shown.convert("L" if channels == 1 else "RGB")
     if shown.size != (width, height):
         shown = shown.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(shown).reshape(height, width, channels).transpose(2, 0, 1)

@@ -235,7 +235,7 @@ def test_an_unknown_kind_is_refused():
 @pytest.mark.parametrize(
     ("option", "text"),
     [
-        ({"target": "y"}, "--target is for .csv and .parquet files, not for 'wine'"),
+        ({"target": "y"}, "--target is for tables of rows (.csv, .tsv, .parquet), not for 'wine'"),
         ({"folder": "here"}, "--data-folder is for data sets that are downloaded, not for 'wine'"),
         ({"image_size": 8}, "--image-size is for folders of images, not for 'wine'"),
     ],

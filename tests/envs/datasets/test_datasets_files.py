@@ -155,7 +155,9 @@ def test_a_damaged_npz_is_refused_or_still_whole(tmp_path, cut, flip, compressed
 
 def test_a_file_of_another_suffix_is_refused(tmp_path):
     (tmp_path / "own.xlsx").touch()
-    assert "'own.xlsx' must end in one of .npz, .csv, .parquet" in refusal(tmp_path / "own.xlsx")
+    assert "'own.xlsx' must end in one of .npz, .csv, .tsv, .csv.gz, .tsv.gz, .parquet" in refusal(
+        tmp_path / "own.xlsx"
+    )
 
 
 def test_a_suffix_in_capitals_is_the_same_suffix(npz):
@@ -164,7 +166,7 @@ def test_a_suffix_in_capitals_is_the_same_suffix(npz):
 
 
 def test_a_target_is_refused_where_there_are_no_columns(npz):
-    assert "--target is for .csv and .parquet files" in refusal(npz(x=X, y=Y), target="y")
+    assert "--target is for tables of rows (.csv, .tsv, .parquet)" in refusal(npz(x=X, y=Y), target="y")
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,56 @@ def test_parts_beside_classes_are_refused(pets):
 def test_two_folders_of_validation_are_refused(pets):
     for part in ("train", "val", "valid"):
         fill(pets / part)
-    assert "must hold one folder for validation, got train, val, valid" in refusal(pets)
+    assert "must hold one folder for each part, got train, val, valid" in refusal(pets)
+
+
+@pytest.mark.parametrize("spellings", [("Train", "Test"), ("TRAINING", "testing"), ("train", "Dev")])
+def test_parts_are_known_by_any_usual_spelling(pets, spellings):
+    for part in spellings:
+        fill(pets / part)
+    dataset = load_dataset(pets)
+    given = dataset.y_val if "Dev" in spellings else dataset.sealed_test.open()[1]
+    assert dataset.class_names == ("cat", "dog") and len(given) == 10
+
+
+def test_parts_without_training_are_refused(pets):
+    for part in ("Validation", "Test"):
+        fill(pets / part)
+    assert "must hold either train/, val/, test/ or folders of classes" in refusal(pets)
+
+
+def test_hidden_folders_and_files_that_are_no_images_are_passed_over_and_counted(pets):
+    plain = load_dataset(fill(pets)).digest
+    (pets / "cat" / ".ipynb_checkpoints").mkdir()
+    picture(seed=9).save(pets / "cat" / ".ipynb_checkpoints" / "0.png")
+    (pets / "dog" / "notes.txt").write_text("good dogs")
+    dataset = load_dataset(pets)
+    assert dataset.digest == plain
+    assert sorted(dataset.notes) == [
+        "'pets': 1 files passed over: hidden",
+        "'pets': 1 files passed over: no images",
+    ]
+
+
+def test_jfif_is_jpeg(pets):
+    fill(pets)
+    picture(seed=7).save(pets / "cat" / "more.jfif", "JPEG")
+    dataset = load_dataset(pets)
+    assert len(dataset.y_train) + len(dataset.y_val) + len(dataset.sealed_test.open()[1]) == 11
+
+
+def test_what_is_transparent_is_laid_over_white_which_is_told(pets):
+    """The shape is in the transparency alone."""
+    for label, name in enumerate(("cat", "dog")):
+        (pets / name).mkdir(parents=True)
+        for index in range(5):
+            pixels = np.full((5, 6, 4), 80, np.uint8)
+            pixels[..., 3] = 255 * (np.arange(6) % 2 == label)
+            Image.fromarray(pixels, "RGBA").save(pets / name / f"{index}.png")
+    dataset = load_dataset(pets)
+    cat, dog = (dataset.x_train[dataset.y_train == label][0] for label in (0, 1))
+    assert (cat[:, :, 0::2] < cat[:, :, 1::2]).all() and (dog[:, :, 0::2] > dog[:, :, 1::2]).all()
+    assert dataset.notes == ("'pets': 10 images with transparency are laid over white",)
 
 
 def test_a_file_that_is_no_image_is_named(pets):

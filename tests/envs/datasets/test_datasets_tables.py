@@ -1,5 +1,6 @@
 """The user's own tables: `.csv` and `.parquet` files, and what is said of a bad one."""
 
+import gzip
 import importlib.util
 import sys
 
@@ -62,10 +63,23 @@ def test_the_target_may_be_any_column(table):
         CSV.replace("\n", "\r\n"),
         CSV.replace(",", " , "),
         "\ufeff" + CSV,
+        "sep=;\n" + CSV.replace(",", ";"),
+        '"width, in mm";' + CSV.replace(",", ";").partition(";")[2],
         CSV.replace("\n", "\n\n"),
         CSV.replace("yes", '"yes"'),
     ],
-    ids=["semicolons", "tabs", "bars", "crlf", "spaces", "byte-order-mark", "blank-lines", "quotes"],
+    ids=[
+        "semicolons",
+        "tabs",
+        "bars",
+        "crlf",
+        "spaces",
+        "byte-order-mark",
+        "sep",
+        "quoted",
+        "blank-lines",
+        "quotes",
+    ],
 )
 def test_usual_spellings_of_a_csv_are_one(table, text):
     expected = load_dataset(table(CSV), target="good")
@@ -78,8 +92,65 @@ def test_integer_classes_of_a_csv_are_ordered_as_numbers(table):
     assert load_dataset(table(text), target="good").class_names == ("9", "10")
 
 
+@pytest.mark.parametrize(
+    "names", [("3_14", "31_4"), ("01", "1"), ("1E2", "100"), ("1.0", "2.0"), ("+1", "1"), ("none", "a")]
+)
+def test_classes_keep_their_spelling(table, names):
+    text = CSV.replace("yes", names[1]).replace("no", names[0])
+    assert set(load_dataset(table(text), target="good").class_names) == set(names)
+
+
+@pytest.mark.parametrize("spellings", [("True", "False"), ("TRUE", "FALSE"), ("true", "false")])
+def test_true_and_false_are_1_and_0_which_is_told(table, spellings):
+    lines = [f"{spellings[i % 3 == 0]},{i * i},{'ab'[i % 2]}" for i in range(20)]
+    numbers = [line.replace(spellings[0], "1").replace(spellings[1], "0") for line in lines]
+    read, same = (load_dataset(table("\n".join(["red,u,k", *rows])), target="k") for rows in (lines, numbers))
+    assert read.digest == same.digest and same.notes == ()
+    assert read.notes == ("'own.csv': True is 1 and False is 0 in 'red'",)
+
+
+@pytest.mark.parametrize("first", [0, 1, 1_000])
+@pytest.mark.parametrize("name", ["id", ""])
+def test_a_column_that_only_counts_the_rows_is_left_out_which_is_told(table, name, first):
+    header, *lines = CSV.splitlines()
+    counted = "\n".join([f"{name},{header}", *(f"{first + i},{line}" for i, line in enumerate(lines))])
+    dataset = load_dataset(table(counted), target="good")
+    assert dataset.digest == load_dataset(table(CSV), target="good").digest
+    told = repr(name) if name else "a column without a name"
+    assert dataset.notes == (f"'own.csv': left out {told}, which counts the rows",)
+    assert dataset.about[0] == "own: 13 examples to train on, 3 to validate, 2 classes, 2 features"
+
+
+def test_nothing_but_a_count_is_no_table_of_features(table):
+    text = "\n".join(["id,k", *(f"{i},{i % 2}" for i in range(20))])
+    assert "must have features besides 'id', which counts the rows" in refusal(table(text), target="k")
+
+
+@pytest.mark.parametrize("name", ["own.tsv", "own.csv.gz", "own.tsv.gz", "OWN.CSV.GZ"])
+def test_tables_of_other_names_are_read(tmp_path, table, name):
+    text = CSV.replace(",", "\t") if "tsv" in name else CSV
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.lower().endswith("gz") else text.encode())
+    dataset = load_dataset(path, target="good")
+    assert (dataset.name.lower(), dataset.digest) == ("own", load_dataset(table(CSV), target="good").digest)
+
+
+@pytest.mark.parametrize("damaged", [b"no gzip", gzip.compress(CSV.encode())[:-9], b""])
+def test_a_packed_table_that_is_damaged_is_refused(tmp_path, damaged):
+    path = tmp_path / "own.csv.gz"
+    path.write_bytes(damaged)
+    assert refusal(path, target="good").startswith("'own.csv.gz' ")
+
+
+def test_a_small_file_that_unpacks_to_far_too_much_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("rl_designer.envs.datasets.readers.csv_files.FREE", 1_000)
+    path = tmp_path / "own.csv.gz"
+    path.write_bytes(gzip.compress(b"0" * 10_000_000))
+    assert "which is beyond belief" in refusal(path, target="good")
+
+
 def test_a_table_longer_than_a_batch_is_read_whole(table):
-    lines = [f"{i},{i % 2}" for i in range(10_000)]
+    lines = [f"{i // 2},{i % 2}" for i in range(10_000)]
     dataset = load_dataset(table("\n".join(["a,b", *lines])), target="b")
     assert len(dataset.y_train) + len(dataset.y_val) + len(dataset.sealed_test.open()[1]) == 10_000
 
@@ -110,11 +181,21 @@ def changed(line, text):
         (changed(5, '1,"2,5",no'), "good", "holds '2,5' in line 5; write decimals with a point"),
         (changed(5, "1,nan,no"), "good", "column 'height' of 'own.csv' must be finite, got nan in line 5"),
         (changed(5, "1,1e999,no"), "good", "must be finite, got 1e999 in line 5"),
-        (changed(5, "1,2,"), "good", "target column 'good' of 'own.csv' is empty in line 5"),
+        (
+            changed(5, "1,2,"),
+            "good",
+            "target column 'good' of 'own.csv' is empty in 1 of 20 rows, first in line 5; leave",
+        ),
         (changed(5, "1,no"), "good", "line 5 of 'own.csv' must have 3 cells, got 2"),
         (changed(5, '1,"2,no'), "good", "'own.csv' can't be read as a .csv file: unexpected end of data"),
         (changed(1, "width,width,good"), "good", "'own.csv' has two columns called 'width'"),
-        (changed(1, ",height,good"), "good", "column 1 of 'own.csv' has no name; if it is a saved row index"),
+        (changed(1, ",height,good"), "good", "a column of 'own.csv' has no name; if it is a saved row index"),
+        (changed(5, "true,2,no"), "good", "column 'width' of 'own.csv' holds numbers and True or False"),
+        (
+            changed(5, "1,2,NaN"),
+            "good",
+            "is empty in 1 of 20 rows, first in line 5 ('NaN'); leave these rows",
+        ),
         ("good\nyes\nno\n", "good", "'own.csv' must have a column of features besides its target 'good'"),
         (
             changed(1, "good,height,width").replace("yes", "1").replace("no", "0"),
