@@ -36,7 +36,8 @@ def read_parquet(path: Path, target: str | None = None) -> RawData:
     where = named(path)
     try:
         with parquet.ParquetFile(path) as file:
-            names = [name for name in file.schema_arrow.names if not name.startswith(_PANDAS_INDEX)]
+            everything = file.schema_arrow.names
+            names = [name for name in everything if not name.startswith(_PANDAS_INDEX)]
             position = target_position(names, target, where)
             _check_size(path, file.metadata, where)
             kind = file.schema_arrow.field(names[position]).type
@@ -51,6 +52,8 @@ def read_parquet(path: Path, target: str | None = None) -> RawData:
     for index, name in enumerate(names):
         x[:, index] = _feature(table.column(name), name, where)
     x, notes = without_counters(x, names, where)
+    if len(names) + 1 < len(everything):
+        notes += (f"{where}: left out the index that pandas saved",)
     return RawData(path.stem, {"train": x}, {"train": y}, where, notes=notes)
 
 

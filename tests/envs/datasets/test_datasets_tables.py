@@ -263,9 +263,11 @@ def test_csv_and_parquet_of_one_table_are_one_data_set(parquet, table):
     assert load_dataset(path, target="good").digest == load_dataset(table(CSV), target="good").digest
 
 
-def test_the_index_that_pandas_saves_in_a_parquet_file_is_no_feature(parquet):
+def test_the_index_that_pandas_saves_in_a_parquet_file_is_no_feature_which_is_told(parquet):
     path = parquet(a=X[:, 0], good=Y, __index_level_0__=Y)
-    assert load_dataset(path, target="good").input_shape == (1,)
+    dataset = load_dataset(path, target="good")
+    assert dataset.input_shape == (1,)
+    assert dataset.notes == ("'own.parquet': left out the index that pandas saved",)
 
 
 @pytest.mark.parametrize(
