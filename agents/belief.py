@@ -17,9 +17,7 @@ from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FILE = "reward_model.safetensors"
-FORMAT = (
-    5  # 1 knew of no actions and sources, and had no format in it; then came `structured`, `known`, `trend`
-)
+FORMAT = 5  # 1 knew of no actions, sources or format; then came `structured` and so on, `known`, `trend`
 DEEPEST = 8  # searches in a row, each of which built upon the one before
 MOST_SEARCHES = 64  # that one builds upon, itself included, directly or through others
 _MOST_POINTS = 4_096  # read from a file, in all: the kernels' memory grows with their squares
@@ -222,7 +220,7 @@ class Belief:
         if (np.diff(self.scores) < 0).any() or (np.diff(self.rewards) < 0).any():
             raise Error("'scores' and 'rewards' must be in ascending order")
         if (self.known < 0).any():
-            raise ValueError("'known' must not be below 0")
+            raise Error("'known' must not be below 0")
         for name in ("facts", "trend"):
             if not (getattr(self, name) > 0).all():
                 raise Error(f"{name!r} must be above 0, got {getattr(self, name).tolist()}")

@@ -23,6 +23,7 @@ from typing import Any
 import click
 import numpy as np
 from numpy.typing import NDArray
+from ranks_tasks import PACKAGED
 
 from rl_designer.comparisons.agents import Benchmark, run_benchmark
 from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog
@@ -35,7 +36,6 @@ from rl_designer.files import write_text
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGED = f"{ROOT / 'benchmarks' / 'packaged_data.py'}:"
 RANDOM = "random"
 AGENTS = ("ppo", "regularized-evolution", RANDOM)
 # Signals, images and rows. The reward model was chosen by random designs of `mnist1d`, `motifs` and

@@ -179,9 +179,8 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
         training_evaluator(dataset, training, where, engine, repeat=repeat) for repeat in (0, 1)
     )
     at_once = 1 if engine is None else engine.at_once(evaluator.device)
-    return Setting(
-        space, lambda: evaluator, lambda: judge, dataset.name, facts, False, at_once, dataset.about
-    )
+    opened = (lambda: evaluator, lambda: judge)
+    return Setting(space, *opened, dataset.name, facts, at_once=at_once, about=dataset.about)
 
 
 def training_evaluator(

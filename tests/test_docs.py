@@ -8,7 +8,6 @@ import re
 import runpy
 import shlex
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -54,21 +53,12 @@ def smaller_snippet(block: str) -> str:
 
 
 @pytest.fixture
-def run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[[list[str]], None]:
-    """Runs what follows `python` on a command line, in a folder with the pages' named snippets."""
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the pages' named snippets."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     write_named_snippets(tmp_path)
-
-    def run_here(words: list[str]) -> None:
-        if words[0] == "-m":
-            assert cli.run(words[2:]) == 0, f"{words}: {capsys.readouterr().err}"
-        else:
-            runpy.run_path(words[0], run_name="__main__")
-
-    return run_here
+    return tmp_path
 
 
 def check_installation(words: list[str]) -> None:
@@ -82,12 +72,12 @@ def check_installation(words: list[str]) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_of_a_page_runs_in_the_order_of_the_page(
-    page: Path, run: Callable[[list[str]], None]
+    page: Path, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for line in "".join(blocks(page, "sh")).splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] == "rl-designer":
-            run(["-m", "rl_designer", *smaller(words[1:])])
+            assert cli.run(smaller(words[1:])) == 0, f"{line}: {capsys.readouterr().err}"
         elif words and words[0] == "make":
             assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
         elif words and words[0] == "pip":
@@ -99,11 +89,11 @@ def test_every_command_of_a_page_runs_in_the_order_of_the_page(
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_snippet_of_a_page_runs(page: Path, run: Callable[[list[str]], None]) -> None:
+def test_every_snippet_of_a_page_runs(page: Path, here: Path) -> None:
     for block in blocks(page, "python"):
         if file_name(block) is None:
-            Path("snippet.py").write_text(smaller_snippet(block))
-            run(["snippet.py"])
+            (here / "snippet.py").write_text(smaller_snippet(block))
+            runpy.run_path("snippet.py", run_name="__main__")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -29,6 +29,9 @@ def uncompiled(optimizer: type[AnyOptimizer]) -> type[AnyOptimizer]:
     return type(optimizer.__name__, (optimizer,), methods)
 
 
+_AdamW, _Muon = uncompiled(torch.optim.AdamW), uncompiled(torch.optim.Muon)
+
+
 class Optimizers:
     """One or more optimisers of different parameters of a network, used as one."""
 
@@ -101,7 +104,7 @@ def _muon(
     orders = [_order(kernel) for kernel in matrices]
     # Views of the kernels' memory: what moves them moves the network.
     views = [_as_matrix(kernel.detach(), order) for kernel, order in zip(matrices, orders, strict=True)]
-    muon = uncompiled(torch.optim.Muon)(
+    muon = _Muon(
         [{"params": views}],
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
@@ -120,10 +123,10 @@ def _muon(
 
 def _fused_adamw(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.AdamW:
     on_cpu = all(parameter.is_cpu for group in groups for parameter in group["params"])
-    optimizer = uncompiled(_AdamWOnCpu if on_cpu else torch.optim.AdamW)
-    return optimizer(groups, lr=settings.learning_rate, fused=True)
+    return (_AdamWOnCpu if on_cpu else _AdamW)(groups, lr=settings.learning_rate, fused=True)
 
 
+@uncompiled
 class _AdamWOnCpu(torch.optim.AdamW):
     """Torch's fused steps, to the bit, with one count of steps for all parameters. Torch counts them for each
     parameter, which takes longer than the arithmetic of a small network.

@@ -27,8 +27,7 @@ from rl_designer.envs.workers.worker import Processes, Unprepared, begin, call, 
 # A task that keeps its own time ends by itself at the limit; one that hangs is killed a little later.
 _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
 
-# Loaded once, by the server process that workers are forked from, so that a worker starts in no time. A
-# process's first optimizer imports the compiler.
+# Loaded once, by the server process that workers are forked from, so that a worker starts in no time.
 _PRELOADED = ["torch", "gymnasium"]
 
 _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"

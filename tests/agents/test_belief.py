@@ -115,7 +115,7 @@ def test_the_joint_distribution_has_the_means_and_variances_of_the_single_ones(s
     assert np.linalg.eigvalsh(covariance).min() > -1e-8
 
 
-def test_far_from_every_point_it_expects_the_trend_with_the_deviation_of_the_prior() -> None:
+def test_far_from_every_point_it_expects_0_with_the_deviation_of_the_prior_where_the_trend_is_flat() -> None:
     belief = replace(BELIEFS[TABLE.name], trend=np.full(1, 1e-9))
     mean, deviation = replace(belief, points=belief.points + 1e4).predict(TABLE, walks(TABLE, 5))
     np.testing.assert_allclose(mean, 0, atol=1e-2)

@@ -10,8 +10,8 @@ from rl_designer.envs.datasets.errors import DatasetError, is_number, listed, sh
 from rl_designer.envs.errors import unknown_name
 
 LONGEST_LABEL = 1_000  # characters; NumPy takes four bytes for each of the longest, in every row
-_GAPS = ("", "?", "-", "na", "n/a", "none", "null")  # what people write where nothing is known
-_MISSING = ("", "?", "na", "n/a", "#n/a", "nan", "null")  # a class; "none" may well be one
+_MISSING = ("", "?", "na", "n/a", "#n/a", "nan", "null")  # what people write where nothing is known
+_GAPS = (*_MISSING, "-", "none")  # the same in place of a number; either may well be a class
 _FEWEST_COUNTED = 10  # rows; that fewer values rise by one each may be chance
 
 
@@ -42,22 +42,22 @@ def without_counters(
     return x[:, ~counts], notes
 
 
-def check_missing(labels: Sequence[str | None], place: Callable[[int], str], column: str, where: str) -> None:
+def check_missing(labels: Sequence[object], place: Callable[[int], str], column: str, where: str) -> None:
     """Refuses targets where nothing is known.
 
     Args:
-        labels: texts, None where there is nothing at all.
+        labels: as they were read, None where there is nothing at all.
         place: of a label by its number, as people find it, such as `line 7`.
 
     Raises:
         DatasetError: with their number.
     """
-    missing = [index for index, label in enumerate(labels) if label is None or label.lower() in _MISSING]
+    missing = [index for index, label in enumerate(labels) if label is None or str(label).lower() in _MISSING]
     if missing:
         first = labels[missing[0]]
         raise DatasetError(
             f"target column {column!r} of {where} is empty in {len(missing):,} of {len(labels):,} rows, "
-            f"first in {place(missing[0])}{f' ({first!r})' if first else ''}; leave these rows out"
+            f"first in {place(missing[0])}{f' ({str(first)!r})' if first else ''}; leave these rows out"
         )
 
 

@@ -6,7 +6,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,6 +27,7 @@ from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 _DELIMITERS = ",;\t|"
 _BATCH = 4096  # rows held as text at a time
 _LONGEST_HEADER = 1 << 20  # characters
+_SUFFIX = re.compile(r"\.[ct]sv(\.gz)?$", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _DELIMITER_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # as spreadsheets write it before the header
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # in the one spelling that it has
@@ -55,7 +56,7 @@ def read_csv(path: Path, target: str | None = None) -> RawData:
         byte = f"byte {reason.object[reason.start]:#x}"
         raise DatasetError(f"{named(path)} must be text in UTF-8, got {byte}; save it anew") from reason
     except (OSError, EOFError, zlib.error, MemoryError, csv.Error) as reason:
-        raise unreadable(path, f"a {''.join(path.suffixes[-2:]).lower()} file", reason) from reason
+        raise unreadable(path, f"a {path.name[len(_name(path)) :].lower()} file", reason) from reason
 
 
 @contextmanager
@@ -67,16 +68,17 @@ def _opened(path: Path) -> Iterator[TextIO]:
         return
     most = max(FREE, MOST_EXPANSION * path.stat().st_size)
     with gzip.open(path) as packed:
-        size = 0
-        while chunk := packed.read(1 << 20):
-            size += len(chunk)
-            if size > most:
-                raise DatasetError(
-                    f"{named(path)} has {path.stat().st_size:,} bytes and unpacks to more than {most:,}, "
-                    "which is beyond belief; if it is meant to be so, unpack it"
-                )
-        packed.seek(0)
-        yield TextIOWrapper(packed, newline="", encoding="utf-8-sig")
+        unpacked = packed.read(most + 1)
+    if len(unpacked) > most:
+        raise DatasetError(
+            f"{named(path)} has {path.stat().st_size:,} bytes and unpacks to more than {most:,}, "
+            "which is beyond belief; if it is meant to be so, unpack it"
+        )
+    yield TextIOWrapper(BytesIO(unpacked), newline="", encoding="utf-8-sig")
+
+
+def _name(path: Path) -> str:
+    return _SUFFIX.sub("", path.name)
 
 
 def _table(reader: Any, path: Path, target: str | None, skipped: int) -> RawData:
@@ -105,10 +107,7 @@ def _table(reader: Any, path: Path, target: str | None, skipped: int) -> RawData
     check_missing(labels, lambda index: f"line {lines[index]}", columns[position], where)
     x, notes = without_counters(np.concatenate(batches), features, where)
     notes += (f"{where}: True is 1 and False is 0 in {listed(map(repr, true))}",) if true else ()
-    name = path.name.removesuffix(
-        "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:])
-    )
-    return RawData(name, {"train": x}, {"train": _label_array(labels)}, where, notes=notes)
+    return RawData(_name(path), {"train": x}, {"train": _label_array(labels)}, where, notes=notes)
 
 
 def _batches(reader: Any, width: int, where: str, skipped: int) -> Iterator[Rows]:

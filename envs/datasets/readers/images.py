@@ -95,8 +95,8 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
             f"belief; if it is meant to be so, say --image-size {height}"
         )
     transparent = sum(picture.transparent for picture in everything)
-    notes = [f"{count:,} files passed over: {why}" for why, count in passed_over.items() if count]
-    notes += [f"{transparent:,} images with transparency are laid over white"] if transparent else []
+    notes = [f"files passed over, {why}: {count:,}" for why, count in passed_over.items()]
+    notes += [f"images with transparency, laid over white: {transparent:,}"] if transparent else []
     x = {part: _pixels(part_pictures, channels, height, width) for part, part_pictures in pictures.items()}
     y = {part: np.array([picture.label for picture in found]) for part, found in pictures.items()}
     where = named(path.resolve())

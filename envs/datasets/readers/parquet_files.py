@@ -73,8 +73,7 @@ def _labels(column: Any, name: str, where: str) -> NDArray[Any]:
     if types.is_dictionary(column.type):
         _check_lengths(column, name, where)
     labels = column.to_pylist()
-    texts = [label if label is None or isinstance(label, str) else "known" for label in labels]
-    check_missing(texts, lambda index: f"row {index + 1}", name, where)
+    check_missing(labels, lambda index: f"row {index + 1}", name, where)
     for kind, dtype in (((bool, int), np.int64), ((float,), np.float64), ((str,), np.str_)):
         if all(isinstance(label, kind) for label in labels):
             return np.array(labels, dtype=dtype)

@@ -187,8 +187,8 @@ def test_hidden_folders_and_files_that_are_no_images_are_passed_over_and_counted
     dataset = load_dataset(pets)
     assert dataset.digest == plain
     assert sorted(dataset.notes) == [
-        "'pets': 1 files passed over: hidden",
-        "'pets': 1 files passed over: no images",
+        "'pets': files passed over, hidden: 1",
+        "'pets': files passed over, no images: 1",
     ]
 
 
@@ -210,7 +210,7 @@ def test_what_is_transparent_is_laid_over_white_which_is_told(pets):
     dataset = load_dataset(pets)
     cat, dog = (dataset.x_train[dataset.y_train == label][0] for label in (0, 1))
     assert (cat[:, :, 0::2] < cat[:, :, 1::2]).all() and (dog[:, :, 0::2] > dog[:, :, 1::2]).all()
-    assert dataset.notes == ("'pets': 10 images with transparency are laid over white",)
+    assert dataset.notes == ("'pets': images with transparency, laid over white: 10",)
 
 
 def test_a_file_that_is_no_image_is_named(pets):
