@@ -16,7 +16,8 @@ from rl_designer.envs.packing import PackedTuples, Places
 
 _AS_THEY_ARE = 10_000  # the first designs of a search; later ones are packed, and made anew when asked for
 
-_FIELDS = tuple(field.name for field in fields(Evaluation) if field.name != "learning_curve")
+_TUPLES = ("val_recalls", "learning_curve")
+_FIELDS = tuple(field.name for field in fields(Evaluation) if field.name not in _TUPLES)
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,9 @@ class Designs(Sequence[Design]):
         space, complete, layers = next(values), next(values), next(values)
         architecture = Architecture(space, tuple(islice(values, layers)), complete)
         index = next(values)
-        figures = dict(zip(_FIELDS, values, strict=False))
-        evaluation = Evaluation(**figures, learning_curve=tuple(values))
+        figures = dict(zip(_FIELDS, islice(values, len(_FIELDS)), strict=True))
+        recalls = tuple(islice(values, next(values)))
+        evaluation = Evaluation(**figures, val_recalls=recalls, learning_curve=tuple(values))
         return Design(architecture, evaluation, self._rewards[place], index)
 
 
@@ -127,6 +129,8 @@ def _packed(design: Design) -> tuple[object, ...]:
         *(architecture.space, architecture.complete, len(architecture.layers), *architecture.layers),
         design.index,
         *(getattr(evaluation, name) for name in _FIELDS),
+        len(evaluation.val_recalls),
+        *evaluation.val_recalls,
         *evaluation.learning_curve,
     )
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol, Self
 
 from rl_designer.envs.architecture import Architecture
@@ -11,8 +11,9 @@ DEFAULT_FAILURE_REWARD = -1.0  # paid for a design that failed
 
 # Called with an architecture's index in its batch and its evaluation, as it ends, in any order.
 ResultObserver = Callable[[int, "Evaluation"], None]
-# Epoch → the validation accuracy, 0–1, that a training must have reached by then to go on.
+# Epoch → the score, up to 1, that a training must have reached by then to go on.
 Bars = Mapping[int, float]
+_TUPLES = ("learning_curve", "val_recalls")
 
 
 @dataclass(frozen=True)
@@ -20,9 +21,11 @@ class Evaluation:
     """One measured design. There is no test figure: a reward can't see the test split.
 
     Attributes:
-        val_accuracy: fraction of the validation split that is right, 0–1; None after a failure.
-        val_loss: mean cross-entropy on the validation split, in nats.
-        learning_curve: validation accuracy after each epoch, 0–1.
+        val_accuracy: fraction of the validation split that is right, 0–1; None after a failure, and where a
+            number is predicted.
+        val_loss: mean cross-entropy on the validation split, in nats; of numbers the mean squared error, in
+            variances of the training part's.
+        learning_curve: the score on the validation split after each epoch, up to 1.
         parameters: trainable parameters, a count.
         macs: multiply-adds of one forward pass of one example, a count.
         latency_seconds: measured time of one forward pass of one example.
@@ -35,6 +38,12 @@ class Evaluation:
             then what an evaluator expects of the whole training (see `EarlyStopping`), or the last of the
             curve, and it has no loss. The curve, the seconds and `epochs` are of what was trained.
         val_examples: of the validation split, a count.
+        metric: of the search; None for accuracy.
+        val_score: by that metric, up to 1, see `Metric.score`; None after a failure, and for accuracy.
+        val_recalls: of each class the share that is right, 0–1, by class number; () where they aren't known.
+        folds: parts of the examples of which each in turn was the validation split, so that it was trained as
+            often (k-fold cross-validation); the figures are means over those that were, and an entry of the
+            curve is the mean of the earlier folds' last scores and of this one's so far. 1: the split alone.
     """
 
     val_accuracy: float | None = None
@@ -50,18 +59,41 @@ class Evaluation:
     failure: str | None = None
     stopped_at: int | None = None
     val_examples: int | None = None
+    metric: str | None = None
+    val_score: float | None = None
+    val_recalls: tuple[float, ...] = ()
+    folds: int = 1
 
     @classmethod
-    def trained(cls, scores: Sequence[tuple[float, float]], *, stopped: bool = False, **known: Any) -> Self:
-        """Of a training: validation accuracy (0–1) and loss (nats) after each of its epochs.
+    def trained(cls, curve: Sequence[float], loss: float, *, stopped: bool = False, **known: Any) -> Self:
+        """Of a training.
 
         Args:
+            curve: the score after each of its epochs.
+            loss: after the last.
             stopped: whether it was stopped early, after these.
             known: the other attributes.
         """
-        curve = tuple(accuracy for accuracy, _ in scores)
-        loss, stopped_at = (None, len(curve)) if stopped else (scores[-1][1], None)
-        return cls(curve[-1], loss, curve, epochs=len(curve), stopped_at=stopped_at, **known)
+        ended = {"val_loss": None, "stopped_at": len(curve)} if stopped else {"val_loss": loss}
+        trained = cls(**known | ended, learning_curve=tuple(curve), epochs=len(curve))
+        return trained.scored(curve[-1])
+
+    def standing(self, epoch: int) -> float:
+        """The score that it is compared by after an epoch: the best so far, since one epoch is noisy while
+        the learning rate is high; of several folds the one of that moment, which is a mean.
+        """
+        return max(self.learning_curve[:epoch]) if self.folds == 1 else self.learning_curve[epoch - 1]
+
+    @property
+    def score(self) -> float | None:
+        """How good it is, by the search's metric: higher is better, 1 the best; None after a failure."""
+        return self.val_accuracy if self.metric is None else self.val_score
+
+    def scored(self, score: float) -> Self:
+        """The same with another score, by the same metric."""
+        if self.metric is None:
+            return replace(self, val_accuracy=score)
+        return replace(self, val_score=score)
 
     @classmethod
     def failed(cls, failure: str, **known: Any) -> Self:
@@ -88,23 +120,24 @@ class Evaluation:
 
     @property
     def val_deviation(self) -> float:
-        """The standard deviation that the size of the validation split alone leaves in `val_accuracy`, 0–1;
-        0 where it isn't known. Binomial, with a right and a wrong answer added, so that it isn't 0 where all
-        are right (Laplace's rule of succession).
+        """The standard deviation that the size of the validation split alone leaves in the score, where that
+        is an accuracy, 0–1; 0 where it isn't known. Binomial, with a right and a wrong answer added, so that
+        it isn't 0 where all are right (Laplace's rule of succession).
         """
-        if self.val_accuracy is None or not self.val_examples:
+        if self.val_accuracy is None or self.metric is not None or not self.val_examples:
             return 0.0
         right = (self.val_accuracy * self.val_examples + 1) / (self.val_examples + 2)
         return math.sqrt(right * (1 - right) / self.val_examples)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "learning_curve": list(self.learning_curve)}
+        lists = {name: list(getattr(self, name)) for name in _TUPLES}
+        return {**asdict(self), **lists}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         known = {field.name for field in fields(cls)}
         kept = {name: value for name, value in data.items() if name in known}
-        return cls(**{**kept, "learning_curve": tuple(kept.get("learning_curve", ()))})
+        return cls(**{**kept, **{name: tuple(kept.get(name, ())) for name in _TUPLES}})
 
 
 class Evaluator(Protocol):

@@ -1,4 +1,4 @@
-"""What is given from outside: rewards, agents, search spaces and data sets of a user's file or of a package.
+"""What is given from outside, of a user's file or of a package: rewards, agents, spaces, data sets, metrics.
 
 A `file.py:name` is code, run with the rights of whoever loads it. So only what the user names is loaded;
 `names_code` tells such a text, for what comes from a file or from elsewhere.
@@ -23,6 +23,12 @@ _FILE = re.compile(r"(.+?\.py)(?::([^:]*)(?::(.*))?)?", re.DOTALL)
 def names_code(text: object) -> bool:
     """Whether a text names something in a Python file."""
     return isinstance(text, str) and _FILE.fullmatch(text) is not None
+
+
+def file_of(text: str) -> Path | None:
+    """The Python file that a text names something in; None for other text."""
+    file = _FILE.fullmatch(text)
+    return None if file is None else Path(file[1])
 
 
 def split_options(text: str) -> tuple[str, str]:
@@ -127,6 +133,7 @@ REWARD = Extensions("reward", "rl_designer.rewards")
 AGENT = Extensions("agent", "rl_designer.agents", "class")
 SPACE = Extensions("space", "rl_designer.spaces")
 DATA_SET = Extensions("data set", "rl_designer.datasets")
+METRIC = Extensions("metric", "rl_designer.metrics")
 
 
 def _one_line(error: BaseException) -> str:

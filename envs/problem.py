@@ -4,7 +4,7 @@ import math
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Budget:
 
 def merit(design: Design, best_by: BestBy) -> float:
     """The figure by which a run's designs are ranked, higher is better; see `Reward.best_by`."""
-    return design.reward if best_by == "reward" else design.evaluation.val_accuracy or 0.0
+    return design.reward if best_by == "reward" else design.evaluation.score or 0.0
 
 
 def rank(design: Design, best_by: BestBy) -> tuple[float, float]:
@@ -103,7 +103,7 @@ class Problem:
     @property
     def best(self) -> Design | None:
         """The design with the highest reward that neither failed nor was stopped early, the earliest of
-        equals; for a reward that sees the history, the one with the highest validation accuracy.
+        equals; for a reward that sees the history, the one with the highest score.
         """
         return best_of(self.designs, self.reward.best_by)
 
@@ -195,12 +195,12 @@ class Problem:
             raise RewardError(error.reward, error.reason, architecture) from error
 
     def _deviation(self, evaluation: Evaluation) -> float:
-        accuracy, deviation = evaluation.val_accuracy, evaluation.val_deviation
+        accuracy, deviation = evaluation.score, evaluation.val_deviation
         if accuracy is None or deviation == 0 or evaluation.failure is not None or self.reward.sees_history:
             return 0.0
         ends = (min(accuracy + deviation, 1.0), max(accuracy - deviation, 0.0))
         try:
-            high, low = (self.reward(replace(evaluation, val_accuracy=end)) for end in ends)
+            high, low = (self.reward(evaluation.scored(end)) for end in ends)
         except RewardError:  # it was paid for what was measured, and need not know what might have been
             return 0.0
         return abs(high - low) / (ends[0] - ends[1]) * deviation

@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError
+from rl_designer.envs.datasets.targets import TargetScale, strata
+from rl_designer.envs.metrics import Predicts
 from rl_designer.envs.seeding import stream
 
 SHARE = 0.2  # of the whole for the test, then of the rest for validation
+FOLDS = 5  # that training and validation part together make: as many as `SHARE` goes into the whole
 
 
 def split(y: NDArray[np.int64], seed: int, part: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Cuts a `SHARE` off, class by class; both parts in the order of the source.
 
     Args:
-        y: int64 [n], classes from 0 up; each has at least two examples.
+        y: int64 [n], classes (or other `strata`) from 0 up; each has at least two examples.
         seed: of the choice within each class.
         part: name of what is cut off; another part is another choice.
 
@@ -56,6 +59,20 @@ def drawn(y: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(order[np.argsort(place, kind="stable")[:count]])
 
 
+def fold_numbers(y: NDArray[np.int64], seed: int) -> NDArray[np.int8]:
+    """The fold of each training example, int8 [n], 1 to `FOLDS` - 1, each class in its share; the validation
+    part is fold 0.
+
+    Args:
+        y: int64 [n], classes (or other `strata`) from 0 up.
+    """
+    order = stream(seed, "folds").permutation(len(y))
+    order = order[np.argsort(y[order], kind="stable")]
+    folds = np.empty(len(y), dtype=np.int8)
+    folds[order] = 1 + np.arange(len(y)) % (FOLDS - 1)
+    return folds
+
+
 def _quotas(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """How many to cut off each class: `SHARE` by largest remainder, at least one, and at least one stays."""
     ideal = counts * SHARE
@@ -73,16 +90,22 @@ PLURALS: dict[Kind, str] = {"features": "features", "signal": "signals", "image"
 SPACES: dict[Kind, str] = {"features": "mlp", "signal": "convnet1d", "image": "convnet"}
 
 
+# int64 [n], classes; or float32 [n], standardised numbers.
+Targets = NDArray[np.int64] | NDArray[np.float32]
+
+
 class SealedTest:
     """The test split, behind one door. It has no repr of its contents and can't be pickled to a worker."""
 
     __slots__ = ("__open",)
 
-    def __init__(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
+    def __init__(self, x: NDArray[np.float32], y: Targets) -> None:
         self.__open = lambda: (x, y)
 
-    def open(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """`x`, float32 [n, *input_shape], and `y`, int64 [n]. For the final score of chosen winners only."""
+    def open(self) -> tuple[NDArray[np.float32], Targets]:
+        """`x`, float32 [n, *input_shape], and `y` [n], as `Dataset` has them. For the final score of chosen
+        winners only.
+        """
         return self.__open()
 
     def __repr__(self) -> str:
@@ -94,29 +117,35 @@ class SealedTest:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification data set, split and standardised with the training part's statistics.
+    """A data set, split and standardised with the training part's statistics.
 
     Attributes:
         name: for people.
         x_train, x_val: float32 [n, *input_shape], zero mean and unit variance over the training part:
             per feature, or per channel of signals and images.
-        y_train, y_val: int64 [n], classes from 0 to `num_classes` - 1.
-        class_names: what each class is called in the source, by class number.
+        y_train, y_val: int64 [n], classes from 0 to `num_classes` - 1; or float32 [n], numbers, standardised
+            over the training part.
+        class_names: what each class is called in the source, by class number; () where a number is predicted.
         sealed_test: the test part; None in a copy for workers.
         standardisation: what the inputs were standardised with, None where it isn't known; not part of the
             digest.
+        target_scale: what a number that is predicted was standardised with; None for classes.
+        folds: int8 [n], the fold of each training example, see `fold_numbers`; empty where the source has a
+            validation part of its own. Not part of the digest.
         notes: what a reader did to the source that people should know, a line each; not part of the digest.
     """
 
     name: str
     x_train: NDArray[np.float32] = field(repr=False)
-    y_train: NDArray[np.int64] = field(repr=False)
+    y_train: Targets = field(repr=False)
     x_val: NDArray[np.float32] = field(repr=False)
-    y_val: NDArray[np.int64] = field(repr=False)
+    y_val: Targets = field(repr=False)
     class_names: tuple[str, ...] = field(repr=False)
     sealed_test: SealedTest | None = field(repr=False)
     standardisation: Standardisation | None = field(default=None, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    target_scale: TargetScale | None = field(default=None, repr=False)
+    folds: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8), repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -124,8 +153,14 @@ class Dataset:
         return self.x_train.shape[1:]
 
     @property
+    def predicts(self) -> Predicts:
+        """`class` or `number`."""
+        return "class" if self.class_names else "number"
+
+    @property
     def num_classes(self) -> int:
-        return len(self.class_names)
+        """Outputs of a network: the classes, or 1 where a number is predicted."""
+        return len(self.class_names) or 1
 
     @property
     def kind(self) -> Kind:
@@ -138,7 +173,8 @@ class Dataset:
         shape = " x ".join(str(size) for size in self.input_shape)
         what = f"{shape} features" if self.kind == "features" else f"{PLURALS[self.kind]} of {shape}"
         sizes = f"{len(self.y_train):,} examples to train on, {len(self.y_val):,} to validate"
-        return f"{self.name}: {sizes}, {self.num_classes} classes, {what}", *self.notes
+        targets = f"{self.num_classes:,} classes" if self.class_names else "a number to predict"
+        return f"{self.name}: {sizes}, {targets}, {what}", *self.notes
 
     @cached_property
     def digest(self) -> str:
@@ -157,11 +193,13 @@ class Dataset:
         """
         if not self.num_classes <= count <= len(self.y_train):
             raise DatasetError(
-                f"{self.name} has {len(self.y_train):,} training examples of {self.num_classes} classes: "
+                f"{self.name} has {len(self.y_train):,} training examples of {self.num_classes} "
+                f"class{'es' * (self.num_classes > 1)}: "
                 f"take {self.num_classes} to {len(self.y_train):,} of them, got {count:,}"
             )
-        chosen = drawn(self.y_train, count, seed=0)
-        return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen])
+        chosen = drawn(strata(self.y_train), count, seed=0)
+        folds = self.folds[chosen] if len(self.folds) else self.folds
+        return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen], folds=folds)
 
     def without_test(self) -> Self:
         """The same data set without its test part, for handing to workers."""

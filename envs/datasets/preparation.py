@@ -1,21 +1,33 @@
 """Raw arrays become a `Dataset`: checked, read as one kind of input, split, standardised."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import KINDS, PLURALS, SPACES, Dataset, Kind, SealedTest, split
-from rl_designer.envs.datasets.encoding import Standardisation, encode_labels
+from rl_designer.envs.datasets.dataset import (
+    KINDS,
+    PLURALS,
+    SPACES,
+    Dataset,
+    Kind,
+    SealedTest,
+    fold_numbers,
+    split,
+)
+from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError, is_number
+from rl_designer.envs.datasets.targets import TargetScale, encode_targets, strata
 from rl_designer.envs.errors import unknown_name
+from rl_designer.envs.metrics import Predicts
 
 Arrays = NDArray[Any]
 
 _CHUNK = 4096  # examples whose float64 copies are held at a time
 _CHANNELS_LAST = (1, 3, 4)
+_FEWEST_OF_NUMBERS = 4  # examples with a number to predict, for each part of the split
 
 
 @dataclass(frozen=True)
@@ -40,11 +52,14 @@ class RawData:
     notes: tuple[str, ...] = ()
 
 
-def prepare(raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True) -> Dataset:
+def prepare(
+    raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True, predicts: Predicts | None = None
+) -> Dataset:
     """Checks, splits and standardises. `kind` is how to read the inputs, None to take the only reading.
 
     Args:
         sealed: whether there is a test part; without one nothing is cut off for it.
+        predicts: what the targets are; None to tell by them, see `encode_targets`.
 
     Raises:
         DatasetError: for everything that is wrong with the arrays.
@@ -53,13 +68,13 @@ def prepare(raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True) 
     x = {part: _numbers(values, f"{_called(raw, 'x', part)}") for part, values in raw.x.items()}
     shape = _common_shape(x, raw)
     native = _reading(shape, kind, raw)
-    y, class_names = encode_labels(raw.y, raw.where)
-    class_names = raw.class_names or class_names
+    targets = encode_targets(raw.y, predicts, raw.where)
+    y, class_names = dict(targets.y), targets.class_names and (raw.class_names or targets.class_names)
     missing = [part for part in (("test", "val") if sealed else ("val",)) if part not in x]
     _check_counts(y["train"], class_names, 1 + len(missing), raw.where)
     x = {part: values.reshape(len(values), *_with_channels(shape, native)) for part, values in x.items()}
     for part in missing:
-        kept, cut = split(y["train"], seed, part)
+        kept, cut = split(strata(y["train"]), seed, part)
         x[part], y[part] = x["train"][cut], y["train"][cut]
         x["train"], y["train"] = x["train"][kept], y["train"][kept]
     standardisation = _standardisation(x["train"], raw.where)
@@ -67,9 +82,21 @@ def prepare(raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True) 
     ready = {part: _as_kind(values, native, kind, raw.where) for part, values in ready.items()}
     if ready["train"].shape != x["train"].shape:
         standardisation = standardisation.flattened(x["train"].shape[1:])
+    folds = fold_numbers(strata(y["train"]), seed)
+    y, scale = (y, None) if class_names else _standardised_numbers(y)
     test = SealedTest(ready["test"], y["test"]) if sealed else None
     train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
-    return Dataset(raw.name, *train, *val, class_names, test, standardisation, raw.notes)
+    notes = raw.notes + targets.notes
+    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, notes, scale)
+    return replace(dataset, folds=folds) if "val" in missing else dataset
+
+
+def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], TargetScale]:
+    """Targets of all parts, float32, with the training part's mean and deviation."""
+    train = y["train"]
+    scale = TargetScale(float(train.mean()), float(train.std()) or 1.0)
+    ready = {part: ((values - scale.mean) / scale.deviation).astype(np.float32) for part, values in y.items()}
+    return ready, scale
 
 
 def check_kind(kind: str | None) -> None:
@@ -175,7 +202,14 @@ def _as_kind(x: NDArray[np.float32], native: Kind, kind: Kind | None, where: str
     )
 
 
-def _check_counts(y: NDArray[np.int64], class_names: tuple[str, ...], needed: int, where: str) -> None:
+def _check_counts(y: Arrays, class_names: tuple[str, ...], needed: int, where: str) -> None:
+    if not class_names:
+        if len(y) < needed * _FEWEST_OF_NUMBERS:
+            raise DatasetError(
+                f"{where} has {len(y)} examples of a number to predict; it needs at least "
+                f"{needed * _FEWEST_OF_NUMBERS}"
+            )
+        return
     counts = np.bincount(y, minlength=len(class_names))
     if counts.min() < needed:
         scarce = int(counts.argmin())

@@ -50,6 +50,8 @@ class CanStop(TakesBars, Protocol):
 
     @property
     def epochs(self) -> int: ...
+    @property
+    def folds(self) -> int: ...
 
     def costs(self, architecture: Architecture) -> dict[str, int]: ...
 
@@ -69,11 +71,15 @@ class Rung:
         return min(math.ceil((self.share + error) * known), known)
 
 
-def rungs_of(fidelity: str, epochs: int) -> list[Rung]:
-    """The rungs of a training of `epochs`; of two that fall on one epoch, the one where more go on."""
+def rungs_of(fidelity: str, epochs: int, folds: int = 1) -> list[Rung]:
+    """The rungs of a training of `epochs`, which are those of all its `folds`, at the end of one where there
+    are several; of two that fall on one epoch, the one where more go on.
+    """
     shares: dict[int, float] = {}
     for at, share in FIDELITIES[fidelity]:
         epoch = math.ceil(at * epochs)  # at least so much of the training
+        if folds > 1:
+            epoch = math.ceil(at * folds) * (epochs // folds)
         if epoch < epochs:
             shares[epoch] = max(share, shares.get(epoch, 0.0))
     return [Rung(epoch, share) for epoch, share in sorted(shares.items())]
@@ -92,7 +98,8 @@ class EarlyStopping:
         fidelity: a name of `FIDELITIES`.
         reward: what designs are compared by, at a rung as if its accuracy were the last. Must not fall with
             accuracy, and may depend besides on `parameters` and `macs` only (`stopping_misfit`).
-        epochs: of a whole training.
+        epochs: of a whole training, of all its folds.
+        folds: of a whole training, see `Evaluation`.
         costs: `parameters` and `macs` of a design; empty for one that doesn't fit the data.
     """
 
@@ -104,9 +111,10 @@ class EarlyStopping:
         *,
         epochs: int,
         costs: Callable[[Architecture], dict[str, int]],
+        folds: int = 1,
     ) -> None:
         self._evaluator = evaluator
-        self._rungs = rungs_of(fidelity, epochs)
+        self._rungs = rungs_of(fidelity, epochs, folds)
         self._reward = reward
         self._costs = costs
         self._known: list[Evaluation] = []
@@ -145,10 +153,11 @@ class EarlyStopping:
         curve = known.learning_curve
         if epoch > len(curve):
             return -math.inf
-        return self._worth(max(curve[:epoch]), known.parameters, known.macs)
+        return self._worth(known.standing(epoch), known.parameters, known.macs)
 
     def _worth(self, accuracy: float, parameters: int | None, macs: int | None) -> float:
-        return self._reward(Evaluation(val_accuracy=accuracy, parameters=parameters, macs=macs))
+        metric = self._known[0].metric  # one search has one
+        return self._reward(Evaluation(parameters=parameters, macs=macs, metric=metric).scored(accuracy))
 
     def _bars(self, architecture: Architecture, least: Mapping[int, float]) -> Bars:
         costs = self._costs(architecture) if least else {}
@@ -165,10 +174,10 @@ class EarlyStopping:
         if epoch is None:
             return evaluation
         full = [known for known in self._known if known.in_full]
-        at_rung = np.array([max(known.learning_curve[:epoch]) for known in full])
-        at_end = np.array([known.val_accuracy for known in full], dtype=np.float64)
-        expected = expected_at_end(at_rung, at_end, max(evaluation.learning_curve))
-        return replace(evaluation, val_accuracy=expected)
+        at_rung = np.array([known.standing(epoch) for known in full])
+        at_end = np.array([known.score for known in full], dtype=np.float64)
+        expected = expected_at_end(at_rung, at_end, evaluation.standing(epoch))
+        return evaluation.scored(expected)
 
 
 def accuracy_needed(worth: Callable[[float], float], reward: float) -> float:
@@ -217,16 +226,18 @@ def cut_short(evaluation: Evaluation, bars: Bars) -> Evaluation | None:
     for epoch in sorted(bars):
         if epoch > len(curve):
             break
-        if max(curve[:epoch]) < bars[epoch]:
+        if evaluation.standing(epoch) < bars[epoch]:
             seconds = evaluation.training_seconds
-            return replace(
+            cut = replace(
                 evaluation,
-                val_accuracy=curve[epoch - 1],
+                val_accuracy=None,
                 val_loss=None,
+                val_recalls=(),
                 learning_curve=curve[:epoch],
                 training_seconds=None if seconds is None else seconds * epoch / len(curve),
                 epochs=epoch,
                 failure=None,
                 stopped_at=epoch,
             )
+            return cut.scored(curve[epoch - 1])
     return evaluation if evaluation.stopped_at is None else None

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
+from rl_designer.envs.metrics import DEFAULTS, metric_digest, metric_of
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
 from rl_designer.envs.training.settings import TrainingSettings, check_augmentation
@@ -32,7 +33,7 @@ __all__ = ["TrainingEvaluator", "TrainingSettings"]
 RECIPE_VERSION = 1
 
 # Settings at these values are left out of the digest, which so is what it was before there was a choice.
-_ONCE_WITHOUT_CHOICE = (("precision", "float32"), ("optimizer", "adamw"))
+_ONCE_WITHOUT_CHOICE = (("precision", "float32"), ("optimizer", "adamw"), ("class_weights", "none"))
 
 
 class TrainingDataset(Protocol):
@@ -41,11 +42,13 @@ class TrainingDataset(Protocol):
     @property
     def x_train(self) -> NDArray[np.float32]: ...
     @property
-    def y_train(self) -> NDArray[np.int64]: ...
+    def y_train(self) -> NDArray[np.int64] | NDArray[np.float32]: ...
     @property
     def x_val(self) -> NDArray[np.float32]: ...
     @property
-    def y_val(self) -> NDArray[np.int64]: ...
+    def y_val(self) -> NDArray[np.int64] | NDArray[np.float32]: ...
+    @property
+    def folds(self) -> NDArray[np.int8]: ...
     @property
     def input_shape(self) -> tuple[int, ...]: ...
     @property
@@ -69,6 +72,9 @@ class TrainingEvaluator:
         time_limit: seconds for each training; what takes longer is a failure. None is without limit.
         memory_limit: bytes that a worker process may take as a whole (see `WorkerPool`); a candidate that
             takes more is a failure. None is without limit.
+        metric: by which designs are scored, as `metric_of` takes it; None for the usual one.
+        folds: how many, at most 5, a design is scored on: each is trained on the rest; see `Evaluation`. The
+            first is the validation part.
         repeat: another number gives other weights and batches for the same architectures.
 
     Attributes:
@@ -89,6 +95,8 @@ class TrainingEvaluator:
         device: str = "auto",
         time_limit: float | None = None,
         memory_limit: int | None = None,
+        metric: str | None = None,
+        folds: int = 1,
         repeat: int = 0,
         _build: Callable[..., Any] | None = None,
     ) -> None:
@@ -100,6 +108,10 @@ class TrainingEvaluator:
             raise Error(f"a training's time limit must be more than 0 seconds, got {time_limit}")
         engine = LocalEngine(workers) if workers else engine
         _check_memory_limit(memory_limit, engine)
+        if folds != 1 and not 1 < folds <= int(dataset.folds.max(initial=-1)) + 1:
+            most = int(dataset.folds.max(initial=0)) + 1
+            raise Error(f"folds must be from 1 to {most} on these data, got {folds}")
+        metric_of(metric, "number" if dataset.num_classes == 1 else "class")
         if settings.augment:
             check_augmentation(settings.augment, dataset.input_shape)
         self.device = device_name(device) if engine is None else engine.device(device)
@@ -107,8 +119,10 @@ class TrainingEvaluator:
         self.time_limit = time_limit
         self.memory_limit = memory_limit
         self.repeat = repeat
+        self.metric = metric
+        self.folds = folds
         self._dataset = dataset
-        self._digest = _digest(dataset, settings, repeat)
+        self._digest = _digest(dataset, settings, repeat, metric, folds)
         self._build = _build
         self._engine = engine
         self._trainer: Trainer | None = None
@@ -140,8 +154,8 @@ class TrainingEvaluator:
 
     @property
     def epochs(self) -> int:
-        """Of a training that isn't stopped."""
-        return self.settings.epochs
+        """Of a training that isn't stopped, of all its folds together."""
+        return self.settings.epochs * self.folds
 
     def costs(self, architecture: Architecture) -> dict[str, int]:
         """`parameters` and `macs`, known without a training; empty for a design that doesn't fit the data."""
@@ -229,7 +243,7 @@ class TrainingEvaluator:
         return {part: getattr(self._dataset, part) for part in PARTS}
 
     def _plan(self) -> TrainingPlan:
-        return TrainingPlan(self.settings, self.device, self.time_limit, self._build)
+        return TrainingPlan(self.settings, self.device, self.metric, self.folds, self.time_limit, self._build)
 
 
 def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None:
@@ -243,7 +257,9 @@ def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None
         raise Error("a memory limit can't be kept on this system: leave it out")
 
 
-def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -> str:
+def _digest(
+    dataset: TrainingDataset, settings: TrainingSettings, repeat: int, metric: str | None, folds: int
+) -> str:
     # Numbers as floats: an epoch count of 12 and a learning rate of 1 mean the same however they were typed.
     plain = {
         name: value if isinstance(value, str | bool) else float(value)
@@ -251,4 +267,8 @@ def _digest(dataset: TrainingDataset, settings: TrainingSettings, repeat: int) -
         if (name, value) not in _ONCE_WITHOUT_CHOICE
     }
     parts = {"recipe": RECIPE_VERSION, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
+    if metric not in (None, *DEFAULTS.values()):
+        parts["metric"] = metric_digest(metric)
+    if folds > 1:
+        parts["folds"] = [folds, hashlib.sha256(dataset.folds.tobytes()).hexdigest()[:20]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]

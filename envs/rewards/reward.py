@@ -36,8 +36,8 @@ def known(evaluation: Evaluation, field: str) -> float:
 
 
 def accuracy_of(evaluation: Evaluation) -> float:
-    """Validation accuracy, 0–1. Raises NotMeasured where there is none."""
-    return known(evaluation, "val_accuracy")
+    """Validation accuracy, 0–1; by another metric the score, up to 1. Raises NotMeasured where there is none."""
+    return known(evaluation, "score")
 
 
 def cost_of(evaluation: Evaluation, cost: Cost) -> float:
@@ -69,9 +69,11 @@ _PROBE: dict[str, Any] = {
     "seed": 0,
     "device": "cpu",
     "val_examples": 800,
+    "val_score": None,
+    "val_recalls": (0.5, 0.5),
 }
 # What a training that is stopped early either has already, or is expected to have.
-_KNOWN_EARLY = {"val_accuracy", "parameters", "macs"}
+_KNOWN_EARLY = {"val_score", "parameters", "macs"}
 
 
 class RewardError(Error):
@@ -227,9 +229,13 @@ def _line_of(error: BaseException, function: RewardFunction) -> str:
     return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}{source})"
 
 
-def fields_read(reward: Reward) -> set[str]:
-    """The fields that a reward reads of an evaluation that has them all."""
-    probe = _Watched(**_PROBE)
+def fields_read(reward: Reward, *, by_accuracy: bool = True) -> set[str]:
+    """The fields that a reward reads of an evaluation that has them all.
+
+    Args:
+        by_accuracy: whether the search's metric is accuracy; `val_score` is None then.
+    """
+    probe = _Watched(**_PROBE | ({} if by_accuracy else {"metric": "other", "val_score": 0.5}))
     asked: set[str] = set()
     object.__setattr__(probe, "asked", asked)
     with suppress(RewardError):  # it may not like the probe; what it has read until then counts
@@ -237,11 +243,16 @@ def fields_read(reward: Reward) -> set[str]:
     return asked
 
 
-def stopping_misfit(reward: Reward) -> str | None:
-    """Why trainings can't be stopped early under a reward, in a few words; None where they can."""
+def stopping_misfit(reward: Reward, *, by_accuracy: bool = True) -> str | None:
+    """Why trainings can't be stopped early under a reward, in a few words; None where they can.
+
+    Args:
+        by_accuracy: whether the search's metric is accuracy.
+    """
     if reward.sees_history:
         return "it depends on what the run had found before"
-    if late := sorted(fields_read(reward) - _KNOWN_EARLY):
+    early = _KNOWN_EARLY | ({"val_accuracy"} if by_accuracy else set())
+    if late := sorted(fields_read(reward, by_accuracy=by_accuracy) - early):
         return f"it reads {' and '.join(f'`{name}`' for name in late)}, known of whole trainings only"
     return None
 

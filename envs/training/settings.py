@@ -9,6 +9,7 @@ from rl_designer.envs.errors import Error, unknown_name
 
 PRECISIONS = ("float32", "bfloat16")
 OPTIMIZERS = ("adamw", "muon")
+CLASS_WEIGHTS = ("none", "balanced")
 # name: (what it does in one line, the fewest dimensions of one example)
 AUGMENTATIONS = {
     "shift": ("moves signals and images by up to an eighth of each side", 2),
@@ -43,9 +44,12 @@ class TrainingSettings:
             steps of matrices and kernels are made orthogonal (Jordan et al. 2024,
             https://kellerjordan.github.io/posts/muon/) and have AdamW's size (Liu et al. 2025,
             arXiv:2502.16982, 2.2); AdamW moves biases and norms.
+        class_weights: of the classes in the loss, one of `CLASS_WEIGHTS`; `balanced` lets each class weigh as
+            much as any other, however few examples it has.
 
     Raises:
-        ValueError: for a value out of range, an unknown augmentation, precision or optimiser.
+        ValueError: for a value out of range, an unknown augmentation, precision, optimiser or kind of class
+            weights.
     """
 
     epochs: int = 12
@@ -57,6 +61,7 @@ class TrainingSettings:
     augment: str | Literal[False] = False
     precision: str = "float32"
     optimizer: str = "adamw"
+    class_weights: str = "none"
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
@@ -73,10 +78,10 @@ class TrainingSettings:
             raise Error(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing}")
         if self.augment is not False and self.augment not in AUGMENTATIONS:
             raise Error(f"{unknown_name('augmentation', str(self.augment), AUGMENTATIONS)} Or False.")
-        if self.precision not in PRECISIONS:
-            raise Error(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
-        if self.optimizer not in OPTIMIZERS:
-            raise Error(unknown_name("optimizer", self.optimizer, OPTIMIZERS))
+        named = {"precision": PRECISIONS, "optimizer": OPTIMIZERS, "class_weights": CLASS_WEIGHTS}
+        for name, legal in named.items():
+            if (value := getattr(self, name)) not in legal:
+                raise Error(unknown_name(name.replace("_", " "), str(value), legal))
 
     def batch_for(self, examples: int) -> int:
         """Examples a step on a training split of `examples`."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, mse_loss
 
 from rl_designer.envs.networks.cpu_modules import faster_signal_network, use_faster_modules
 from rl_designer.envs.training.optimizers import Optimizers
@@ -63,13 +64,15 @@ def train_epoch(
     y: Tensor,
     settings: TrainingSettings,
     *,
+    num_classes: int,
     epoch: int,
     shuffle: torch.Generator,
     change: torch.Generator,
     before_step: Callable[[], None] = _nothing,
     after_step: Callable[[], None] = _nothing,
 ) -> float:
-    """One pass over examples x, y, float32 [n, *input_shape] and int64 [n]; the sum of the batches' losses.
+    """One pass over examples x, y, float32 [n, *input_shape] and int64 [n], or float32 [n] where a number is
+    predicted; the sum of the batches' losses.
 
     Args:
         epoch: from 0; says where in the cycle the learning rate is.
@@ -80,6 +83,7 @@ def train_epoch(
     parameters = list(network.parameters())  # once: finding them takes a while in each step
     order = torch.randperm(len(x), generator=shuffle)[: steps * size].to(x.device)
     total = torch.zeros((), device=x.device)
+    weights = class_weights(y, num_classes, settings)
     for step, chosen in enumerate(order.split(size), start=epoch * steps):
         before_step()
         batch = x[chosen]
@@ -88,7 +92,8 @@ def train_epoch(
         for parameter in parameters:
             parameter.grad = None
         with computed_in(settings.precision, x.device):
-            loss = _loss(network, batch, y[chosen], settings)
+            output = network(laid_out(batch))
+            loss = loss_of(output, y[chosen], label_smoothing=settings.label_smoothing, weight=weights)
         loss.backward()
         optimizers.step(settings.learning_rate_at(step, settings.epochs * steps))
         after_step()
@@ -96,8 +101,27 @@ def train_epoch(
     return float(total)
 
 
-def _loss(network: nn.Module, x: Tensor, y: Tensor, settings: TrainingSettings) -> Tensor:
-    return cross_entropy(network(laid_out(x)), y, label_smoothing=settings.label_smoothing)
+def loss_of(output: Tensor, y: Tensor, **options: Any) -> Tensor:
+    """Cross-entropy of logits [n, classes] and classes; or of outputs [n, 1] and numbers the squared error.
+
+    Args:
+        y: int64 [n] or float32 [n].
+        options: of the cross-entropy; `reduction` of both.
+    """
+    if y.is_floating_point():
+        return mse_loss(output[:, 0], y, reduction=options.get("reduction", "mean"))
+    return cross_entropy(output, y, **options)
+
+
+def class_weights(y: Tensor, num_classes: int, settings: TrainingSettings) -> Tensor | None:
+    """The weight of each class in the loss, float32 [classes], for training examples of y; None for none.
+
+    `balanced`: each class weighs as much as any other, n / (classes · its examples), as scikit-learn has it.
+    """
+    if settings.class_weights == "none" or y.is_floating_point():
+        return None
+    counts = torch.bincount(y, minlength=num_classes).clamp(min=1)
+    return len(y) / (num_classes * counts.float())
 
 
 def augment(name: str, batch: Tensor, generator: torch.Generator) -> Tensor:

@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Bars, Evaluation
+from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.workers.engines import read_arrays
 
 if TYPE_CHECKING:
-    from rl_designer.envs.training.recipe import TrainingData
+    from rl_designer.envs.training.recipe import Scoring, TrainingData
 
 # All that is read of a data set: never its test part.
-PARTS = ("x_train", "y_train", "x_val", "y_val")
+PARTS = ("x_train", "y_train", "x_val", "y_val", "folds")
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,15 @@ class TrainingPlan:
     Attributes:
         device: `cpu` or `cuda:N`.
         time_limit: seconds for each training; None is without limit.
+        metric: a name as `metric_of` takes it, so that it is found in every process.
+        folds: that each training may go through; see `Evaluation`.
         build: makes the network; None for `build_network`.
     """
 
     settings: TrainingSettings
     device: str
+    metric: str | None
+    folds: int
     time_limit: float | None
     build: Callable[..., Any] | None
 
@@ -41,13 +46,15 @@ class Trainer:
 
     data: "TrainingData"
     plan: TrainingPlan
+    scoring: "Scoring"
 
     @classmethod
     def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, plan: TrainingPlan) -> Self:
         """`parts` in the order of `PARTS`."""
-        from rl_designer.envs.training.recipe import TrainingData
+        from rl_designer.envs.training.recipe import Scoring, TrainingData
 
-        return cls(TrainingData.of(parts, num_classes, plan.device), plan)
+        metric = metric_of(plan.metric, "number" if num_classes == 1 else "class")
+        return cls(TrainingData.of(parts, num_classes, plan.device), plan, Scoring(metric, plan.folds))
 
     def train(self, architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
         """As `train_candidate`."""
@@ -60,6 +67,7 @@ class Trainer:
             self.data,
             plan.settings,
             seed=seed,
+            scoring=self.scoring,
             time_limit=plan.time_limit,
             bars=bars,
             build=plan.build or build_network,

@@ -300,4 +300,6 @@ def stopping_early(
     """
     if not stops_early(trainer, fidelity):
         return stored
-    return EarlyStopping(stored, str(fidelity), reward, epochs=trainer.epochs, costs=trainer.costs)
+    return EarlyStopping(
+        stored, str(fidelity), reward, epochs=trainer.epochs, costs=trainer.costs, folds=trainer.folds
+    )

@@ -343,7 +343,7 @@ def test_workers_get_no_sealed_test(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert evaluator.evaluate([dense(4)])[0].failure is None
         [folder] = tmp_path.glob("rl-designer-*")
         files = sorted(path.name for path in folder.iterdir())
-        assert files == ["x_train.npy", "x_val.npy", "y_train.npy", "y_val.npy"]
+        assert files == ["folds.npy", "x_train.npy", "x_val.npy", "y_train.npy", "y_val.npy"]
 
 
 def test_arrays_that_cannot_be_written_to_are_taken_without_a_warning(

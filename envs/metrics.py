@@ -1,0 +1,171 @@
+"""`Metric`: what "good" means on the data, and what guessing gives. One is a function and a line here."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.envs.errors import Error, unknown_name
+from rl_designer.envs.extensions import METRIC, file_of, names_code, short_name
+
+# What a target is: one of several classes, or a number.
+Predicts = Literal["class", "number"]
+Values = NDArray[np.float64]
+# (outputs, y) → value. Outputs are probabilities, float64 [n, classes], and y classes, int64 [n]; or both are
+# numbers, float64 [n].
+MetricFunction = Callable[[Values, NDArray[Any]], float]
+
+_LEAST_GUESS = 1e-12
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How good a network's outputs are on one part of the data.
+
+    A search compares designs by the metric's *score*: higher is better and 1 the best that there is. It is
+    the value itself, or of a metric that measures an error the share of the guess's error that is gone,
+    1 − value / guess (a skill score, as in forecasting: Murphy 1988, Monthly Weather Review 116).
+
+    Attributes:
+        name: by which it is asked for.
+        predicts: what targets it is for; None for any.
+        is_error: whether lower values are better; 0 is the best then.
+        in_target_units: whether its value is in the unit of a number that is predicted.
+        constant: the number that guessing says, of the training targets.
+    """
+
+    name: str
+    function: MetricFunction
+    what: str = ""
+    predicts: Predicts | None = None
+    is_error: bool = False
+    in_target_units: bool = False
+    constant: Callable[[NDArray[Any]], Any] = np.mean
+
+    def value(self, outputs: Values, y: NDArray[Any]) -> float:
+        """Of outputs and targets, as `MetricFunction` takes them; in units of the targets as they are."""
+        return float(self.function(outputs, y))
+
+    def guess(self, y_train: NDArray[Any], y: NDArray[Any], num_classes: int) -> float:
+        """The value on targets y of saying always the same, which the training targets tell: how frequent
+        each class is, or their mean (or what `constant` says).
+        """
+        if num_classes == 1:
+            outputs = np.full(len(y), float(self.constant(y_train)))
+            return self.value(outputs, y.astype(np.float64))
+        shares = np.bincount(y_train, minlength=num_classes) / len(y_train)
+        return self.value(np.tile(shares, (len(y), 1)), y)
+
+    def score(self, value: float, guess: float) -> float:
+        """Higher is better, 1 is the best."""
+        return 1 - value / max(guess, _LEAST_GUESS) if self.is_error else value
+
+    def value_of(self, score: float, guess: float) -> float:
+        """The value that a score stands for."""
+        return (1 - score) * guess if self.is_error else score
+
+
+def _accuracy(outputs: Values, y: NDArray[Any]) -> float:
+    return float((outputs.argmax(axis=1) == y).mean())
+
+
+# scikit-learn is imported only where it is asked for: a worker that scores by accuracy needs none of it.
+def _balanced_accuracy(outputs: Values, y: NDArray[Any]) -> float:
+    from sklearn.metrics import recall_score
+
+    return float(recall_score(y, outputs.argmax(axis=1), labels=np.unique(y), average="macro"))
+
+
+def _f1_macro(outputs: Values, y: NDArray[Any]) -> float:
+    from sklearn.metrics import f1_score
+
+    return float(f1_score(y, outputs.argmax(axis=1), average="macro", zero_division=0.0))
+
+
+def _auroc(outputs: Values, y: NDArray[Any]) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    present = np.unique(y)
+    areas = [roc_auc_score(y == number, outputs[:, number]) for number in present if len(present) > 1]
+    return float(np.mean(areas)) if areas else 0.5
+
+
+def _log_loss(outputs: Values, y: NDArray[Any]) -> float:
+    from sklearn.metrics import log_loss
+
+    return float(log_loss(y, outputs, labels=np.arange(outputs.shape[1])))
+
+
+def _r2(outputs: Values, y: NDArray[Any]) -> float:
+    from sklearn.metrics import r2_score
+
+    return float(r2_score(y, outputs)) if len(y) > 1 else 0.0
+
+
+def _rmse(outputs: Values, y: NDArray[Any]) -> float:
+    from sklearn.metrics import root_mean_squared_error
+
+    return float(root_mean_squared_error(y, outputs))
+
+
+def _mae(outputs: Values, y: NDArray[Any]) -> float:
+    from sklearn.metrics import mean_absolute_error
+
+    return float(mean_absolute_error(y, outputs))
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", _accuracy, "share of the examples that is right, 0–1", "class"),
+        Metric("balanced-accuracy", _balanced_accuracy, "mean over the classes of the share right", "class"),
+        Metric("f1-macro", _f1_macro, "mean over the classes of their F1", "class"),
+        Metric("auroc", _auroc, "area under the ROC curve, mean over the classes against the rest", "class"),
+        Metric("log-loss", _log_loss, "mean cross-entropy, nats", "class", is_error=True),
+        Metric("r2", _r2, "share of the variance that is explained", "number"),
+        Metric("rmse", _rmse, "root mean squared error", "number", is_error=True, in_target_units=True),
+        Metric(
+            "mae",
+            _mae,
+            "mean absolute error",
+            "number",
+            is_error=True,
+            in_target_units=True,
+            constant=np.median,
+        ),
+    )
+}  # fmt: skip
+ACCURACY = METRICS["accuracy"]
+DEFAULTS: Mapping[Predicts, str] = {"class": "accuracy", "number": "r2"}
+
+
+def metric_digest(name: str) -> str:
+    """A text that changes with a metric, of a user's own also with the content of its file."""
+    file = file_of(name)
+    return (
+        name if file is None else f"{short_name(name)}:{hashlib.sha256(file.read_bytes()).hexdigest()[:20]}"
+    )
+
+
+def metric_of(name: str | None, predicts: Predicts) -> Metric:
+    """A metric by its name, an installed package's (entry points of the group `rl_designer.metrics`), or a
+    user's own, `file.py:function`, whose file is run: a `MetricFunction` of which more is better.
+
+    Args:
+        name: None for the usual one: accuracy, or r2.
+
+    Raises:
+        ValueError: for an unknown name, and a metric that isn't for such targets.
+    """
+    name = name or DEFAULTS[predicts]
+    known = METRICS.get(name)
+    fitting = [metric.name for metric in METRICS.values() if metric.predicts == predicts]
+    if known is not None and known.predicts != predicts:
+        what = {"class": "classes", "number": "a number"}[predicts]
+        raise Error(f"the metric {name} is not for data that predict {what}; use one of {', '.join(fitting)}")
+    if known is None and not names_code(name) and name not in METRIC.installed(METRICS):
+        raise Error(f"{unknown_name('metric', name, fitting)} Your own: file.py:function.")
+    return known or Metric(short_name(name), METRIC.load(name, METRICS))
