@@ -63,9 +63,29 @@ class Metric:
         """Higher is better, 1 is the best."""
         return 1 - value / max(guess, _LEAST_GUESS) if self.is_error else value
 
-    def value_of(self, score: float, guess: float) -> float:
-        """The value that a score stands for."""
-        return (1 - score) * guess if self.is_error else score
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric on the data of a search.
+
+    Attributes:
+        metric: its name.
+        guess: what guessing gives on the validation part, a value of the metric.
+        is_error: as `Metric` has it.
+    """
+
+    metric: str
+    guess: float
+    is_error: bool = False
+
+    @property
+    def score_name(self) -> str:
+        """What the scores are, for people."""
+        return f"validation skill by {self.metric}" if self.is_error else f"validation {self.metric}"
+
+    def value_of(self, score: float) -> float:
+        """The metric's value that a score of a design stands for."""
+        return (1 - score) * self.guess if self.is_error else score
 
 
 def _accuracy(outputs: Values, y: NDArray[Any]) -> float:

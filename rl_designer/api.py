@@ -134,7 +134,7 @@ def retrain(
     from rl_designer.retraining.output import shown
     from rl_designer.retraining.retrain import DATA, find_winners, load_data
     from rl_designer.retraining.retrain import retrain as train
-    from rl_designer.retraining.settings import FullSettings, Plan
+    from rl_designer.retraining.settings import FullSettings
 
     known = [field.name for field in fields(FullSettings)]
     data = {name: value for name, value in settings.items() if name not in known}
@@ -143,7 +143,9 @@ def retrain(
     found = find_winners([_folder(run) for run in runs], top=top, output=where, store=store, trust=trust)
     dataset = load_data(found, data)
     given = {name: value for name, value in settings.items() if name in known}
-    plan = Plan.of(dataset, given, seeds=seeds, on_validation=on_validation, workers=workers, device=device)
+    plan = found.plan(
+        dataset, given, seeds=seeds, on_validation=on_validation, workers=workers, device=device
+    )
     observer = JobProgress(Display(not progress, lines=0), shown(plan.settings.epochs))
     with _interruptible():
         results = train(found.winners, dataset, plan, observer)

@@ -72,6 +72,11 @@ class Subject(Settings):
     target: Name | None = setting(
         "Column to predict, of your own table of rows.", "COLUMN", needs="data", for_training=True
     )
+    predicts: Literal["class", "number"] | None = setting(
+        "What the target is.",
+        shown="by the target: fractions, and many different whole numbers, are a number",
+        for_training=True,
+    )
     data_folder: Name | None = setting(
         "Where the original files of a published data set lie.",
         "FOLDER",
@@ -133,11 +138,27 @@ class Recipe(Settings):
     optimizer: Literal["adamw", "muon"] | None = setting(
         "Of the trainings; muon is slower and often better.", shown="adamw"
     )
+    class_weights: Literal["none", "balanced"] | None = setting(
+        "Of the classes in the loss; balanced lets rare ones weigh as much as others.", shown="none"
+    )
 
 
 class Training(Recipe):
     """How the designs are trained; on a table nothing is."""
 
+    metric: Name | None = setting(
+        "What is good: accuracy, balanced-accuracy, f1-macro, auroc, log-loss; r2, rmse, mae of a number; or "
+        "your own file.py:function of (outputs, y).",
+        "NAME|FILE.py:FUNCTION",
+        shown="accuracy, or r2 where a number is predicted",
+        may_be_code=True,
+        kept=with_whole_path,
+    )
+    folds: Count | None = setting(
+        "Parts of the examples, at most 5, of which each in turn is validated on; the worse designs stop "
+        "after some of them.",
+        shown="5 where fewer than 200 examples would be validated on, else 1",
+    )
     examples: Count | None = setting("Train the designs on so many of the training examples.", shown="all")
     fidelity: Literal["full", "quarters", "halving"] | None = setting(
         "Which trainings go on: quarters, of all designs so far the best three quarters after a quarter "

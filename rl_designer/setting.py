@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any
 
 from rl_designer.config import DEFAULT_ENGINE, SearchConfig, Subject, Training, Where
 from rl_designer.envs.datasets import DATASETS, Dataset, load_dataset
+from rl_designer.envs.datasets.dataset import FOLDS
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.metrics import ACCURACY, Objective, metric_of
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import (
     DataSpace,
@@ -30,6 +32,9 @@ from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.envs.workers.memory_limit import default_memory_limit
 from rl_designer.errors import Error, WrongUsage, usage_errors
 
+_FEWEST_VALIDATED = 200
+_MOST_OF_ONE_CLASS = 0.8
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -41,6 +46,7 @@ class Setting:
         open_judge: the same with other weights and batches, for figures that no search has seen; on a table,
             which reports a metric of its own, the evaluator itself.
         title: of the data or the table, for people.
+        objective: what is good on the data; None on a table, where it is the task's.
         about: what people should know of the data as a search starts, a line each.
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
@@ -55,6 +61,7 @@ class Setting:
     on_table: bool = False
     at_once: int = 1
     about: tuple[str, ...] = ()
+    objective: Objective | None = None
 
     @property
     def space_key(self) -> str:
@@ -180,7 +187,26 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
     )
     at_once = 1 if engine is None else engine.at_once(evaluator.device)
     opened = (lambda: evaluator, lambda: judge)
-    return Setting(space, *opened, dataset.name, facts, at_once=at_once, about=dataset.about)
+    objective = dataset.objective(metric_of(training.metric, dataset.predicts))
+    about = (*dataset.about, *_about_scoring(dataset, objective, evaluator.folds))
+    return Setting(space, *opened, dataset.name, facts, at_once=at_once, about=about, objective=objective)
+
+
+def _about_scoring(dataset: Dataset, objective: Objective, folds: int) -> Iterator[str]:
+    """How designs are scored, a line each."""
+    yield f"scored by {objective.metric}; guessing gives {objective.guess:.4g}"
+    if folds > 1:
+        yield (
+            f"only {len(dataset.y_val):,} examples would be validated on, so each design is trained on up to "
+            f"{folds} folds and scored by the mean"
+        )
+    share = max(dataset.class_shares, default=0.0)
+    if share > _MOST_OF_ONE_CLASS and objective.metric == ACCURACY.name:
+        name = dataset.class_names[dataset.class_shares.index(share)]
+        yield (
+            f"{share:.1%} of the training examples are {name!r}, and always saying so is right as often; "
+            "--metric balanced-accuracy, f1-macro or auroc looks at all classes alike"
+        )
 
 
 def training_evaluator(
@@ -209,8 +235,15 @@ def training_evaluator(
         device=where.device or "auto",
         time_limit=training.candidate_time_limit,
         memory_limit=training.candidate_memory_limit or (default_memory_limit() if engine else None),
+        metric=training.metric,
+        folds=training.folds or default_folds(dataset),
         repeat=repeat,
     )
+
+
+def default_folds(dataset: Dataset) -> int:
+    """How many folds designs are scored on: all where one would be small."""
+    return FOLDS if len(dataset.folds) and len(dataset.y_val) < _FEWEST_VALIDATED else 1
 
 
 def _load(subject: Subject, kind: Any) -> Dataset:
@@ -223,6 +256,7 @@ def _load(subject: Subject, kind: Any) -> Dataset:
         return load_dataset(
             name,
             kind=kind,
+            predicts=subject.predicts,
             target=subject.target,
             folder=subject.data_folder,
             image_size=subject.image_size,

@@ -11,6 +11,7 @@ from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.extensions import DATA_SET, names_code, short_name
+from rl_designer.envs.metrics import Predicts
 from rl_designer.envs.tasks.made import PREFIX
 
 
@@ -67,6 +68,7 @@ def load_dataset(
     name: str | Path,
     *,
     kind: Kind | None = None,
+    predicts: Predicts | None = None,
     target: str | None = None,
     seed: int = 0,
     folder: str | Path | None = None,
@@ -86,7 +88,8 @@ def load_dataset(
             `rl_designer.datasets`). A name goes before a path that is spelled the same: `./digits`.
         kind: how to read the inputs, where more than one reading fits: `features`, `signal` or `image`.
             Everything can be read as features; rows of features can be read as a signal of one channel.
-        target: the column with the classes, of a table.
+        predicts: whether the targets are classes or a number; None to tell by them, see `encode_targets`.
+        target: the column to predict, of a table.
         folder: where the original files of a published data set are, packed or unpacked.
         image_size: height and width in pixels that images are resized to.
 
@@ -101,7 +104,7 @@ def load_dataset(
     for option in options:
         if option not in reader.takes:
             raise DatasetError(f"{_OPTIONS[option]}, not for {name!r}")
-    return prepare(reader.read(*_arguments(name, reader), **options), kind, seed)
+    return prepare(reader.read(*_arguments(name, reader), **options), kind, seed, predicts=predicts)
 
 
 def is_function(name: str) -> bool:

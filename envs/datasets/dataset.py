@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.targets import TargetScale, strata
-from rl_designer.envs.metrics import Predicts
+from rl_designer.envs.metrics import Metric, Objective, Predicts
 from rl_designer.envs.seeding import stream
 
 SHARE = 0.2  # of the whole for the test, then of the rest for validation
@@ -163,6 +163,13 @@ class Dataset:
         return len(self.class_names) or 1
 
     @property
+    def class_shares(self) -> list[float]:
+        """Of the training examples, 0–1, by class number; [] where a number is predicted."""
+        if not self.class_names:
+            return []
+        return (np.bincount(self.y_train, minlength=self.num_classes) / len(self.y_train)).tolist()
+
+    @property
     def kind(self) -> Kind:
         """`features`, `signal` or `image`, by the rank of the input."""
         return KINDS[len(self.input_shape)]
@@ -175,6 +182,12 @@ class Dataset:
         sizes = f"{len(self.y_train):,} examples to train on, {len(self.y_val):,} to validate"
         targets = f"{self.num_classes:,} classes" if self.class_names else "a number to predict"
         return f"{self.name}: {sizes}, {targets}, {what}", *self.notes
+
+    def objective(self, metric: Metric) -> Objective:
+        """A metric on these data, in the unit of the target where the metric is in one."""
+        guess = metric.guess(self.y_train, self.y_val, self.num_classes)
+        unit = 1.0 if self.target_scale is None or not metric.in_target_units else self.target_scale.deviation
+        return Objective(metric.name, guess * unit, metric.is_error)
 
     @cached_property
     def digest(self) -> str:

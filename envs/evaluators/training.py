@@ -267,7 +267,7 @@ def _digest(
         if (name, value) not in _ONCE_WITHOUT_CHOICE
     }
     parts = {"recipe": RECIPE_VERSION, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
-    if metric not in (None, *DEFAULTS.values()):
+    if metric is not None and metric not in DEFAULTS.values():
         parts["metric"] = metric_digest(metric)
     if folds > 1:
         parts["folds"] = [folds, hashlib.sha256(dataset.folds.tobytes()).hexdigest()[:20]]

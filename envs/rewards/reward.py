@@ -36,7 +36,7 @@ def known(evaluation: Evaluation, field: str) -> float:
 
 
 def accuracy_of(evaluation: Evaluation) -> float:
-    """Validation accuracy, 0–1; by another metric the score, up to 1. Raises NotMeasured where there is none."""
+    """Validation accuracy, 0–1; by another metric its score, up to 1. NotMeasured is raised for want."""
     return known(evaluation, "score")
 
 

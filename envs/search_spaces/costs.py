@@ -79,9 +79,11 @@ def input_of(input_shape: Sequence[int]) -> Shape:
 
 
 def check_classes(num_classes: int) -> None:
-    """Raises ValueError for a number of classes out of range."""
-    if not 2 <= num_classes <= MOST_CLASSES:
-        raise Error(f"a classifier needs 2 to {MOST_CLASSES:,} classes, got {num_classes}")
+    """Raises ValueError for a number of classes out of range; 1 stands for a number that is predicted."""
+    if not 1 <= num_classes <= MOST_CLASSES:
+        raise Error(
+            f"a network needs 2 to {MOST_CLASSES:,} classes, or 1 output for a number, got {num_classes}"
+        )
 
 
 def check_limits(**limits: int | None) -> None:

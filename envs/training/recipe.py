@@ -66,7 +66,8 @@ class TrainingData:
         """`parts` are the five arrays in the order above; on the CPU they are shared where they can be."""
         # Torch warns of arrays that can't be written to, so those are copied.
         usable = [np.require(part, requirements=["C", "W"]) for part in parts]
-        return cls(*(torch.from_numpy(part).to(device) for part in usable), num_classes)
+        x_train, y_train, x_val, y_val, folds = (torch.from_numpy(part).to(device) for part in usable)
+        return cls(x_train, y_train, x_val, y_val, folds, num_classes)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -135,11 +136,13 @@ class _Scored:
         """Of several validation parts, each of one fold."""
         if len(folds) == 1:
             return folds[0]
-        sums = [
-            None if getattr(folds[0], name) is None else sum(getattr(fold, name) for fold in folds)
-            for name in ("right", "examples")
-        ]
-        return cls(*(fmean(getattr(fold, name) for fold in folds) for name in ("score", "loss")), *sums)
+        score, loss = (fmean(getattr(fold, name) for fold in folds) for name in ("score", "loss"))
+        if folds[0].right is None:
+            return cls(score, loss, None, None)
+        right, examples = (
+            np.sum([getattr(f, name) for f in folds], axis=0) for name in ("right", "examples")
+        )
+        return cls(score, loss, right, examples)
 
     def known(self, metric: Metric) -> dict[str, Any]:
         """What an evaluation has of it beside the curve."""

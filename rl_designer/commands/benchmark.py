@@ -197,7 +197,7 @@ def references(
     if max_parameters is None and found.config is not None:
         max_parameters = found.config.subject.max_parameters
     dataset = load_data(found, options)
-    plan = plan_of(options, dataset)
+    plan = plan_of(options, found, dataset)
     comparison = references_within(dataset, max_parameters, only)
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)

@@ -23,7 +23,7 @@ from rl_designer.jobs.progress import Display, JobProgress
 from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.folder import plain_settings
 from rl_designer.retraining.output import print_retrained, retrained_to_dict, shown
-from rl_designer.retraining.retrain import find_winners, load_data
+from rl_designer.retraining.retrain import Sources, find_winners, load_data
 from rl_designer.retraining.retrain import retrain as train
 from rl_designer.retraining.settings import FullTraining, Plan
 
@@ -58,8 +58,8 @@ training_options = together(
 )
 
 
-def plan_of(options: dict[str, Any], dataset: Dataset) -> Plan:
-    """How to train on a data set, by the options."""
+def plan_of(options: dict[str, Any], found: Sources, dataset: Dataset) -> Plan:
+    """How to train what was found on a data set, by the options."""
     if options["no_augment"] and options["augment"] is not None:
         raise click.UsageError("--augment and --no-augment exclude each other")
     given = {name: options[name] for name in FullTraining.declared()}
@@ -67,7 +67,7 @@ def plan_of(options: dict[str, Any], dataset: Dataset) -> Plan:
         given["augment"] = False
     plan = {name: options[name] for name in ("seeds", "on_validation", "workers", "device")}
     engine = taken_engine(dict(options))  # refuses options of another one
-    return Plan.of(dataset, given, **plan, engine=engine if options["engine"] == "ray" else None)
+    return found.plan(dataset, given, **plan, engine=engine if options["engine"] == "ray" else None)
 
 
 @click.command()
@@ -89,7 +89,7 @@ def retrain(
     """
     found = find_winners(sources, top=top, output=output, store=store, trust=trust)
     dataset = load_data(found, options)
-    plan = plan_of(options, dataset)
+    plan = plan_of(options, found, dataset)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
     designs = train(found.winners, dataset, plan, observer)
     if as_json:

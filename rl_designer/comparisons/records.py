@@ -124,7 +124,7 @@ def agent_run(searched: Searched, samples: int, thresholds: Mapping[str, float])
     if searched.setting.on_table:
         reported = searched.reported([design.architecture for design in best])
     else:
-        reported = [design.evaluation.val_accuracy for design in best]
+        reported = [design.evaluation.score for design in best]
     policy = None
     if isinstance(agent, PolicyAgent) and samples and thresholds:
         policy = _sampled(agent, searched, samples, thresholds)
@@ -276,7 +276,7 @@ def _figures(design: Design, reported: float | None) -> tuple[float | None, ...]
     if evaluation.failure is not None:
         return (None,) * len(COLUMNS)
     costs = (evaluation.parameters, evaluation.macs, evaluation.latency_seconds)
-    return (design.reward, evaluation.val_accuracy, reported, *costs)
+    return (design.reward, evaluation.score, reported, *costs)
 
 
 def _to_judge(run: RewardRun, cost: Cost | None, limit: float | None) -> list[int]:

@@ -186,7 +186,7 @@ def _trained_again(
     setting: Setting, store: Store, run: str, architectures: Sequence[Architecture]
 ) -> list[float | None]:
     with setting.open_judge() as judge:
-        return [e.val_accuracy for e in StoredEvaluator(store, judge, run).evaluate(architectures)]
+        return [e.score for e in StoredEvaluator(store, judge, run).evaluate(architectures)]
 
 
 def _search(

@@ -30,7 +30,7 @@ _COLUMNS = {
     "name": "run",
     "state": "state",
     "evaluations": "evaluations",
-    "accuracy": "val. accuracy",
+    "accuracy": "validation",
     "parameters": "parameters",
     "seconds": "time",
     "about": "what",
@@ -40,7 +40,7 @@ _COMPARED = {
     "name": "run",
     "state": "state",
     "reward": "best reward",
-    "accuracy": "val. accuracy",
+    "accuracy": "validation",
     "parameters": "parameters",
     "found": "found at",
     "evaluations": "evaluations",
@@ -130,7 +130,7 @@ def overlays(views: list[View]) -> tuple[Plot | None, Plot | None]:
 
 _DESIGNS = {
     "number": "no.",
-    "accuracy": "val. accuracy",
+    "accuracy": "validation",
     "reward": "reward",
     "parameters": "parameters",
     "macs": "multiply-adds",

@@ -262,7 +262,7 @@ def run_row(key: str, view: View) -> dict[str, Any]:
     return row | {
         "about": shortened(printable(report.title), 120),
         "reward": None if best is None else best.reward,
-        "accuracy": None if best is None else best.evaluation.val_accuracy,
+        "accuracy": None if best is None else report.measured(best.evaluation),
         "parameters": None if best is None else best.evaluation.parameters,
         "evaluations": len(report.designs),
         "found": report.position(report.winners[0]) if report.winners else None,

@@ -47,8 +47,9 @@ def export_to_optuna(report: RunReport, url: str) -> WrittenStudy:
 
     Parameters are the decisions of a table; of a space of layers `layers` (how many), `layer 1`, `layer 2`, …
     (each one's kind, or `none` behind the end), and their options, such as `layer 1 width`. User attributes
-    are `digest`, `design`, `found by`, `parameters`, `macs`, `reward`, `val_accuracy`, and `failure` or
-    `stopped_at` where there is one; intermediate values the accuracy after each epoch.
+    are `digest`, `design`, `found by`, `parameters`, `macs`, `reward`, `val_accuracy`, `val_score` (of the
+    search's metric), and `failure` or `stopped_at` where there is one; intermediate values the score after
+    each epoch.
 
     Args:
         url: of Optuna's storage, as SQLAlchemy spells it, or the path of an SQLite file, made if need be.
@@ -110,10 +111,11 @@ def _trial(
         "macs": evaluation.macs,
         "reward": found.design.reward,
         "val_accuracy": evaluation.val_accuracy,
+        "val_score": evaluation.score,
         "stopped_at": evaluation.stopped_at,
         "failure": None if evaluation.failure is None else printable(evaluation.failure),
     }
-    value = found.design.reward if report.best_by == "reward" else evaluation.val_accuracy
+    value = found.design.reward if report.best_by == "reward" else evaluation.score
     started, ended = _times(found, report)
     states = optuna.trial.TrialState
     return optuna.trial.FrozenTrial(

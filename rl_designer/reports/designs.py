@@ -130,8 +130,8 @@ def told_design(found: StoredDesign, report: RunReport) -> str:
     if evaluation.stopped_at is not None:
         opening += f", stopped early after {evaluation.stopped_at} epochs"
     facts = [f"reward {found.design.reward:.4f}"]
-    if evaluation.val_accuracy is not None:
-        facts.append(f"validation accuracy {evaluation.val_accuracy:.4f}")
+    if (value := report.measured(evaluation)) is not None:
+        facts.append(f"validation {report.objective.metric} {show_figure(value)}")
     if evaluation.parameters is not None:
         facts.append(f"{show_count(evaluation.parameters)} parameters")
     return f"{opening}: {', '.join(facts)}. {design}"
@@ -191,7 +191,7 @@ def design_row(found: StoredDesign, report: RunReport) -> dict[str, str]:
         "number": str(report.position(found)),
         "by": report.found_by(found),
         "reward": show_figure(found.design.reward),
-        "accuracy": show_figure(evaluation.val_accuracy),
+        "accuracy": show_figure(report.measured(evaluation)),
         "parameters": show_count(evaluation.parameters),
         "macs": show_count(evaluation.macs),
         "ended": ended,

@@ -15,13 +15,13 @@ _MOST_ROWS = 20
 
 
 def front_of(designs: Sequence[StoredDesign], cost: str) -> list[StoredDesign]:
-    """The designs that no other beats in both accuracy and cost, the cheapest first."""
-    costs, accuracies = [_cost(d, cost) for d in designs], [_accuracy(d) for d in designs]
-    return [designs[index] for index in fronts.front_of(costs, accuracies)]
+    """The designs that no other beats in both score and cost, the cheapest first."""
+    costs, scores = [_cost(d, cost) for d in designs], [_score(d) for d in designs]
+    return [designs[index] for index in fronts.front_of(costs, scores)]
 
 
 def front_plot(report: RunReport, name: str) -> Plot | None:
-    """Validation accuracy against parameters, or else against multiply-adds; None without both."""
+    """The score on validation against parameters, or else against multiply-adds; None without both."""
     for cost, title in _COSTS.items():
         drawn = [d for d in report.winners if _known(d, cost)]
         if drawn:
@@ -35,7 +35,7 @@ def overlay_front(reports: Sequence[RunReport], names: Sequence[str]) -> Plot | 
     series, rows = [], []
     for number, (report, name) in enumerate(zip(reports, names, strict=True)):
         front = front_of([d for d in report.winners if _known(d, cost)], cost)
-        points = [mark(_cost(d, cost), _accuracy(d), d, report) for d in front]
+        points = [mark(_cost(d, cost), _score(d), d, report) for d in front]
         if points:
             colour = f"run-{number % 8}"
             series.append(Series(name, "steps", points, colour, dashed=number >= 8))
@@ -43,14 +43,15 @@ def overlay_front(reports: Sequence[RunReport], names: Sequence[str]) -> Plot | 
             rows += [(name, show_count(p.x), f"{p.y:.4f}") for p in points]
     if len(series) < 4:
         return None
+    what = " or ".join(dict.fromkeys(report.objective.score_name for report in reports))
     return Plot(
         "all-front",
         "Fronts",
-        f"Validation accuracy against parameters: the fronts of {len(series) // 2} runs.",
+        f"{what.capitalize()} against parameters: the fronts of {len(series) // 2} runs.",
         Axis("parameters", logarithmic=True),
-        Axis("validation accuracy"),
+        Axis(what),
         series,
-        ("run", "parameters", "validation accuracy"),
+        ("run", "parameters", what),
         rows,
     )
 
@@ -59,15 +60,15 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
     front = front_of(drawn, cost)
     by_agent = [d for d in drawn if d.source == "agent"]
     controls = [d for d in drawn if d.source != "agent"]
-    agent = report.agent
-    ends = [mark(_cost(d, cost), _accuracy(d), d, report) for d in front]
+    agent, what = report.agent, report.objective.score_name
+    ends = [mark(_cost(d, cost), _score(d), d, report) for d in front]
     widest = max(_cost(d, cost) for d in drawn)
     series = [Series("front", "steps", [*ends, Point(widest, ends[-1].y)], "front")]
     for found, label, colour, shape in (
         (controls, "random search", "control", "diamond"),
         (by_agent, agent, "agent", "circle"),
     ):
-        points = [mark(_cost(d, cost), _accuracy(d), d, report) for d in thinned(found)]
+        points = [mark(_cost(d, cost), _score(d), d, report) for d in thinned(found)]
         if points:
             series.append(Series(label, "points", points, colour, shape))
     winner = report.winners[0]
@@ -76,7 +77,7 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
             Series(
                 "the best design",
                 "points",
-                [mark(_cost(winner, cost), _accuracy(winner), winner, report)],
+                [mark(_cost(winner, cost), _score(winner), winner, report)],
                 "front",
                 "ring",
             )
@@ -84,7 +85,7 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
     rows = [
         (
             show_count(_cost(d, cost)),
-            f"{_accuracy(d):.4f}",
+            f"{_score(d):.4f}",
             str(report.position(d)),
             report.found_by(d),
             shortened(short_design(d.design.architecture), 200),
@@ -93,25 +94,25 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
     ]
     return Plot(
         f"{name}-front",
-        f"Accuracy against {title}",
+        f"{report.objective.metric.capitalize()} against {title}",
         f"{len(drawn):,} designs. The front, which none beats in both, goes from {ends[0].y:.4f} with "
         f"{show_count(ends[0].x)} {title} to {ends[-1].y:.4f} with {show_count(ends[-1].x)}.",
         Axis(title, logarithmic=True),
-        Axis("validation accuracy"),
+        Axis(what),
         series,
-        (title, "validation accuracy", "evaluation", "by", "design"),
+        (title, what, "evaluation", "by", "design"),
         rows,
     )
 
 
 def _known(found: StoredDesign, cost: str) -> bool:
     evaluation = found.design.evaluation
-    return evaluation.val_accuracy is not None and bool(getattr(evaluation, cost))
+    return evaluation.score is not None and bool(getattr(evaluation, cost))
 
 
 def _cost(found: StoredDesign, cost: str) -> float:
     return float(getattr(found.design.evaluation, cost))
 
 
-def _accuracy(found: StoredDesign) -> float:
-    return found.design.evaluation.val_accuracy or 0.0
+def _score(found: StoredDesign) -> float:
+    return found.design.evaluation.score or 0.0

@@ -112,7 +112,7 @@ def _built_in_reward(report: RunReport, space: SearchSpace | None) -> Reward | N
 
 def value_name(report: RunReport) -> str:
     """What designs are ranked by, for people."""
-    return "validation accuracy" if report.best_by == "val_accuracy" else "reward"
+    return f"validation {report.objective.metric}" if report.best_by == "val_accuracy" else "reward"
 
 
 def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot | None:

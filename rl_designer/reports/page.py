@@ -93,7 +93,7 @@ def comparison(runs: Sequence[RunReport]) -> dict[str, Any]:
                 "agent": run.agent,
                 "title": str(run.folder.summary.get("title", "")),
                 "reward": show_figure(None if best is None else best.reward),
-                "accuracy": show_figure(None if evaluation is None else evaluation.val_accuracy),
+                "accuracy": show_figure(None if evaluation is None else run.measured(evaluation)),
                 "parameters": None if evaluation is None else evaluation.parameters,
                 "evaluations": len(run.designs),
                 "better": yes_or_no(run.folder.summary.get("better_than_control"), "not known"),

@@ -1,5 +1,6 @@
 """Everything that the page tells of one run, as plain data for the template."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from rl_designer.agents.base import PolicyAgent
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agent_class
+from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
 from rl_designer.reports.designs import design_row, differences, draw, told, yes_or_no
@@ -20,7 +22,7 @@ from rl_designer.runs.folder import POLICY
 from rl_designer.runs.reading import RunReport
 from rl_designer.setting import space_of
 from rl_designer.store.store import StoredDesign
-from rl_designer.text import short_design, shortened
+from rl_designer.text import printable, short_design, shortened
 
 MOST_DESIGNS = 300  # in the table of all designs
 _MOST_REASONS = 12
@@ -35,6 +37,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     """
     space, why_not = space_of_run(report)
     data: dict[str, Any] = {"name": name, "title": report.title, "tiles": _tiles(report)}
+    data |= {"metric": report.objective.metric, "about": list(map(printable, report.about))}
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
@@ -74,8 +77,8 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
         best = report.winners[0]
         evaluation = best.design.evaluation
         found = f"by {report.found_by(best)}, at evaluation {report.position(best):,}"
-        if evaluation.val_accuracy is not None:
-            tiles.append(("val. accuracy", f"{100 * evaluation.val_accuracy:.2f} %", found))
+        if (value := report.measured(evaluation)) is not None:
+            tiles.append(_measured_tile(report.objective, value, found))
         tiles.append(
             ("reward", show_figure(best.design.reward), report.folder.config.reward.partition(":")[0])
         )
@@ -90,6 +93,12 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
     if "seconds" in summary:
         tiles.append(("time", show_seconds(float(summary["seconds"])), "of the search"))
     return tiles
+
+
+def _measured_tile(objective: Objective, value: float, found: str) -> tuple[str, str, str]:
+    guess = "" if math.isnan(objective.guess) else f"; guessing gives {show_figure(objective.guess)}"
+    figure = f"{100 * value:.2f} %" if objective.metric == ACCURACY.name else show_figure(value)
+    return f"val. {objective.metric}", figure, f"{found}{guess}"
 
 
 def _winner(report: RunReport) -> dict[str, Any]:
@@ -110,7 +119,7 @@ def _winner(report: RunReport) -> dict[str, Any]:
                 "rank": rank,
                 "digest": found.design.architecture.digest,
                 "reward": show_figure(found.design.reward),
-                "accuracy": show_figure(evaluation.val_accuracy),
+                "accuracy": show_figure(report.measured(evaluation)),
                 "parameters": show_count(evaluation.parameters),
                 "macs": show_count(evaluation.macs),
                 "found": f"{report.position(found):,}",

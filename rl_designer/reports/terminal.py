@@ -74,7 +74,7 @@ def _winners_table(report: RunReport, width: int) -> Table:
     columns: dict[str, list[str]] = {
         "": [str(rank) for rank in range(1, len(winners) + 1)],
         "reward": [show_figure(winner.design.reward) for winner in winners],
-        "val. accuracy": [show_figure(e.val_accuracy) for e in evaluations],
+        f"val. {report.objective.metric}": [show_figure(report.measured(e)) for e in evaluations],
         "parameters": [show_count(e.parameters) for e in evaluations],
         "multiply-adds": [show_count(e.macs) for e in evaluations],
         "found at": [str(report.position(winner)) for winner in winners],

@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.encoding import Standardisation, check_values, distinct
+from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of
 from rl_designer.envs.search_spaces.costs import check_size
 from rl_designer.errors import Error, WrongUsage
@@ -62,6 +63,15 @@ class _Standardisation(BaseModel):
     deviation: list[float]
 
 
+class _TargetScale(BaseModel):
+    """See `TargetScale`."""
+
+    model_config = ConfigDict(strict=True)
+
+    mean: float = Field(allow_inf_nan=False)
+    deviation: float = Field(gt=0, allow_inf_nan=False)
+
+
 class Training(BaseModel):
     """What weights were trained on, and how; the content of `training.json`.
 
@@ -71,6 +81,7 @@ class Training(BaseModel):
         input_shape: of one example that the network takes.
         settings: `FullSettings` as plain values.
         standardisation: what the examples were standardised with; None where that isn't known.
+        target_scale: what the numbers that are predicted were standardised with; None for classes.
     """
 
     model_config = ConfigDict(strict=True)
@@ -83,12 +94,20 @@ class Training(BaseModel):
     class_names: list[str]
     settings: dict[str, bool | int | float | str]
     standardisation: _Standardisation | None = None
+    target_scale: _TargetScale | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.standardisation is not None:
             check_values(self.standardisation.mean, self.standardisation.deviation, self.input_shape)
+        if bool(self.class_names) == (self.target_scale is not None):
+            raise Error("it must have either class_names or a target_scale")
         return self
+
+    @property
+    def outputs(self) -> int:
+        """Of the network: the classes, or 1 for a number."""
+        return len(self.class_names) or 1
 
     def known_standardisation(self) -> Standardisation | None:
         """For one example of `input_shape`; None where it isn't known."""
@@ -104,9 +123,9 @@ class Retrained:
 
     Attributes:
         network: in evaluation mode, on the CPU: float32 [n, *input_shape], standardised with the training
-            part's statistics, to logits [n, classes].
+            part's statistics, to logits [n, classes], or [n, 1], a number standardised with `target_scale`.
         input_shape: of one example.
-        class_names: by class number.
+        class_names: by class number; () where a number is predicted.
         seed: the number of its training in the folder.
         results: the content of `results.json`, or None where it isn't there yet.
         standardisation: what makes the network's inputs of raw ones (`apply`); None where it isn't known.
@@ -119,6 +138,7 @@ class Retrained:
     seed: int
     results: dict[str, Any] | None
     standardisation: Standardisation | None = None
+    target_scale: TargetScale | None = None
 
 
 def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
@@ -136,7 +156,7 @@ def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
     opened = RetrainedFolder(Path(folder))
     training, architecture = opened.training(), opened.architecture()
     weights = opened.weights(seed)
-    shape, classes = training.input_shape, len(training.class_names)
+    shape, classes = training.input_shape, training.outputs
     # Before memory is taken for what a stranger's file may ask for.
     parameters = check_size(architecture, shape, classes).parameters
     state, _ = read_weights(weights, parameters)
@@ -156,6 +176,7 @@ def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
         seed,
         opened.results(),
         training.known_standardisation(),
+        None if training.target_scale is None else TargetScale(**training.target_scale.model_dump()),
     )
 
 
@@ -250,10 +271,11 @@ def plain_standardisation(known: Standardisation | None) -> dict[str, Any] | Non
 
 def _facts(training: Training) -> dict[str, Any]:
     """What must be the same to go on. Older folders have no standardisation, the digest tells the data; and
-    no optimiser, there was one.
+    no optimiser or class weights, there was one choice.
     """
-    data = training.model_dump(exclude={"standardisation"})
-    return {"optimizer": "adamw", **data.pop("settings"), "data": data.pop("data")["digest"], **data}
+    data = training.model_dump(exclude={"standardisation", "target_scale"})
+    settings = {"optimizer": "adamw", "class_weights": "none", **data.pop("settings")}
+    return {**settings, "data": data.pop("data")["digest"], **data}
 
 
 def _check_same(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -1,9 +1,7 @@
 """`Retraining`: one winner's trainings, its folder, its results."""
 
-import math
-import statistics
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,8 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.datasets.dataset import Targets
+from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
 from rl_designer.jobs.jobs import Job
@@ -23,6 +23,14 @@ from rl_designer.retraining.folder import (
     plain_settings,
     plain_standardisation,
 )
+from rl_designer.retraining.scores import (
+    class_figures,
+    guesses,
+    outputs_of,
+    score,
+    spread,
+    weakest,
+)
 from rl_designer.retraining.settings import (
     Plan,
     shape_for,
@@ -32,13 +40,12 @@ from rl_designer.retraining.settings import (
 from rl_designer.runs.architecture_files import ArchitectureFile
 
 if TYPE_CHECKING:
-    from torch import nn
+    pass
 
 MOST_CLASSES_OF_A_MATRIX = 256
-WEAKEST = 3
-_BATCH = 512
 
 TEST, VALIDATION = "test", "validation"
+_NOT_OF_RESULTS = {"class_names", "format", "version", "standardisation", "target_scale"}
 _DIGEST_IN_NAME = 12
 
 
@@ -91,6 +98,7 @@ class Retraining:
                 "input_shape": list(self.input_shape),
                 "class_names": list(dataset.class_names),
                 "settings": plain_settings(plan.settings),
+                "target_scale": None if dataset.target_scale is None else asdict(dataset.target_scale),
                 "standardisation": plain_standardisation(standardisation_for(winner.architecture, dataset)),
             }
         )
@@ -125,7 +133,7 @@ class Retraining:
             self.winner.architecture.digest,
             self.dataset.digest,
             # As seeds were before there was a choice.
-            sorted(self.training.settings.items() - {("optimizer", "adamw")}),
+            sorted(self.training.settings.items() - {("optimizer", "adamw"), ("class_weights", "none")}),
             number,
         )
 
@@ -138,11 +146,12 @@ class Retraining:
         x, y = self._split() if None in failed.values() else (None, None)
         for number, failure in failed.items():
             known[number] = self._line(number, failure, x, y, device)
-        results = self._results([known[number] for number in sorted(known)])
+        guess = {} if y is None else guesses(self.dataset, y, self.plan.metric)
+        results = self._results([known[number] for number in sorted(known)], guess)
         self.folder.write_results(results)
         return results
 
-    def _split(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _split(self) -> tuple[NDArray[np.float32], Targets]:
         if self.plan.on_validation:
             x, y = self.dataset.x_val, self.dataset.y_val
         else:
@@ -158,19 +167,25 @@ class Retraining:
             return line
         path = self.folder.weights(number)
         record = read_weights(path, self.costs.parameters)[1]
-        found = score(logits_of(load_retrained(self.folder.path, number).network, x, device), y)
-        small = len(found.confusion) <= MOST_CLASSES_OF_A_MATRIX
+        outputs = outputs_of(load_retrained(self.folder.path, number).network, x, device)
+        scale = self.dataset.target_scale
+        found = score(outputs, y, self.plan.metric, 1.0 if scale is None else scale.deviation)
+        matrix = found.confusion
         return line | {
             "accuracy": found.accuracy,
             "loss": found.loss,
+            "figures": dict(found.figures),
             "training_loss": record.losses[-1],
             "training_seconds": round(record.seconds, 3),
             "device": record.device,
             "weights": path.name,
-            "confusion_matrix": found.confusion.tolist() if small else None,
+            "confusion_matrix": None
+            if matrix is None or len(matrix) > MOST_CLASSES_OF_A_MATRIX
+            else matrix.tolist(),
         }
 
-    def _results(self, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    def _results(self, lines: list[dict[str, Any]], guess: Mapping[str, float]) -> dict[str, Any]:
+        before = self.folder.results() or {}
         scored = "val" if self.plan.on_validation else "test"
         matrices = [line["confusion_matrix"] for line in lines if line.get("confusion_matrix") is not None]
         confusion = np.array(matrices, dtype=np.int64).sum(axis=0) if matrices else None
@@ -184,95 +199,23 @@ class Retraining:
             "macs": self.costs.macs,
             f"{scored}_accuracy": spread([line["accuracy"] for line in lines]),
             f"{scored}_loss": spread([line["loss"] for line in lines]),
+            "metric": metric_of(self.plan.metric, self.dataset.predicts).name,
+            f"{scored}_figures": _spreads(lines),
+            "guess": dict(guess) or before.get("guess", {}),
             "weakest_classes": weakest(classes) if classes else [],
             "classes": classes,
             "confusion_matrix": None if confusion is None else confusion.tolist(),
             "failures": sum(line["failure"] is not None for line in lines),
-            **self.training.model_dump(exclude={"class_names", "format", "version", "standardisation"}),
+            **self.training.model_dump(exclude=_NOT_OF_RESULTS),
             "seeds": lines,
             "folder": str(self.folder.path),
         }
 
 
-# -- what a trained network gets right ---------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Score:
-    """One network on one split.
-
-    Attributes:
-        accuracy: fraction that is right, 0–1.
-        loss: mean cross-entropy in nats.
-        confusion: int64 [classes, classes]: examples by true class (row) and predicted class (column).
-    """
-
-    accuracy: float
-    loss: float
-    confusion: NDArray[np.int64]
-
-
-def logits_of(network: "nn.Module", x: NDArray[np.float32], device: str) -> NDArray[np.float64]:
-    """Logits, float64 [n, classes], of a network of `build_network`, which is left on the device."""
-    import torch
-
-    from rl_designer.envs.training.steps import laid_out, placed
-    from rl_designer.envs.workers.devices import one_thread
-
-    with one_thread(), torch.inference_mode():
-        inputs = torch.from_numpy(np.require(x, requirements=["C", "W"]))
-        ready = placed(network.eval(), inputs[:1].to(device))
-        parts = [ready(laid_out(batch.to(device))).double().cpu() for batch in inputs.split(_BATCH)]
-    return torch.cat(parts).numpy()
-
-
-def score(logits: NDArray[np.float64], y: NDArray[np.int64]) -> Score:
-    """Of logits [n, classes] and true classes [n]; among equal logits the first class is predicted."""
-    classes = logits.shape[1]
-    predicted = logits.argmax(axis=1)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sums = np.log(np.exp(shifted).sum(axis=1))
-    loss = float((log_sums - shifted[np.arange(len(y)), y]).mean())
-    confusion = np.bincount(y * classes + predicted, minlength=classes * classes)
-    return Score(float((predicted == y).mean()), loss, confusion.reshape(classes, classes))
-
-
-def spread(values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean and standard deviation (n − 1) over seeds, and each seed's; None where a seed failed, and for the
-    deviation of fewer than two.
-    """
-    known = [value for value in values if value is not None]
-    return {
-        "mean": math.fsum(known) / len(known) if known else None,
-        "standard_deviation": statistics.stdev(known) if len(known) > 1 else None,
-        "per_seed": list(values),
-    }
-
-
-def class_figures(confusion: NDArray[np.int64], names: Sequence[str]) -> list[dict[str, Any]]:
-    """For each class that has examples: how many, over all seeds, which share is right, and which class the
-    others are most often taken for (None where all are right).
-    """
-    figures = []
-    for index, row in enumerate(confusion):
-        if not row.sum():
-            continue
-        wrong = row.copy()
-        wrong[index] = 0
-        mistaken = int(wrong.argmax())
-        figures.append(
-            {
-                "class": names[index],
-                "examples": int(row.sum()),
-                "accuracy": float(row[index] / row.sum()),
-                "mistaken_for": names[mistaken] if wrong[mistaken] else None,
-                "mistaken_share": float(wrong[mistaken] / row.sum()),
-            }
-        )
-    return figures
-
-
-def weakest(figures: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The classes with the lowest accuracy, at most `WEAKEST` and at most half of them, the lowest first."""
-    count = min(WEAKEST, max(1, len(figures) // 2))
-    return sorted(figures, key=lambda figure: figure["accuracy"])[:count]
+def _spreads(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """By metric, over the seeds; lines of before there was a choice have accuracy and loss alone."""
+    figures = [
+        line.get("figures") or {"accuracy": line["accuracy"], "log-loss": line["loss"]} for line in lines
+    ]
+    names = {name: None for line in figures for name, value in line.items() if value is not None}
+    return {name: spread([line.get(name) for line in figures]) for name in names}

@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rl_designer.envs.metrics import ACCURACY, METRICS
 from rl_designer.jobs.jobs import Job
 from rl_designer.jobs.progress import Shown
 from rl_designer.quantities import show_count, show_figure, show_seconds
+from rl_designer.retraining.scores import spread
 from rl_designer.text import printable
 
 _MOST_CLASSES_SHOWN = 12
@@ -59,7 +61,7 @@ def print_comparison(console: Console, data: dict[str, Any]) -> None:
     """Designs and references in one table, the best first, and the verdict where there are designs."""
     rows = [(f"{design_name(line)} ({line['origin']})", line) for line in data["designs"]]
     rows += [(line["name"], line) for line in data["references"]]
-    rows.sort(key=lambda row: -(row[1][f"{split_of(row[1])}_accuracy"]["mean"] or 0.0))
+    rows.sort(key=lambda row: -merit_of(row[1]))
     settings = rows[0][1]["settings"]
     augmented = f", {settings['augment']}" if settings["augment"] else ""
     title = f"{printable(data['data'])}: {settings['epochs']} epochs each{augmented}"
@@ -76,8 +78,8 @@ def judged(designs: Sequence[dict[str, Any]], references: Sequence[dict[str, Any
     best, rival = _best(designs), _best(references)
     if best is None or rival is None:
         return {"better_than_references": None, "verdict": "There is nothing to compare with."}
-    ours, theirs = (line[f"{split_of(line)}_accuracy"] for line in (best, rival))
-    lead = ours["mean"] - theirs["mean"]
+    ours, theirs = (figure_of(line) for line in (best, rival))
+    lead = merit_of(best) - merit_of(rival)
     error = _standard_error(ours, theirs)
     better = False if lead <= 0 else None if error is None else lead > _STANDARD_ERRORS * error or None
     margin = "one seed is too few to tell" if error is None else f"± {error:.4f} standard error over seeds"
@@ -90,8 +92,8 @@ def judged(designs: Sequence[dict[str, Any]], references: Sequence[dict[str, Any
 
 
 def _best(lines: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    trained = [line for line in lines if line[f"{split_of(line)}_accuracy"]["mean"] is not None]
-    return max(trained, key=lambda line: line[f"{split_of(line)}_accuracy"]["mean"], default=None)
+    trained = [line for line in lines if figure_of(line)["mean"] is not None]
+    return max(trained, key=merit_of, default=None)
 
 
 def _standard_error(*spreads: dict[str, Any]) -> float | None:
@@ -105,24 +107,27 @@ def _standard_error(*spreads: dict[str, Any]) -> float | None:
 
 
 def figures_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:
-    """Accuracy and size, a line a design."""
+    """What each design scores and its size, a line a design."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
     split = split_of(rows[0][1])
-    for name in (f"{split} accuracy", "± s.d.", "seeds", f"{split} loss", "parameters", "multiply-adds"):
+    metric = metric_name(rows[0][1])
+    for name in (f"{split} {metric}", "± s.d.", "seeds", f"{split} loss", "parameters", "multiply-adds"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, design in rows:
-        accuracy, loss = design[f"{split}_accuracy"], design[f"{split}_loss"]
-        known = sum(value is not None for value in accuracy["per_seed"])
+        figure, loss = figure_of(design), design[f"{split}_loss"]
+        known = sum(value is not None for value in figure["per_seed"])
         table.add_row(
             Text(printable(name)),
-            show_figure(accuracy["mean"]),
-            show_figure(accuracy["standard_deviation"]),
+            show_figure(figure["mean"]),
+            show_figure(figure["standard_deviation"]),
             str(known),
             show_figure(loss["mean"]),
             show_count(design["parameters"]),
             show_count(design["macs"]),
         )
+    if (guess := rows[0][1].get("guess", {}).get(metric)) is not None:
+        table.add_row(Text("guessing", style="dim"), show_figure(guess))
     return table
 
 
@@ -142,6 +147,27 @@ def confusion_table(design: dict[str, Any]) -> Table:
 def split_of(design: dict[str, Any]) -> str:
     """`test`, or `val` where the test stayed sealed."""
     return "test" if "test_accuracy" in design else "val"
+
+
+def metric_name(design: dict[str, Any]) -> str:
+    """By which it is judged; designs of before there was a choice by accuracy."""
+    return str(design.get("metric") or ACCURACY.name)
+
+
+def figure_of(design: dict[str, Any]) -> dict[str, Any]:
+    """Its metric's spread over the seeds, see `spread`; mean None where all failed."""
+    split, metric = split_of(design), metric_name(design)
+    known = design.get(f"{split}_figures", {}).get(metric)
+    return known or (design[f"{split}_accuracy"] if metric == ACCURACY.name else spread([]))
+
+
+def merit_of(design: dict[str, Any]) -> float:
+    """The mean, with its sign turned where less is better; minus infinity where there is none."""
+    mean = figure_of(design)["mean"]
+    if mean is None:
+        return -math.inf
+    metric = METRICS.get(metric_name(design))
+    return -mean if metric is not None and metric.is_error else float(mean)
 
 
 def design_name(design: dict[str, Any]) -> str:

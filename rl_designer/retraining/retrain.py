@@ -43,6 +43,14 @@ class Sources:
     winners: list[Winner]
     config: SearchConfig | None
 
+    def plan(self, dataset: Dataset, settings: Mapping[str, Any], **plan: Any) -> Plan:
+        """As `Plan.of`; metric and class weights are the runs' where nothing else is given."""
+        if self.config is not None:
+            training = self.config.training
+            settings = {**settings, "class_weights": settings.get("class_weights") or training.class_weights}
+            plan = {"metric": training.metric, **plan}
+        return Plan.of(dataset, settings, **plan)
+
 
 def find_winners(
     sources: Sequence[Path],
@@ -191,8 +199,7 @@ def retrain(
         engine = plan.engine or _local(plan, device, len(retrainings))
         failures = _train(retrainings, dataset, plan, engine, observer or JobObserver())
         results = {retraining.folder.path: retraining.finish(failures, device) for retraining in retrainings}
-    score = "val_accuracy" if plan.on_validation else "test_accuracy"
-    if all(figures[score]["mean"] is None for figures in results.values()):
+    if all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
         raise Error(f"every training failed; the first: {next(filter(None, failures.values()))}")
     return [{**results[folder_of(winner, plan).path], "origin": winner.origin} for winner in winners]
 

@@ -126,6 +126,7 @@ class Plan:
         workers: trainings at the same time, in processes; 0 trains in this one; None for one a core, or one
             on a GPU. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        metric: by which it is judged, as `metric_of` takes it; None for the usual one.
         engine: where else than in processes of this machine, instead of `workers`; closed once it is trained.
     """
 
@@ -134,6 +135,7 @@ class Plan:
     on_validation: bool = False
     workers: int | None = None
     device: str = "auto"
+    metric: str | None = None
     engine: Engine | None = None
 
     @classmethod

@@ -126,7 +126,7 @@ def train_part(
     the bit, whatever the parts.
 
     Args:
-        x, y: float32 [n, *input_shape] and int64 [n], on the device to train on.
+        x, y: float32 [n, *input_shape] and int64 [n], or float32 [n], on the device to train on.
 
     Raises:
         Diverged: where the loss is no number any more.
@@ -137,7 +137,8 @@ def train_part(
         shape = shape_for(task.architecture, x.shape[1:])
         network = build_network(task.architecture, shape, task.num_classes, generator=start)
         shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
-        training = _Training(_ready(network, task.architecture, x), x, y, task.settings, task.seed)
+        ready = _ready(network, task.architecture, x)
+        training = _Training(ready, x, y, task.settings, task.seed, task.num_classes)
         if checkpoint is not None:
             parameters = sum(parameter.numel() for parameter in network.parameters())
             training.restore(checkpoint_of(checkpoint, task.checkpoint, task.seed, parameters))
@@ -158,8 +159,11 @@ def _ready(network: nn.Module, architecture: Architecture, x: Tensor) -> nn.Modu
 class _Training:
     """A network, its optimiser, its average, and how far they are."""
 
-    def __init__(self, network: nn.Module, x: Tensor, y: Tensor, settings: FullSettings, seed: int) -> None:
+    def __init__(
+        self, network: nn.Module, x: Tensor, y: Tensor, settings: FullSettings, seed: int, num_classes: int
+    ) -> None:
         self.network, self.x, self.y, self.settings, self.seed = network, x, y, settings, seed
+        self.num_classes = num_classes
         self.optimizers = optimizers_of(network, settings)
         self.steps = steps_an_epoch(len(x), settings)
         self.average = _Average(network, settings, settings.epochs * self.steps)
@@ -190,6 +194,7 @@ class _Training:
                 self.x,
                 self.y,
                 self.settings,
+                num_classes=self.num_classes,
                 epoch=epoch,
                 shuffle=self._generator("batches", epoch),
                 change=self._generator("augmentation", epoch),

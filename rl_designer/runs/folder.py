@@ -46,6 +46,14 @@ class _Setting(BaseModel):
     num_classes: int | None = None
 
 
+class _Objective(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    metric: str
+    guess: float
+    is_error: bool = False
+
+
 class _SourceFacts(BaseModel):
     run: str
     kept: bool | None
@@ -63,6 +71,8 @@ class _Summary(BaseModel):
     seconds: float = Field(default=0.0, ge=0)
     verdict: str = ""
     setting: _Setting = _Setting()
+    objective: _Objective | None = None
+    about: list[str] = []
     control_plan: _Plan | None = None
     sources: list[_SourceFacts] = []
 

@@ -1,5 +1,6 @@
 """What a run found: its designs, read from the store, and its figures as JSON-ready objects."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.problem import Design, best_of, rank
 from rl_designer.envs.rewards import BestBy
 from rl_designer.runs.folder import RunFolder
@@ -50,6 +52,21 @@ class RunReport:
     def best_by(self) -> BestBy:
         """What the designs are ranked by: reward, or accuracy where the reward saw the history."""
         return "val_accuracy" if self.folder.summary.get("best_by") == "val_accuracy" else "reward"
+
+    @property
+    def about(self) -> Sequence[str]:
+        """What people should know of the data, a line each."""
+        return self.folder.summary.get("about") or []
+
+    @property
+    def objective(self) -> Objective:
+        """What is good on the run's data; of a run of before there was a choice, and on a table, accuracy."""
+        known = self.folder.summary.get("objective")
+        return Objective(ACCURACY.name, math.nan) if known is None else Objective(**known)
+
+    def measured(self, evaluation: Evaluation) -> float | None:
+        """The value of the run's metric, see `objective`; None where it isn't known."""
+        return None if evaluation.score is None else self.objective.value_of(evaluation.score)
 
     def position(self, design: StoredDesign) -> int:
         """Which evaluation of the run it was, from 1; the control's come after the agent's."""
@@ -113,6 +130,7 @@ def design_to_dict(design: Design, found_by: str) -> dict[str, Any]:
         "layers": [layer.to_dict() for layer in design.architecture.layers],
         "reward": design.reward,
         "val_accuracy": evaluation.val_accuracy,
+        "val_score": evaluation.score,
         "parameters": evaluation.parameters,
         "macs": evaluation.macs,
         "failure": evaluation.failure,

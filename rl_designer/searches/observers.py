@@ -134,7 +134,7 @@ class SearchProgress(Observer):
     ) -> None:
         if evaluation.in_full:
             # A reward that sees the history is paid later, and is no measure of what is best.
-            merit = (evaluation.val_accuracy or 0.0) if reward is None else reward
+            merit = (evaluation.score or 0.0) if reward is None else reward
             self._what = "best" if reward is not None else "best accuracy"
             self._best = merit if self._best is None else max(self._best, merit)
         best = show_figure(self._best)
@@ -201,6 +201,7 @@ class TensorBoardLog(Observer):
             "search/reward": design.reward,
             "search/best_reward": self._best,
             "search/val_accuracy": design.evaluation.val_accuracy,
+            "search/val_score": design.evaluation.val_score,
             "search/parameters": design.evaluation.parameters,
             "search/macs": design.evaluation.macs,
             "search/failures": self._failures,

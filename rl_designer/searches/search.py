@@ -1,6 +1,7 @@
 """A search, from config to run folder: puts space, evaluator, reward, budget and agent together."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, Where, make_config
 from rl_designer.declared import about
 from rl_designer.envs.evaluators.early_stopping import FULL
+from rl_designer.envs.metrics import ACCURACY
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
@@ -57,6 +59,8 @@ def run_search(
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         facts = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
+        facts |= {"about": list(setting.about)} if setting.about else {}
+        facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
         facts |= {BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
         return search(Search(made, config, setting, store, agent, paid, Observers(observers)))
@@ -137,7 +141,8 @@ def settled_fidelity(config: SearchConfig, reward: Reward) -> str | None:
     """
     if config.subject.table is not None:
         return None
-    misfit = stopping_misfit(reward)
+    by_accuracy = config.training.metric in (None, ACCURACY.name)
+    misfit = stopping_misfit(reward, by_accuracy=by_accuracy)
     if misfit is None:
         return config.training.fidelity or DEFAULT_FIDELITY
     if config.training.fidelity not in (None, FULL):

@@ -243,7 +243,7 @@ def measured(
         results: by seed, then by design.
         latencies: by design.
     """
-    accuracy = _column(results, "val_accuracy")
+    accuracy = _column(results, "score")
     about = {"unit": "fraction", "split": "valid", "dataset": dataset, "maximize": True}
     metrics = {SEARCHED: accuracy[:, :1]}
     facts: dict[str, Mapping[str, Any]] = {

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rl_designer.envs.datasets import DatasetError, load_dataset
-from rl_designer.envs.datasets.targets import encode_labels
 from rl_designer.envs.datasets.preparation import RawData, prepare
+from rl_designer.envs.datasets.targets import encode_labels
 
 
 def raw(x, y, **more):

@@ -22,8 +22,9 @@ from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.jobs import Job, JobObserver
 from rl_designer.retraining import training
 from rl_designer.retraining.folder import RetrainedFolder, load_retrained
-from rl_designer.retraining.job import Winner, logits_of
+from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
+from rl_designer.retraining.scores import outputs_of
 from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
 from tests.helpers.jobs import Noted
@@ -97,7 +98,7 @@ def test_what_is_loaded_back_is_the_network_that_was_scored(tmp_path: Path) -> N
         loaded = load_retrained(result["folder"], seed)
         assert (loaded.architecture, loaded.input_shape, loaded.class_names) == (dense(8), (4,), ("a", "b"))
         assert not loaded.network.training
-        accuracy = (logits_of(loaded.network, x, "cpu").argmax(axis=1) == y).mean()
+        accuracy = (outputs_of(loaded.network, x, "cpu").argmax(axis=1) == y).mean()
         assert accuracy == result["test_accuracy"]["per_seed"][seed]
         assert loaded.results is not None and loaded.results["seeds"][seed]["accuracy"] == accuracy
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from rl_designer.retraining.job import class_figures, logits_of, score, spread, weakest
+from rl_designer.retraining.scores import class_figures, outputs_of, score, spread, weakest
 
 
 @given(st.integers(2, 6), st.integers(1, 40), st.integers(0, 2**32 - 1))
@@ -30,7 +30,7 @@ def test_logits_are_those_of_the_network_in_evaluation_mode_and_in_the_order_of_
     network = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5))
     x = np.random.default_rng(0).normal(size=(1100, 4)).astype(np.float32)
     expected = network.eval()(torch.from_numpy(x)).detach().double().numpy()
-    np.testing.assert_allclose(logits_of(network.train(), x, "cpu"), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs_of(network.train(), x, "cpu"), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_a_spread_has_the_sample_deviation_and_leaves_failed_seeds_out() -> None:
