@@ -37,7 +37,7 @@ def known(evaluation: Evaluation, field: str) -> float:
 
 def accuracy_of(evaluation: Evaluation) -> float:
     """Validation accuracy, 0–1; by another metric its score, up to 1. NotMeasured is raised for want."""
-    return known(evaluation, "score")
+    return known(evaluation, "val_accuracy" if evaluation.metric is None else "val_score")
 
 
 def cost_of(evaluation: Evaluation, cost: Cost) -> float:

@@ -69,7 +69,7 @@ def test_layers_as_sample_and_report_give_them_and_a_space_are_a_file(tmp_path: 
         ({"input_shape": [1, 40, 1, 1]}, "`input_shape`: list should have at most 3 items"),
         ({"input_shape": [40]}, "needs a map, not a vector"),
         ({"input_shape": [1, 0]}, "integers from 1"),
-        ({"num_classes": 1}, "needs 2 to 1,000,000 classes, got 1"),
+        ({"num_classes": 0}, "needs 2 to 1,000,000 classes, or 1 output for a number, got 0"),
         ({"name": "n" * 3000}, "`name`: string should have at most 2000 characters"),
     ],
 )

@@ -1,0 +1,74 @@
+"""What is good: the metrics, their scores, and what guessing gives."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from rl_designer.envs.metrics import ACCURACY, METRICS, Objective, metric_digest, metric_of
+
+Y_TRAIN = np.array([0] * 70 + [1] * 20 + [2] * 10)
+Y = np.array([0] * 30 + [1] * 15 + [2] * 5)
+NUMBERS_TRAIN = np.array([0.0, 0.0, 0.0, 10.0])
+NUMBERS = np.array([0.0, 1.0, 5.0])
+
+
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.predicts == "class"])
+def test_the_right_classes_score_1(name: str) -> None:
+    metric, right = METRICS[name], np.eye(3)[Y] * 0.998 + 0.001
+    score = metric.score(metric.value(right / right.sum(axis=1, keepdims=True), Y), guess=1.0)
+    assert score == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("accuracy", 0.6), ("balanced-accuracy", 1 / 3), ("f1-macro", 0.25), ("auroc", 0.5)],
+)
+def test_guessing_says_the_largest_class(name: str, expected: float) -> None:
+    assert METRICS[name].guess(Y_TRAIN, Y, 3) == pytest.approx(expected)
+
+
+def test_guessing_by_log_loss_says_how_frequent_each_class_is() -> None:
+    expected = -np.log(np.array([0.7, 0.2, 0.1]))[Y].mean()
+    assert METRICS["log-loss"].guess(Y_TRAIN, Y, 3) == pytest.approx(expected)
+
+
+def test_guessing_a_number_says_the_mean_and_of_absolute_errors_the_median() -> None:
+    assert METRICS["rmse"].guess(NUMBERS_TRAIN, NUMBERS, 1) == pytest.approx(
+        np.sqrt(((NUMBERS - 2.5) ** 2).mean())
+    )
+    assert METRICS["mae"].guess(NUMBERS_TRAIN, NUMBERS, 1) == pytest.approx(NUMBERS.mean())
+    assert METRICS["r2"].guess(NUMBERS_TRAIN, NUMBERS, 1) < 0
+
+
+@pytest.mark.parametrize("name", ["log-loss", "rmse", "mae"])
+def test_the_score_of_an_error_is_the_share_of_the_guess_that_is_gone_and_comes_back(name: str) -> None:
+    metric = METRICS[name]
+    assert [metric.score(value, 2.0) for value in (0.0, 0.5, 2.0, 4.0)] == [1.0, 0.75, 0.0, -1.0]
+    objective = Objective(name, 2.0, metric.is_error)
+    assert objective.value_of(metric.score(0.5, 2.0)) == pytest.approx(0.5)
+
+
+def test_the_area_under_the_curve_is_the_mean_over_the_classes_that_there_are() -> None:
+    outputs = np.random.default_rng(0).dirichlet(np.ones(4), size=len(Y))
+    each = [sklearn_metrics.roc_auc_score(number == Y, outputs[:, number]) for number in range(3)]
+    assert METRICS["auroc"].value(outputs, Y) == pytest.approx(np.mean(each))
+
+
+def test_a_metric_is_chosen_by_what_is_predicted() -> None:
+    assert metric_of(None, "class") is ACCURACY and metric_of(None, "number").name == "r2"
+    with pytest.raises(ValueError, match="rmse is not for data that predict classes; use one of accuracy, "):
+        metric_of("rmse", "class")
+    with pytest.raises(ValueError, match=r"unknown metric 'acuracy'\. Did you mean 'accuracy'"):
+        metric_of("acuracy", "class")
+
+
+def test_an_own_metric_is_a_function_of_a_file_and_its_digest_changes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def first(outputs, y):\n    return float((outputs[:, 0] > 0.5).mean())\n")
+    name = f"{path}:first"
+    metric, before = metric_of(name, "class"), metric_digest(name)
+    assert metric.name == "first" and metric.value(np.array([[0.9, 0.1], [0.2, 0.8]]), Y[:2]) == 0.5
+    path.write_text(path.read_text() + "\n")
+    assert metric_digest(name) != before
