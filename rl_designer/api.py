@@ -68,6 +68,8 @@ def resume(
     *,
     reward: RewardFunction | None = None,
     store: str | None = None,
+    data: str | Path | None = None,
+    data_folder: str | Path | None = None,
     trust: bool = False,
     progress: Progress = True,
     **engine: Any,
@@ -77,6 +79,7 @@ def resume(
     Args:
         reward: the function that the run was begun with, where it was given as a function.
         store: where its store is now; None for where it was.
+        data, data_folder: where its data lie now; None for where they were. Their content must be the same.
         trust: go on with a run that was copied from elsewhere and names code, which is run.
         engine: where its designs are trained now: `engine`, `ray_address`, `gpus_per_candidate`.
     """
@@ -84,8 +87,9 @@ def resume(
     if not trust:
         folder.check_code()
     observers = observers_of(progress, folder.config.tensorboard)
+    where = _plain({"data": data, "data_folder": data_folder})
     with _interruptible():
-        resume_search(folder, observers, store, engine, reward)
+        resume_search(folder, observers, store, engine, reward, where)
     return _finished(folder, store)
 
 
@@ -127,8 +131,9 @@ def retrain(
         on_validation: train on the training part alone and score on validation; the test stays sealed.
         output: where each network's folder is made; None for `retrained` in the run's.
         trust: run the code by which runs that were copied from elsewhere name their data.
-        settings: of the trainings (`rl_designer.retraining.settings.FullSettings`), and for architectures of
-            files their `data`, `target`, `data_folder`, `image_size`, `space`.
+        settings: of the trainings (`rl_designer.retraining.settings.FullSettings`); for architectures of
+            files their `data`, `target`, `data_folder`, `image_size`, `space`; for runs `data`, where they
+            lie now.
     """
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.output import shown
@@ -137,7 +142,7 @@ def retrain(
     from rl_designer.retraining.settings import FullSettings
 
     known = [field.name for field in fields(FullSettings)]
-    data = {name: value for name, value in settings.items() if name not in known}
+    data = {name: value for name, value in _plain(settings).items() if name not in known}
     _check_names("retrain", data, [*known, *DATA])
     where = None if output is None else Path(output)
     found = find_winners([_folder(run) for run in runs], top=top, output=where, store=store, trust=trust)
@@ -172,7 +177,8 @@ def export(
         formats: `python`, `onnx`, `torch-export`, `card`; None for all that the installed packages allow.
         weights_of: the training whose weights to take; None for the first.
         licence: for the model card.
-        data: `data`, `target`, `data_folder`, `image_size`, `space`, for an architecture whose file has none.
+        data: `data`, `target`, `data_folder`, `image_size`, `space`, for an architecture whose file has none;
+            `data` of a run, where they lie now.
     """
     from rl_designer.exporting.export import export as write
     from rl_designer.exporting.find import find_subject
@@ -180,7 +186,7 @@ def export(
 
     _check_names("export", data, DATA)
     source = _folder(run)
-    subject = find_subject(source, data, seed=weights_of, store=store)
+    subject = find_subject(source, _plain(data), seed=weights_of, store=store)
     folder = source / "exported" if source.is_dir() else Path("exported")
     folder = folder if output is None else Path(output)
     return write(subject, folder, formats, licence=licence, overwrite=overwrite)

@@ -10,6 +10,7 @@
   - `NotMeasured` (envs/rewards): a reward needs what the evaluator doesn't measure
   - `HoldsObjects` (envs/files): only pickle could read it
   - `StoreError` (store)
+  - `ChangedData` (runs): data aren't what a run was searched on
   - `Stopped`: a search can't write any more
   - `Mismatch` (exporting): an exported network doesn't compute what the original does
 

@@ -47,7 +47,9 @@ class Setting:
             which reports a metric of its own, the evaluator itself.
         title: of the data or the table, for people.
         objective: what is good on the data; None on a table, where it is the task's.
+        folds: on which designs are scored; see `Evaluation`.
         about: what people should know of the data as a search starts, a line each.
+        content: of the data, as `Dataset` has it; None on a table.
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
         at_once: designs that are evaluated at the same time.
@@ -62,6 +64,8 @@ class Setting:
     at_once: int = 1
     about: tuple[str, ...] = ()
     objective: Objective | None = None
+    content: str | None = None
+    folds: int = 1
 
     @property
     def space_key(self) -> str:
@@ -78,7 +82,9 @@ def make_setting(config: SearchConfig) -> Setting:
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data or a table that can't be used.
     """
-    return _table_setting(config.subject) if config.subject.table else _training_setting(config)
+    if config.subject.table:
+        return _table_setting(config.subject)
+    return training_setting(config, dataset_of(config.subject))
 
 
 def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | None) -> SearchSpace:
@@ -150,16 +156,25 @@ def training_data(subject: Subject) -> tuple[Dataset, DataSpace]:
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data that can't be used.
     """
+    dataset = dataset_of(subject)
+    return dataset, _space_on(dataset, subject)
+
+
+def dataset_of(subject: Subject) -> Dataset:
+    """The data alone that a subject names. Raises as `training_data`."""
     with usage_errors():
         kind = None if subject.space is None else kind_of(subject.space)
-    dataset = _load(subject, kind)
+    return _load(subject, kind)
+
+
+def _space_on(dataset: Dataset, subject: Subject) -> DataSpace:
     with usage_errors():
-        space = make_space(subject.space, dataset.input_shape, dataset.num_classes, **subject.limits)
-    return dataset, space
+        return make_space(subject.space, dataset.input_shape, dataset.num_classes, **subject.limits)
 
 
-def _training_setting(config: SearchConfig) -> Setting:
-    dataset, space = training_data(config.subject)
+def training_setting(config: SearchConfig, dataset: Dataset) -> Setting:
+    """On the data that a config names, once they are read. Raises as `make_setting`."""
+    space = _space_on(dataset, config.subject)
     with usage_errors():
         if config.training.examples is not None:
             dataset = dataset.with_examples(config.training.examples)
@@ -189,7 +204,8 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
     opened = (lambda: evaluator, lambda: judge)
     objective = dataset.objective(metric_of(training.metric, dataset.predicts))
     about = (*dataset.about, *_about_scoring(dataset, objective, evaluator.folds))
-    return Setting(space, *opened, dataset.name, facts, at_once=at_once, about=about, objective=objective)
+    known = {"at_once": at_once, "about": about, "objective": objective, "content": dataset.content}
+    return Setting(space, *opened, dataset.name, facts, **known, folds=evaluator.folds)
 
 
 def _about_scoring(dataset: Dataset, objective: Objective, folds: int) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Text that came from outside, made safe to show."""
 
+import shlex
 from collections.abc import Sequence
 
 from rl_designer.envs.architecture import NONE, Architecture, Layer
@@ -12,6 +13,11 @@ def printable(text: object) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text)
     )
+
+
+def command(*words: object) -> str:
+    """`rl-designer` with words, as it can be pasted into a shell: `rl-designer resume 'my run'`."""
+    return shlex.join(["rl-designer", *map(str, words)])
 
 
 def shortened(text: str, length: int) -> str:

@@ -133,6 +133,8 @@ class Dataset:
         folds: int8 [n], the fold of each training example, see `fold_numbers`; empty where the source has a
             validation part of its own. Not part of the digest.
         notes: what a reader did to the source that people should know, a line each; not part of the digest.
+        content: of the source as `content_of` gives it, test part and names included, so that changed data
+            are known without the test being opened; None where it isn't known.
     """
 
     name: str
@@ -146,6 +148,7 @@ class Dataset:
     notes: tuple[str, ...] = field(default=(), repr=False)
     target_scale: TargetScale | None = field(default=None, repr=False)
     folds: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8), repr=False)
+    content: str | None = field(default=None, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.datasets.content import content_of
 from rl_designer.envs.datasets.dataset import (
     KINDS,
     PLURALS,
@@ -41,6 +42,7 @@ class RawData:
         kind: what the inputs are where the source says it; then x has that kind's rank.
         class_names: what the classes are called, in their order, where the labels are only numbers.
         notes: what was done to the source that people should know, a line each.
+        columns: the names of a table's features as the source has them, None where there are none.
     """
 
     name: str
@@ -50,6 +52,15 @@ class RawData:
     kind: Kind | None = None
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def content(self) -> str:
+        """Changes with every example, label and name, but not with where the source lies."""
+        named: list[tuple[str, Any]] = [("columns", self.columns), ("class_names", self.class_names)]
+        named += [(f"x_{part}", self.x[part]) for part in sorted(self.x)]
+        named += [(f"y_{part}", self.y[part]) for part in sorted(self.y)]
+        return content_of(named)
 
 
 def prepare(
@@ -86,9 +97,9 @@ def prepare(
     y, scale = (y, None) if class_names else _standardised_numbers(y)
     test = SealedTest(ready["test"], y["test"]) if sealed else None
     train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
-    notes = raw.notes + targets.notes
-    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, notes, scale)
-    return replace(dataset, folds=folds) if "val" in missing else dataset
+    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, raw.notes + targets.notes)
+    folds = folds if "val" in missing else dataset.folds
+    return replace(dataset, target_scale=scale, folds=folds, content=raw.content)
 
 
 def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], TargetScale]:

@@ -122,7 +122,7 @@ class TrainingEvaluator:
         self.metric = metric
         self.folds = folds
         self._dataset = dataset
-        self._digest = _digest(dataset, settings, repeat, metric, folds)
+        self._digest = _digest(dataset, settings, repeat=repeat, metric=metric, folds=folds)
         self._build = _build
         self._engine = engine
         self._trainer: Trainer | None = None
@@ -257,8 +257,20 @@ def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None
         raise Error("a memory limit can't be kept on this system: leave it out")
 
 
+def is_digest_of(digest: str, dataset: TrainingDataset, settings: TrainingSettings) -> bool:
+    """Whether it is the digest of an evaluator with these, of this version or an earlier one."""
+    recipes = range(1, RECIPE_VERSION + 1)
+    return digest in [_digest(dataset, settings, recipe=recipe) for recipe in recipes]
+
+
 def _digest(
-    dataset: TrainingDataset, settings: TrainingSettings, repeat: int, metric: str | None, folds: int
+    dataset: TrainingDataset,
+    settings: TrainingSettings,
+    *,
+    repeat: int = 0,
+    metric: str | None = None,
+    folds: int = 1,
+    recipe: int = RECIPE_VERSION,
 ) -> str:
     # Numbers as floats: an epoch count of 12 and a learning rate of 1 mean the same however they were typed.
     plain = {
@@ -266,7 +278,7 @@ def _digest(
         for name, value in asdict(settings).items()
         if (name, value) not in _ONCE_WITHOUT_CHOICE
     }
-    parts = {"recipe": RECIPE_VERSION, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
+    parts = {"recipe": recipe, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
     if metric is not None and metric not in DEFAULTS.values():
         parts["metric"] = metric_digest(metric)
     if folds > 1:

@@ -1,5 +1,6 @@
 """`export`."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,7 @@ def _write_study(source: Path, url: str, store: str | None, as_json: bool, quiet
         print_json({"files": [], **facts, "trials": written.trials, "added": written.added})
         return
     click.echo(printable(f"study {written.name}: {written.trials:,} trials, {written.added:,} of them new"))
-    note(f"See them: optuna-dashboard {written.url}", quiet)
+    note(f"See them: {shlex.join(['optuna-dashboard', written.url])}", quiet)
 
 
 def _seed(text: str | None) -> int | None:

@@ -132,9 +132,12 @@ engine_options = options_of(Where, without=("workers", "device"))
 data_options = options_of(
     Subject,
     *("data", "target", "data_folder", "image_size", "space"),
-    data="Data set; a run brings its own.",
+    data="Data set; of a run, where its own lies now.",
     space="Read the data as this space does, where two readings fit.",
 )
+
+# Wherever a run's data are read again.
+moved_data_options = options_of(Subject, "data", "data_folder", data="The run's data, where they lie now.")
 
 # Wherever runs are read.
 store_option = click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved.")

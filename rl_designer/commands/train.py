@@ -1,6 +1,8 @@
 """`train` and `resume`. What does the work is imported when it is called, so that `--help` comes at once."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -8,6 +10,7 @@ import click
 from rl_designer.commands.options import (
     FOLDER,
     engine_options,
+    moved_data_options,
     note,
     options_of,
     output_options,
@@ -17,6 +20,7 @@ from rl_designer.commands.options import (
 from rl_designer.config import SearchConfig, code_named, make_config
 from rl_designer.errors import WrongUsage
 from rl_designer.runs.folder import CONFIG, RunFolder, check_free
+from rl_designer.text import command
 
 
 @click.command()
@@ -63,6 +67,7 @@ def train(
 @click.command()
 @click.argument("folder", metavar="RUN", type=FOLDER)
 @store_option
+@moved_data_options
 @engine_options
 @click.option(
     "--trust",
@@ -71,15 +76,32 @@ def train(
     "data in a Python file. It is run with your rights: say so only of a run whose origin you trust.",
 )
 @output_options
-def resume(folder: Path, store: str | None, trust: bool, as_json: bool, quiet: bool, **engine: Any) -> None:
+def resume(
+    folder: Path,
+    store: str | None,
+    data: str | None,
+    data_folder: str | None,
+    trust: bool,
+    as_json: bool,
+    quiet: bool,
+    **engine: Any,
+) -> None:
     """Go on with a run after any stop, as if it had never stopped."""
     run = RunFolder.open(folder)
     if not trust:
         run.check_code()
-    _resume(run, store, engine, as_json, quiet)
+    where = {"data": data, "data_folder": data_folder}
+    _resume(run, store, engine, as_json, quiet, where)
 
 
-def _resume(run: RunFolder, store: str | None, engine: dict[str, Any], as_json: bool, quiet: bool) -> None:
+def _resume(
+    run: RunFolder,
+    store: str | None,
+    engine: dict[str, Any],
+    as_json: bool,
+    quiet: bool,
+    where: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     from rl_designer.searches.observers import observers_of
     from rl_designer.searches.replay import changed_code
     from rl_designer.searches.search import resume_search
@@ -92,7 +114,7 @@ def _resume(run: RunFolder, store: str | None, engine: dict[str, Any], as_json: 
             "out again, and it stops where one differs; the policy may differ all the same",
             quiet,
         )
-    resume_search(run, observers_of(not quiet, run.config.tensorboard), store, engine)
+    resume_search(run, observers_of(not quiet, run.config.tensorboard), store, engine, data=where)
     _show(run, store, as_json, quiet)
 
 
@@ -103,7 +125,7 @@ def _check_same(run: RunFolder, config: SearchConfig) -> None:
     if other := other_than_asked(run.summary, config, run.config):
         raise WrongUsage(
             f"{run.path} holds another run ({'; '.join(other)}); go on with it as it is by "
-            f"`rl-designer resume {run.path}`, or name another folder with --run"
+            f"`{command('resume', run.path)}`, or name another folder with --run"
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.datasets.content import same_content
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.exporting.subject import Origin, Subject
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
@@ -16,8 +17,10 @@ from rl_designer.retraining.settings import FullSettings, Plan, shape_for, stand
 from rl_designer.runs.architecture_files import ARCHITECTURE, ArchitectureFile, read_architecture
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import RunReport, read_run
+from rl_designer.runs.same_data import ChangedData, check_own, data_of_run
 from rl_designer.setting import training_data
 from rl_designer.store.store import StoredDesign
+from rl_designer.text import command
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
@@ -57,7 +60,7 @@ def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | 
     if report.folder.config.subject.table is not None:
         raise Error(f"{path} searched on an architecture table; there is no network to export")
     if not report.winners:
-        raise Error(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
+        raise Error(f"{path} has no design that was trained yet; go on with: {command('resume', path)}")
     winner = report.winners[0]
     architecture, origin = winner.design.architecture, _origin_of(report, winner)
     retrained = folder_of(
@@ -79,7 +82,7 @@ def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str
     folder, parent = RetrainedFolder(path), path.absolute().parent.parent
     if "data" in data:
         dataset = training_data(make_config(data).subject)[0]
-        if dataset.digest != folder.training().data.digest:
+        if not _trained_on(dataset, folder):
             raise Error(f"{path} was trained on other data than {dataset.name}; leave --data away")
         return _with_weights(path, seed, dataset, None)
     digest, reports = folder.architecture().digest, []
@@ -102,7 +105,7 @@ def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origi
     chosen = seeds[0] if seed is None else seed
     read, training = load_retrained(path, chosen), folder.training()
     file = read_architecture(path / ARCHITECTURE)
-    if dataset is not None and dataset.digest != training.data.digest:
+    if dataset is not None and not _trained_on(dataset, folder):
         dataset = None  # other data than the weights were trained on
     known = _known(read.architecture, dataset)
     known |= {"class_names": read.class_names, "data": training.data.name}
@@ -133,7 +136,7 @@ def _of_file(path: Path, seed: int | None, data: Mapping[str, Any]) -> Subject:
             raise WrongUsage(
                 f"{path} doesn't say for which input and classes it is; name the data with --data"
             )
-        dataset = load_data(Sources([Winner(file, Path(), str(path))], None), data)
+        dataset = load_data(Sources([Winner(file, Path(), str(path))]), data)
     if dataset is None:
         assert file.input_shape is not None and file.num_classes is not None  # looked at above
         shape, classes = file.input_shape, file.num_classes
@@ -197,14 +200,27 @@ def _seeds(folder: RetrainedFolder) -> list[int]:
 
 
 def _dataset_of(report: RunReport, data: Mapping[str, Any]) -> "Dataset | None":
-    """The data of a run, where they are at hand: an export needs only examples of them."""
-    for name in data.keys() - {"data_folder"}:
-        raise WrongUsage(f"the run brings its own data; leave --{name.replace('_', '-')} away")
-    try:
-        report.folder.check_code("data", "space")
-        return training_data(report.folder.config.subject.changed(**data))[0]
-    except (ValueError, OSError, ImportError):
+    """The data of a run, where they are at hand: an export needs only examples of them.
+
+    Raises:
+        ChangedData: where they are there, but not what they were.
+        WrongUsage: where `data` contradicts the run.
+        ValueError, OSError: where `data` says where they lie, and they don't.
+    """
+    check_own(report.folder, data)
+    if report.folder.foreign_code("space", *(() if "data" in data else ("data",))):
         return None
+    try:
+        return data_of_run(report.folder, data)
+    except (ValueError, OSError, ImportError) as error:
+        if "data" in data or isinstance(error, ChangedData):
+            raise
+        return None
+
+
+def _trained_on(dataset: "Dataset", folder: RetrainedFolder) -> bool:
+    known = folder.training().data
+    return dataset.digest == known.digest and same_content(dataset.content, known.content) is not False
 
 
 def _named(path: Path) -> "Dataset | None":

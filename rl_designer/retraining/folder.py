@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.datasets.content import same_content
 from rl_designer.envs.datasets.encoding import Standardisation, check_values, distinct
 from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of
@@ -52,6 +53,7 @@ class _Data(BaseModel):
     name: str
     digest: str
     examples: int
+    content: str | None = None  # not known of older folders
 
 
 class _Standardisation(BaseModel):
@@ -234,7 +236,9 @@ class RetrainedFolder:
             OSError: where it can't be written.
         """
         if (self.path / TRAINING).exists():
-            _check_same(self.path, _facts(self.training()), _facts(training))
+            there = self.training()
+            changed = same_content(there.data.content, training.data.content) is False
+            _check_same(self.path, _facts(there), _facts(training) | ({"data": None} if changed else {}))
             if self.architecture().digest != file.architecture.digest:
                 raise Error(f"{self.path} is damaged: its architecture is another one")
             return

@@ -92,6 +92,7 @@ class Retraining:
                 "data": {
                     "name": dataset.name,
                     "digest": dataset.digest,
+                    "content": dataset.content,
                     "examples": len(dataset.y_train) + (0 if plan.on_validation else len(dataset.y_val)),
                 },
                 "scored_on": VALIDATION if plan.on_validation else TEST,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.datasets.content import same_content
 from rl_designer.envs.workers.devices import device_name
 from rl_designer.envs.workers.engines import Engine, Workload
 from rl_designer.envs.workers.local import LocalEngine
@@ -25,8 +26,11 @@ from rl_designer.retraining.folder import DEFAULT_PARENT, RetrainedFolder
 from rl_designer.retraining.job import Retraining, Winner, folder_of
 from rl_designer.retraining.settings import Plan, takes_features
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
+from rl_designer.runs.folder import DATA_CONTENT, RunFolder
 from rl_designer.runs.reading import RunReport, read_run
+from rl_designer.runs.same_data import check_same_data, data_of_run
 from rl_designer.setting import training_data
+from rl_designer.text import command
 
 DATA = ("data", "target", "data_folder", "image_size", "space")
 _SPACE_OF_RANK = {1: "convnet1d", 2: "convnet"}
@@ -37,11 +41,16 @@ class Sources:
     """What was named to be retrained.
 
     Attributes:
-        config: of the data, which all of them share; None where only files were named.
+        runs: those among it; all are on the same data, which the first reads as what has most axes.
     """
 
     winners: list[Winner]
-    config: SearchConfig | None
+    runs: tuple[RunFolder, ...] = ()
+
+    @property
+    def config(self) -> SearchConfig | None:
+        """Of the data; None where only files were named."""
+        return self.runs[0].config if self.runs else None
 
     def plan(self, dataset: Dataset, settings: Mapping[str, Any], **plan: Any) -> Plan:
         """As `Plan.of`; metric and class weights are the runs' where nothing else is given."""
@@ -74,24 +83,22 @@ def find_winners(
         ValueError: for a run that can't be read, has no design, or was on a table, and for a damaged file.
     """
     winners: list[Winner] = []
-    configs: list[SearchConfig] = []
-    ranks: list[int] = []
+    runs: list[RunFolder] = []
     for source in sources:
         if source.is_dir():
             report = _read(source, store)
             if not trust:
                 report.folder.check_code("data", "space")
             winners += _winners_of(report, top, max_parameters, output)
-            configs.append(report.folder.config)
-            ranks.append(len(report.folder.summary.get("setting", {}).get("input_shape", ())))
+            runs.append(report.folder)
         else:
             file = read_architecture(source)
             winners.append(Winner(file, output or Path(DEFAULT_PARENT), str(source)))
-    for config in configs[1:]:
-        if _data_of(config) != _data_of(configs[0]):
+    for run in runs[1:]:
+        if not _on_same_data(run, runs[0]):
             raise WrongUsage("the runs are on different data; retrain those of one data set at a time")
     # Signals and images can be flattened for networks on features, but not the other way.
-    return Sources(winners, configs[ranks.index(max(ranks))] if configs else None)
+    return Sources(winners, tuple(sorted(runs, key=_axes, reverse=True)))
 
 
 def load_data(sources: Sources, options: Mapping[str, Any]) -> Dataset:
@@ -99,26 +106,22 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> Dataset:
 
     Args:
         options: `data`, `target`, `data_folder`, `image_size`, `space`, as `SearchConfig` has them; None
-            where not given. Runs bring theirs; only `data_folder` goes before it.
+            where not given. Runs bring theirs; `data` and `data_folder` say where they lie now.
 
     Raises:
         WrongUsage: where they are missing, or contradict the runs.
         ValueError: for data that can't be used, or that isn't what the runs were on.
     """
     given = {name: options.get(name) for name in DATA if options.get(name) is not None}
-    if sources.config is None:
+    if not sources.runs:
         if "data" not in given:
             raise WrongUsage("an architecture file needs --data, the name or path of what to train on")
         given.setdefault("space", _space_of(sources.winners))
         return training_data(make_config(given).subject)[0]
-    config = sources.config
-    for name, value in given.items():
-        if name != "data_folder" and value != getattr(config.subject, name):
-            raise WrongUsage(
-                f"the run brings its own data ({name} {getattr(config.subject, name)}); leave "
-                f"--{name.replace('_', '-')} away"
-            )
-    return training_data(config.subject.changed(**given))[0]
+    dataset = data_of_run(sources.runs[0], given)
+    for run in sources.runs[1:]:
+        check_same_data(run, dataset, str(given.get("data", run.config.subject.data)))
+    return dataset
 
 
 def _read(path: Path, store: str | None) -> RunReport:
@@ -126,7 +129,7 @@ def _read(path: Path, store: str | None) -> RunReport:
     if report.folder.config.subject.table is not None:
         raise Error(f"{path} searched on an architecture table; there is nothing to train on")
     if not report.winners:
-        raise Error(f"{path} has no design that was trained yet; go on with: rl-designer resume {path}")
+        raise Error(f"{path} has no design that was trained yet; go on with: {command('resume', path)}")
     return report
 
 
@@ -144,8 +147,17 @@ def _winners_of(report: RunReport, top: int, max_parameters: int | None, output:
     return winners
 
 
-def _data_of(config: SearchConfig) -> dict[str, Any]:
-    return {name: getattr(config.subject, name) for name in DATA if name not in ("data_folder", "space")}
+def _on_same_data(run: RunFolder, other: RunFolder) -> bool:
+    """By content where both know it: the same data may have lain in two places."""
+    same = same_content(run.summary.get(DATA_CONTENT), other.summary.get(DATA_CONTENT))
+    compared = ("target", "image_size", *(() if same else ("data",)))
+    ours, theirs = run.config.subject, other.config.subject
+    return same is not False and all(getattr(ours, name) == getattr(theirs, name) for name in compared)
+
+
+def _axes(run: RunFolder) -> int:
+    """Of an example, as the run read its data."""
+    return len(run.summary.get("setting", {}).get("input_shape", ()))
 
 
 def _space_of(winners: Sequence[Winner]) -> str | None:

@@ -17,6 +17,7 @@ from rl_designer.config import SearchConfig, code_named, make_config
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of, toml_of
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, replacing, write_json, write_text
+from rl_designer.text import command
 
 CONFIG = "config.toml"
 SUMMARY = "summary.json"
@@ -24,6 +25,7 @@ POLICY = "policy"
 TENSORBOARD = "tensorboard"
 SOURCES = "sources"
 PROCESS = "process.json"  # while a search is going on: the process that searches, and its machine
+DATA_CONTENT = "data_content"  # in the summary: of the data that the run was searched on
 PLACE = "place"  # in the summary: the number of the folder's file, which a copy from elsewhere doesn't have
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"
@@ -73,6 +75,7 @@ class _Summary(BaseModel):
     setting: _Setting = _Setting()
     objective: _Objective | None = None
     about: list[str] = []
+    data_content: str | None = None
     control_plan: _Plan | None = None
     sources: list[_SourceFacts] = []
 
@@ -119,7 +122,7 @@ class RunFolder:
         """Reads what `create` wrote. Raises ValueError where there is no run, or a damaged one."""
         if not (path / CONFIG).is_file():
             what = "holds no run (no config.toml)" if path.is_dir() else "is no run folder"
-            raise Error(f"{path} {what}; `rl-designer train --run {path}` makes one")
+            raise Error(f"{path} {what}; `{command('train', '--run', path)}` makes one")
         with damage_told(f"the run {path}"):
             settings = toml_of(bounded_bytes(path / CONFIG, MEBIBYTE))
             summary = json_of(bounded_bytes(path / SUMMARY, 16 * MEBIBYTE))
@@ -255,7 +258,7 @@ def check_free(path: Path) -> None:
         return
     if (path / CONFIG).is_file():
         raise WrongUsage(
-            f"{path} holds a run; go on with `rl-designer resume {path}`, or name another with --run"
+            f"{path} holds a run; go on with `{command('resume', path)}`, or name another with --run"
         )
     raise WrongUsage(f"{path} exists and is no run; name another with --run")
 

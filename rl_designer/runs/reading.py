@@ -11,7 +11,7 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.problem import Design, best_of, rank
 from rl_designer.envs.rewards import BestBy
-from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.folder import DATA_CONTENT, RunFolder
 from rl_designer.runs.verdict import CONTROL_AGENT, Verdict, quarter_means
 from rl_designer.store.store import Store, StoredDesign
 from rl_designer.text import printable
@@ -115,7 +115,7 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
 
 def public_summary(folder: RunFolder) -> dict[str, Any]:
     """A run's summary without what only a resumed run needs."""
-    inside = ("place", "control_plan", "space_key", "evaluator", "setting")
+    inside = ("place", "control_plan", "space_key", "evaluator", "setting", DATA_CONTENT)
     return {name: value for name, value in folder.summary.items() if name not in inside} | {
         "run": str(folder.path)
     }

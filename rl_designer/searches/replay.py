@@ -18,6 +18,7 @@ from rl_designer.envs.source import source_digest
 from rl_designer.errors import Error
 from rl_designer.runs.folder import CONFIG
 from rl_designer.store.store import StoredDesign
+from rl_designer.text import command
 
 BEGAN = "began"
 _LIBRARIES = ("numpy", "optuna", "sb3-contrib", "scipy", "stable-baselines3", "torch")
@@ -119,10 +120,8 @@ class RecordedProblem(Problem):
 
 def begin_anew(folder: Path) -> str:
     """What to do where a run can't go on."""
-    return (
-        f"begin another run with `rl-designer train --config {folder / CONFIG} --run NEW`, for which what is "
-        "stored is not trained again"
-    )
+    anew = command("train", "--config", folder / CONFIG, "--run", "NEW")
+    return f"begin another run with `{anew}`, for which what is stored is not trained again"
 
 
 def began(config: SearchConfig, asked: SearchConfig) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from rl_designer.searches.sources import kept_sources, reviews_to_dict
 from rl_designer.setting import Setting
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store, StoredRun, StoreError
+from rl_designer.text import command
 
 AGENT, CONTROL = "agent", "control"
 CONTROL_BATCH = 8
@@ -95,13 +96,13 @@ def search(what: Search) -> SearchResult:
         _note_interruption(folder)
         raise Interrupted(
             f"stopped after {observers.evaluations:,} evaluations; all of them are stored. "
-            f"Go on with: rl-designer resume {folder.path}"
+            f"Go on with: {command('resume', folder.path)}"
         ) from None
     except (StoreError, OSError) as error:
         _note_interruption(folder)
         raise Stopped(
             f"{_reason(error)} (stopped after {observers.evaluations:,} evaluations; all of them are stored. "
-            f"Then go on with: rl-designer resume {folder.path})"
+            f"Then go on with: {command('resume', folder.path)})"
         ) from error
     finally:
         observers.closed()

@@ -17,6 +17,7 @@ from rl_designer.envs.seeding import seed_of
 from rl_designer.errors import Error
 from rl_designer.runs.folder import POLICY, RunFolder
 from rl_designer.setting import space_of
+from rl_designer.text import command
 
 _MOST_FRUITLESS = 50  # turns without a new design, after which there are no more to be had
 
@@ -83,7 +84,7 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
             f"the agent {folder.config.agent_name!r} of {folder.path} leaves no policy; train with ppo"
         )
     if draw.policy_file is None and not (folder.path / POLICY).is_dir():
-        raise Error(f"{folder.path} has no policy yet; finish it with: rl-designer resume {folder.path}")
+        raise Error(f"{folder.path} has no policy yet; finish it with: {command('resume', folder.path)}")
     config = folder.config
     limits = (draw.max_parameters or config.subject.max_parameters, draw.max_macs or config.subject.max_macs)
     space = space_of(folder.summary.get("setting", {}), *limits)

@@ -17,13 +17,14 @@ from rl_designer.envs.metrics import ACCURACY
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
-from rl_designer.runs.folder import RunFolder, store_location
+from rl_designer.runs.folder import DATA_CONTENT, RunFolder, store_location
+from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
 from rl_designer.searches.observers import Observer, Observers
 from rl_designer.searches.replay import BEGAN, began, begin_anew, changed_settings
 from rl_designer.searches.run import Search, SearchResult, search
 from rl_designer.searches.sources import check_remembers, check_source, copy_sources
-from rl_designer.setting import Setting, make_setting
+from rl_designer.setting import Setting, make_setting, training_setting
 from rl_designer.store.store import Store
 
 
@@ -55,13 +56,14 @@ def run_search(
         paid = _reward(config, setting, reward)
         fidelity = settled_fidelity(config, paid)
     # What the setting says is kept, for people and so that a resumed run has the same.
-    asked, config = config, config.changed(reward=paid.text, fidelity=fidelity)
+    folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
+    asked, config = config, config.changed(reward=paid.text, fidelity=fidelity, folds=folds)
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
-        facts = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
+        facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {"about": list(setting.about)} if setting.about else {}
         facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
-        facts |= {BEGAN: began(config, asked)}
+        facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
         return search(Search(made, config, setting, store, agent, paid, Observers(observers)))
 
@@ -72,6 +74,7 @@ def resume_search(
     store: str | None = None,
     engine: Mapping[str, Any] = MappingProxyType({}),
     reward: RewardFunction | None = None,
+    data: Mapping[str, Any] = MappingProxyType({}),
 ) -> SearchResult | None:
     """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
     with the same designs and the same policy as if it never had. None where it was finished.
@@ -81,6 +84,7 @@ def resume_search(
         store: where its store is now; None for where it was.
         engine: where its designs are trained now, as `on_engine` takes it.
         reward: as `run_search` takes it.
+        data: where its data lie now, as `data_of_run` takes it.
 
     Raises:
         ValueError, OSError: as `run_search`; for a folder that is no run; and where its config, data or
@@ -96,10 +100,21 @@ def resume_search(
         )
     config = on_engine(folder.config, engine)
     agent = _agent(config)
-    setting = make_setting(config)
+    setting = _setting_now(folder, config, data)
     paid = _reward(config, setting, reward)
     with Store(store or folder.store_location, create=False) as opened:
         return search(Search(folder, config, setting, opened, agent, paid, Observers(observers)))
+
+
+def _setting_now(folder: RunFolder, config: SearchConfig, data: Mapping[str, Any]) -> Setting:
+    if config.subject.table is None:
+        config = config.changed(folds=config.training.folds or 1)
+        return training_setting(config, data_of_run(folder, data))
+    for name, value in data.items():
+        if value is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise WrongUsage(f"{folder.path} searched on an architecture table; leave {option} away")
+    return make_setting(config)
 
 
 def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:

@@ -16,6 +16,7 @@ from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import POLICY, SOURCES, RunFolder
 from rl_designer.setting import Setting
+from rl_designer.text import command
 
 FROM = "from="
 
@@ -39,7 +40,7 @@ def check_source(path: Path, setting: Setting) -> Source:
     run = RunFolder.open(path)
     if run.summary.get("state") != "finished":
         raise Error(
-            f"{path} isn't finished, so there is nothing to start from; go on with: rl-designer resume {path}"
+            f"{path} isn't finished, so there is nothing to start from; go on with: {command('resume', path)}"
         )
     if not (path / POLICY).is_dir():
         raise Error(

@@ -107,7 +107,8 @@ def _table(reader: Any, path: Path, target: str | None, skipped: int) -> RawData
     check_missing(labels, lambda index: f"line {lines[index]}", columns[position], where)
     x, notes = without_counters(np.concatenate(batches), features, where)
     notes += (f"{where}: True is 1 and False is 0 in {listed(map(repr, true))}",) if true else ()
-    return RawData(_name(path), {"train": x}, {"train": _label_array(labels)}, where, notes=notes)
+    y = {"train": _label_array(labels)}
+    return RawData(_name(path), {"train": x}, y, where, notes=notes, columns=tuple(features))
 
 
 def _batches(reader: Any, width: int, where: str, skipped: int) -> Iterator[Rows]:

@@ -54,7 +54,7 @@ def read_parquet(path: Path, target: str | None = None) -> RawData:
     x, notes = without_counters(x, names, where)
     if len(names) + 1 < len(everything):
         notes += (f"{where}: left out the index that pandas saved",)
-    return RawData(path.stem, {"train": x}, {"train": y}, where, notes=notes)
+    return RawData(path.stem, {"train": x}, {"train": y}, where, notes=notes, columns=tuple(names))
 
 
 def _check_size(path: Path, facts: Any, where: str) -> None:

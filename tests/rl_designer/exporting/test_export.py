@@ -305,6 +305,8 @@ def test_a_run_s_best_design_is_exported_with_who_found_it(
     assert "by the agent random with the seed 0" in text and "4 evaluations" in text
     assert "There is no" not in text and "no test accuracy" in text
     ended = command("export", "r", "--data", "digits", "--overwrite")
+    assert ended.status == 1 and "digits differs in its content from what the run r was" in ended.err
+    ended = command("export", "r", "--target", "k", "--overwrite")
     assert ended.status == 2 and "brings its own data" in ended.err
     ended = command("export", "r", "--weights-of", 0, "--overwrite")
     assert ended.status == 1 and "has no weights of training 0" in ended.err

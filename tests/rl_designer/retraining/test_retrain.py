@@ -81,7 +81,8 @@ def test_each_winner_gets_a_folder_with_its_weights_and_figures(tmp_path: Path) 
     assert np.sum(first["confusion_matrix"]) == 2 * 40
     assert np.trace(first["confusion_matrix"]) == round(40 * sum(accuracies))
     assert {figure["class"] for figure in first["classes"]} == {"a", "b"}
-    assert first["data"] == {"name": "blobs", "digest": dataset.digest, "examples": 128}
+    about = {"name": "blobs", "digest": dataset.digest, "examples": 128, "content": None}
+    assert first["data"] == about
     assert first["settings"]["epochs"] == 2 and first["failures"] == 0
     written = json.loads((folder / "results.json").read_text())
     assert {**written, "origin": "somewhere"} == first
@@ -375,6 +376,21 @@ def test_a_folder_of_other_data_is_not_gone_on_with(tmp_path: Path) -> None:
     other = replace(blobs(seed=5), sealed_test=data()[1])
     with pytest.raises(WrongUsage, match="holds a training with other data"):
         retrain([winner(tmp_path, 8)], other, PLAN)
+
+
+def test_a_folder_is_not_gone_on_with_where_the_test_part_alone_changed(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    first, changed = (replace(dataset, content=content) for content in ("1:before", "1:after"))
+    [result] = retrain([winner(tmp_path, 8)], first, PLAN)
+    with pytest.raises(WrongUsage, match="holds a training with other data"):
+        retrain([winner(tmp_path, 8)], changed, replace(PLAN, seeds=PLAN.seeds + 1))
+    assert sealed.opened == 1
+    path = Path(result["folder"]) / "training.json"
+    older = json.loads(path.read_text())
+    assert older["data"].pop("content") == "1:before"
+    path.write_text(json.dumps(older))
+    [again] = retrain([winner(tmp_path, 8)], changed, PLAN)
+    assert again["seeds"] == result["seeds"] and sealed.opened == 1
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -195,7 +195,8 @@ def test_runs_that_can_not_be_retrained_are_refused(command: Command, searched: 
         ([searched / "table"], 1, "searched on an architecture table; there is nothing to train on"),
         (["empty"], 1, "empty holds no run"),
         ([searched / "signals", searched / "wine"], 2, "the runs are on different data"),
-        ([searched / "signals", "--data", "wine"], 2, "the run brings its own data"),
+        ([searched / "signals", "--data", "wine"], 1, "wine differs in its content from what the run"),
+        ([searched / "signals", "--space", "mlp"], 2, "the run brings its own data"),
         ([searched / "signals", "--store", "gone.sqlite"], 1, "no such store: gone.sqlite"),
     ):
         ended = command("retrain", *arguments, *QUICK)
