@@ -202,10 +202,11 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
     )
     at_once = 1 if engine is None else engine.at_once(evaluator.device)
     opened = (lambda: evaluator, lambda: judge)
+    folds = folds_of(training, dataset)
     objective = dataset.objective(metric_of(training.metric, dataset.predicts))
-    about = (*dataset.about, *_about_scoring(dataset, objective, evaluator.folds))
+    about = (*dataset.about, *_about_scoring(dataset, objective, folds))
     known = {"at_once": at_once, "about": about, "objective": objective, "content": dataset.content}
-    return Setting(space, *opened, dataset.name, facts, **known, folds=evaluator.folds)
+    return Setting(space, *opened, dataset.name, facts, **known, folds=folds)
 
 
 def _about_scoring(dataset: Dataset, objective: Objective, folds: int) -> Iterator[str]:
@@ -252,13 +253,15 @@ def training_evaluator(
         time_limit=training.candidate_time_limit,
         memory_limit=training.candidate_memory_limit or (default_memory_limit() if engine else None),
         metric=training.metric,
-        folds=training.folds or default_folds(dataset),
+        folds=folds_of(training, dataset),
         repeat=repeat,
     )
 
 
-def default_folds(dataset: Dataset) -> int:
-    """How many folds designs are scored on: all where one would be small."""
+def folds_of(training: Training, dataset: Dataset) -> int:
+    """How many folds designs are scored on: what is set, else all where one would be small."""
+    if training.folds is not None:
+        return training.folds
     return FOLDS if len(dataset.folds) and len(dataset.y_val) < _FEWEST_VALIDATED else 1
 
 
