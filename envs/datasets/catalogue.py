@@ -46,16 +46,20 @@ _NAMED = {
     "mnist": _Reader("published.formats:mnist", ("folder",)),
     "cifar10": _Reader("published.formats:cifar10", ("folder",)),
 }
+_TABLE = _Reader("readers.csv_files:read_csv", ("target",))
 _BY_SUFFIX = {
     ".npz": _Reader("readers.arrays:read_npz"),
-    **dict.fromkeys(
-        (".csv", ".tsv", ".csv.gz", ".tsv.gz"), _Reader("readers.csv_files:read_csv", ("target",))
-    ),
+    ".csv": _TABLE,
+    ".tsv": _Reader("readers.series:read_tsv", ("target",)),
+    ".csv.gz": _TABLE,
+    ".tsv.gz": _TABLE,
     ".parquet": _Reader("readers.parquet_files:read_parquet", ("target",)),
+    ".ts": _Reader("readers.series:read_series"),
 }
 _MADE = _Reader("embedded:made_task")
 _FUNCTION = _Reader("readers.arrays:raw_of")
 _FOLDER = _Reader("readers.images:read_images", ("image_size",))
+_SERIES = _Reader("readers.series:read_series")
 
 _OPTIONS = {
     "target": "--target is for tables of rows (.csv, .tsv, .parquet)",
@@ -82,8 +86,9 @@ def load_dataset(
 
     Args:
         name: one of `DATASETS`, or a made task (`task:motifs`, `task:motifs:classes=5,noise=0.5`, as
-            `make_task` takes it after the colon), or the path of an `.npz`, `.csv` or `.parquet` file or of a
-            folder of images by class, or a function without arguments that gives arrays as `raw_of` takes
+            `make_task` takes it after the colon), or the path of an `.npz`, `.csv`, `.ts` or `.parquet` file,
+            of a folder of images by class or of `NAME_TRAIN.ts` and `NAME_TEST.ts` (or `.tsv`), or what these
+            have in common, or a function without arguments that gives arrays as `raw_of` takes
             them: a user's `file.py:function`, which is run, or an installed one (entry points of the group
             `rl_designer.datasets`). A name goes before a path that is spelled the same: `./digits`.
         kind: how to read the inputs, where more than one reading fits: `features`, `signal` or `image`.
@@ -137,15 +142,23 @@ def _reader_of(name: str) -> _Reader:
 def _reader_of_path(name: str) -> _Reader:
     path = Path(name)
     if not name or not _exists(path):
+        if name and _parts_beside(path):
+            return _SERIES
         raise _unknown(path, name)
     if path.is_dir():
-        return _FOLDER
+        return _SERIES if _parts_beside(path) else _FOLDER
     suffix = next((suffix for suffix in _BY_SUFFIX if path.name.lower().endswith(suffix)), None)
     if suffix is None:
         raise DatasetError(
             f"{path.name!r} must end in one of {', '.join(_BY_SUFFIX)}, or be a folder of images by class"
         )
     return _BY_SUFFIX[suffix]
+
+
+def _parts_beside(path: Path) -> Mapping[str, Path]:
+    from rl_designer.envs.datasets.readers.series import parts_beside
+
+    return parts_beside(path)
 
 
 def _exists(path: Path) -> bool:
@@ -160,6 +173,6 @@ def _unknown(path: Path, name: str) -> DatasetError:
         return DatasetError(f"no such file or folder: {name!r}")
     legal = unknown_name("data set", name, [*DATASETS, *DATA_SET.installed(DATASETS)])
     return DatasetError(
-        f"{legal} Or the path of an .npz, .csv or .parquet file or of a folder of images. "
+        f"{legal} Or the path of an .npz, .csv, .ts or .parquet file or of a folder of images. "
         f"A made task: {PREFIX}NAME. Your own: file.py:function."
     )

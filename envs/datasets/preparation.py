@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.datasets import signals
 from rl_designer.envs.datasets.content import content_of
 from rl_designer.envs.datasets.dataset import (
-    KINDS,
     PLURALS,
     SPACES,
     Dataset,
@@ -20,6 +20,7 @@ from rl_designer.envs.datasets.dataset import (
 )
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError, is_number
+from rl_designer.envs.datasets.layout import Layout, layout_of
 from rl_designer.envs.datasets.targets import TargetScale, encode_targets, strata
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.metrics import Predicts
@@ -27,7 +28,6 @@ from rl_designer.envs.metrics import Predicts
 Arrays = NDArray[Any]
 
 _CHUNK = 4096  # examples whose float64 copies are held at a time
-_CHANNELS_LAST = (1, 3, 4)
 _FEWEST_OF_NUMBERS = 4  # examples with a number to predict, for each part of the split
 
 
@@ -43,6 +43,9 @@ class RawData:
         class_names: what the classes are called, in their order, where the labels are only numbers.
         notes: what was done to the source that people should know, a line each.
         columns: the names of a table's features as the source has them, None where there are none.
+        channels_last: whether the channels of signals and images are the last axis of x, where the source
+            says it.
+        predicts: what the targets are, where the source says it.
     """
 
     name: str
@@ -53,6 +56,8 @@ class RawData:
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] | None = None
+    channels_last: bool | None = None
+    predicts: Predicts | None = None
 
     @property
     def content(self) -> str:
@@ -77,27 +82,35 @@ def prepare(
     """
     _check_lengths(raw)
     x = {part: _numbers(values, f"{_called(raw, 'x', part)}") for part, values in raw.x.items()}
-    shape = _common_shape(x, raw)
-    native = _reading(shape, kind, raw)
-    targets = encode_targets(raw.y, predicts, raw.where)
+    _check_shape(x, raw)
+    layout = _layout(x, kind, raw)
+    unequal = _check_finite(x, layout.kind, raw)
+    targets = encode_targets(raw.y, predicts or raw.predicts, raw.where)
+    notes = raw.notes + targets.notes + layout.notes
     y, class_names = dict(targets.y), targets.class_names and (raw.class_names or targets.class_names)
     missing = [part for part in (("test", "val") if sealed else ("val",)) if part not in x]
     _check_counts(y["train"], class_names, 1 + len(missing), raw.where)
-    x = {part: values.reshape(len(values), *_with_channels(shape, native)) for part, values in x.items()}
+    x = {part: layout.arranged(values) for part, values in x.items()}
+    if unequal:
+        x, told = signals.with_gaps_filled(x, raw.where)
+        notes += told
     for part in missing:
         kept, cut = split(strata(y["train"]), seed, part)
         x[part], y[part] = x["train"][cut], y["train"][cut]
         x["train"], y["train"] = x["train"][kept], y["train"][kept]
-    standardisation = _standardisation(x["train"], raw.where)
+    if unequal:
+        x, told = signals.of_training_length(x, raw.where)
+        notes += told
+    standardisation = _standardisation(x["train"], raw.where, unequal)
     ready = _standardised(x, standardisation, raw.where)
-    ready = {part: _as_kind(values, native, kind, raw.where) for part, values in ready.items()}
+    ready = {part: _as_kind(values, layout.kind, kind, raw.where) for part, values in ready.items()}
     if ready["train"].shape != x["train"].shape:
         standardisation = standardisation.flattened(x["train"].shape[1:])
     folds = fold_numbers(strata(y["train"]), seed)
     y, scale = (y, None) if class_names else _standardised_numbers(y)
     test = SealedTest(ready["test"], y["test"]) if sealed else None
     train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
-    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, raw.notes + targets.notes)
+    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, notes)
     folds = folds if "val" in missing else dataset.folds
     return replace(dataset, target_scale=scale, folds=folds, content=raw.content)
 
@@ -132,19 +145,33 @@ def _check_lengths(raw: RawData) -> None:
 
 
 def _numbers(x: Arrays, what: str) -> Arrays:
-    """The same array, where it holds finite numbers."""
+    """The same array, where it holds numbers."""
     if x.dtype.kind in "US":
         raise DatasetError(f"{what} must be numbers, got text ({_first_text(x)})")
     if x.dtype.kind not in "biuf":
         raise DatasetError(f"{what} must be real numbers, got type {x.dtype}")
-    if x.dtype.kind == "f":
-        for start in range(0, len(x), _CHUNK):
-            finite = np.isfinite(x[start : start + _CHUNK])
-            if not finite.all():
-                place = np.argwhere(~finite)[0]
-                place[0] += start
-                raise DatasetError(f"{what} must be finite, got {x[tuple(place)]} at index {place.tolist()}")
     return x
+
+
+def _check_finite(x: Mapping[str, Arrays], kind: Kind, raw: RawData) -> bool:
+    """Refuses infinite numbers, and NaN except in signals. Whether there is any NaN."""
+    missing = False
+    for part, values in x.items():
+        for start in range(0, len(values) if values.dtype.kind == "f" else 0, _CHUNK):
+            chunk = values[start : start + _CHUNK]
+            wrong = ~np.isfinite(chunk)
+            if kind == "signal" and wrong.any():
+                missing, wrong = True, np.isinf(chunk)
+            if wrong.any():
+                place = np.argwhere(wrong)[0]
+                place[0] += start
+                number = values[tuple(place)]
+                rows = kind == "features" and np.isnan(number)
+                raise DatasetError(
+                    f"{_called(raw, 'x', part)} must be finite, got {number} at index {place.tolist()}"
+                    + ("; if rows are signals with gaps or early ends, say --space convnet1d" if rows else "")
+                )
+    return missing
 
 
 def _first_text(x: Arrays) -> str:
@@ -155,7 +182,7 @@ def _first_text(x: Arrays) -> str:
     return f"{str(texts[index])[:40]!r} at index {list(index)}"
 
 
-def _common_shape(x: Mapping[str, Arrays], raw: RawData) -> tuple[int, ...]:
+def _check_shape(x: Mapping[str, Arrays], raw: RawData) -> None:
     shape = x["train"].shape[1:]
     for part, values in x.items():
         if values.shape[1:] != shape:
@@ -168,36 +195,13 @@ def _common_shape(x: Mapping[str, Arrays], raw: RawData) -> tuple[int, ...]:
             f"x of {raw.where} must be [n, features], [n, length], [n, channels, length], [n, height, width] "
             f"or [n, channels, height, width], none of them 0, got {list(x['train'].shape)}"
         )
-    return shape
 
 
-def _reading(shape: tuple[int, ...], kind: Kind | None, raw: RawData) -> Kind:
-    """What inputs of a shape are; `kind` decides where two readings fit."""
-    if len(shape) == 1:
-        return "signal" if kind == "signal" else "features"
-    if raw.kind is not None:
-        return raw.kind
-    if len(shape) == 3:
-        if shape[2] in _CHANNELS_LAST and shape[0] not in _CHANNELS_LAST:
-            raise DatasetError(
-                f"x of {raw.where} must be [n, channels, height, width], got [n, {str(shape)[1:-1]}], "
-                "which looks like channels last; save x.transpose(0, 3, 1, 2)"
-            )
-        return "image"
-    if kind == "image":
-        return "image"
-    if kind is not None or shape[0] == 1:
-        return "signal"
-    raise DatasetError(
-        f"x of {raw.where} has shape [n, {shape[0]}, {shape[1]}], which fits signals of {shape[0]} channels "
-        f"and grey images of {shape[0]} x {shape[1]}; --space convnet1d reads signals, --space convnet images"
-        + (f"; signals of {shape[1]} channels: save x.transpose(0, 2, 1)" if shape[0] > shape[1] else "")
-    )
-
-
-def _with_channels(shape: tuple[int, ...], kind: Kind) -> tuple[int, ...]:
-    rank = {name: rank for rank, name in KINDS.items()}[kind]
-    return (1,) * (rank - len(shape)) + shape
+def _layout(x: Mapping[str, Arrays], kind: Kind | None, raw: RawData) -> Layout:
+    """What the inputs are; the source may say it, and rows of features are signals where `kind` says so."""
+    if raw.kind is not None and x["train"].ndim > 2:
+        return Layout(raw.kind)
+    return layout_of(x, kind, raw.channels_last, raw.where)
 
 
 def _as_kind(x: NDArray[np.float32], native: Kind, kind: Kind | None, where: str) -> NDArray[np.float32]:
@@ -231,9 +235,9 @@ def _check_counts(y: Arrays, class_names: tuple[str, ...], needed: int, where: s
         )
 
 
-def _standardisation(x: Arrays, where: str) -> Standardisation:
-    """Of the training part, for each index of axis 1."""
-    mean, deviation = _statistics(x)
+def _standardisation(x: Arrays, where: str, unequal: bool) -> Standardisation:
+    """Of the training part, for each index of axis 1. `unequal`: whether there are NaN, which don't count."""
+    mean, deviation = _statistics(x, unequal)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         raise _not_standardised(where)
     deviation[deviation < 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0  # constant: stays, as zeros
@@ -243,13 +247,15 @@ def _standardisation(x: Arrays, where: str) -> Standardisation:
 def _standardised(
     x: Mapping[str, Arrays], standardisation: Standardisation, where: str
 ) -> dict[str, NDArray[np.float32]]:
-    """All parts, with the statistics of one of them."""
+    """All parts, with the statistics of one of them; what isn't known becomes their mean, which is 0."""
     ready = {part: np.empty(values.shape, np.float32) for part, values in x.items()}
     for part, values in x.items():
         for start in range(0, len(values), _CHUNK):
             rows = slice(start, start + _CHUNK)
             with np.errstate(over="ignore", invalid="ignore"):
                 ready[part][rows] = standardisation.apply(values[rows])
+                if values.dtype.kind == "f":
+                    ready[part][rows][np.isnan(values[rows])] = 0
         if not np.isfinite(ready[part]).all():
             raise _not_standardised(where)
     return ready
@@ -259,12 +265,15 @@ def _not_standardised(where: str) -> DatasetError:
     return DatasetError(f"the inputs of {where} are too large or too far apart to be standardised")
 
 
-def _statistics(x: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _statistics(x: Arrays, unequal: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation over all axes but 1, float64, shaped to broadcast against x."""
     axes = (0, *range(2, x.ndim))
-    count = x.size // x.shape[1]
+    total = np.nansum if unequal else np.sum
     chunks = [x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK)]
+    count = x.size // x.shape[1]
+    if unequal:  # a channel without any value in training becomes zeros
+        count = np.maximum(sum((~np.isnan(chunk)).sum(axes, keepdims=True) for chunk in chunks), 1)
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(chunk.sum(axes, np.float64, keepdims=True) for chunk in chunks) / count
-        squares = sum(((chunk - mean) ** 2).sum(axes, np.float64, keepdims=True) for chunk in chunks)
+        mean = sum(total(chunk, axes, np.float64, keepdims=True) for chunk in chunks) / count
+        squares = sum(total((chunk - mean) ** 2, axes, np.float64, keepdims=True) for chunk in chunks)
         return mean, np.sqrt(squares / count)

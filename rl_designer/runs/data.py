@@ -34,6 +34,8 @@ def keep_data(data: Any, parent: Path) -> Path:
     raw = raw_of(data, "arrays", "the data")
     arrays: dict[str, Any] = {f"x_{part}": x for part, x in raw.x.items()}
     arrays |= {f"y_{part}": y for part, y in raw.y.items()}
+    if raw.channels_last is not None:
+        arrays["layout"] = np.array("channels-last" if raw.channels_last else "channels-first")
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name}{array.dtype.str}{array.shape}".encode())

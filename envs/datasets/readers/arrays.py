@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.errors import DatasetError, listed, named, unreadable
+from rl_designer.envs.datasets.errors import DatasetError, listed, named, shortened, unreadable
+from rl_designer.envs.datasets.layout import LAYOUTS
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.datasets.signals import padded
 from rl_designer.envs.files.archives import DAMAGE, HoldsObjects, open_archive
 
 _PARTS = ("train", "val", "test")
+_LAYOUT = "layout"
 
 
 def raw_of(given: Any, name: str, where: str) -> RawData:
@@ -20,7 +23,9 @@ def raw_of(given: Any, name: str, where: str) -> RawData:
 
     Args:
         given: x is [n, features], [n, length], [n, channels, length], [n, height, width] or
-            [n, channels, height, width], of any real number type; y is [n], integers or text.
+            [n, channels, height, width], of any real number type, or a sequence of signals of unequal length,
+            [length], [channels, length] or [length, channels]; y is [n], integers or text. A mapping's
+            `layout`, `channels-first` or `channels-last`, says where the channels are.
         name: of the data set.
         where: the source as errors name it.
 
@@ -35,8 +40,14 @@ def raw_of(given: Any, name: str, where: str) -> RawData:
             f"x_test, y_test; got {type(given).__name__}"
         )
     names = array_names([str(key) for key in given], where)
-    x, y = ({part: _array(given[pair[i]], pair[i], where) for part, pair in names.items()} for i in (0, 1))
-    return RawData(name, x, y, where)
+    y = {part: _array(_plain(given[pair[1]]), pair[1], where) for part, pair in names.items()}
+    x = {part: _plain(given[pair[0]]) for part, pair in names.items()}
+    if any(map(_unequal, x.values())):
+        x, last = padded({part: list(map(_signal, values)) for part, values in x.items()}, where)
+    else:
+        x = {part: _array(values, names[part][0], where) for part, values in x.items()}
+        last = _channels_last(given[_LAYOUT], where) if _LAYOUT in given else None
+    return RawData(name, x, y, where, channels_last=last)
 
 
 def array_names(keys: Sequence[str], where: str) -> Mapping[str, tuple[str, str]]:
@@ -55,10 +66,42 @@ def array_names(keys: Sequence[str], where: str) -> Mapping[str, tuple[str, str]
     return wanted
 
 
-def _array(values: Any, name: str, where: str) -> NDArray[Any]:
+def _plain(values: Any) -> Any:
+    """An array of anything, or what can't be one as it is."""
     if hasattr(values, "detach"):  # a tensor of PyTorch, perhaps on a GPU
         values = values.detach().cpu()
-    array = np.asarray(values)
+    try:
+        return np.asarray(values)
+    except ValueError:  # sequences of unequal length
+        return values
+
+
+def _unequal(values: Any) -> bool:
+    """Whether inputs are signals of unequal length: a sequence, or an array of arrays."""
+    if isinstance(values, np.ndarray) and values.dtype.kind != "O":
+        return False
+    arrays = [_plain(value) for value in values] if isinstance(values, Sequence | np.ndarray) else []
+    return bool(arrays) and all(
+        isinstance(array, np.ndarray) and array.ndim > 0 and array.dtype.kind in "biuf" for array in arrays
+    )
+
+
+def _signal(values: Any) -> NDArray[Any]:
+    return np.asarray(_plain(values))
+
+
+def _channels_last(layout: Any, where: str) -> bool:
+    if str(layout) not in LAYOUTS:
+        raise DatasetError(
+            f"the layout of {where} must be one of {listed(LAYOUTS)}, got {shortened(repr(str(layout)))}"
+        )
+    return LAYOUTS[str(layout)]
+
+
+def _array(array: Any, name: str, where: str) -> NDArray[Any]:
+    if not isinstance(array, np.ndarray):
+        rule = "inputs of one shape, or signals that differ in length" if name[0] == "x" else "a label each"
+        raise DatasetError(f"{name} of {where} must hold {rule}, got sequences of unequal length")
     if array.dtype.kind != "O":
         return array
     if all(isinstance(value, str) for value in array.flat):
@@ -73,7 +116,8 @@ def read_npz(path: Path) -> RawData:
     """`x` and `y`, or `x_train` and `y_train` with any of `x_val`, `y_val` and `x_test`, `y_test`.
 
     x is [n, features], [n, length], [n, channels, length], [n, height, width] or
-    [n, channels, height, width], of any real number type; y is [n], integers or text.
+    [n, channels, height, width], of any real number type, NaN after the ends of signals of unequal length;
+    y is [n], integers or text. A text `layout` may say where the channels are.
 
     Raises:
         DatasetError: for a damaged file, missing arrays, or arrays that only pickle can read.
@@ -86,13 +130,15 @@ def read_npz(path: Path) -> RawData:
                 )
         with open_archive(path) as archive:
             wanted = array_names(archive.names, named(path))
-            arrays = archive.read(name for pair in wanted.values() for name in pair)
+            told = {_LAYOUT} & set(archive.names)
+            arrays = archive.read([*(name for pair in wanted.values() for name in pair), *told])
     except DatasetError:
         raise
     except HoldsObjects as reason:
         raise DatasetError(
             f"{reason.name} of {named(path)} holds Python objects, which only pickle could read; "
-            "save numbers, and text as text: y.astype(str)"
+            "save numbers, text as text (y.astype(str)), and signals of unequal length as one array, NaN "
+            "after their ends"
         ) from reason
     except DAMAGE as reason:
         raise unreadable(path, "an .npz file", reason) from reason

@@ -1,5 +1,6 @@
 """A folder of images by class; needs the extra `images`."""
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -31,12 +32,15 @@ _SUFFIXES = (
 _FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _SPELLINGS = {
     "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "validate", "dev"),
+    "val": ("val", "valid", "validation", "validate", "dev", "eval", "evaluation"),
     "test": ("test", "testing"),
 }
+_BESIDE_PARTS = re.compile(r"[^a-z]+|(?:data)?sets?|data|images?|imgs?")  # as in training_set, test-images
 _PART_FOLDERS = {spelling: part for part, spellings in _SPELLINGS.items() for spelling in spellings}
 _GREY_MODES = ("1", "L", "LA")
-_DEEP_MODES = ("I", "F")  # and I;16 in its spellings
+_DEEP_MODES = ("I", "F")  # and I;16 in its spellings; all grey
+_HIGHEST = {"F": 1.0}  # white in a mode; of other deep ones it is 16 bits'
+_WHITE_16 = 65535.0
 _EXIF_ORIENTATION = 0x0112
 _SIDES_SWAPPED = (5, 6, 7, 8)
 _LARGEST = 8 << 30  # bytes of all images as 32-bit floats
@@ -50,6 +54,17 @@ class _Picture:
     size: tuple[int, int]  # height, width as shown
     grey: bool
     transparent: bool
+    deep: bool  # more than 8 bits a channel, all of which are read
+    cut: bool  # colours of 16 bits, of which Pillow reads the upper 8
+    frames: bool  # several, of which the first is read
+
+
+_SAID = {
+    "transparent": "with transparency, laid over white",
+    "deep": "of more than 8 bits, scaled to 0 to 255 without rounding",
+    "cut": "in colour of 16 bits, of which 8 are read",
+    "frames": "of several frames, of which the first is read",
+}
 
 
 def read_images(path: Path, image_size: int | None = None) -> RawData:
@@ -58,7 +73,8 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
 
     Folders in a class's folder belong to the class; hidden files and folders, and files that are no images,
     are passed over, which the data set's notes tell. Images turn as their EXIF data says; what is transparent
-    is laid over white. One channel where all are grey, else red, green, blue.
+    is laid over white. One channel where all are grey, else red, green, blue; from 0 to 255, with fractions
+    where images have 16 bits or floating-point numbers from 0 to 1.
 
     Args:
         image_size: height and width that every image is resized to (bilinear, sides not kept in
@@ -94,20 +110,27 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
             f"the images of {named(path)} have {size:,} bytes and would take {needed:,}, which is beyond "
             f"belief; if it is meant to be so, say --image-size {height}"
         )
-    transparent = sum(picture.transparent for picture in everything)
-    notes = [f"files passed over, {why}: {count:,}" for why, count in passed_over.items()]
-    notes += [f"images with transparency, laid over white: {transparent:,}"] if transparent else []
-    x = {part: _pixels(part_pictures, channels, height, width) for part, part_pictures in pictures.items()}
+    dtype = np.float32 if any(picture.deep for picture in everything) else np.uint8
+    x = {part: _pixels(found, channels, height, width, dtype) for part, found in pictures.items()}
     y = {part: np.array([picture.label for picture in found]) for part, found in pictures.items()}
     where = named(path.resolve())
-    return RawData(path.resolve().name, x, y, where, "image", notes=tuple(f"{where}: {n}" for n in notes))
+    notes = [f"{where}: {note}" for note in _notes(everything, passed_over)]
+    return RawData(path.resolve().name, x, y, where, "image", notes=tuple(notes))
+
+
+def _notes(pictures: Sequence[_Picture], passed_over: Counter[str]) -> Iterator[str]:
+    for why, count in passed_over.items():
+        yield f"files passed over, {why}: {count:,}"
+    for attribute, said in _SAID.items():
+        if count := sum(getattr(picture, attribute) for picture in pictures):
+            yield f"images {said}: {count:,}"
 
 
 def _parts(path: Path) -> dict[str, Path]:
     """Part to its folder of classes."""
     folders = _folders(path)
     names = [folder.name for folder in folders]
-    called = [_PART_FOLDERS.get(name.lower()) for name in names]
+    called = [_PART_FOLDERS.get(_BESIDE_PARTS.sub("", name.lower())) for name in names]
     of_classes = [folder for folder, part in zip(folders, called, strict=True) if part and _folders(folder)]
     if not of_classes:
         return {"train": path}
@@ -165,18 +188,23 @@ def _open(file: Path) -> Any:
 
 def _measured(file: Path, label: str) -> _Picture:
     with _open(file) as image:
-        if image.mode in _DEEP_MODES or image.mode.startswith("I;"):
-            raise DatasetError(f"image {str(file)!r} must have 8 bits a channel, got mode {image.mode}")
-        grey = image.mode in _GREY_MODES
+        deep = _is_deep(image)
+        grey = deep or image.mode in _GREY_MODES
+        cut = not deep and any(";16" in str(tile.args) for tile in image.tile)
         width, height = image.size
         if width * height > _MOST_PIXELS:
             raise DatasetError(f"image {str(file)!r} has too many pixels; make it smaller")
         try:
             orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
+            frames = getattr(image, "is_animated", False)
         except Exception as reason:  # Pillow decodes a PNG to find its EXIF data
             raise unreadable(file, "an image", reason) from reason
         size = (width, height) if orientation in _SIDES_SWAPPED else (height, width)
-        return _Picture(file, label, size, grey, image.has_transparency_data)
+        return _Picture(file, label, size, grey, image.has_transparency_data, deep, cut, frames)
+
+
+def _is_deep(image: Any) -> bool:
+    return image.mode in _DEEP_MODES or image.mode.startswith("I;")
 
 
 def _one_size(pictures: Sequence[_Picture], path: Path) -> tuple[int, int]:
@@ -191,9 +219,11 @@ def _one_size(pictures: Sequence[_Picture], path: Path) -> tuple[int, int]:
     return first.size
 
 
-def _pixels(pictures: Sequence[_Picture], channels: int, height: int, width: int) -> NDArray[np.uint8]:
-    """uint8 [n, channels, height, width]."""
-    pixels = np.empty((len(pictures), channels, height, width), np.uint8)
+def _pixels(
+    pictures: Sequence[_Picture], channels: int, height: int, width: int, dtype: type[np.generic]
+) -> NDArray[Any]:
+    """[n, channels, height, width], from 0 to 255."""
+    pixels = np.empty((len(pictures), channels, height, width), dtype)
     for index, picture in enumerate(pictures):
         try:
             pixels[index] = _decoded(picture.path, channels, height, width)
@@ -202,15 +232,39 @@ def _pixels(pictures: Sequence[_Picture], channels: int, height: int, width: int
     return pixels
 
 
-def _decoded(file: Path, channels: int, height: int, width: int) -> NDArray[np.uint8]:
+def _decoded(file: Path, channels: int, height: int, width: int) -> NDArray[Any]:
+    """[channels, height, width], uint8, or float32 of a deep image."""
     from PIL import Image, ImageOps
 
     with _open(file) as image:
         shown = ImageOps.exif_transpose(image)
-        if shown.has_transparency_data:
-            white = Image.new("RGBA", shown.size, "white")
-            shown = Image.alpha_composite(white, shown.convert("RGBA"))
-        shown = shown.convert("L" if channels == 1 else "RGB")
+        if _is_deep(shown):
+            shown = Image.fromarray(_scaled(shown))
+        else:
+            if shown.has_transparency_data:
+                white = Image.new("RGBA", shown.size, "white")
+                shown = Image.alpha_composite(white, shown.convert("RGBA"))
+            shown = shown.convert("L" if channels == 1 else "RGB")
     if shown.size != (width, height):
         shown = shown.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(shown).reshape(height, width, channels).transpose(2, 0, 1)
+    pixels = np.asarray(shown).reshape(height, width, -1).transpose(2, 0, 1)
+    return np.broadcast_to(pixels, (channels, height, width))
+
+
+def _scaled(image: Any) -> NDArray[np.float32]:
+    """The pixels of a deep image from 0 to 255, [height, width].
+
+    Raises:
+        DatasetError: for numbers outside of what is black and white in its mode.
+    """
+    values = np.asarray(image)
+    highest = _HIGHEST.get(image.mode, _WHITE_16)
+    if not (values.min() >= 0 and values.max() <= highest):
+        raise DatasetError(
+            f"its numbers must be from 0 to {highest:g}, got {values.min():g} to {values.max():g}; save it "
+            "with 8 or 16 bits a pixel"
+        )
+    scaled = (values * (255 / highest)).astype(np.float32)
+    if isinstance(key := image.info.get("transparency"), int):
+        scaled[values == key] = 255
+    return scaled

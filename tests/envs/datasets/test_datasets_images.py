@@ -246,12 +246,6 @@ def test_images_that_would_not_fit_into_memory_are_refused_before_they_are_read(
     assert load_dataset(pets, image_size=5).input_shape == (1, 5, 5)
 
 
-def test_images_of_more_than_eight_bits_are_refused(pets):
-    fill(pets)
-    Image.fromarray(np.zeros((5, 6), np.uint16)).save(pets / "dog" / "deep.png")
-    assert "must have 8 bits a channel" in refusal(pets)
-
-
 @pytest.mark.parametrize("size", [0, -1, 5000])
 def test_an_image_size_that_makes_no_sense_is_refused(pets, size):
     assert f"the image size must be from 1 to 4096 pixels, got {size}" in refusal(fill(pets), image_size=size)

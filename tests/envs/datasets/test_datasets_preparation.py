@@ -104,12 +104,6 @@ def test_a_reading_that_does_not_fit_names_those_that_do(name, kind):
         load_dataset(name, kind=kind)
 
 
-def test_channels_last_is_recognised():
-    with pytest.raises(DatasetError) as error:
-        prepare(raw(np.zeros((20, 8, 8, 3)), classes(20)), None, 0)
-    assert "transpose(0, 3, 1, 2)" in message(error)
-
-
 @pytest.mark.parametrize("shape", [(20,), (20, 2, 2, 2, 2), (20, 0), (20, 3, 0)])
 def test_other_shapes_are_refused(shape):
     with pytest.raises(DatasetError, match=r"x of own must be \[n, features\]"):
