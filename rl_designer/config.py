@@ -36,7 +36,10 @@ def _kept_name(name: str, known: Collection[str]) -> str:
 # The registries are loaded late, for the sake of `--help`.
 def _kept_data(name: str) -> str:
     from rl_designer.envs.datasets import DATASETS
+    from rl_designer.envs.datasets.readers.series import parts_beside
 
+    if name not in DATASETS and not Path(name).exists() and parts_beside(Path(name)):
+        return _absolute(name)  # what the names of two files have in common
     return _kept_name(name, DATASETS)
 
 
@@ -60,7 +63,7 @@ class Subject(Settings):
     """What is searched on, data or an architecture table, and the limits of every design."""
 
     data: Name | None = setting(
-        "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .parquet, a folder of images by class, "
+        "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .ts, .parquet, a folder of images by class, "
         "or your own file.py:function.",
         "NAME|PATH",
         shown=DEFAULT_DATA,

@@ -162,6 +162,20 @@ def _parquet(folder: Path) -> Path:
     return folder / "data.parquet"
 
 
+def _signals(folder: Path) -> Path:
+    values = [",".join(str((i * k) % 7) for k in range(4 + i % 3)) for i in range(30)]
+    lines = ["@problemName own", "@classLabel true a b", "@data"]
+    lines += [f"{row}:{row}:{'ab'[i % 2]}" for i, row in enumerate(values)]
+    (folder / "data.ts").write_text("\n".join(lines) + "\n")
+    return folder / "data.ts"
+
+
+def _headless(folder: Path) -> Path:
+    rows = ["\t".join(str((i * k) % 7) for k in range(4 + i % 3)) for i in range(30)]
+    (folder / "data.tsv").write_text("".join(f"{i % 2}\t{row}\n" for i, row in enumerate(rows)))
+    return folder / "data.tsv"
+
+
 def _image(folder: Path) -> Path:
     from PIL import Image
 
@@ -177,7 +191,7 @@ def _image(folder: Path) -> Path:
 def _read_data(path: Path) -> Any:
     from rl_designer.envs.datasets import load_dataset
 
-    return load_dataset(path, target=None if path.suffix == ".npz" else "class")
+    return load_dataset(path, target="class" if path.suffix in (".csv", ".parquet") else None)
 
 
 def _read_images(path: Path) -> Any:
@@ -425,6 +439,8 @@ LOADERS: Mapping[str, Loader] = {
     "data .csv": Loader(_csv, _read_data),
     "data .npz": Loader(_arrays, _read_data),
     "data .parquet": Loader(_parquet, _read_data),
+    "data .ts": Loader(_signals, _read_data),
+    "data .tsv": Loader(_headless, _read_data),
     "image": Loader(_image, _read_images),
     "mapping": Loader(_mapping, _read_csv_table),
     "nas-bench-macro": Loader(_macro, _read_macro, ("table", "import", "{}", "--output", "new.npz")),

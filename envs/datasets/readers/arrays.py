@@ -42,6 +42,7 @@ def raw_of(given: Any, name: str, where: str) -> RawData:
     names = array_names([str(key) for key in given], where)
     y = {part: _array(_plain(given[pair[1]]), pair[1], where) for part, pair in names.items()}
     x = {part: _plain(given[pair[0]]) for part, pair in names.items()}
+    last: bool | None
     if any(map(_unequal, x.values())):
         x, last = padded({part: list(map(_signal, values)) for part, values in x.items()}, where)
     else:
