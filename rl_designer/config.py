@@ -63,8 +63,8 @@ class Subject(Settings):
     """What is searched on, data or an architecture table, and the limits of every design."""
 
     data: Name | None = setting(
-        "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .ts, .parquet, a folder of images by class, "
-        "or your own file.py:function.",
+        "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .ts, .parquet, a folder of images by "
+        "class, or your own file.py:function.",
         "NAME|PATH",
         shown=DEFAULT_DATA,
         for_training=True,
