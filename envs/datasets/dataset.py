@@ -130,6 +130,7 @@ class Dataset:
         standardisation: what the inputs were standardised with, None where it isn't known; not part of the
             digest.
         target_scale: what a number that is predicted was standardised with; None for classes.
+        padded: whether signals may end before the input's length, with the mean from there on.
         folds: int8 [n], the fold of each training example, see `fold_numbers`; empty where the source has a
             validation part of its own. Not part of the digest.
         notes: what a reader did to the source that people should know, a line each; not part of the digest.
@@ -149,6 +150,7 @@ class Dataset:
     target_scale: TargetScale | None = field(default=None, repr=False)
     folds: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8), repr=False)
     content: str | None = field(default=None, repr=False)
+    padded: bool = field(default=False, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

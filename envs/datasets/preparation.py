@@ -112,7 +112,7 @@ def prepare(
     train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
     dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, notes)
     folds = folds if "val" in missing else dataset.folds
-    return replace(dataset, target_scale=scale, folds=folds, content=raw.content)
+    return replace(dataset, target_scale=scale, folds=folds, content=raw.content, padded=unequal)
 
 
 def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], TargetScale]:

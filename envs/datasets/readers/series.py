@@ -5,6 +5,7 @@ The formats: https://www.timeseriesclassification.com and https://www.cs.ucr.edu
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,9 +91,11 @@ def read_series(path: Path) -> RawData:
     where = repr(name)
     x, _ = padded({part: read.signals for part, read in content.items()}, where)
     kind = _type_of_labels([label for read in content.values() for label in read.labels])
-    kind = np.float64 if all(read.numeric for read in content.values()) else kind
+    numeric = all(read.numeric for read in content.values())
+    kind = np.float64 if numeric else kind
     y = {part: np.array(read.labels, dtype=np.str_).astype(kind) for part, read in content.items()}
-    return RawData(name, x, y, where, "signal", notes=_notes(files, bool(found), where))
+    notes = _notes(files, bool(found), where)
+    return RawData(name, x, y, where, "signal", notes=notes, predicts="number" if numeric else "class")
 
 
 def read_tsv(path: Path, target: str | None = None) -> RawData:
@@ -100,7 +103,7 @@ def read_tsv(path: Path, target: str | None = None) -> RawData:
     if target is None and _is_headless(path):
         raw = read_series(path)
         told = f"{raw.where}: without a header, so each line is a label and a signal"
-        return RawData(raw.name, raw.x, raw.y, raw.where, raw.kind, notes=(told, *raw.notes))
+        return replace(raw, notes=(told, *raw.notes), predicts=None)
     return read_csv(path, target)
 
 

@@ -197,3 +197,10 @@ def _stacked(found):
     for row, signal in zip(x, found, strict=True):
         row[:, : signal.shape[1]] = signal
     return x
+
+
+def test_a_target_label_is_a_number_also_where_all_are_whole(tmp_path: Path) -> None:
+    lines = "".join(f"{i},{i + 1},{i % 5}:{i % 4}\n" for i in range(40))
+    (tmp_path / "own.ts").write_text(f"@targetLabel true\n@data\n{lines}")
+    dataset = load_dataset(tmp_path / "own.ts")
+    assert dataset.predicts == "number" and dataset.num_classes == 1
