@@ -1,6 +1,7 @@
 """Signals as the UCR and UEA archives keep them: `.ts`, and `.tsv` without a header."""
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
