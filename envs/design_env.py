@@ -27,9 +27,6 @@ def named_problem(
     *,
     table: str | Path | None = None,
     task: str | None = None,
-    target: str | None = None,
-    data_folder: str | Path | None = None,
-    image_size: int | None = None,
     space: str | Path | None = None,
     reward: str = "accuracy",
     max_parameters: int | None = None,
@@ -38,11 +35,12 @@ def named_problem(
     failure_reward: float = DEFAULT_FAILURE_REWARD,
     epochs: int | None = None,
     device: str = "auto",
+    **reading: Any,
 ) -> Problem:
     """On data, whose designs are trained in this process, or on an architecture table.
 
     Args:
-        data, target, data_folder, image_size: as `load_dataset` takes them.
+        data: as `load_dataset` takes it, and `reading` the rest: `target`, `drop`, `image_size` …
         table, task: as `load_table` and `TableEvaluator` take them.
         space: as `space_definition` takes it; None for what suits the data.
         reward: as `load_reward` takes it.
@@ -60,6 +58,8 @@ def named_problem(
     made: SearchSpace
     evaluator: Evaluator
     if table is not None:
+        if reading:
+            raise Error(f"{', '.join(reading)}: for data, not for an architecture table")
         made = of_table = TableSpace(load_table(str(table)), **limits)
         evaluator = TableEvaluator(of_table, task)
     elif data is not None:
@@ -67,7 +67,7 @@ def named_problem(
         from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 
         kind = None if space is None else kind_of(space)
-        dataset = load_dataset(data, kind=kind, target=target, folder=data_folder, image_size=image_size)
+        dataset = load_dataset(data, kind=kind, **reading)
         made = make_space(space, dataset.input_shape, dataset.num_classes, **limits)
         settings = TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
         evaluator = TrainingEvaluator(dataset, settings=settings, device=device)

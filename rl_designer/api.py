@@ -20,7 +20,7 @@ from rl_designer.errors import WrongUsage, unknown_name
 from rl_designer.interruption import clean_interruption
 from rl_designer.reports.page import leave_report
 from rl_designer.results import Network, Networks, Run
-from rl_designer.runs.data import keep_data
+from rl_designer.runs.data import keep_data, with_categories
 from rl_designer.runs.folder import DEFAULT_PARENT, RunFolder
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.observers import Progress, observers_of
@@ -55,6 +55,7 @@ def search(
     """
     folder = None if run is None else Path(run)
     if data is not None and not isinstance(data, str | os.PathLike):
+        settings = with_categories(data, settings)
         data = keep_data(data, DEFAULT_PARENT if folder is None else folder.parent)
     function = None if reward is None or isinstance(reward, str) else reward
     config = _config({"data": data, **settings, "reward": reward if function is None else name_of(function)})
@@ -132,8 +133,8 @@ def retrain(
         output: where each network's folder is made; None for `retrained` in the run's.
         trust: run the code by which runs that were copied from elsewhere name their data.
         settings: of the trainings (`rl_designer.retraining.settings.FullSettings`); for architectures of
-            files their `data`, `target`, `data_folder`, `image_size`, `space`; for runs `data`, where they
-            lie now.
+            files their `data`, `target` and the other settings of data (`rl_designer.config.Subject`); for
+            runs `data`, where they lie now.
     """
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.output import shown
@@ -177,7 +178,7 @@ def export(
         formats: `python`, `onnx`, `torch-export`, `card`; None for all that the installed packages allow.
         weights_of: the training whose weights to take; None for the first.
         licence: for the model card.
-        data: `data`, `target`, `data_folder`, `image_size`, `space`, for an architecture whose file has none;
+        data: `data`, `target` and the other settings of data, for an architecture whose file has none;
             `data` of a run, where they lie now.
     """
     from rl_designer.exporting.export import export as write

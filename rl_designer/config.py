@@ -80,6 +80,35 @@ class Subject(Settings):
         shown="by the target: fractions, and many different whole numbers, are a number",
         for_training=True,
     )
+    drop: Names = setting(
+        "Column to leave out, of your own table of rows; again for more.",
+        "COLUMN",
+        default=(),
+        needs="data",
+        for_training=True,
+    )
+    categorical: Names = setting(
+        "Column that holds categories, though they look like numbers or dates; again for more.",
+        "COLUMN",
+        default=(),
+        needs="data",
+        for_training=True,
+    )
+    group: Name | None = setting(
+        "Column whose rows of one value, such as a patient's, stay on one side of each split; no feature.",
+        "COLUMN",
+        needs="data",
+        for_training=True,
+    )
+    decimal: Literal["point", "comma"] | None = setting(
+        "What stands before decimals in your own table, where 1,080 has two readings.",
+        shown="asked where it matters",
+        needs="data",
+        for_training=True,
+    )
+    missing_target: Literal["refuse", "drop"] | None = setting(
+        "What becomes of rows whose target is empty.", shown="refuse", needs="data", for_training=True
+    )
     data_folder: Name | None = setting(
         "Where the original files of a published data set lie.",
         "FOLDER",
@@ -110,6 +139,16 @@ class Subject(Settings):
     )
     max_parameters: Count | None = setting("Limit for every design, such as 20k or 1.5M.")
     max_macs: Count | None = setting("Limit on multiply-adds of one example.")
+
+    @classmethod
+    def of_data(cls) -> tuple[str, ...]:
+        """The settings that say which data these are and how to read them."""
+        return tuple(name for name, field in cls.model_fields.items() if about(field).for_training)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What `load_dataset` takes beside the data's name and kind."""
+        return {name: getattr(self, name) for name in self.of_data() if name not in ("data", "space")}
 
     @property
     def name(self) -> str:

@@ -28,6 +28,13 @@ _ABOUT = "about"
 _LONGEST = 60  # characters of a value that are shown
 
 
+def _several(given: object) -> object:
+    """One name may stand alone."""
+    if isinstance(given, list):
+        return tuple(given)
+    return (given,) if isinstance(given, str) else given
+
+
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if names.count(name) > 1:
@@ -41,7 +48,7 @@ Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 Name = Annotated[str, Field(min_length=1, max_length=4_096)]
 Names = Annotated[
     tuple[Name, ...],
-    BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
+    BeforeValidator(_several),
     AfterValidator(_distinct),
 ]
 
@@ -152,13 +159,13 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, options: Mapping[str, Any], file: Mapping[str, Any] | None = None, name: str = "") -> Self:
-        """Makes them of settings by their names alone (None means not given), over those of a file called
-        `name`, where they may stand in sections.
+        """Makes them of settings by their names alone (None and () mean not given), over those of a file
+        called `name`, where they may stand in sections.
 
         Raises:
             WrongUsage: for unknown settings, values out of range, settings that exclude each other.
         """
-        given = {option: value for option, value in options.items() if value is not None}
+        given = {option: value for option, value in options.items() if value not in (None, ())}
         for option in given:
             if option not in cls.declared():
                 raise WrongUsage(unknown_name("setting", option, cls.declared()))

@@ -272,14 +272,7 @@ def _load(subject: Subject, kind: Any) -> Dataset:
         name not in DATASETS and not Path(name).exists() and not Path(name).suffix and os.sep not in name
     )
     try:
-        return load_dataset(
-            name,
-            kind=kind,
-            predicts=subject.predicts,
-            target=subject.target,
-            folder=subject.data_folder,
-            image_size=subject.image_size,
-        )
+        return load_dataset(name, kind=kind, **subject.reading)
     except ValueError as error:
         if mistyped:
             raise WrongUsage(str(error)) from error

@@ -1,14 +1,15 @@
 """The data sets by name, and `load_dataset`: the one door to them, to files, and to functions of users."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from rl_designer.envs.datasets.dataset import Dataset, Kind
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
+from rl_designer.envs.datasets.rows.table import Rows
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.extensions import DATA_SET, names_code, short_name
 from rl_designer.envs.metrics import Predicts
@@ -16,14 +17,21 @@ from rl_designer.envs.tasks.made import PREFIX
 
 
 class _Reader(NamedTuple):
-    """What reads a source, and which of `load_dataset`'s options it takes."""
+    """What reads a source, and which of `load_dataset`'s options it takes; of tables, all columns."""
 
     function: str  # module:function, imported only when asked for
     takes: tuple[str, ...] = ()
+    rows: str = ""
 
     def read(self, *arguments: Any, **options: Any) -> RawData:
-        module, _, function = self.function.partition(":")
-        return getattr(import_module(f"rl_designer.envs.datasets.{module}"), function)(*arguments, **options)
+        raw: RawData = _function(self.function)(*arguments, **options)
+        return raw
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(f"rl_designer.envs.datasets.{module}"), function)
+    return found
 
 
 # name: what it is in one line
@@ -46,14 +54,17 @@ _NAMED = {
     "mnist": _Reader("published.formats:mnist", ("folder",)),
     "cifar10": _Reader("published.formats:cifar10", ("folder",)),
 }
-_TABLE = _Reader("readers.csv_files:read_csv", ("target",))
+_OF_ROWS = ("target", "drop", "categorical", "group", "decimal", "missing_target")
+_TABLE = _Reader("readers.csv_files:read_csv", _OF_ROWS, rows="readers.csv_files:read_csv_rows")
 _BY_SUFFIX = {
     ".npz": _Reader("readers.arrays:read_npz"),
     ".csv": _TABLE,
-    ".tsv": _Reader("readers.series:read_tsv", ("target",)),
+    ".tsv": _TABLE._replace(function="readers.series:read_tsv"),
     ".csv.gz": _TABLE,
     ".tsv.gz": _TABLE,
-    ".parquet": _Reader("readers.parquet_files:read_parquet", ("target",)),
+    ".parquet": _Reader(
+        "readers.parquet_files:read_parquet", _OF_ROWS, rows="readers.parquet_files:read_parquet_rows"
+    ),
     ".ts": _Reader("readers.series:read_series"),
 }
 _MADE = _Reader("embedded:made_task")
@@ -62,7 +73,10 @@ _FOLDER = _Reader("readers.images:read_images", ("image_size",))
 _SERIES = _Reader("readers.series:read_series")
 
 _OPTIONS = {
-    "target": "--target is for tables of rows (.csv, .tsv, .parquet)",
+    **{
+        option: f"--{option.replace('_', '-')} is for tables of rows (.csv, .tsv, .parquet)"
+        for option in _OF_ROWS
+    },
     "folder": "--data-folder is for data sets that are downloaded",
     "image_size": "--image-size is for folders of images",
 }
@@ -74,8 +88,13 @@ def load_dataset(
     kind: Kind | None = None,
     predicts: Predicts | None = None,
     target: str | None = None,
+    drop: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    group: str | None = None,
+    decimal: Literal["point", "comma"] | None = None,
+    missing_target: Literal["refuse", "drop"] | None = None,
     seed: int = 0,
-    folder: str | Path | None = None,
+    data_folder: str | Path | None = None,
     image_size: int | None = None,
 ) -> Dataset:
     """A data set by name or path, split and standardised.
@@ -95,21 +114,46 @@ def load_dataset(
             Everything can be read as features; rows of features can be read as a signal of one channel.
         predicts: whether the targets are classes or a number; None to tell by them, see `encode_targets`.
         target: the column to predict, of a table.
-        folder: where the original files of a published data set are, packed or unpacked.
+        drop, categorical, group, decimal, missing_target: what is known of a table's other columns, as
+            `Columns` has it.
+        data_folder: where the original files of a published data set are, packed or unpacked.
         image_size: height and width in pixels that images are resized to.
 
     Raises:
         DatasetError: one line on what is wrong and what would help.
     """
     check_kind(kind)
-    given = {"target": target, "folder": folder, "image_size": image_size}
-    options = {option: value for option, value in given.items() if value is not None}
+    given: dict[str, Any] = {
+        "target": target,
+        "drop": drop,
+        "categorical": categorical,
+        "group": group,
+        "decimal": decimal,
+    }
+    given |= {"missing_target": missing_target, "folder": data_folder, "image_size": image_size}
+    options = {option: value for option, value in given.items() if value is not None and value != ()}
     name = str(name)
     reader = _NAMED.get(name) or _reader_of(name)
     for option in options:
         if option not in reader.takes:
             raise DatasetError(f"{_OPTIONS[option]}, not for {name!r}")
     return prepare(reader.read(*_arguments(name, reader), **options), kind, seed, predicts=predicts)
+
+
+def read_rows(path: Path, texts: Collection[str] = ()) -> Rows:
+    """All columns of a table of rows, as `RowEncoding.apply` takes them.
+
+    Args:
+        texts: columns whose cells are kept as they are spelled: `RowEncoding.texts`.
+
+    Raises:
+        DatasetError: for what is no such table.
+    """
+    reader = _reader_of_path(str(path))
+    if not reader.rows:
+        raise DatasetError(f"{path.name!r} must be a table of rows: .csv, .tsv or .parquet")
+    rows: Rows = _function(reader.rows)(path, texts)
+    return rows
 
 
 def is_function(name: str) -> bool:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 # Raise it where a reader gives other names or arrays for a file that is the same.
-CONTENT_VERSION = 1
+CONTENT_VERSION = 2
 
 _CHUNK = 4096  # examples that are copied at a time
 
 
 def content_of(named: Iterable[tuple[str, Any]]) -> str:
-    """Version and 20 hexadecimal characters of SHA-256, as `1:0f3a…`, over all examples of all parts.
+    """Version and 20 hexadecimal characters of SHA-256, as `2:0f3a…`, over all examples of all parts.
 
     Args:
         named: what belongs to the data, in a fixed order, each with its name: arrays of any type, and texts

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError
+from rl_designer.envs.datasets.rows.encoding import RowEncoding
 from rl_designer.envs.datasets.targets import TargetScale, strata
 from rl_designer.envs.metrics import Metric, Objective, Predicts
 from rl_designer.envs.seeding import stream
@@ -134,6 +135,8 @@ class Dataset:
         folds: int8 [n], the fold of each training example, see `fold_numbers`; empty where the source has a
             validation part of its own. Not part of the digest.
         notes: what a reader did to the source that people should know, a line each; not part of the digest.
+        encoding: how the rows of a table became the inputs, before they were standardised; None for other
+            data; not part of the digest.
         content: of the source as `content_of` gives it, test part and names included, so that changed data
             are known without the test being opened; None where it isn't known.
     """
@@ -151,6 +154,7 @@ class Dataset:
     folds: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, dtype=np.int8), repr=False)
     content: str | None = field(default=None, repr=False)
     padded: bool = field(default=False, repr=False)
+    encoding: RowEncoding | None = field(default=None, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

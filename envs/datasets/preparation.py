@@ -1,6 +1,6 @@
 """Raw arrays become a `Dataset`: checked, read as one kind of input, split, standardised."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,11 @@ from rl_designer.envs.datasets.dataset import (
 )
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError, is_number
+from rl_designer.envs.datasets.grouping import fold_groups, split_groups
 from rl_designer.envs.datasets.layout import Layout, layout_of
+from rl_designer.envs.datasets.rows.checks import notes_on_twins
+from rl_designer.envs.datasets.rows.encoding import RowEncoding, check_size, learned
+from rl_designer.envs.datasets.rows.table import Rows
 from rl_designer.envs.datasets.targets import TargetScale, encode_targets, strata
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.metrics import Predicts
@@ -37,35 +41,37 @@ class RawData:
 
     Attributes:
         name: of the data set.
-        x, y: part (`train`, and perhaps `val` and `test`) to inputs, any number type, and labels.
+        x, y: part (`train`, and perhaps `val` and `test`) to inputs, any number type, or `Rows`, and labels.
         where: the source as errors name it.
         kind: what the inputs are where the source says it; then x has that kind's rank.
         class_names: what the classes are called, in their order, where the labels are only numbers.
         notes: what was done to the source that people should know, a line each.
-        columns: the names of a table's features as the source has them, None where there are none.
         channels_last: whether the channels of signals and images are the last axis of x, where the source
             says it.
         predicts: what the targets are, where the source says it.
+        groups: of each example of the only part, int64 [n]; examples of a group stay on one side of a split.
     """
 
     name: str
-    x: Mapping[str, Arrays]
+    x: Mapping[str, Arrays | Rows]
     y: Mapping[str, Arrays]
     where: str
     kind: Kind | None = None
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
-    columns: tuple[str, ...] | None = None
     channels_last: bool | None = None
     predicts: Predicts | None = None
+    groups: NDArray[np.int64] | None = None
 
     @property
     def content(self) -> str:
         """Changes with every example, label and name, but not with where the source lies."""
-        named: list[tuple[str, Any]] = [("columns", self.columns), ("class_names", self.class_names)]
-        named += [(f"x_{part}", self.x[part]) for part in sorted(self.x)]
+        named: list[tuple[str, Any]] = [("class_names", self.class_names)]
+        for part in sorted(self.x):
+            x = self.x[part]
+            named += x.content if isinstance(x, Rows) else [(f"x_{part}", x)]
         named += [(f"y_{part}", self.y[part]) for part in sorted(self.y)]
-        return content_of(named)
+        return content_of([*named, ("groups", self.groups)])
 
 
 def prepare(
@@ -81,7 +87,7 @@ def prepare(
         DatasetError: for everything that is wrong with the arrays.
     """
     _check_lengths(raw)
-    x = {part: _numbers(values, f"{_called(raw, 'x', part)}") for part, values in raw.x.items()}
+    x: dict[str, Any] = {part: _numbers(values, _called(raw, "x", part)) for part, values in raw.x.items()}
     _check_shape(x, raw)
     layout = _layout(x, kind, raw)
     unequal = _check_finite(x, layout.kind, raw)
@@ -90,29 +96,49 @@ def prepare(
     y, class_names = dict(targets.y), targets.class_names and (raw.class_names or targets.class_names)
     missing = [part for part in (("test", "val") if sealed else ("val",)) if part not in x]
     _check_counts(y["train"], class_names, 1 + len(missing), raw.where)
-    x = {part: layout.arranged(values) for part, values in x.items()}
+    x = _arranged(x, layout)
     if unequal:
         x, told = signals.with_gaps_filled(x, raw.where)
         notes += told
-    for part in missing:
-        kept, cut = split(strata(y["train"]), seed, part)
-        x[part], y[part] = x["train"][cut], y["train"][cut]
-        x["train"], y["train"] = x["train"][kept], y["train"][kept]
+    folds = _cut_off(missing, x, y, raw.groups, seed)
     if unequal:
         x, told = signals.of_training_length(x, raw.where)
         notes += told
+    x, encoding, notes = _encoded(x, y, raw.where, notes)
+    x = _arranged(x, layout)
     standardisation = _standardisation(x["train"], raw.where, unequal)
     ready = _standardised(x, standardisation, raw.where)
     ready = {part: _as_kind(values, layout.kind, kind, raw.where) for part, values in ready.items()}
     if ready["train"].shape != x["train"].shape:
         standardisation = standardisation.flattened(x["train"].shape[1:])
-    folds = fold_numbers(strata(y["train"]), seed)
     y, scale = (y, None) if class_names else _standardised_numbers(y)
     test = SealedTest(ready["test"], y["test"]) if sealed else None
     train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
-    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, notes)
-    folds = folds if "val" in missing else dataset.folds
-    return replace(dataset, target_scale=scale, folds=folds, content=raw.content, padded=unequal)
+    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, notes, scale, folds)
+    return replace(dataset, content=raw.content, padded=unequal, encoding=encoding)
+
+
+def _cut_off(
+    parts: Sequence[str],
+    x: dict[str, Any],
+    y: dict[str, Arrays],
+    groups: NDArray[np.int64] | None,
+    seed: int,
+) -> NDArray[np.int8]:
+    """Moves missing parts out of the training part; the folds of what stays, as `Dataset` has them."""
+    for part in parts:
+        if groups is None:
+            kept, cut = split(strata(y["train"]), seed, part)
+        else:
+            kept, cut = split_groups(y["train"], groups, seed, part)
+            groups = groups[kept]
+        x[part], y[part] = x["train"][cut], y["train"][cut]
+        x["train"], y["train"] = x["train"][kept], y["train"][kept]
+    if "val" not in parts:
+        return np.empty(0, dtype=np.int8)
+    if groups is not None:
+        return fold_groups(y["train"], groups, seed)
+    return fold_numbers(strata(y["train"]), seed)
 
 
 def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], TargetScale]:
@@ -121,6 +147,29 @@ def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], T
     scale = TargetScale(float(train.mean()), float(train.std()) or 1.0)
     ready = {part: ((values - scale.mean) / scale.deviation).astype(np.float32) for part, values in y.items()}
     return ready, scale
+
+
+def _arranged(x: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
+    """Arrays as their layout says; rows wait until they are features."""
+    return {part: v if isinstance(v, Rows) else layout.arranged(v) for part, v in x.items()}
+
+
+def _encoded(
+    x: Mapping[str, Any], y: Mapping[str, Arrays], where: str, notes: tuple[str, ...]
+) -> tuple[dict[str, Arrays], RowEncoding | None, tuple[str, ...]]:
+    """Rows as features, by what the training part alone decides, and all notes; arrays as they are."""
+    train = x["train"]
+    if not isinstance(train, Rows):
+        return dict(x), None, notes
+    encoding = learned(train, where)
+    check_size(encoding, sum(map(len, x.values())), where)
+    try:
+        ready = {part: encoding.apply(rows) for part, rows in x.items()}
+    except DatasetError as error:
+        raise DatasetError(f"{where}: {error}") from None
+    summary = () if encoding.plain else (f"{where}: {encoding.summary}",)
+    twins = tuple(f"{where}: {note}" for note in notes_on_twins(ready, y))
+    return ready, encoding, summary + notes + twins
 
 
 def check_kind(kind: str | None) -> None:
@@ -144,8 +193,10 @@ def _check_lengths(raw: RawData) -> None:
             )
 
 
-def _numbers(x: Arrays, what: str) -> Arrays:
-    """The same array, where it holds numbers."""
+def _numbers(x: Arrays | Rows, what: str) -> Arrays | Rows:
+    """The same array, where it holds numbers; rows become numbers once they are split."""
+    if isinstance(x, Rows):
+        return x
     if x.dtype.kind in "US":
         raise DatasetError(f"{what} must be numbers, got text ({_first_text(x)})")
     if x.dtype.kind not in "biuf":
@@ -182,7 +233,7 @@ def _first_text(x: Arrays) -> str:
     return f"{str(texts[index])[:40]!r} at index {list(index)}"
 
 
-def _check_shape(x: Mapping[str, Arrays], raw: RawData) -> None:
+def _check_shape(x: Mapping[str, Arrays | Rows], raw: RawData) -> None:
     shape = x["train"].shape[1:]
     for part, values in x.items():
         if values.shape[1:] != shape:

@@ -131,7 +131,7 @@ engine_options = options_of(Where, without=("workers", "device"))
 # Wherever data are named for what was designed already.
 data_options = options_of(
     Subject,
-    *("data", "target", "data_folder", "image_size", "space"),
+    *Subject.of_data(),
     data="Data set; of a run, where its own lies now.",
     space="Read the data as this space does, where two readings fit.",
 )

@@ -37,7 +37,7 @@ def find_subject(
     Args:
         source: a run's folder (its best design, with weights where its `retrained` folder has them), an
             architecture file, or a folder that `retrain` wrote.
-        data: `data`, `target`, `data_folder`, `image_size`, `space`, as `load_data` takes them.
+        data: `data`, `target` and the other settings of data, as `load_data` takes them.
         seed: the number of the full training whose weights are taken; None for the first there is.
         store: where a run's store is now; None for where it was.
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.config import SearchConfig, make_config
+from rl_designer.config import SearchConfig, Subject, make_config
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.content import same_content
 from rl_designer.envs.workers.devices import device_name
@@ -32,7 +32,7 @@ from rl_designer.runs.same_data import check_same_data, data_of_run
 from rl_designer.setting import training_data
 from rl_designer.text import command
 
-DATA = ("data", "target", "data_folder", "image_size", "space")
+DATA = Subject.of_data()
 _SPACE_OF_RANK = {1: "convnet1d", 2: "convnet"}
 
 
@@ -105,14 +105,14 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> Dataset:
     """The data that runs were on, or that `options` name.
 
     Args:
-        options: `data`, `target`, `data_folder`, `image_size`, `space`, as `SearchConfig` has them; None
-            where not given. Runs bring theirs; `data` and `data_folder` say where they lie now.
+        options: those of `DATA`, as `SearchConfig` has them; None or () where not given. Runs bring theirs;
+            `data` and `data_folder` say where they lie now.
 
     Raises:
         WrongUsage: where they are missing, or contradict the runs.
         ValueError: for data that can't be used, or that isn't what the runs were on.
     """
-    given = {name: options.get(name) for name in DATA if options.get(name) is not None}
+    given = {name: options[name] for name in DATA if options.get(name) not in (None, ())}
     if not sources.runs:
         if "data" not in given:
             raise WrongUsage("an architecture file needs --data, the name or path of what to train on")
@@ -150,7 +150,8 @@ def _winners_of(report: RunReport, top: int, max_parameters: int | None, output:
 def _on_same_data(run: RunFolder, other: RunFolder) -> bool:
     """By content where both know it: the same data may have lain in two places."""
     same = same_content(run.summary.get(DATA_CONTENT), other.summary.get(DATA_CONTENT))
-    compared = ("target", "image_size", *(() if same else ("data",)))
+    where_it_lies = {"data_folder", *(("data",) if same else ())}
+    compared = [name for name in DATA if name not in where_it_lies | {"space"}]
     ours, theirs = run.config.subject, other.config.subject
     return same is not False and all(getattr(ours, name) == getattr(theirs, name) for name in compared)
 

@@ -1,11 +1,14 @@
 """Data in memory, kept in a file beside the runs on them, so that a run on them is one like any other."""
 
 import hashlib
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rl_designer.envs.datasets.errors import DatasetError, listed
 from rl_designer.envs.datasets.readers.arrays import raw_of
 from rl_designer.files import replacing
 
@@ -25,7 +28,7 @@ def keep_data(data: Any, parent: Path) -> Path:
     """
     folder = parent / FOLDER
     if hasattr(data, "to_csv"):
-        content = data.to_csv(index=False).encode()
+        content = _with_index(data).to_csv(index=False).encode()
         path = folder / f"frame-{hashlib.sha256(content).hexdigest()[:12]}.csv"
         folder.mkdir(parents=True, exist_ok=True)
         with replacing(path) as free:
@@ -45,3 +48,43 @@ def keep_data(data: Any, parent: Path) -> Path:
     with replacing(path) as free, free.open("wb") as file:
         np.savez(file, **arrays)
     return path
+
+
+def with_categories(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings whose `categorical` has the columns of a DataFrame that are categories by their type, though a
+    file would show numbers.
+    """
+    taken = {settings.get("target"), settings.get("group")}
+    named, dropped = (_several(settings.get(name)) for name in ("categorical", "drop"))
+    found = []
+    for name, kind in data.dtypes.items() if hasattr(data, "to_csv") else ():
+        values = getattr(kind, "categories", None)
+        if values is not None and values.dtype.kind in "biuf" and name not in taken | {*named, *dropped}:
+            found.append(str(name))
+    return {**settings, "categorical": (*named, *found)} if found else dict(settings)
+
+
+def _several(names: Any) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
+def _with_index(frame: Any) -> Any:
+    """A DataFrame with its index as columns where that has names; another than a mere count is told.
+
+    Raises:
+        DatasetError: for columns of several levels.
+    """
+    if getattr(frame.columns, "nlevels", 1) > 1:
+        raise DatasetError("the columns of the DataFrame have several levels; join them to one name each")
+    index = frame.index
+    names = [name for name in index.names if name is not None]
+    if len(names) == len(index.names) and not set(names) & set(frame.columns):
+        return frame.reset_index()
+    if type(index).__name__ != "RangeIndex":
+        which = f" ({listed(map(str, names))})" if names else ""
+        warnings.warn(
+            f"the index of the DataFrame{which} is left out; to have it as a column: "
+            "frame.rename_axis('name').reset_index()",
+            stacklevel=4,
+        )
+    return frame

@@ -1,64 +1,170 @@
-"""Tables of rows, a column a feature and one the classes: what files of all formats have in common."""
+"""Tables of rows, a column a feature and one the target: what files of all formats have in common."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, is_number, listed, shortened
+from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.datasets.rows.cells import is_gap
+from rl_designer.envs.datasets.rows.checks import note_on_tellers
+from rl_designer.envs.datasets.rows.kinds import typed
+from rl_designer.envs.datasets.rows.table import Rows
 from rl_designer.envs.errors import unknown_name
 
 LONGEST_LABEL = 1_000  # characters; NumPy takes four bytes for each of the longest, in every row
-_MISSING = ("", "?", "na", "n/a", "#n/a", "nan", "null")  # what people write where nothing is known
-_GAPS = (*_MISSING, "-", "none")  # the same in place of a number; either may well be a class
+# What people write where nothing is known; beside them `-` and `none` are gaps, but may well be classes.
+_MISSING = ("", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat")
 _FEWEST_COUNTED = 10  # rows; that fewer values rise by one each may be chance
 
 
-def without_counters(
-    x: NDArray[np.float64], names: Sequence[str], where: str
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """The features without columns that only count the rows, and what is said of them.
+@dataclass(frozen=True)
+class Columns:
+    """What a user says of a table's columns.
+
+    Attributes:
+        target: the one to predict.
+        drop: those to leave out.
+        categorical: those that hold categories, whatever they look like.
+        group: the one whose values stand on one side of each split; no feature.
+        decimal: `point` or `comma`, in numbers that can be read either way.
+        missing_target: whether rows without a target are refused (None, `refuse`) or left out (`drop`).
+    """
+
+    target: str | None = None
+    drop: Sequence[str] = ()
+    categorical: Sequence[str] = ()
+    group: str | None = None
+    decimal: Literal["point", "comma"] | None = None
+    missing_target: Literal["refuse", "drop"] | None = None
+
+    def checked(self, names: Sequence[str], where: str) -> str:
+        """The target, where the columns make a table of features; raises DatasetError where they don't."""
+        target = names[target_position(names, self.target, where)]
+        for name in (*self.drop, *self.categorical, *([] if self.group is None else [self.group])):
+            if name not in names:
+                raise DatasetError(f"{where}: {shortened(unknown_name('column', name, names))}")
+            if name == target:
+                raise DatasetError(f"{where}: {name!r} is the target; it can't be anything else")
+        for name in self.categorical:
+            if name in self.drop or name == self.group:
+                raise DatasetError(f"{where}: {name!r} is no feature; it can't be categorical, too")
+        if not set(names) - {target, self.group, *self.drop}:
+            raise DatasetError(f"{where} must have features besides its target {target!r}")
+        return target
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Those whose cells are kept as they are spelled."""
+        named = (self.target, self.group, *self.categorical)
+        return tuple(name for name in named if name is not None)
+
+
+def raw_table(
+    rows: Rows, labels: NDArray[Any], columns: Columns, name: str, where: str, notes: tuple[str, ...] = ()
+) -> RawData:
+    """A table that was read, its target taken out, as it goes on to be split.
 
     Args:
-        x: [rows, columns].
-        names: of the columns; "" for one without a name, which must be one of those that count.
+        labels: of the rows, [n].
+        name: of the data set.
+        where: the source, for errors.
+        notes: on what was done already.
+
+    Raises:
+        DatasetError: for columns that can't be features.
+    """
+    rows = rows.without(columns.drop, "as asked")
+    groups = None
+    if columns.group is not None:
+        groups = _groups(rows, columns.group, where)
+        rows = rows.without([columns.group], "which groups the rows")
+    rows, read = typed(rows, columns.categorical, columns.decimal, where)
+    rows = without_counters(rows, where)
+    told = tuple(f"{where}: {note}" for note in note_on_tellers(rows, labels))
+    return RawData(name, {"train": rows}, {"train": labels}, where, notes=notes + read + told, groups=groups)
+
+
+def _groups(rows: Rows, column: str, where: str) -> NDArray[np.int64]:
+    """The group of each row, int64 [n]."""
+    cells = rows.column(column).tolist()
+    gaps = [row for row, cell in enumerate(cells) if is_gap(cell)]
+    if gaps:
+        raise DatasetError(
+            f"group column {column!r} of {where} is empty in {len(gaps):,} of {len(cells):,} rows, first in "
+            f"{rows.place(gaps[0])}; each row must be of a group"
+        )
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(str(cell), len(numbers)) for cell in cells], dtype=np.int64)
+
+
+def without_counters(rows: Rows, where: str) -> Rows:
+    """The rows without columns that only count them, in whatever order, and without saved row indices.
 
     Raises:
         DatasetError: for another column without a name, and where no feature is left.
     """
-    counted = len(x) >= _FEWEST_COUNTED
-    counts = (x == x[:1] + np.arange(len(x))[:, None]).all(axis=0) & counted
-    if any(not name and not counter for name, counter in zip(names, counts, strict=True)):
-        raise DatasetError(
-            f"a column of {where} has no name; if it is a saved row index, leave it out (pandas: to_csv(…, "
-            "index=False))"
-        )
-    counters = [name for name, counter in zip(names, counts, strict=True) if counter]
-    left_out = [repr(name) if name else "a column without a name" for name in counters]
-    if counts.all():
-        raise DatasetError(f"{where} must have features besides {listed(left_out)}, which counts the rows")
-    notes = (f"{where}: left out {listed(left_out)}, which counts the rows",) if left_out else ()
-    return x[:, ~counts], notes
+    counters = [
+        name for name, cells in zip(rows.names, rows.cells, strict=True) if len(rows) and _counts(cells)
+    ]
+    if "" in rows.names and "" not in counters:
+        if not _distinct(rows.column("")):
+            raise DatasetError(
+                f"a column of {where} has no name; if it is a saved row index, leave it out (pandas: "
+                "to_csv(…, index=False))"
+            )
+        rows = rows.without([""], "in which every row has another value")
+    if counters and len(counters) == len(rows.names):
+        told = listed(repr(name) if name else "a column without a name" for name in counters)
+        raise DatasetError(f"{where} must have features besides {told}, which counts the rows")
+    return rows.without(counters, "which counts the rows")
 
 
-def check_missing(labels: Sequence[object], place: Callable[[int], str], column: str, where: str) -> None:
-    """Refuses targets where nothing is known.
+def _counts(cells: NDArray[Any]) -> bool:
+    """Whether these are consecutive whole numbers, each once."""
+    if cells.dtype == object or len(cells) < _FEWEST_COUNTED:
+        return False
+    first = cells.min()
+    if not (cells.max() - first == len(cells) - 1 and first == np.floor(first)):
+        return False
+    return bool((np.sort(cells) == first + np.arange(len(cells))).all())
+
+
+def _distinct(cells: NDArray[Any]) -> bool:
+    """Whether an index would look like this: texts or whole numbers, each once."""
+    whole = cells.dtype == object or (cells == np.floor(cells)).all()
+    return bool(whole) and len(set(cells.tolist())) == len(cells)
+
+
+def known_targets(
+    labels: Sequence[object], place: Callable[[int], str], columns: Columns, where: str
+) -> tuple[NDArray[np.bool_] | None, tuple[str, ...]]:
+    """Which rows have a target, None for all, and what is said of the others.
 
     Args:
         labels: as they were read, None where there is nothing at all.
         place: of a label by its number, as people find it, such as `line 7`.
 
     Raises:
-        DatasetError: with their number.
+        DatasetError: with their number, where they aren't to be left out.
     """
     missing = [index for index, label in enumerate(labels) if label is None or str(label).lower() in _MISSING]
-    if missing:
-        first = labels[missing[0]]
-        raise DatasetError(
-            f"target column {column!r} of {where} is empty in {len(missing):,} of {len(labels):,} rows, "
-            f"first in {place(missing[0])}{f' ({str(first)!r})' if first else ''}; leave these rows out"
-        )
+    if not missing:
+        return None, ()
+    of_all = f"{len(missing):,} of {len(labels):,} rows"
+    if columns.missing_target == "drop" and len(missing) < len(labels):
+        known = np.ones(len(labels), dtype=bool)
+        known[missing] = False
+        return known, (f"{where}: left out {of_all}, in which {columns.target!r} is empty",)
+    first = labels[missing[0]]
+    raise DatasetError(
+        f"target column {columns.target!r} of {where} is empty in {of_all}, first in {place(missing[0])}"
+        f"{f' ({str(first)!r})' if first else ''}; leave these rows out: --missing-target drop"
+    )
 
 
 def target_position(columns: Sequence[str], target: str | None, where: str) -> int:
@@ -76,26 +182,3 @@ def target_position(columns: Sequence[str], target: str | None, where: str) -> i
     if len(columns) < 2:
         raise DatasetError(f"{where} must have a column of features besides its target {target!r}")
     return columns.index(target)
-
-
-def bad_cell(where: str, row: str, column: str, value: str | None) -> DatasetError:
-    """The error for a feature that is no finite number.
-
-    Args:
-        row: as people find it, such as `line 7`.
-    """
-    if value is None or value.strip().lower() in _GAPS:
-        mark = f" ({value.strip()!r})" if value and value.strip() else ""
-        return DatasetError(
-            f"column {column!r} of {where} is empty{mark} in {row}; fill it or leave the row out"
-        )
-    if is_number(value.replace(",", ".", 1)) and "," in value:
-        return DatasetError(
-            f"column {column!r} of {where} holds {value!r} in {row}; write decimals with a point"
-        )
-    if is_number(value):
-        return DatasetError(f"column {column!r} of {where} must be finite, got {value.strip()} in {row}")
-    return DatasetError(
-        f"column {column!r} of {where} holds text ({shortened(value)!r} in {row}); features must be numbers: "
-        "leave the column out or encode it, for example one-hot"
-    )

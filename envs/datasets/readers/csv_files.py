@@ -4,7 +4,8 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
@@ -13,15 +14,10 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.errors import DatasetError, is_number, listed, named, unreadable
+from rl_designer.envs.datasets.errors import DatasetError, is_number, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
-from rl_designer.envs.datasets.readers.columns import (
-    LONGEST_LABEL,
-    bad_cell,
-    check_missing,
-    target_position,
-    without_counters,
-)
+from rl_designer.envs.datasets.readers.columns import LONGEST_LABEL, Columns, known_targets, raw_table
+from rl_designer.envs.datasets.rows.table import Rows, object_array
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 
 _DELIMITERS = ",;\t|"
@@ -31,17 +27,51 @@ _SUFFIX = re.compile(r"\.[ct]sv(\.gz)?$", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _DELIMITER_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # as spreadsheets write it before the header
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # in the one spelling that it has
-_TRUTH = {"true": 1.0, "false": 0.0}
 
-Rows = list[tuple[int, list[str]]]  # line number, fields
+_Lines = list[tuple[int, list[str]]]  # line number, fields
 
 
-def read_csv(path: Path, target: str | None = None) -> RawData:
-    """A table whose first line names the columns; all but the target hold numbers, or True and False. UTF-8.
+def read_csv(path: Path, **options: Any) -> RawData:
+    """A table whose first line names the columns: features and a target. UTF-8, or UTF-16 with its mark.
+
+    Args:
+        options: as `Columns` has them.
 
     Raises:
         DatasetError: for a missing or unknown target, and for the first cell or line that is wrong.
     """
+    columns, where = Columns(**options), named(path)
+    target = ""
+
+    def keep(names: Sequence[str]) -> Collection[str]:
+        nonlocal target
+        target = columns.checked(names, where)
+        return columns.texts if columns.decimal is None else names
+
+    rows = _read(path, keep)
+    labels = rows.column(target).tolist()
+    _check_lengths(labels, rows, target, where)
+    known, notes = known_targets(labels, rows.place, columns, where)
+    rows = rows.without([target])
+    if known is not None:
+        rows, labels = rows[known], [label for label, there in zip(labels, known, strict=True) if there]
+    return raw_table(rows, _label_array(labels), columns, _name(path), where, notes)
+
+
+def read_csv_rows(path: Path, texts: Collection[str] = ()) -> Rows:
+    """All columns of such a table, as `RowEncoding.apply` takes them.
+
+    Args:
+        texts: columns whose cells are kept as they are spelled.
+
+    Raises:
+        DatasetError: for the first line that is wrong.
+    """
+    return _read(path, lambda names: texts)
+
+
+def _read(path: Path, keep: Callable[[Sequence[str]], Collection[str]]) -> Rows:
+    """The rows. `keep`: of the columns' names those whose cells are kept as they are spelled."""
     try:
         with _opened(path) as file:
             first = file.readline(_LONGEST_HEADER)
@@ -51,11 +81,11 @@ def read_csv(path: Path, target: str | None = None) -> RawData:
             unquoted = _QUOTED.sub("", first)
             delimiter = told[1] if told else max(_DELIMITERS, key=unquoted.count)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
-            return _table(reader, path, target, 1 if told else 0)
+            return _table(reader, path, keep, 1 if told else 0)
     except UnicodeDecodeError as reason:
         byte = f"byte {reason.object[reason.start]:#x}"
         raise DatasetError(f"{named(path)} must be text in UTF-8, got {byte}; save it anew") from reason
-    except (OSError, EOFError, zlib.error, MemoryError, csv.Error) as reason:
+    except (OSError, EOFError, UnicodeError, zlib.error, MemoryError, csv.Error) as reason:
         raise unreadable(path, f"a {path.name[len(_name(path)) :].lower()} file", reason) from reason
 
 
@@ -63,7 +93,9 @@ def read_csv(path: Path, target: str | None = None) -> RawData:
 def _opened(path: Path) -> Iterator[TextIO]:
     """The text of a file. Raises DatasetError where a small packed one holds far too much."""
     if path.suffix.lower() != ".gz":
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open("rb") as raw:
+            encoding = _encoding(raw.read(2))
+        with path.open(newline="", encoding=encoding) as file:
             yield file
         return
     most = max(FREE, MOST_EXPANSION * path.stat().st_size)
@@ -74,46 +106,73 @@ def _opened(path: Path) -> Iterator[TextIO]:
             f"{named(path)} has {path.stat().st_size:,} bytes and unpacks to more than {most:,}, "
             "which is beyond belief; if it is meant to be so, unpack it"
         )
-    yield TextIOWrapper(BytesIO(unpacked), newline="", encoding="utf-8-sig")
+    yield TextIOWrapper(BytesIO(unpacked), newline="", encoding=_encoding(unpacked[:2]))
+
+
+def _encoding(first: bytes) -> str:
+    """Of a text by its first two bytes."""
+    return "utf-16" if first in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _name(path: Path) -> str:
     return _SUFFIX.sub("", path.name)
 
 
-def _table(reader: Any, path: Path, target: str | None, skipped: int) -> RawData:
+def _table(reader: Any, path: Path, keep: Callable[[Sequence[str]], Collection[str]], skipped: int) -> Rows:
     where = named(path)
-    columns = [name.strip() for name in next(reader, [])]
-    if not columns:
+    names = [name.strip() for name in next(reader, [])]
+    if not names:
         raise DatasetError(f"{where} is empty")
-    position = target_position(columns, target, where)
-    features = columns[:position] + columns[position + 1 :]
-    labels: list[str] = []
+    kept = keep(names)
     lines: list[int] = []
-    batches, told = [], np.zeros((2, len(features)), dtype=bool)
-    for rows in _batches(reader, len(columns), where, skipped):
-        labels += [_label(fields.pop(position), line, columns[position], where) for line, fields in rows]
+    columns = [_Column(name in kept) for name in names]
+    for rows in _batches(reader, len(names), where, skipped):
         lines += [line for line, _ in rows]
-        x, truths = _numbers(rows, features, where)
-        told |= np.stack([truths.any(axis=0), (~truths & (x != 0) & (x != 1)).any(axis=0)])
-        batches.append(x)
-    if not batches:
+        for column, cells in zip(columns, zip(*(fields for _, fields in rows), strict=True), strict=True):
+            column.add(cells)
+    if not lines:
         raise DatasetError(f"{where} holds no rows below its header")
-    true = [name for name, found in zip(features, told[0].tolist(), strict=True) if found]
-    if mixed := [name for name in true if told[1, features.index(name)]]:
-        raise DatasetError(
-            f"column {mixed[0]!r} of {where} holds numbers and True or False; make it one of them"
-        )
-    check_missing(labels, lambda index: f"line {lines[index]}", columns[position], where)
-    x, notes = without_counters(np.concatenate(batches), features, where)
-    notes += (f"{where}: True is 1 and False is 0 in {listed(map(repr, true))}",) if true else ()
-    y = {"train": _label_array(labels)}
-    return RawData(_name(path), {"train": x}, y, where, notes=notes, columns=tuple(features))
+    return Rows(tuple(names), tuple(column.cells() for column in columns), np.array(lines))
 
 
-def _batches(reader: Any, width: int, where: str, skipped: int) -> Iterator[Rows]:
+class _Column:
+    """The cells of a column as its batches come: numbers where all of them are, else texts.
+
+    The texts of numbers are kept too, in one, until the last batch has come: it may hold a word.
+    """
+
+    def __init__(self, as_text: bool) -> None:
+        self._as_text = as_text
+        self._numbers: list[NDArray[np.float64]] = []
+        self._texts: list[str | list[str]] = []
+        self._known: dict[str, str] = {}  # each distinct text is held once
+
+    def add(self, cells: Sequence[str]) -> None:
+        if not self._as_text:
+            joined = ",".join(cells)
+            try:
+                numbers = np.fromiter(map(float, cells), np.float64, len(cells))
+            except ValueError:
+                self._as_text = True
+            else:
+                # Python reads 3_14 as 314; and what is infinite is told as it is spelled.
+                self._as_text = "_" in joined or bool(np.isinf(numbers).any())
+                self._numbers.append(numbers)
+                self._texts.append(joined)
+                return
+        self._texts.append([self._known.setdefault(cell, cell) for cell in map(str.strip, cells)])
+
+    def cells(self) -> NDArray[Any]:
+        """float64 [n], or texts as objects [n]."""
+        if not self._as_text:
+            return np.concatenate(self._numbers)
+        texts = (text.split(",") if isinstance(text, str) else text for text in self._texts)
+        return object_array([self._known.setdefault(c, c) for part in texts for c in map(str.strip, part)])
+
+
+def _batches(reader: Any, width: int, where: str, skipped: int) -> Iterator[_Lines]:
     """Rows of the right width, blank lines left out. `skipped`: lines before the reader's first."""
-    rows: Rows = []
+    rows: _Lines = []
     for fields in reader:
         if not fields:
             continue
@@ -128,14 +187,13 @@ def _batches(reader: Any, width: int, where: str, skipped: int) -> Iterator[Rows
         yield rows
 
 
-def _label(text: str, line: int, column: str, where: str) -> str:
-    text = text.strip()
-    if len(text) > LONGEST_LABEL:
-        raise DatasetError(
-            f"target column {column!r} of {where} must hold classes of at most {LONGEST_LABEL} characters, "
-            f"got {len(text):,} in line {line}"
-        )
-    return text
+def _check_lengths(labels: Sequence[str], rows: Rows, column: str, where: str) -> None:
+    for row, label in enumerate(labels):
+        if len(label) > LONGEST_LABEL:
+            raise DatasetError(
+                f"target column {column!r} of {where} must hold classes of at most {LONGEST_LABEL} "
+                f"characters, got {len(label):,} in {rows.place(row)}"
+            )
 
 
 def _label_array(labels: Sequence[str]) -> NDArray[Any]:
@@ -148,33 +206,3 @@ def _label_array(labels: Sequence[str]) -> NDArray[Any]:
     if all(map(is_number, distinct)) and not all(float(label).is_integer() for label in distinct):
         return np.array([float(label) for label in labels])
     return np.array(labels, dtype=np.str_)
-
-
-def _numbers(
-    rows: Rows, features: Sequence[str], where: str
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """[rows, features], and where a cell holds True or False, which are 1 and 0."""
-    try:
-        x = np.array([[float(text) for text in fields] for _, fields in rows])
-        truths = np.zeros(x.shape, dtype=bool)
-    except ValueError:
-        cells = [[text.strip().lower() for text in fields] for _, fields in rows]
-        truths = np.array([[text in _TRUTH for text in fields] for fields in cells])
-        try:
-            x = np.array([[_TRUTH[text] if text in _TRUTH else float(text) for text in row] for row in cells])
-        except ValueError:
-            raise next(_bad_cells(rows, features, where)) from None
-    if not np.isfinite(x).all():
-        raise next(_bad_cells(rows, features, where))
-    return x, truths
-
-
-def _bad_cells(rows: Rows, features: Sequence[str], where: str) -> Iterator[DatasetError]:
-    for line, fields in rows:
-        for column, text in zip(features, fields, strict=True):
-            try:
-                finite = text.strip().lower() in _TRUTH or np.isfinite(float(text))
-            except ValueError:
-                finite = False
-            if not finite:
-                yield bad_cell(where, f"line {line}", column, text)

@@ -1,5 +1,6 @@
 """Tables of rows in `.parquet`; needs the extra `parquet`."""
 
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,54 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
-from rl_designer.envs.datasets.readers.columns import (
-    LONGEST_LABEL,
-    bad_cell,
-    check_missing,
-    target_position,
-    without_counters,
-)
+from rl_designer.envs.datasets.readers.columns import LONGEST_LABEL, Columns, known_targets, raw_table
+from rl_designer.envs.datasets.rows.table import Rows, object_array
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 
 _PANDAS_INDEX = "__index_level_"
 
 
-def read_parquet(path: Path, target: str | None = None) -> RawData:
-    """A table whose columns hold numbers or truth values, the target integers or text.
+def read_parquet(path: Path, **options: Any) -> RawData:
+    """A table of columns of numbers, truth values, text, dates and times, and a target.
+
+    Args:
+        options: as `Columns` has them.
 
     Raises:
         DatasetError: as `read_csv`, and where pyarrow isn't installed.
+    """
+    columns, where = Columns(**options), named(path)
+    target = ""
+
+    def keep(names: Sequence[str]) -> Collection[str]:
+        nonlocal target
+        target = columns.checked(names, where)
+        return columns.texts
+
+    table, rows = _read(path, keep, {str(columns.target), *columns.drop})
+    column = table.column(target)
+    _check_lengths(column, target, where)
+    labels = column.to_pylist()
+    known, notes = known_targets(labels, rows.place, columns, where)
+    rows = rows.without([target])
+    if known is not None:
+        rows, labels = rows[known], [label for label, there in zip(labels, known, strict=True) if there]
+    return raw_table(rows, _labels(labels, column.type, target, where), columns, path.stem, where, notes)
+
+
+def read_parquet_rows(path: Path, texts: Collection[str] = ()) -> Rows:
+    """All columns of such a table, as `RowEncoding.apply` takes them; `texts` as `read_csv_rows` takes it."""
+    return _read(path, lambda names: texts, ())[1]
+
+
+def _read(
+    path: Path, keep: Callable[[Sequence[str]], Collection[str]], ignored: Collection[str]
+) -> tuple[Any, Rows]:
+    """The table, and its rows.
+
+    Args:
+        keep: of all names those whose cells are kept as they are spelled.
+        ignored: columns whose cells may be anything.
     """
     try:
         import pyarrow
@@ -36,25 +68,23 @@ def read_parquet(path: Path, target: str | None = None) -> RawData:
     where = named(path)
     try:
         with parquet.ParquetFile(path) as file:
-            everything = file.schema_arrow.names
+            everything, schema = file.schema_arrow.names, file.schema_arrow
             names = [name for name in everything if not name.startswith(_PANDAS_INDEX)]
-            position = target_position(names, target, where)
+            kept = keep(names)
             _check_size(path, file.metadata, where)
-            kind = file.schema_arrow.field(names[position]).type
         # Each distinct text once, whatever its length: how long they are is looked at before they are spread.
-        texts = [names[position]] if types.is_string(kind) or types.is_large_string(kind) else None
+        texts = [name for name in names if types.is_string(schema.field(name).type)]
+        texts += [name for name in names if types.is_large_string(schema.field(name).type)]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
             table = file.read(names)
     except (OSError, MemoryError, pyarrow.ArrowException) as reason:
         raise unreadable(path, "a .parquet file", reason) from reason
-    y = _labels(table.column(names.pop(position)), str(target), where)
-    x = np.empty((len(y), len(names)))
-    for index, name in enumerate(names):
-        x[:, index] = _feature(table.column(name), name, where)
-    x, notes = without_counters(x, names, where)
-    if len(names) + 1 < len(everything):
-        notes += (f"{where}: left out the index that pandas saved",)
-    return RawData(path.stem, {"train": x}, {"train": y}, where, notes=notes, columns=tuple(names))
+    empty = np.full(table.num_rows, None, dtype=object)
+    cells = tuple(
+        empty if name in ignored else _cells(table.column(name), name, name in kept, where) for name in names
+    )
+    index = tuple((name, "the index that pandas saved") for name in everything if name not in names)
+    return table, Rows(tuple(names), cells, left_out=index)
 
 
 def _check_size(path: Path, facts: Any, where: str) -> None:
@@ -67,20 +97,18 @@ def _check_size(path: Path, facts: Any, where: str) -> None:
         )
 
 
-def _labels(column: Any, name: str, where: str) -> NDArray[Any]:
-    from pyarrow import types
-
-    if types.is_dictionary(column.type):
-        _check_lengths(column, name, where)
-    labels = column.to_pylist()
-    check_missing(labels, lambda index: f"row {index + 1}", name, where)
-    for kind, dtype in (((bool, int), np.int64), ((float,), np.float64), ((str,), np.str_)):
-        if all(isinstance(label, kind) for label in labels):
+def _labels(labels: list[Any], kind: object, name: str, where: str) -> NDArray[Any]:
+    for python, dtype in (((bool, int), np.int64), ((float,), np.float64), ((str,), np.str_)):
+        if all(isinstance(label, python) for label in labels):
             return np.array(labels, dtype=dtype)
-    raise DatasetError(f"target column {name!r} of {where} must hold integers or text, got {column.type}")
+    raise DatasetError(f"target column {name!r} of {where} must hold integers or text, got {kind}")
 
 
 def _check_lengths(column: Any, name: str, where: str) -> None:
+    from pyarrow import types
+
+    if not types.is_dictionary(column.type):
+        return
     for chunk in column.chunks:
         for label in chunk.dictionary.to_pylist():
             if isinstance(label, str) and len(label) > LONGEST_LABEL:
@@ -90,24 +118,23 @@ def _check_lengths(column: Any, name: str, where: str) -> None:
                 )
 
 
-def _feature(column: Any, name: str, where: str) -> NDArray[np.float64]:
+def _cells(column: Any, name: str, as_text: bool, where: str) -> NDArray[Any]:
+    """float64 [n] of numbers, NaN where there is none; else objects [n], texts or None."""
     import pyarrow
     from pyarrow import types
 
-    numeric = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
-    if column.null_count:
-        row = column.is_null().to_pylist().index(True)
-        raise bad_cell(where, f"row {row + 1}", name, None)
-    if not any(is_kind(column.type) for is_kind in numeric):
-        first = column[0].as_py() if len(column) else ""
-        if isinstance(first, str):
-            raise bad_cell(where, "row 1", name, first or "''")
-        raise DatasetError(f"column {name!r} of {where} must hold numbers, got {column.type}")
-    if types.is_boolean(column.type):
-        column = column.cast(pyarrow.int8())
-    values = np.asarray(column.cast(pyarrow.float64(), safe=False).to_numpy())
-    finite = np.isfinite(values)
-    if not finite.all():
-        row = int(finite.argmin())
-        raise bad_cell(where, f"row {row + 1}", name, str(values[row]))
-    return values
+    spread = not types.is_dictionary(column.type)
+    kind = column.type if spread else column.type.value_type
+    numeric = (types.is_integer, types.is_floating, types.is_decimal)
+    if not as_text and any(is_kind(kind) for is_kind in numeric):
+        return np.asarray(column.cast(kind).cast(pyarrow.float64(), safe=False).to_numpy())
+    written = (types.is_boolean, types.is_string, types.is_large_string, types.is_temporal, types.is_null)
+    if not any(is_kind(kind) for is_kind in (*numeric, *written)) or types.is_duration(kind):
+        raise DatasetError(f"column {name!r} of {where} must hold numbers, text or dates, got {kind}")
+    if spread:
+        column = column.cast(pyarrow.string()).dictionary_encode()
+    distinct = column.unify_dictionaries().combine_chunks()
+    texts = distinct.dictionary.cast(pyarrow.string()).to_pylist()
+    known = [None if text is None else text.strip() for text in texts]
+    codes = distinct.indices.cast(pyarrow.int64()).fill_null(len(known)).to_numpy(zero_copy_only=False)
+    return object_array([*known, None])[codes]

@@ -98,13 +98,13 @@ def read_series(path: Path) -> RawData:
     return RawData(name, x, y, where, "signal", notes=notes, predicts="number" if numeric else "class")
 
 
-def read_tsv(path: Path, target: str | None = None) -> RawData:
+def read_tsv(path: Path, **options: Any) -> RawData:
     """A table of rows, or, without a header and a target, signals of the UCR archive as `read_series`."""
-    if target is None and _is_headless(path):
+    if not options and _is_headless(path):
         raw = read_series(path)
         told = f"{raw.where}: without a header, so each line is a label and a signal"
         return replace(raw, notes=(told, *raw.notes), predicts=None)
-    return read_csv(path, target)
+    return read_csv(path, **options)
 
 
 def _is_headless(path: Path) -> bool:

@@ -236,7 +236,7 @@ def test_an_unknown_kind_is_refused():
     ("option", "text"),
     [
         ({"target": "y"}, "--target is for tables of rows (.csv, .tsv, .parquet), not for 'wine'"),
-        ({"folder": "here"}, "--data-folder is for data sets that are downloaded, not for 'wine'"),
+        ({"data_folder": "here"}, "--data-folder is for data sets that are downloaded, not for 'wine'"),
         ({"image_size": 8}, "--image-size is for folders of images, not for 'wine'"),
     ],
 )

@@ -116,3 +116,48 @@ def test_designs_may_be_trained_on_fewer_examples(command: Command) -> None:
     assert few.status == 2 and "wine has 114 training examples of 3 classes" in few.err
     assert not Path("a").exists()
     assert train(command, "--data", "wine", "--examples", 40).json["failures"] == 0
+
+
+def test_a_table_as_it_is_goes_all_the_way(command: Command) -> None:
+    generator = np.random.Generator(np.random.PCG64(0))
+    lines = ["id,age,colour,seen,visits,who,answer"]
+    for number, age in enumerate(generator.integers(20, 80, 120)):
+        cells = (
+            "" if number % 9 == 0 else age,
+            ("red", "blue", "")[number % 3],
+            f"2024-{1 + number % 12}-05",
+        )
+        lines.append(
+            ",".join(
+                map(
+                    str, (number, *cells, f'"{1 + number % 8},{100 + age}"', f"p{number % 40}", int(age > 50))
+                )
+            )
+        )
+    Path("rows.csv").write_text("\n".join(lines))
+    asked = train(command, "--data", "rows.csv", "--target", "answer", "--group", "who")
+    assert asked.status == 1 and "say --decimal point" in asked.err and not Path("a").exists()
+    settings = 'data = "rows.csv"\ntarget = "answer"\ngroup = "who"\ndrop = ["seen"]\ndecimal = "point"\n'
+    Path("own.toml").write_text(settings)
+    check_end_to_end(command, train(command, "--config", "own.toml"), "mlp")
+    retrained = command("retrain", "a", "--seeds", 1, "--epochs", 1, "--workers", 1, "--quiet", "--json")
+    assert (retrained.status, retrained.err) == (0, "")
+    other = command("retrain", "a", "--drop", "age", "--seeds", 1, "--quiet")
+    assert (
+        other.status == 2 and "the run brings its own data" in other.err and "leave --drop away" in other.err
+    )
+    [architecture] = Path("a/retrained").glob("*/architecture.json")
+    data = (
+        "--data",
+        "rows.csv",
+        "--target",
+        "answer",
+        "--group",
+        "who",
+        "--drop",
+        "seen",
+        "--decimal",
+        "point",
+    )
+    exported = command("export", architecture, *data, "--format", "python", "--output", "out", "--quiet")
+    assert (exported.status, exported.err) == (0, "")
