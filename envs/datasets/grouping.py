@@ -1,17 +1,50 @@
-"""Splits that keep the rows of a group together, such as all visits of a patient."""
+"""Parts are cut off, and rows of a group stay together, such as all visits of a patient."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import FOLDS, SHARE
+from rl_designer.envs.datasets.dataset import FOLDS, SHARE, fold_numbers, split
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.targets import strata
 from rl_designer.envs.seeding import stream
 
 _Cut = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def cut_off(
+    parts: Sequence[str],
+    x: dict[str, Any],
+    y: dict[str, NDArray[Any]],
+    groups: NDArray[np.int64] | None,
+    seed: int,
+) -> NDArray[np.int8]:
+    """Moves missing parts out of the training part; the folds of what stays, as `Dataset` has them.
+
+    Args:
+        parts: that are missing.
+        x, y: part to inputs and to targets, as `encode_targets` gives them.
+        groups: of the training part; None where each example stands for itself.
+
+    Raises:
+        DatasetError: where there are too few groups.
+    """
+    for part in parts:
+        if groups is None:
+            kept, cut = split(strata(y["train"]), seed, part)
+        else:
+            kept, cut = split_groups(y["train"], groups, seed, part)
+            groups = groups[kept]
+        x[part], y[part] = x["train"][cut], y["train"][cut]
+        x["train"], y["train"] = x["train"][kept], y["train"][kept]
+    if "val" not in parts:
+        return np.empty(0, dtype=np.int8)
+    if groups is not None:
+        return fold_groups(y["train"], groups, seed)
+    return fold_numbers(strata(y["train"]), seed)
 
 
 def split_groups(

@@ -1,6 +1,6 @@
 """Raw arrays become a `Dataset`: checked, read as one kind of input, split, standardised."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,17 +15,14 @@ from rl_designer.envs.datasets.dataset import (
     Dataset,
     Kind,
     SealedTest,
-    fold_numbers,
-    split,
 )
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError, is_number
-from rl_designer.envs.datasets.grouping import fold_groups, split_groups
+from rl_designer.envs.datasets.grouping import cut_off
 from rl_designer.envs.datasets.layout import Layout, layout_of
-from rl_designer.envs.datasets.rows.checks import notes_on_twins
-from rl_designer.envs.datasets.rows.encoding import RowEncoding, check_size, learned
+from rl_designer.envs.datasets.rows.features import features_of
 from rl_designer.envs.datasets.rows.table import Rows
-from rl_designer.envs.datasets.targets import TargetScale, encode_targets, strata
+from rl_designer.envs.datasets.targets import TargetScale, encode_targets
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.metrics import Predicts
 
@@ -100,12 +97,14 @@ def prepare(
     if unequal:
         x, told = signals.with_gaps_filled(x, raw.where)
         notes += told
-    folds = _cut_off(missing, x, y, raw.groups, seed)
+    folds = cut_off(missing, x, y, raw.groups, seed)
     if unequal:
         x, told = signals.of_training_length(x, raw.where)
         notes += told
-    x, encoding, notes = _encoded(x, y, raw.where, notes)
-    x = _arranged(x, layout)
+    encoding = None
+    if isinstance(x["train"], Rows):
+        x, encoding, told = features_of(dict[str, Any](x), y, raw.where)
+        x, notes = _arranged(x, layout), told + notes
     standardisation = _standardisation(x["train"], raw.where, unequal)
     ready = _standardised(x, standardisation, raw.where)
     ready = {part: _as_kind(values, layout.kind, kind, raw.where) for part, values in ready.items()}
@@ -113,32 +112,9 @@ def prepare(
         standardisation = standardisation.flattened(x["train"].shape[1:])
     y, scale = (y, None) if class_names else _standardised_numbers(y)
     test = SealedTest(ready["test"], y["test"]) if sealed else None
-    train, val = (ready["train"], y["train"]), (ready["val"], y["val"])
-    dataset = Dataset(raw.name, *train, *val, class_names, test, standardisation, notes, scale, folds)
+    parts = (ready["train"], y["train"], ready["val"], y["val"])
+    dataset = Dataset(raw.name, *parts, class_names, test, standardisation, notes, scale, folds)
     return replace(dataset, content=raw.content, padded=unequal, encoding=encoding)
-
-
-def _cut_off(
-    parts: Sequence[str],
-    x: dict[str, Any],
-    y: dict[str, Arrays],
-    groups: NDArray[np.int64] | None,
-    seed: int,
-) -> NDArray[np.int8]:
-    """Moves missing parts out of the training part; the folds of what stays, as `Dataset` has them."""
-    for part in parts:
-        if groups is None:
-            kept, cut = split(strata(y["train"]), seed, part)
-        else:
-            kept, cut = split_groups(y["train"], groups, seed, part)
-            groups = groups[kept]
-        x[part], y[part] = x["train"][cut], y["train"][cut]
-        x["train"], y["train"] = x["train"][kept], y["train"][kept]
-    if "val" not in parts:
-        return np.empty(0, dtype=np.int8)
-    if groups is not None:
-        return fold_groups(y["train"], groups, seed)
-    return fold_numbers(strata(y["train"]), seed)
 
 
 def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], TargetScale]:
@@ -152,24 +128,6 @@ def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], T
 def _arranged(x: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
     """Arrays as their layout says; rows wait until they are features."""
     return {part: v if isinstance(v, Rows) else layout.arranged(v) for part, v in x.items()}
-
-
-def _encoded(
-    x: Mapping[str, Any], y: Mapping[str, Arrays], where: str, notes: tuple[str, ...]
-) -> tuple[dict[str, Arrays], RowEncoding | None, tuple[str, ...]]:
-    """Rows as features, by what the training part alone decides, and all notes; arrays as they are."""
-    train = x["train"]
-    if not isinstance(train, Rows):
-        return dict(x), None, notes
-    encoding = learned(train, where)
-    check_size(encoding, sum(map(len, x.values())), where)
-    try:
-        ready = {part: encoding.apply(rows) for part, rows in x.items()}
-    except DatasetError as error:
-        raise DatasetError(f"{where}: {error}") from None
-    summary = () if encoding.plain else (f"{where}: {encoding.summary}",)
-    twins = tuple(f"{where}: {note}" for note in notes_on_twins(ready, y))
-    return ready, encoding, summary + notes + twins
 
 
 def check_kind(kind: str | None) -> None:
@@ -208,7 +166,8 @@ def _check_finite(x: Mapping[str, Arrays], kind: Kind, raw: RawData) -> bool:
     """Refuses infinite numbers, and NaN except in signals. Whether there is any NaN."""
     missing = False
     for part, values in x.items():
-        for start in range(0, len(values) if values.dtype.kind == "f" else 0, _CHUNK):
+        looked_at = not isinstance(values, Rows) and values.dtype.kind == "f"
+        for start in range(0, len(values) if looked_at else 0, _CHUNK):
             chunk = values[start : start + _CHUNK]
             wrong = ~np.isfinite(chunk)
             if kind == "signal" and wrong.any():
