@@ -138,6 +138,7 @@ def retrain(
     """
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.output import shown
+    from rl_designer.retraining.recipes import best_recipe
     from rl_designer.retraining.retrain import DATA, find_winners, load_data
     from rl_designer.retraining.retrain import retrain as train
     from rl_designer.retraining.settings import FullSettings
@@ -149,9 +150,9 @@ def retrain(
     found = find_winners([_folder(run) for run in runs], top=top, output=where, store=store, trust=trust)
     dataset = load_data(found, data)
     given = {name: value for name, value in settings.items() if name in known}
-    plan = found.plan(
-        dataset, given, seeds=seeds, on_validation=on_validation, workers=workers, device=device
-    )
+    how = {"seeds": seeds, "on_validation": on_validation, "workers": workers, "device": device}
+    with _interruptible():
+        plan = best_recipe(found.winners, dataset, found.plan(dataset, given, **how)).plan
     observer = JobProgress(Display(not progress, lines=0), shown(plan.settings.epochs))
     with _interruptible():
         results = train(found.winners, dataset, plan, observer)

@@ -11,7 +11,6 @@ from typing import Any
 
 from rl_designer.config import DEFAULT_ENGINE, SearchConfig, Subject, Training, Where
 from rl_designer.envs.datasets import DATASETS, Dataset, load_dataset
-from rl_designer.envs.datasets.dataset import FOLDS
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator
@@ -32,7 +31,6 @@ from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.envs.workers.memory_limit import default_memory_limit
 from rl_designer.errors import Error, WrongUsage, usage_errors
 
-_FEWEST_VALIDATED = 200
 _MOST_OF_ONE_CLASS = 0.8
 
 
@@ -260,9 +258,7 @@ def training_evaluator(
 
 def folds_of(training: Training, dataset: Dataset) -> int:
     """How many folds designs are scored on: what is set, else all where one would be small."""
-    if training.folds is not None:
-        return training.folds
-    return FOLDS if len(dataset.folds) and len(dataset.y_val) < _FEWEST_VALIDATED else 1
+    return dataset.usual_folds if training.folds is None else training.folds
 
 
 def _load(subject: Subject, kind: Any) -> Dataset:

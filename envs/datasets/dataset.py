@@ -16,6 +16,7 @@ from rl_designer.envs.metrics import Metric, Objective, Predicts
 from rl_designer.envs.seeding import stream
 
 SHARE = 0.2  # of the whole for the test, then of the rest for validation
+_FEWEST_VALIDATED = 200
 FOLDS = 5  # that training and validation part together make: as many as `SHARE` goes into the whole
 
 
@@ -182,6 +183,11 @@ class Dataset:
     def kind(self) -> Kind:
         """`features`, `signal` or `image`, by the rank of the input."""
         return KINDS[len(self.input_shape)]
+
+    @property
+    def usual_folds(self) -> int:
+        """On how many folds designs are scored where nobody says: all where the validation part is small."""
+        return FOLDS if len(self.folds) and len(self.y_val) < _FEWEST_VALIDATED else 1
 
     @property
     def about(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from rl_designer.commands.options import (
     FOLDER,
     OUTPUT_FOLDER,
     data_options,
+    note,
     options_of,
     output_options,
     print_json,
@@ -23,6 +24,7 @@ from rl_designer.jobs.progress import Display, JobProgress
 from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.folder import plain_settings
 from rl_designer.retraining.output import print_retrained, retrained_to_dict, shown
+from rl_designer.retraining.recipes import best_recipe
 from rl_designer.retraining.retrain import Sources, find_winners, load_data
 from rl_designer.retraining.retrain import retrain as train
 from rl_designer.retraining.settings import FullTraining, Plan
@@ -89,7 +91,10 @@ def retrain(
     """
     found = find_winners(sources, top=top, output=output, store=store, trust=trust)
     dataset = load_data(found, options)
-    plan = plan_of(options, found, dataset)
+    chosen = best_recipe(found.winners, dataset, plan_of(options, found, dataset))
+    plan = chosen.plan
+    if chosen.told:
+        note(chosen.told, quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
     designs = train(found.winners, dataset, plan, observer)
     if as_json:

@@ -24,6 +24,7 @@ _MIRRORED = ("fashion-mnist", "cifar10")
 _AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
 
 _EXAMPLES_SEEN = 300_000
+CHOSEN = ("epochs", "weight_decay", "learning_rate")  # by `best_recipe`, where none of them is given
 _FIRST_WITH_BFLOAT16 = 8  # compute capability 8.0: Ampere
 _FEWEST_EPOCHS, _MOST_EPOCHS = 30, 100
 
@@ -126,6 +127,7 @@ class Plan:
         workers: trainings at the same time, in processes; 0 trains in this one; None for one a core, or one
             on a GPU. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        free_recipe: whether the recipe may be chosen, see `best_recipe`.
         metric: by which it is judged, as `metric_of` takes it; None for the usual one.
         engine: where else than in processes of this machine, instead of `workers`; closed once it is trained.
     """
@@ -135,6 +137,7 @@ class Plan:
     on_validation: bool = False
     workers: int | None = None
     device: str = "auto"
+    free_recipe: bool = False
     metric: str | None = None
     engine: Engine | None = None
 
@@ -151,7 +154,9 @@ class Plan:
             on_validation = plan.get("on_validation", False)
             examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
             full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
-        return cls(full, device=name, **plan)
+        little = dataset.kind == "features" or dataset.usual_folds > 1
+        free = little and all(settings.get(recipe) is None for recipe in CHOSEN)
+        return cls(full, device=name, free_recipe=free, **plan)
 
 
 # -- shapes: signals and images are flattened for a network on features --------------------------------

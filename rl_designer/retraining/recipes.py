@@ -1,0 +1,80 @@
+"""`best_recipe`: on rows, and where examples are few, how long and how hard a full training presses is
+chosen on validation. One recipe for all learns noisy tables by heart.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.metrics import metric_of
+from rl_designer.retraining.folder import TRAINING
+from rl_designer.retraining.job import Winner, folder_of
+from rl_designer.retraining.settings import CHOSEN, FullSettings, Plan
+
+# What differs from the usual settings; these come first, since of equals the first is taken.
+RECIPES: Sequence[Mapping[str, Any]] = (
+    {},
+    {"weight_decay": 2.0},
+    {"epochs": 30, "weight_decay": 2.0},
+    {"epochs": 30, "weight_decay": 2.0, "learning_rate": 0.004},
+)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A plan with the best recipe, and what is said of the choice; "" where there was none."""
+
+    plan: Plan
+    told: str = ""
+
+
+def best_recipe(winners: Sequence[Winner], dataset: Dataset, plan: Plan) -> Chosen:
+    """The recipe by which networks on features or on few examples are best on the validation part, or on
+    several folds where that is small: the mean over the winners, each trained once a fold. What was trained
+    before goes on as it was. Other plans, and those with settings of their own, stay what they are.
+
+    Raises:
+        WrongUsage: for a device that isn't there.
+    """
+    if not plan.free_recipe or not winners:
+        return Chosen(plan)
+    if (before := _begun(winners, plan)) is not None:
+        return Chosen(replace(plan, settings=before))
+    candidates = [replace(plan.settings, **recipe) for recipe in RECIPES]
+    scores = [_score(winners, dataset, plan, settings) for settings in candidates]
+    known = [(score, -place) for place, score in enumerate(scores) if score is not None]
+    if not known:
+        return Chosen(plan)  # the trainings will say what is wrong
+    place = -max(known)[1]
+    metric, chosen = metric_of(plan.metric, dataset.predicts).name, candidates[place]
+    told = (
+        f"of {len(candidates)} recipes {chosen.epochs} epochs with weight decay {chosen.weight_decay:g} and "
+        f"learning rate {chosen.learning_rate:g} are best on validation (score by {metric} "
+        f"{scores[place]:.4f}{'' if scores[0] is None else f', {scores[0]:.4f} with the usual one'})"
+    )
+    return Chosen(replace(plan, settings=chosen), told)
+
+
+def _begun(winners: Sequence[Winner], plan: Plan) -> FullSettings | None:
+    """The settings of a training that has begun in a winner's folder, where only the recipe differs."""
+    for winner in winners:
+        folder = folder_of(winner, plan)
+        if (folder.path / TRAINING).exists():
+            there = folder.training().settings
+            return replace(plan.settings, **{name: there[name] for name in CHOSEN})
+    return None
+
+
+def _score(winners: Sequence[Winner], dataset: Dataset, plan: Plan, settings: FullSettings) -> float | None:
+    """The winners' mean; None where a training failed."""
+    evaluator = TrainingEvaluator(
+        dataset, settings=settings, device=plan.device, metric=plan.metric, folds=dataset.usual_folds
+    )
+    with closing(evaluator):
+        found = evaluator.evaluate([winner.architecture for winner in winners])
+    scores = [evaluation.score for evaluation in found if evaluation.score is not None]
+    return fmean(scores) if len(scores) == len(found) else None
