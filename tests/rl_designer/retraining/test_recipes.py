@@ -1,0 +1,75 @@
+"""The recipe of a full training on little data: chosen on validation, once, and never on the test."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.datasets.preparation import RawData, prepare
+from rl_designer.retraining import recipes
+from rl_designer.retraining.job import Winner
+from rl_designer.retraining.recipes import RECIPES, best_recipe
+from rl_designer.retraining.retrain import retrain
+from rl_designer.retraining.settings import CHOSEN, Plan
+from rl_designer.runs.architecture_files import ArchitectureFile
+from tests.helpers.training_candidates import dense
+
+GENERATOR = np.random.default_rng(1)
+X = GENERATOR.normal(size=(1300, 20))
+NOISY = X[:, 0] + 1.5 * GENERATOR.normal(size=1300)  # a third of it can be known
+
+
+def noisy() -> Dataset:
+    x, y = ({"train": values[:300], "test": values[300:]} for values in (X, NOISY))
+    return prepare(RawData("noisy", x, y, "noisy"), None, 0)
+
+
+def winner(parent: Path) -> Winner:
+    return Winner(ArchitectureFile(dense(64, 64)), parent, "somewhere")
+
+
+def test_a_noisy_table_is_not_learned_by_heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "RECIPES", (RECIPES[0], RECIPES[3]))
+    dataset = noisy()
+    plan = Plan.of(dataset, {"batch_size": 32}, seeds=1, workers=0, device="cpu")
+    chosen = best_recipe([winner(tmp_path)], dataset, plan)
+    assert chosen.plan.settings.weight_decay > plan.settings.weight_decay
+    assert chosen.plan.settings.batch_size == 32
+    assert "of 2 recipes" in chosen.told and "with the usual one" in chosen.told
+    usual = retrain([winner(tmp_path / "usual")], dataset, plan)[0]
+    best = retrain([winner(tmp_path / "best")], dataset, chosen.plan)[0]
+    assert best["test_figures"]["r2"]["mean"] > usual["test_figures"]["r2"]["mean"]
+
+
+def test_the_choice_sees_no_test_and_what_has_begun_goes_on_as_it_began(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = replace(noisy(), sealed_test=None)  # whoever opened it would fail
+    plan = Plan.of(dataset, {}, seeds=1, workers=0, device="cpu", on_validation=True)
+    quick = replace(plan, settings=replace(plan.settings, epochs=2))
+    monkeypatch.setattr(recipes, "RECIPES", ({}, {"epochs": 3, "weight_decay": 2.0}))
+    chosen = best_recipe([winner(tmp_path)], dataset, quick).plan
+    retrain([winner(tmp_path)], dataset, chosen)
+    monkeypatch.setattr(recipes, "_score", lambda *_: pytest.fail("it is chosen again"))
+    again = best_recipe([winner(tmp_path)], dataset, quick)
+    assert again.plan.settings == chosen.settings and again.told == ""
+
+
+@pytest.mark.parametrize("given", [{"epochs": 5}, {"weight_decay": 0.1}, {"learning_rate": 0.01}])
+def test_settings_of_ones_own_are_kept(given: dict[str, float], tmp_path: Path) -> None:
+    dataset = noisy()
+    plan = Plan.of(dataset, given, seeds=1, workers=0, device="cpu")
+    assert best_recipe([winner(tmp_path)], dataset, plan).plan == plan
+
+
+def test_signals_with_examples_enough_have_the_usual_recipe() -> None:
+    x, y = GENERATOR.normal(size=(1500, 1, 8)), np.arange(1500) % 2
+    dataset = prepare(RawData("signals", {"train": x}, {"train": y}, "signals"), None, 0)
+    assert not Plan.of(dataset, {}, seeds=1, device="cpu").free_recipe
+
+
+def test_the_usual_recipe_comes_first_so_that_of_equals_it_is_taken() -> None:
+    assert RECIPES[0] == {}
+    assert all(set(recipe) <= set(CHOSEN) for recipe in RECIPES)
