@@ -257,10 +257,12 @@ def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None
         raise Error("a memory limit can't be kept on this system: leave it out")
 
 
-def is_digest_of(digest: str, dataset: TrainingDataset, settings: TrainingSettings) -> bool:
-    """Whether it is the digest of an evaluator with these, of this version or an earlier one."""
+def is_digest_of(digest: str, dataset: TrainingDataset, settings: TrainingSettings, **scoring: Any) -> bool:
+    """Whether it is the digest of an evaluator with these (and `metric` and `folds`), of this version or an
+    earlier one.
+    """
     recipes = range(1, RECIPE_VERSION + 1)
-    return digest in [_digest(dataset, settings, recipe=recipe) for recipe in recipes]
+    return digest in [_digest(dataset, settings, recipe=recipe, **scoring) for recipe in recipes]
 
 
 def _digest(

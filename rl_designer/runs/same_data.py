@@ -107,4 +107,5 @@ def _same_parts(folder: RunFolder, dataset: Dataset) -> bool:
         if training.examples > len(dataset.y_train):
             return False
         dataset = dataset.with_examples(training.examples)
-    return is_digest_of(kept, dataset, training.settings())
+    scoring = {"metric": training.metric, "folds": training.folds or 1}
+    return is_digest_of(kept, dataset, training.settings(), **scoring)
