@@ -21,9 +21,14 @@ class Agent(ABC):
 
     Args:
         seed: of everything random in it.
+
+    Attributes:
+        closing_seconds: about what it takes after its budget is spent; kept free at the end of a search whose
+            time is limited.
     """
 
     name: ClassVar[str]
+    closing_seconds: ClassVar[float] = 0.0
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed

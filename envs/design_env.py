@@ -14,7 +14,7 @@ from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, Budget, Problem
+from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, Budget, BudgetSpent, Problem
 from rl_designer.envs.rewards import RewardContext, load_reward
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import kind_of, make_space
@@ -75,6 +75,9 @@ def named_problem(
     return Problem(made, evaluator, paid, Budget(evaluations), failure_reward=failure_reward)
 
 
+# In `info` where an episode was cut off since the budget is spent; why, as text.
+SPENT = "budget_spent"
+
 _WIDTH, _ROW = 480, 36
 
 
@@ -112,12 +115,15 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
 
     `info` at the end of an episode has `design` (a `Design`), or `failure` (text) after an illegal action.
 
+    A design whose evaluation the problem's budget doesn't allow ends the episode cut off (`truncated`), with
+    reward 0 and `budget_spent` (text) in `info`; known designs are paid as before. An algorithm of SB3 stops
+    there with the callback `StopTrainingOnSpentBudget`.
+
     The problem is given, or made of names (`named_problem` has them): `data="mnist1d"`, `table="…"`. An
     environment made of names can be pickled, made again from its `spec` and vectorised; a copy has the same
     problem with nothing evaluated yet.
 
-    `step` raises `BudgetSpent` when the problem's budget doesn't allow the design's evaluation, RuntimeError
-    after the end of an episode, and ValueError for a number that is no action.
+    `step` raises RuntimeError after the end of an episode, and ValueError for a number that is no action.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["ansi", "rgb_array"], "render_fps": 4}  # noqa: RUF012
@@ -174,7 +180,10 @@ class DesignEnv(gymnasium.Env[NDArray[np.float32], np.int64]):
         self._over = self._architecture.complete
         if not self._over:
             return space.encode(self._architecture), 0.0, False, False, {}
-        (design,) = self.problem.evaluate([self._architecture])
+        try:
+            (design,) = self.problem.evaluate([self._architecture])
+        except BudgetSpent as spent:
+            return space.encode(self._architecture), 0.0, False, True, {SPENT: str(spent)}
         return space.encode(self._architecture), design.reward, True, False, {"design": design}
 
     def action_masks(self) -> NDArray[np.bool_]:

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
+from rl_designer.envs.design_env import SPENT
 from rl_designer.envs.errors import Error
-from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, Problem
+from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 # Complete designs as action rows, int64 [k, max_steps] padded with -1, to their rewards, float64 [k].
@@ -26,10 +28,18 @@ def score_by(problem: Problem) -> Score:
     return score
 
 
+class StopTrainingOnSpentBudget(BaseCallback):
+    """Ends an algorithm's `learn` once an environment says that the problem's budget is spent."""
+
+    def _on_step(self) -> bool:
+        return not any(SPENT in info for info in self.locals["infos"])
+
+
 class DesignVecEnv(VecEnv):
     """The transitions of `num_envs` `DesignEnv`s, a NumPy operation for all of them at a time.
 
-    `step` raises ValueError for a number that is no action, and whatever `score` raises.
+    `step` raises ValueError for a number that is no action, and whatever `score` raises: `score_by` raises
+    `BudgetSpent`, unless episodes are to be cut off then.
 
     Args:
         score: pays for complete designs: `score_by(problem)` for real, or a reward model.
@@ -37,6 +47,7 @@ class DesignVecEnv(VecEnv):
         lock_step: an episode that is over waits, with action 0 as its only legal one, until `max_steps`
             steps have been taken; all rewards come then, from one call of `score`. With a discount of 1 the
             returns are the same, and all candidates of a rollout are evaluated as one batch.
+        cut_off: a design that the budget doesn't allow is cut off and paid 0, as in a `DesignEnv`.
     """
 
     def __init__(
@@ -47,6 +58,7 @@ class DesignVecEnv(VecEnv):
         *,
         failure_reward: float = DEFAULT_FAILURE_REWARD,
         lock_step: bool = False,
+        cut_off: bool = False,
     ) -> None:
         low, high = np.minimum(space.action_features.min(), 0), np.maximum(space.action_features.max(), 1)
         box = spaces.Box(float(low), float(high), (space.observation_size,), np.float32)
@@ -56,6 +68,7 @@ class DesignVecEnv(VecEnv):
         self.score = score
         self.failure_reward = failure_reward
         self.lock_step = lock_step
+        self.cut_off = cut_off
         self._all = np.arange(num_envs)
 
     def reset(self) -> NDArray[np.float32]:
@@ -114,13 +127,28 @@ class DesignVecEnv(VecEnv):
             complete = np.flatnonzero(done & ~self._illegal)
             if len(complete):
                 self._actions[complete] = self.space.canonical(self._actions[complete])
-                rewards[complete] = self.score(self._actions[complete])
+                rewards[complete] = self._scored(complete, infos)
             last = self.space.observations(self._actions)
             for row in np.flatnonzero(done):
                 infos[row]["terminal_observation"] = last[row]
                 infos[row]["episode"] = {"r": float(rewards[row]), "l": int(self._steps[row]), "t": 0.0}
             self._restart(np.flatnonzero(done))
         return self.space.observations(self._actions), rewards, done, infos
+
+    def _scored(self, rows: NDArray[np.int64], infos: list[dict[str, Any]]) -> NDArray[np.float64]:
+        try:
+            return self.score(self._actions[rows])
+        except BudgetSpent:
+            if not self.cut_off:
+                raise
+        # One by one: those that the budget still allowed are known by now.
+        rewards = np.zeros(len(rows))
+        for place, row in enumerate(rows):
+            try:
+                rewards[place] = self.score(self._actions[[row]])[0]
+            except BudgetSpent as spent:
+                infos[row] |= {SPENT: str(spent), "TimeLimit.truncated": True}
+        return rewards
 
     def _restart(self, rows: NDArray[np.int64]) -> None:
         self._states[rows] = self.space.start(len(rows))

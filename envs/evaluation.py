@@ -1,8 +1,10 @@
 """`Evaluation`: what is known of a design once measured. `Evaluator`: what measures."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from inspect import signature
 from typing import Any, Protocol, Self
 
 from rl_designer.envs.architecture import Architecture
@@ -155,5 +157,23 @@ class Evaluator(Protocol):
         """A batch of complete architectures in, their evaluations out, in the same order.
 
         What can't be measured is an `Evaluation` with a `failure`; nothing is raised for a bad design.
+
+        One that takes long may take `deadline`, too: when to give up, by `time.monotonic`, or None. It then
+        returns the evaluations of as many of the first architectures as had ended by that time.
         """
         ...
+
+
+def takes(evaluator: Evaluator, option: str) -> bool:
+    """Whether an evaluator's `evaluate` has an option, such as `deadline` or `observer`."""
+    return option in signature(evaluator.evaluate).parameters
+
+
+def until(deadline: float | None) -> dict[str, float]:
+    """The option that says so, for an evaluator that takes it; none without a deadline."""
+    return {} if deadline is None else {"deadline": deadline}
+
+
+def passed(deadline: float | None) -> bool:
+    """Whether it is that late, by `time.monotonic`."""
+    return deadline is not None and time.monotonic() >= deadline

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.designs import Design, Designs
 from rl_designer.envs.errors import Error
-from rl_designer.envs.evaluation import DEFAULT_FAILURE_REWARD, Evaluation, Evaluator
+from rl_designer.envs.evaluation import DEFAULT_FAILURE_REWARD, Evaluation, Evaluator, takes, until
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.reward import BestBy, RewardError, RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
@@ -73,6 +73,8 @@ class Problem:
     Attributes:
         designs: all so far, in order.
         history: the evaluations of those that didn't fail.
+        given_up: designs that were asked for, but whose evaluations hadn't all ended when the seconds were
+            over; a count.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Problem:
         self.failure_reward = failure_reward
         self.designs = Designs()
         self.history = History(self.designs.succeeded)
+        self.given_up = 0
         self._observer = observer
         self._clock = clock
         self._started = clock()
@@ -151,8 +154,9 @@ class Problem:
 
         Raises:
             BudgetSpent: when new ones don't fit into the budget; those that still fit have been evaluated
-                and are in `designs`. And when the agent has nothing new any more: no architecture at all,
-                or 20,000 known ones in a row.
+                and are in `designs`. Where the seconds are over meanwhile, those are the first ones, as far
+                as all of their evaluations have ended: what a longer search begins with. And when the agent
+                has nothing new any more: no architecture at all, or 20,000 known ones in a row.
             ValueError: for an architecture that is not complete.
             RewardError: where the reward raises or is no finite number.
         """
@@ -160,11 +164,8 @@ class Problem:
             raise BudgetSpent("nothing more was proposed")
         fresh = self._fresh(architectures)
         affordable = self._affordable(fresh)
-        if affordable:
-            evaluations = self.evaluator.evaluate(affordable)
-            for architecture, evaluation in zip(affordable, evaluations, strict=True):
-                self._record(architecture, evaluation)
-        if len(affordable) < len(fresh):
+        measured = self._measured(affordable) if affordable else 0
+        if measured < len(fresh):
             raise BudgetSpent(f"the budget is spent after {len(self.designs)} evaluations")
         places = (self.designs.find(architecture.digest) for architecture in architectures)
         return [self.designs[place] for place in places if place is not None]
@@ -185,6 +186,21 @@ class Problem:
         if self.budget.seconds is not None and self._clock() - self._started >= self.budget.seconds:
             return []
         return fresh if self.remaining is None else fresh[: self.remaining]
+
+    def _measured(self, architectures: list[Architecture]) -> int:
+        """Records the evaluations of as many of the first ones as end in time, and returns how many."""
+        ends = until(self._deadline()) if takes(self.evaluator, "deadline") else {}
+        evaluations = self.evaluator.evaluate(architectures, **ends)
+        for architecture, evaluation in zip(architectures, evaluations, strict=not ends):
+            self._record(architecture, evaluation)
+        self.given_up += len(architectures) - len(evaluations)
+        return len(evaluations)
+
+    def _deadline(self) -> float | None:
+        """When the seconds are over, by `time.monotonic`; None where they aren't limited."""
+        if self.budget.seconds is None:
+            return None
+        return time.monotonic() + self._started + self.budget.seconds - self._clock()
 
     def _paid(self, architecture: Architecture, evaluation: Evaluation) -> float:
         if evaluation.failure is not None:

@@ -10,13 +10,14 @@ nothing waits for anything, and a run that is done again stops the same ones wha
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Bars, Evaluation
+from rl_designer.envs.evaluation import Bars, Evaluation, until
 
 # Share of the epochs → share of the designs that go on. A name is one line here.
 FIDELITIES: Mapping[str, tuple[tuple[float, float], ...]] = {
@@ -40,7 +41,11 @@ class TakesBars(Protocol):
     def digest(self) -> str: ...
 
     def evaluate(
-        self, architectures: Sequence[Architecture], bars: Sequence[Bars] | None = None
+        self,
+        architectures: Sequence[Architecture],
+        bars: Sequence[Bars] | None = None,
+        *,
+        deadline: float | None = None,
     ) -> list[Evaluation]: ...
 
 
@@ -123,18 +128,31 @@ class EarlyStopping:
     def digest(self) -> str:
         return self._evaluator.digest
 
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
-        """A large batch is taken in parts, each at most as large as what is known by then."""
+    def evaluate(
+        self, architectures: Sequence[Architecture], deadline: float | None = None
+    ) -> list[Evaluation]:
+        """A large batch is taken in parts, each at most as large as what is known by then.
+
+        Args:
+            deadline: as `Evaluator.evaluate` may take it. Of a part that isn't done by then, what comes
+                before the first that was stopped is returned: what a stopped one lets expect depends on the
+                whole part.
+        """
         results: list[Evaluation] = []
         while len(results) < len(architectures):
             size = max(len(self._known), FEWEST_KNOWN)
-            results += self._part(architectures[len(results) : len(results) + size])
+            part = architectures[len(results) : len(results) + size]
+            results += (ended := self._part(part, deadline))
+            if len(ended) < len(part):
+                break
         return results
 
-    def _part(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+    def _part(self, architectures: Sequence[Architecture], deadline: float | None) -> list[Evaluation]:
         least = self._least_rewards()
         bars = [self._bars(architecture, least) for architecture in architectures]
-        evaluations = self._evaluator.evaluate(architectures, bars)
+        evaluations = self._evaluator.evaluate(architectures, bars, **until(deadline))
+        if len(evaluations) < len(architectures):
+            evaluations = list(takewhile(lambda evaluation: evaluation.stopped_at is None, evaluations))
         self._known += [evaluation for evaluation in evaluations if evaluation.failure is None]
         return [self._priced(evaluation) for evaluation in evaluations]
 

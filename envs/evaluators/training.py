@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from itertools import takewhile
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -125,8 +128,14 @@ class TrainingEvaluator:
         self._digest = _digest(dataset, settings, repeat=repeat, metric=metric, folds=folds)
         self._build = _build
         self._engine = engine
+        self._pace = math.inf  # seconds a training, of those of the batch before
         self._trainer: Trainer | None = None
         self._pool: Pool | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has workers of its own, and no sealed test."""
+        without_test = getattr(self._dataset, "without_test", lambda: self._dataset)
+        return {**self.__dict__, "_trainer": None, "_pool": None, "_dataset": without_test()}
 
     @property
     def digest(self) -> str:
@@ -169,6 +178,7 @@ class TrainingEvaluator:
         architectures: Sequence[Architecture],
         bars: Sequence[Bars] | None = None,
         observer: ResultObserver = lambda index, evaluation: None,
+        deadline: float | None = None,
     ) -> list[Evaluation]:
         """Evaluations in the architectures' order. Workers start at the first call, all at once, and stay.
 
@@ -178,24 +188,42 @@ class TrainingEvaluator:
             bars: for each architecture, where its training is stopped; None trains all in full. The epochs
                 that are trained are those of the full training, with its learning rates.
             observer: told of each result as it ends.
+            deadline: when to give up, by `time.monotonic`; the trainings that run then are ended, and have no
+                result. What is returned then are the evaluations of the first architectures, as far as all of
+                them have ended; `observer` was told of others, too. None for never.
 
         Raises:
             RuntimeError: where worker processes can't be started.
         """
         bars = bars or [{}] * len(architectures)
         results: dict[int, Evaluation] = {}
+        started = time.monotonic()
 
         def finished(index: int, evaluation: Evaluation) -> None:
             results[index] = evaluation
             observer(index, evaluation)
 
         if self._engine is not None and architectures:
-            self._evaluate_in_workers(self._own_pool(self._engine), architectures, bars, finished)
+            self._evaluate_in_workers(self._own_pool(self._engine), architectures, bars, finished, deadline)
         else:
-            for index, architecture in enumerate(architectures):
-                trainer, seed = self._own_trainer(), self._seed(architecture)
-                finished(index, trainer.train(architecture, seed, bars[index]))
-        return [results[index] for index in range(len(architectures))]
+            self._evaluate_here(architectures, bars, finished, deadline)
+        if results:
+            self._pace = (time.monotonic() - started) / len(results)
+        return [results[index] for index in takewhile(results.__contains__, range(len(architectures)))]
+
+    def _evaluate_here(
+        self,
+        architectures: Sequence[Architecture],
+        bars: Sequence[Bars],
+        finished: ResultObserver,
+        deadline: float | None,
+    ) -> None:
+        for index, architecture in enumerate(architectures):
+            trainer, seed = self._own_trainer(), self._seed(architecture)
+            evaluation = trainer.train(architecture, seed, bars[index], deadline)
+            if evaluation is None:
+                return
+            finished(index, evaluation)
 
     def _evaluate_in_workers(
         self,
@@ -203,9 +231,9 @@ class TrainingEvaluator:
         architectures: Sequence[Architecture],
         bars: Sequence[Bars],
         finished: ResultObserver,
+        deadline: float | None,
     ) -> None:
-        # The longest first, so that no worker starts a long one when the others are done.
-        order = sorted(range(len(architectures)), key=lambda index: -self._macs(architectures[index]))
+        order = self._order(architectures, deadline)
         tasks = [(architectures[i], self._seed(architectures[i]), dict(bars[i])) for i in order]
 
         def ended(position: int, outcome: Evaluation | Lost) -> None:
@@ -214,7 +242,16 @@ class TrainingEvaluator:
                 outcome = self._lost(architectures[index], outcome)
             finished(index, outcome)
 
-        pool.run(train_in_worker, tasks, ended, time_limit=self.time_limit)
+        pool.run(train_in_worker, tasks, ended, time_limit=self.time_limit, deadline=deadline)
+
+    def _order(self, architectures: Sequence[Architecture], deadline: float | None) -> list[int]:
+        """In which they are begun: the longest first, so that no worker starts a long one when the others are
+        done; as they come where the deadline may be sooner, so that it is the first that have ended by then.
+        """
+        order = list(range(len(architectures)))
+        if deadline is not None and time.monotonic() + len(order) * self._pace >= deadline:
+            return order
+        return sorted(order, key=lambda index: -self._macs(architectures[index]))
 
     def _seed(self, architecture: Architecture) -> int:
         return seed_of(architecture.digest, self._digest, self.repeat)

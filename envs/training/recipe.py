@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Bars, Evaluation
+from rl_designer.envs.evaluation import Bars, Evaluation, passed
 from rl_designer.envs.metrics import ACCURACY, Metric
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.costs import costs
@@ -100,11 +100,16 @@ class _Failed(Exception):
     """The training can't go on; the text is the evaluation's failure."""
 
 
-class _Clock:
-    """The time since it was made, and the limit on it."""
+class _GivenUp(Exception):
+    """The deadline came before the training's end."""
 
-    def __init__(self, limit: float | None) -> None:
+
+class _Clock:
+    """The time since it was made, the limit on it, and when to give up."""
+
+    def __init__(self, limit: float | None, deadline: float | None) -> None:
         self._limit = limit
+        self._deadline = deadline
         self._started = time.monotonic()
 
     @property
@@ -114,6 +119,8 @@ class _Clock:
     def check(self) -> None:
         if self._limit is not None and self.seconds > self._limit:
             raise _Failed(out_of_time(self._limit))
+        if passed(self._deadline):
+            raise _GivenUp
 
 
 @dataclass(frozen=True)
@@ -179,9 +186,10 @@ def train_candidate(
     seed: int,
     scoring: Scoring = Scoring(),
     time_limit: float | None = None,
+    deadline: float | None = None,
     bars: Bars = MappingProxyType({}),
     build: Builder = build_network,
-) -> Evaluation:
+) -> Evaluation | None:
     """Trains one architecture on the training part and scores it on the validation part.
 
     On the CPU the same arguments give the same result to the bit, times aside: one thread is used, and
@@ -191,10 +199,14 @@ def train_candidate(
         architecture: complete.
         seed: of weights, batches, augmentation and dropout.
         time_limit: seconds, checked before each step; None is without limit.
+        deadline: when to give up, by `time.monotonic`, which is looked at as often; None for never.
         bars: where it is stopped; one that never is gives the same result as without any.
         build: makes the network, as `build_network`.
+
+    Returns:
+        None where it was given up.
     """
-    clock, metric = _Clock(time_limit), scoring.metric
+    clock, metric = _Clock(time_limit, deadline), scoring.metric
     known: dict[str, Any] = {
         "seed": seed,
         "device": str(data.device),
@@ -217,6 +229,8 @@ def train_candidate(
             known["latency_seconds"] = _latency(training.network, data)
         figures = {} if stopped else scored.known(metric)
         return Evaluation.trained(curve, scored.loss, stopped=stopped, **known, **figures)
+    except _GivenUp:
+        return None
     except Exception as error:
         failure = str(error) if isinstance(error, _Failed) else failure_of(error)
         known["training_seconds"] = clock.seconds

@@ -56,7 +56,9 @@ class Trainer:
         metric = metric_of(plan.metric, "number" if num_classes == 1 else "class")
         return cls(TrainingData.of(parts, num_classes, plan.device), plan, Scoring(metric, plan.folds))
 
-    def train(self, architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
+    def train(
+        self, architecture: Architecture, seed: int, bars: Bars, deadline: float | None = None
+    ) -> Evaluation | None:
         """As `train_candidate`."""
         from rl_designer.envs.networks.network import build_network
         from rl_designer.envs.training.recipe import train_candidate
@@ -69,6 +71,7 @@ class Trainer:
             seed=seed,
             scoring=self.scoring,
             time_limit=plan.time_limit,
+            deadline=deadline,
             bars=bars,
             build=plan.build or build_network,
         )
@@ -83,7 +86,7 @@ def prepare_worker(folder: str, num_classes: int, plan: TrainingPlan) -> None:
     _worker_trainer = Trainer.of(read_arrays(Path(folder), PARTS), num_classes, plan)
 
 
-def train_in_worker(architecture: Architecture, seed: int, bars: Bars) -> Evaluation:
+def train_in_worker(architecture: Architecture, seed: int, bars: Bars) -> Evaluation | None:
     """A worker's task."""
     assert _worker_trainer is not None  # the pool has prepared this process
     return _worker_trainer.train(architecture, seed, bars)

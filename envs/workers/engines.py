@@ -49,6 +49,7 @@ class Pool(Protocol):
         finished: Callable[[int, Any], tuple[Any, ...] | None],
         *,
         time_limit: float | None = None,
+        deadline: float | None = None,
     ) -> None:
         """As `WorkerPool.run`."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pebble import ProcessPool
 
+from rl_designer.envs.evaluation import passed
 from rl_designer.envs.workers.devices import MOST_ON_A_GPU, cores, device_name
 from rl_designer.envs.workers.engines import Pool, Workload, write_arrays
 from rl_designer.envs.workers.failures import failure_of
@@ -96,13 +97,14 @@ class InProcess:
         finished: Finished,
         *,
         time_limit: float | None = None,
+        deadline: float | None = None,
     ) -> None:
-        """As `WorkerPool.run`."""
+        """As `WorkerPool.run`; the deadline is looked at between two tasks."""
         todo = deque(enumerate(tasks))
         with tempfile.TemporaryDirectory(prefix="rl-designer-", ignore_cleanup_errors=True) as folder:
             write_arrays(Path(folder), self._workload.arrays)
             self._workload.prepare(folder, *self._workload.arguments)
-            while todo:
+            while todo and not passed(deadline):
                 index, task = todo.popleft()
                 try:
                     outcome = function(*task)

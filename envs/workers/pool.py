@@ -3,6 +3,7 @@
 import multiprocessing
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from rl_designer.envs.evaluation import passed
 from rl_designer.envs.workers.failures import (
     WORKER_DIED,
     failure_of,
@@ -104,6 +106,7 @@ class WorkerPool:
         finished: Finished,
         *,
         time_limit: float | None = None,
+        deadline: float | None = None,
     ) -> None:
         """Calls `function(*task)` for each task in the workers, begun in the given order.
 
@@ -115,6 +118,8 @@ class WorkerPool:
                 that it returns takes the ended one's place, before those that weren't begun.
             time_limit: seconds that a task may take; its worker is killed after that, a quarter of it, and a
                 second.
+            deadline: when to give up, by `time.monotonic`: the workers are ended, and `finished` isn't called
+                for what they were doing and for what wasn't begun. None for never.
 
         Raises:
             RuntimeError: where workers can't be prepared, or end before they have done anything.
@@ -126,7 +131,11 @@ class WorkerPool:
             self._processes.import_main = has_code_of_main(*theirs)
         try:
             while waiting:
-                fruitless = 0 if self._round(function, waiting, finished, time_limit) else fruitless + 1
+                fruitful = self._round(function, waiting, finished, time_limit, deadline)
+                if waiting and passed(deadline):
+                    self.close()
+                    return
+                fruitless = 0 if fruitful else fruitless + 1
                 if fruitless == _MOST_FRUITLESS_STARTS:
                     raise RuntimeError(
                         "the worker processes end before their first task; a script must keep its work under "
@@ -152,20 +161,23 @@ class WorkerPool:
         waiting: dict[int, tuple[Any, ...]],
         finished: Finished,
         time_limit: float | None,
+        deadline: float | None,
     ) -> bool:
-        """Takes out of `waiting` what ends; what is left when the pool breaks stays in. Whether any ended."""
+        """Takes out of `waiting` what ends; what is left when the pool breaks, or at the deadline, stays in.
+        Whether any ended.
+        """
         kill_after = None if time_limit is None else time_limit * (1 + _GRACE_SHARE) + _GRACE_SECONDS
         pool, fruitful = self._started(), False
         todo, scheduled, ended = deque(waiting), dict[Future[Any], int](), SimpleQueue[Future[Any]]()
-        while todo or scheduled:
-            while todo and len(scheduled) < _SCHEDULED_A_WORKER * self._workers:
+        while scheduled or (todo and not passed(deadline)):
+            while todo and not passed(deadline) and len(scheduled) < _SCHEDULED_A_WORKER * self._workers:
                 future = _scheduled(pool, function, waiting[todo[0]], kill_after)
                 if future is None:
                     todo.clear()
                     break
                 scheduled[future] = todo.popleft()
                 future.add_done_callback(ended.put)
-            future = _next(ended, pool)
+            future = _next(ended, pool, deadline)
             if future is None:
                 break
             index, outcome = scheduled.pop(future), _outcome(future, time_limit, self._memory_limit)
@@ -228,14 +240,17 @@ def _scheduled(
         return None
 
 
-def _next(ended: "SimpleQueue[Future[Any]]", pool: ProcessPool) -> Future[Any] | None:
-    """What ends next. A task given to a pool at the moment it broke never does: then None."""
+def _next(ended: "SimpleQueue[Future[Any]]", pool: ProcessPool, deadline: float | None) -> Future[Any] | None:
+    """What ends next; None where nothing has by the deadline, and where the pool broke at the moment that it
+    was given a task, which then never ends.
+    """
     while True:
         broken = not pool.active
+        left = _LOOK_SECONDS if deadline is None else deadline - time.monotonic()
         try:
-            return ended.get(timeout=_LOOK_SECONDS)
+            return ended.get(timeout=min(max(left, 0.0), _LOOK_SECONDS))
         except Empty:
-            if broken:
+            if broken or passed(deadline):
                 return None
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
+from rl_designer.envs.evaluation import passed
 from rl_designer.envs.workers.engines import Workload
 from rl_designer.envs.workers.failures import WORKER_DIED, failure_text
 from rl_designer.envs.workers.pool import Finished, Lost
@@ -58,13 +59,15 @@ class RayPool:
         finished: Finished,
         *,
         time_limit: float | None = None,
+        deadline: float | None = None,
     ) -> None:
         """As `WorkerPool.run`. A task whose node or actor is lost is done again, at most three times."""
         if not tasks:
             return
         try:
             self._opened()
-            self._run(function, tasks, finished, time_limit)
+            if not self._run(function, tasks, finished, time_limit, deadline):
+                self.close()
         except BaseException:
             self.close()
             raise
@@ -114,12 +117,14 @@ class RayPool:
         tasks: Sequence[tuple[Any, ...]],
         finished: Finished,
         time_limit: float | None,
-    ) -> None:
+        deadline: float | None,
+    ) -> bool:
+        """Whether all was done by the deadline."""
         import ray
 
         waiting, losses, looked = deque(range(len(tasks))), Counter[int](), -_LOOK_SECONDS
         todo = list(tasks)
-        while waiting or self._running:
+        while (waiting or self._running) and not passed(deadline):
             if time.monotonic() - looked >= _LOOK_SECONDS:
                 self._start_slots(len(waiting))
                 looked = time.monotonic()
@@ -128,9 +133,9 @@ class RayPool:
                 self._running[actor.call.remote(function, todo[index], time_limit)] = actor, index
             references = [*self._starting, *self._running]
             if not references:  # every slot was lost just now
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_look_seconds(deadline))
                 continue
-            for reference in ray.wait(references, timeout=_LOOK_SECONDS)[0]:
+            for reference in ray.wait(references, timeout=_look_seconds(deadline))[0]:
                 if reference in self._starting:
                     self._started(reference)
                     continue
@@ -146,6 +151,7 @@ class RayPool:
                     todo[index] = again
                     losses.pop(index, None)
                     waiting.appendleft(index)
+        return not (waiting or self._running)
 
     def _start_slots(self, waiting: int) -> None:
         """As many as there is room for, but not more than tasks; one waits for room where there is none."""
@@ -200,6 +206,10 @@ class RayPool:
 
         if isinstance(answer, Unfit):
             raise RuntimeError(answer.reason)
+
+
+def _look_seconds(deadline: float | None) -> float:
+    return _LOOK_SECONDS if deadline is None else min(max(deadline - time.monotonic(), 0.0), _LOOK_SECONDS)
 
 
 def _answer(reference: Any) -> Any:

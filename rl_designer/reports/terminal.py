@@ -32,7 +32,7 @@ def terminal(*, stderr: bool = False) -> Console:
 def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield Text(_headline(report), style="bold")
     if not report.winners:
-        yield Text("No design has been trained yet." if not report.designs else _all_failed(report))
+        yield Text(_all_failed(report) if report.designs else _none(report))
         return
     yield _winners_table(report, width)
     yield Text(f"\nThe best design, {report.winners[0].design.architecture.digest}:")
@@ -59,8 +59,20 @@ def _headline(report: RunReport) -> str:
     stopped = sum(design.evaluation.stopped_at is not None for design in designs)
     failures = f", {failed:,} failed" if failed else ""
     failures += f", {stopped:,} stopped early" if stopped else ""
+    given_up = summary.get("given_up", 0)
+    failures += f", {given_up:,} given up at the time limit" if given_up else ""
     what = f"{report.folder.config.agent} on {summary.get('title', '')}"
     return printable(f"{report.folder.path}: {what}, {state}, {len(designs):,} evaluations{time}{failures}")
+
+
+def _none(report: RunReport) -> str:
+    limit = report.folder.config.budget.time_limit
+    if limit is None or not report.folder.summary.get("given_up"):
+        return "No design has been trained yet."
+    return (
+        f"No design was trained within the time limit of {show_seconds(limit)}: allow more time, or less for "
+        "each training (fewer epochs, or --examples)."
+    )
 
 
 def _all_failed(report: RunReport) -> str:

@@ -97,18 +97,27 @@ class RunClock:
             self._started = time.monotonic()
         self._to_replay -= designs
 
+    def when(self, seconds: float) -> float:
+        """When it will show so many, by `time.monotonic`, if nothing more is replayed from now on."""
+        started = time.monotonic() if self._to_replay > 0 else self._started
+        return started + seconds - self._before
+
 
 class RecordedProblem(Problem):
     """Hands each batch's new designs to `record` before the agent sees them.
 
     Args:
         record: also called with those that were paid before an error or an interruption.
+        clock: of the run.
         options: as `Problem` has them.
     """
 
-    def __init__(self, record: Callable[[Sequence[Design]], None], *given: Any, **options: Any) -> None:
-        super().__init__(*given, **options)
+    def __init__(
+        self, record: Callable[[Sequence[Design]], None], *given: Any, clock: RunClock, **options: Any
+    ) -> None:
+        super().__init__(*given, clock=clock, **options)
         self._record_batch = record
+        self._run_clock = clock
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
         known = len(self.designs)
@@ -116,6 +125,12 @@ class RecordedProblem(Problem):
             return super().evaluate(architectures)
         finally:
             self._record_batch(self.designs[known:])
+
+    def _deadline(self) -> float | None:
+        # Of designs that are partly replayed, those that aren't have the time that is left after the others.
+        if self.budget.seconds is None:
+            return None
+        return self._run_clock.when(self._started + self.budget.seconds)
 
 
 def begin_anew(folder: Path) -> str:

@@ -39,6 +39,7 @@ from rl_designer.text import command
 
 AGENT, CONTROL = "agent", "control"
 CONTROL_BATCH = 8
+_MOST_FOR_CLOSING = 0.25  # of the time
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def _searched(search: Search) -> SearchResult:
     best_by = search.reward.best_by
     figures = summary_of(config.agent_name, designs, controls, verdict, best_by=best_by)
     figures |= {"space": search.setting.space.name, "seconds": round(start.clock(), 3)}
+    figures |= {"given_up": start.given_up}
     if start.memory.reviews:
         figures["sources"] = reviews_to_dict(start.memory.reviews)
     folder.update_summary(state="finished", **figures)
@@ -168,6 +170,11 @@ def _run_key(config: SearchConfig, evaluator: Evaluator) -> str:
     return f"{evaluator.digest}:{config.training.fidelity}" if selects else evaluator.digest
 
 
+def _without_closing(seconds: float, agent: Agent) -> float:
+    """The seconds of a search, less what the agent needs after them."""
+    return seconds - min(agent.closing_seconds, _MOST_FOR_CLOSING * seconds)
+
+
 class SearchRun:
     """One start of one run.
 
@@ -179,6 +186,7 @@ class SearchRun:
     def __init__(self, search: Search, evaluator: Evaluator, plan: ControlPlan) -> None:
         folder, config, setting = search.folder, search.config, search.setting
         self._search, self._evaluator, self._plan = search, evaluator, plan
+        self._problems: dict[str, Problem] = {}
         sources = kept_sources(folder.path, config.sources, setting.space)
         self._replay = Replay(folder.path, search.store.designs(folder.id))
         self.clock = self._replay.clock
@@ -201,13 +209,20 @@ class SearchRun:
             )
         )
 
+    @property
+    def given_up(self) -> int:
+        """Designs that were asked for, but hadn't been evaluated when the time was over."""
+        return sum(problem.given_up for problem in self._problems.values())
+
     def search_agent(self) -> Sequence[Design]:
         """The agent's designs."""
         config, agent, paid = self._search.config, self._search.agent, self._plan.paid
         evaluations, seconds = config.budget.evaluations, config.budget.time_limit
+        if seconds is not None:
+            kept = config.budget.control_share if paid != 0 else 0.0
+            seconds = min(seconds * (1 - kept), _without_closing(seconds, agent))
         if paid != 0:
             evaluations = None if evaluations is None else evaluations - (paid or 0)
-            seconds = None if seconds is None else seconds * (1 - config.budget.control_share)
         if self._replay.count(CONTROL):  # an earlier start got as far as the control
             evaluations, seconds = self._replay.count(AGENT), None
         problem = self._problem(AGENT, Budget(evaluations, seconds), self._stopping)
@@ -222,7 +237,7 @@ class SearchRun:
         seconds, paid = self._search.config.budget.time_limit, self._plan.paid
         if seconds is not None:
             seconds -= self.clock()
-        if paid == 0 or (seconds is not None and seconds <= 0):
+        if paid == 0 or (seconds is not None and seconds <= 0) or not self._problems[AGENT].designs:
             return []
         # Never stopped early, so that the verdict, of this run and of later ones, is by whole trainings.
         problem = self._problem(CONTROL, Budget(paid, seconds), self._stored)
@@ -247,7 +262,7 @@ class SearchRun:
         return judge_by_designs(agent, rewards, [*self._rewards(known.values()), *paid], len(paid))
 
     def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> Problem:
-        return RecordedProblem(
+        self._problems[source] = problem = RecordedProblem(
             partial(self._record, source),
             self._search.setting.space,
             evaluator,
@@ -256,6 +271,7 @@ class SearchRun:
             failure_reward=self._search.config.failure_reward,
             clock=self.clock,
         )
+        return problem
 
     def _evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
         self._search.observers.evaluated(architecture, evaluation, self._known_reward(evaluation), stored)

@@ -5,11 +5,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from inspect import signature
+from itertools import takewhile
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Bars, Evaluation, Evaluator
+from rl_designer.envs.evaluation import Bars, Evaluation, Evaluator, passed, takes, until
 from rl_designer.envs.evaluators.early_stopping import cut_short
 from rl_designer.envs.workers.failures import WORKER_DIED, is_transient
 from rl_designer.store.claims import Claim
@@ -56,11 +56,13 @@ class StoredEvaluator:
         self._owner = uuid.uuid4().hex
         self._observer = observer
         self._batch: list[Architecture] = []
-        self._early: set[str] = set()
+        self._ended: dict[str, Evaluation] = {}
         self._bars: dict[str, Bars] = {}
+        self._deadline: float | None = None
         self._last_try = False
         self._watched: dict[str, tuple[Claim, float]] = {}
-        self._claims = "observer" in signature(evaluator.evaluate).parameters
+        self._claims = takes(evaluator, "observer")
+        self._gives_up = takes(evaluator, "deadline")
         self.answered = 0
         self.measured = 0
 
@@ -81,14 +83,21 @@ class StoredEvaluator:
         self._store.add_evaluations({(architecture.digest, self.key(evaluation)): evaluation})
 
     def evaluate(
-        self, architectures: Sequence[Architecture], bars: Sequence[Bars] | None = None
+        self,
+        architectures: Sequence[Architecture],
+        bars: Sequence[Bars] | None = None,
+        *,
+        deadline: float | None = None,
     ) -> list[Evaluation]:
         """As every evaluator; all is stored once it returns.
 
         Args:
             bars: as an evaluator takes them that can stop early. What is known is cut to what would have been
                 trained, so that the store makes no difference to the results.
+            deadline: as `Evaluator.evaluate` may take it. What has ended by then is stored, also what isn't
+                returned since one before it hadn't ended.
         """
+        self._deadline = deadline
         digests = [architecture.digest for architecture in architectures]
         self._bars = {} if bars is None else dict(zip(digests, bars, strict=True))
         known: dict[str, Evaluation] = {}
@@ -99,11 +108,13 @@ class StoredEvaluator:
                 self._observer(unknown.pop(digest), evaluation, True)
             self.answered += len(found)
             known |= found
+            if unknown and passed(deadline):
+                break
             if unknown:
                 measured = self._measure_ours(list(unknown.values()))
                 unknown = {digest: unknown[digest] for digest in unknown if digest not in measured}
                 known |= measured
-        return [known[architecture.digest] for architecture in architectures]
+        return [known[digest] for digest in takewhile(known.__contains__, digests)]
 
     def _known(self, digests: Iterable[str]) -> dict[str, Evaluation]:
         epochs = sorted({epoch for bars in self._bars.values() for epoch in bars}, reverse=True)
@@ -133,7 +144,8 @@ class StoredEvaluator:
         if len(claimed.held) == len(unknown):
             for digest, claim in claimed.held.items():
                 self._watch(digest, claim)
-            time.sleep(POLL_SECONDS)
+            left = POLL_SECONDS if self._deadline is None else self._deadline - time.monotonic()
+            time.sleep(min(max(left, 0.0), POLL_SECONDS))
         return {}
 
     def _watch(self, digest: str, claim: Claim) -> None:
@@ -168,29 +180,33 @@ class StoredEvaluator:
     def _measure(self, fresh: list[Architecture]) -> dict[str, Evaluation]:
         self._last_try = False
         measured = self._tried(fresh)
-        if killed := [a for a in fresh if _was_killed(measured[a.digest])]:
+        if killed := [a for a in fresh if a.digest in measured and _was_killed(measured[a.digest])]:
             self._last_try = True
+            for architecture in killed:
+                del measured[architecture.digest]
             measured |= self._tried(killed)
-        self.measured += len(fresh)
+        self.measured += len(measured)
         return measured
 
     def _tried(self, fresh: list[Architecture]) -> dict[str, Evaluation]:
-        self._batch = fresh
-        self._early.clear()
+        """What has ended by the deadline."""
+        self._batch, self._ended = fresh, {}
+        ends = until(self._deadline) if self._gives_up else {}
         options: dict[str, Any] = {"observer": self._finished} if self._claims else {}
+        options |= ends
         if self._bars:  # only one that can stop early is given any
             options["bars"] = [self._bars[architecture.digest] for architecture in fresh]
         results = self._evaluator.evaluate(fresh, **options)
-        measured = dict(zip((a.digest for a in fresh), results, strict=True))
-        late = [a for a in fresh if a.digest not in self._early and self._counts(measured[a.digest])]
-        self._keep({a: measured[a.digest] for a in late})
-        return measured
+        measured = dict(zip((a.digest for a in fresh), results, strict=not ends))
+        late = [a for a in fresh if a.digest in measured and a.digest not in self._ended]
+        self._keep({a: measured[a.digest] for a in late if self._counts(measured[a.digest])})
+        return measured | self._ended
 
     def _finished(self, index: int, evaluation: Evaluation) -> None:
         if self._counts(evaluation):
             # Stored one by one as they finish, so that an interruption loses only what was still training.
             self._keep({self._batch[index]: evaluation})
-            self._early.add(self._batch[index].digest)
+            self._ended[self._batch[index].digest] = evaluation
 
     def _keep(self, evaluations: dict[Architecture, Evaluation]) -> None:
         self._store.add_evaluations(

@@ -17,7 +17,7 @@ from rl_designer.envs import ENVIRONMENT_ID, register_environments
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.design_env import DesignEnv, picture, text
 from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.problem import Budget, BudgetSpent, Problem
+from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -152,16 +152,19 @@ def test_a_number_that_is_no_action_is_an_error(action: int) -> None:
         env.step(np.int64(action))
 
 
-def test_a_design_that_the_budget_does_not_allow_ends_the_search() -> None:
+def test_a_design_that_the_budget_does_not_allow_is_cut_off_and_known_ones_are_paid_on() -> None:
     env = DesignEnv(table_problem(3, budget=Budget(evaluations=1)))
-    for _ in range(2):  # the second time it is known
-        env.reset()
-        env.step(np.int64(0))
     env.reset()
-    with pytest.raises(BudgetSpent):
-        env.step(np.int64(1))
+    *_, paid = env.step(np.int64(0))
+    env.reset()
+    *_, reward, terminated, truncated, info = env.step(np.int64(1))
+    assert (reward, terminated, truncated) == (0.0, False, True)
+    assert info == {"budget_spent": "the budget is spent after 1 evaluations"}
     with pytest.raises(RuntimeError):
         env.step(np.int64(1))
+    env.reset()
+    *_, terminated, truncated, info = env.step(np.int64(0))
+    assert (terminated, truncated, info) == (True, False, paid)
 
 
 # -- pictures ----------------------------------------------------------------------------------------

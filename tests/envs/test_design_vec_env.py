@@ -253,3 +253,15 @@ def test_the_rest_of_sb3s_contract() -> None:
     assert env.env_is_wrapped(Monitor) == [False] * 3
     assert env.seed(3) == [3, 4, 5]
     env.close()
+
+
+def test_where_they_are_to_be_cut_off_the_others_are_paid_as_in_an_environment_of_one() -> None:
+    problem = problem_of(TABLE_SPACE, budget=Budget(evaluations=2))
+    env = DesignVecEnv(problem.space, score_by(problem), 3, cut_off=True)
+    env.reset()
+    for actions in ([0, 1, 2], [0, 0, 0], [0, 0, 0]):
+        _, rewards, done, infos = env.step(np.array(actions))
+    assert done.all() and len(problem.designs) == 2
+    assert rewards.tolist() == pytest.approx([*problem.designs.rewards, 0.0])
+    assert ["budget_spent" in info for info in infos] == [False, False, True]
+    assert infos[2]["TimeLimit.truncated"]

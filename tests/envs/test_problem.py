@@ -1,6 +1,7 @@
 """`Problem`: the one door to an evaluation. It counts, caches, tells, and ends the search."""
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -364,3 +365,37 @@ def test_a_reward_that_fails_on_what_might_have_been_is_none_of_which_luck_is_kn
     )
     solved.evaluate(designs(0))
     assert solved.designs.rewards.tolist() == [1.0] and solved.deviations.tolist() == [0.0]
+
+
+class InTime(Watched):
+    """Evaluates so many of each batch, where it is told a deadline."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(TableEvaluator(SPACE), 0.0)
+        self.most = most
+        self.deadlines: list[float | None] = []
+
+    def evaluate(
+        self, architectures: Sequence[Architecture], deadline: float | None = None
+    ) -> list[Evaluation]:
+        self.deadlines.append(deadline)
+        return super().evaluate(architectures[: None if deadline is None else self.most])
+
+
+def test_what_has_ended_when_the_seconds_are_over_is_recorded_from_the_first_on() -> None:
+    evaluator, now = InTime(most=2), iter([100.0, 103.0, 103.0]).__next__
+    solved = Problem(SPACE, evaluator, accuracy, Budget(seconds=5), clock=now)
+    began = time.monotonic()
+    with pytest.raises(BudgetSpent, match="the budget is spent after 2 evaluations"):
+        solved.evaluate(designs(0, 4, 5))
+    assert [design.architecture for design in solved.designs] == designs(0, 4)
+    assert solved.given_up == 1
+    [deadline] = evaluator.deadlines
+    assert deadline is not None and 1.9 <= deadline - began <= 12
+
+
+def test_without_a_limit_on_seconds_there_is_no_deadline_and_nothing_may_be_missing() -> None:
+    evaluator = InTime(most=0)
+    solved = Problem(SPACE, evaluator, accuracy, Budget(evaluations=2))
+    assert len(solved.evaluate(designs(0, 4))) == 2
+    assert evaluator.deadlines == [None]

@@ -1,6 +1,8 @@
 """Searches on mnist1d's space by an evaluator that trains nothing, for tests."""
 
+import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +44,35 @@ class Fake(LayerEvaluator):
             results += super().evaluate([architecture])
             observer(index, results[-1])
         return results
+
+
+class Slow(Fake):
+    """Takes so many seconds an evaluation, by a clock that goes by nothing else, and begins with the last of
+    a batch, as workers may; gives up at the deadline.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, seconds: float, *, last_first: bool = True) -> None:
+        super().__init__()
+        self.seconds, self.now, self.last_first = seconds, 100.0, last_first
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+
+    def evaluate(
+        self,
+        architectures: Sequence[Architecture],
+        observer: ResultObserver = lambda index, result: None,
+        deadline: float | None = None,
+    ) -> list[Evaluation]:
+        ended: dict[int, Evaluation] = {}
+        order = list(range(len(architectures)))
+        for index in reversed(order) if self.last_first else order:
+            if deadline is not None and self.now + self.seconds > deadline:
+                self.now = max(self.now, deadline)
+                break
+            self.now += self.seconds
+            self.asked += 1
+            [ended[index]] = LayerEvaluator.evaluate(self, [architectures[index]])
+            observer(index, ended[index])
+        return [ended[index] for index in takewhile(ended.__contains__, order)]
 
 
 def runner(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:

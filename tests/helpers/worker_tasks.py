@@ -108,3 +108,7 @@ def train_in_workers(folder: Path) -> None:
 def note_nested_and_wait(folder: Path) -> None:
     (folder / f"nested-{os.getpid()}").touch()
     time.sleep(600)
+
+
+def apply(function: Any, *arguments: Any) -> Any:
+    return function(*arguments)

@@ -358,3 +358,21 @@ def test_a_problem_counts_a_stopped_design_like_any_other() -> None:
     assert len(problem.designs) == 40
     assert any(not design.evaluation.in_full for design in problem.designs)
     assert problem.best is not None and problem.best.evaluation.in_full
+
+
+def test_of_a_part_that_was_given_up_nothing_is_returned_from_the_first_stopped_on() -> None:
+    """What a stopped one lets expect depends on those after it, which a longer search would know."""
+
+    class InTime(Curves):
+        def evaluate(self, architectures: Sequence[Architecture], *more: Any, **options: Any) -> Any:
+            deadline = options.pop("deadline", None)
+            return super().evaluate(architectures, *more, **options)[: None if deadline is None else 6]
+
+    batch = [*range(500, 600, 10)][:FEWEST_KNOWN]
+    later = [900, 901, 10, 902, 903, 904, 905, 906]  # the third is stopped
+    whole_run, cut = stopping(evaluator=InTime())[0], stopping(evaluator=InTime())[0]
+    for evaluator in (whole_run, cut):
+        evaluator.evaluate([dense(width) for width in batch])
+    longer = whole_run.evaluate([dense(width) for width in later])
+    assert [e.in_full for e in longer[:4]] == [True, True, False, True]
+    assert cut.evaluate([dense(width) for width in later], deadline=1.0) == longer[:2]

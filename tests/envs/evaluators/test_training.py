@@ -1,6 +1,8 @@
 """The training evaluator: it learns, it repeats itself to the bit, and a failure is a result."""
 
+import pickle
 import random
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -377,3 +379,43 @@ def test_arrays_that_cannot_be_written_to_are_taken_without_a_warning(
 def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingEvaluator(blobs(), **options)
+
+
+# -- a deadline ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_at_the_deadline_trainings_are_given_up_and_the_first_ones_that_ended_are_returned(
+    workers: int,
+) -> None:
+    endless = TrainingSettings(epochs=10**6, batch_size=8)
+    heard: list[int] = []
+
+    def hear(index: int, evaluation: Evaluation) -> None:
+        heard.append(index)
+
+    stops_at_once = {1: 2.0}
+    bars = [stops_at_once, stops_at_once, {}, stops_at_once]
+    with TrainingEvaluator(blobs(), settings=endless, workers=workers, device="cpu") as evaluator:
+        evaluator.evaluate([dense(9)], [stops_at_once])  # workers are there
+        batch = [dense(2), dense(3), dense(4), dense(5)]
+        deadline = time.monotonic() + 3
+        evaluations = evaluator.evaluate(batch, bars, hear, deadline)
+        assert 0 <= time.monotonic() - deadline < 10
+        assert len(evaluations) == 2 and {0, 1} <= set(heard) <= {0, 1, 3}
+        assert all(evaluation.stopped_at == 1 for evaluation in evaluations)
+        again = evaluator.evaluate(batch[:2], bars[:2])
+        assert without_times(again) == without_times(evaluations)
+
+
+def test_a_training_that_is_given_up_is_no_failure_also_after_its_own_limit(mnist1d: Dataset) -> None:
+    evaluator = TrainingEvaluator(mnist1d, settings=QUICK, device="cpu", time_limit=60)
+    assert evaluator.evaluate([SMALL_CNN], deadline=time.monotonic()) == []
+
+
+def test_a_copy_has_no_sealed_test_and_the_same_results() -> None:
+    sealed = SealedTest(np.zeros((1, 4), np.float32), np.zeros(1, np.int64))
+    evaluator = TrainingEvaluator(blobs(sealed_test=sealed), settings=QUICK, device="cpu")
+    copy = pickle.loads(pickle.dumps(evaluator))
+    assert copy.digest == evaluator.digest
+    assert without_times(copy.evaluate([dense(4)])) == without_times(evaluator.evaluate([dense(4)]))

@@ -16,6 +16,7 @@ from pebble.pool.process import PoolManager
 
 from rl_designer.envs.workers.pool import Lost, WorkerPool
 from tests.helpers import training_candidates as tasks
+from tests.helpers import worker_tasks
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -360,3 +361,21 @@ def test_freed_memory_is_kept_so_that_large_tensors_do_not_come_page_by_page() -
     # Of 112 MB. Without it the first large tensors of a process are given back to the system at once.
     assert held(kept=True) > 100e6
     assert held(kept=False) < 20e6
+
+
+@pytest.mark.parametrize("begun", [1, 0])
+def test_at_the_deadline_what_runs_is_ended_and_what_has_ended_stays(
+    pool: WorkerPool, tmp_path: Path, begun: int
+) -> None:
+    assert results_of(pool, tasks.double, 4) == [8]
+    results: dict[int, Any] = {}
+    note = tmp_path / "note"
+    given = [(worker_tasks.double, 1), (worker_tasks.write_process_and_hang, note)]
+    started = time.monotonic()
+    deadline = started + 3 * begun
+    pool.run(worker_tasks.apply, given, results.__setitem__, deadline=deadline)
+    assert time.monotonic() - deadline < 20
+    assert set(results) <= {0} and (not begun or results == {0: 2})
+    if note.exists():
+        wait_until(lambda: not is_alive(int(note.read_text())))
+    assert results_of(pool, tasks.double, 3) == [6]
