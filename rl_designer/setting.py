@@ -203,8 +203,17 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
     folds = folds_of(training, dataset)
     objective = dataset.objective(metric_of(training.metric, dataset.predicts))
     about = (*dataset.about, *_about_scoring(dataset, objective, folds))
-    known = {"at_once": at_once, "about": about, "objective": objective, "content": dataset.content}
-    return Setting(space, *opened, dataset.name, facts, **known, folds=folds)
+    return Setting(
+        space,
+        *opened,
+        dataset.name,
+        facts,
+        at_once=at_once,
+        about=about,
+        objective=objective,
+        content=dataset.content,
+        folds=folds,
+    )
 
 
 def _about_scoring(dataset: Dataset, objective: Objective, folds: int) -> Iterator[str]:

@@ -309,7 +309,7 @@ def _digest(
     repeat: int = 0,
     metric: str | None = None,
     folds: int = 1,
-    recipe: int = RECIPE_VERSION,
+    recipe: int | None = None,
 ) -> str:
     # Numbers as floats: an epoch count of 12 and a learning rate of 1 mean the same however they were typed.
     plain = {
@@ -317,7 +317,12 @@ def _digest(
         for name, value in asdict(settings).items()
         if (name, value) not in _ONCE_WITHOUT_CHOICE
     }
-    parts = {"recipe": recipe, "dataset": dataset.digest, "settings": plain, "repeat": repeat}
+    parts: dict[str, Any] = {
+        "recipe": recipe or RECIPE_VERSION,
+        "dataset": dataset.digest,
+        "settings": plain,
+        "repeat": repeat,
+    }
     if metric is not None and metric not in DEFAULTS.values():
         parts["metric"] = metric_digest(metric)
     if folds > 1:

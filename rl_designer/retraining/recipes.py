@@ -65,7 +65,8 @@ def _begun(winners: Sequence[Winner], plan: Plan) -> FullSettings | None:
         folder = folder_of(winner, plan)
         if (folder.path / TRAINING).exists():
             there = folder.training().settings
-            return replace(plan.settings, **{name: there[name] for name in CHOSEN})
+            begun: dict[str, Any] = {name: there[name] for name in CHOSEN}
+            return replace(plan.settings, **begun)
     return None
 
 
