@@ -1,6 +1,7 @@
 """Every command and every snippet in README and docs/ runs, with smaller budgets.
 
 They run in this process: as processes of their own each would import torch anew, which took most of the time.
+Benchmarks have one worker, and the final policy of `ppo` is hardly trained.
 """
 
 import importlib.util
@@ -14,13 +15,14 @@ from types import ModuleType
 import pytest
 
 from rl_designer import cli
+from tests.helpers.quick_ppo import QUICK_PPO, quicken
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 SMALLER = ["--epochs", "1"]
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
-FEWER = {"16": "2", "64": "4", "20": "2"}
+FEWER = {"16": "2", "64": "4", "20": "2", "ppo": QUICK_PPO}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -42,6 +44,10 @@ def write_named_snippets(folder: Path) -> None:
 
 def smaller(words: list[str]) -> list[str]:
     words = [FEWER.get(word, word) for word in words]
+    if words[0] == "benchmark":
+        words += ["--workers", "1"]
+    if words[:2] == ["benchmark", "rewards"] and "--agent" not in words:
+        words += ["--agent", QUICK_PPO]
     on_table = words[0] == "benchmark" and words[1] in ON_TABLES and "--data" not in words
     trains = words[0] in TRAINING and not on_table and "--table" not in words
     return [*words, *SMALLER] if trains and "--epochs" not in words else words
@@ -57,6 +63,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with the pages' named snippets."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    quicken(monkeypatch)
     write_named_snippets(tmp_path)
     return tmp_path
 

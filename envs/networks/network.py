@@ -35,7 +35,8 @@ def build_network(
     if not architecture.complete:
         raise Error(f"only a complete architecture can be built, got the prefix {architecture}")
     check_size(architecture, input_shape, num_classes)
-    network = skeleton(architecture, input_shape, num_classes).to_empty(device="cpu")
+    network = skeleton(architecture, input_shape, num_classes)
+    allocate(network)
     initialise(network, generator or torch.Generator().manual_seed(0))
     return network
 
@@ -49,6 +50,17 @@ def skeleton(architecture: Architecture, input_shape: Sequence[int], num_classes
             for step in trace(architecture, input_shape)
         ]
         return nn.Sequential(*blocks, nn.Linear(int(outputs.channels), num_classes))
+
+
+def allocate(network: nn.Module) -> None:
+    """Room on the CPU for what a skeleton lacks. `to_empty` does the same, but imports sympy for it, which
+    takes a worker longer than a short training.
+    """
+    for module in network.modules():
+        for name, weights in list(module.named_parameters(recurse=False)):
+            setattr(module, name, nn.Parameter(torch.empty(weights.shape, dtype=weights.dtype, device="cpu")))
+        for name, values in list(module.named_buffers(recurse=False)):
+            setattr(module, name, torch.empty(values.shape, dtype=values.dtype, device="cpu"))
 
 
 def initialise(network: nn.Sequential, generator: torch.Generator) -> None:

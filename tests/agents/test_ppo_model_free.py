@@ -214,7 +214,7 @@ def test_a_collapsed_policy_does_not_end_the_search() -> None:
 
 def test_without_a_fresh_start_it_would_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ppo_model_free, "_PATIENCE", 10**9)
-    monkeypatch.setattr(problem_module, "_MOST_REPEATS", 2_000)
+    monkeypatch.setattr(problem_module, "_MOST_REPEATS", 500)
     agent = ModelFreePPO(entropy=0.0, learning_rate=0.05, imitation_steps=10)
     assert len(searched(agent, 60, SMALL).designs) < 60
 

@@ -1,5 +1,7 @@
 """Networks: the built module has the counted parameters and multiply-adds, and one design is one network."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,7 @@ EVERY_OPERATION = {
 FREE_GRAPH = [(0, 1), (0, 2), (1, 3), (2, 3)]
 
 
+@cache
 def all_spaces() -> list[DataSpace]:
     skeletons = {"width": [5], "stages": [1, 2], "cells": [1, 2], "stem_kernel": [5], "stem_stride": [1, 2]}
     cells = [

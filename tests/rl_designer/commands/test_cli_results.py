@@ -15,7 +15,7 @@ from rl_designer.runs.folder import RunFolder
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.tables import synthetic_table
 
-QUICK_PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1"
+QUICK_PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1,final_share=0"
 
 Command = Callable[..., Ended]
 

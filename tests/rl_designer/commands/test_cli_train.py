@@ -1,6 +1,5 @@
 """`train` and `resume`, as people and scripts use them."""
 
-import json
 import shutil
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from tests.helpers.command_line import Ended, runner
 from tests.helpers.tables import synthetic_table
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICK_PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1"
+QUICK_PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1,final_share=0"
 
 Command = Callable[..., Ended]
 
@@ -309,15 +308,13 @@ def test_a_run_that_is_stopped_by_a_signal_goes_on(command: Command, tmp_path: P
     assert [resumed.json[key] for key in same] == [whole.json[key] for key in same]
 
 
-def test_real_training_is_the_same_for_one_and_two_workers(tmp_path: Path) -> None:
-    options = ["train", "--max-parameters", "2k", "--epochs", "1", "--evaluations", "6", "--agent", QUICK_PPO]
-    found, running = [], {}
+def test_real_training_is_the_same_for_one_and_two_workers(command: Command) -> None:
+    options = ["--max-parameters", "2k", "--epochs", "1", "--evaluations", "6", "--agent", QUICK_PPO]
+    found = []
     for workers in ("1", "2"):
         more = ["--quiet", "--json", "--workers", workers, "--run", workers, "--store", f"{workers}.sqlite"]
-        running[workers] = start(tmp_path, *options, *more)
-    for workers, process in running.items():
-        out, err = process.communicate(timeout=200)
-        assert err == ""
-        policy = (tmp_path / workers / "policy" / "policy.safetensors").read_bytes()
-        found.append((json.loads(out)["best"], json.loads(out)["verdict"], policy))
+        ended = command("train", *options, *more)
+        assert (ended.status, ended.err) == (0, "")
+        policy = Path(workers, "policy", "policy.safetensors").read_bytes()
+        found.append((ended.json["best"], ended.json["verdict"], policy))
     assert found[0] == found[1]

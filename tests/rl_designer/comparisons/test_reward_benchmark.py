@@ -98,7 +98,7 @@ def test_a_rescaling_of_accuracy_is_not_told_from_it(result: BenchmarkResult) ->
 
 
 def test_the_default_agent_does_the_same_for_a_rescaling(config: SearchConfig, folder: Path) -> None:
-    ppo = config.changed(agent="ppo:updates=2,final_updates=1", evaluations=20)
+    ppo = config.changed(agent="ppo:updates=2,final_updates=1,final_share=0", evaluations=20)
     rescaled = ppo.changed(reward=f"{folder / 'own.py'}:rescaled")
     one, other = (run_trial(Trial(of, 1, reward_run)) for of in (ppo, rescaled))
     assert one.digests == other.digests and one.choice() == other.choice()

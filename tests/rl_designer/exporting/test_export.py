@@ -19,12 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.datasets import load_dataset
+from rl_designer.envs.datasets import Standardisation, load_dataset
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.errors import WrongUsage
 from rl_designer.exporting.card import card, markdown
-from rl_designer.exporting.export import Mismatch, export, largest_difference, wanted_formats
+from rl_designer.exporting.export import Exported, Mismatch, export, largest_difference, wanted_formats
 from rl_designer.exporting.formats import FORMATS, Format
 from rl_designer.exporting.python_source import docstring_text, literal, python_source
 from rl_designer.exporting.subject import Origin, Subject, class_name
@@ -79,6 +79,10 @@ def of_every_kind(shape: tuple[int, ...] = (1, 20), **more: object) -> Subject:
     return Subject(design, network, shape, 5, Origin("a.json"), **facts)  # type: ignore[arg-type]
 
 
+def with_constants(mean: list[float], deviation: list[float], shape: tuple[int, ...] = (2, 20)) -> Subject:
+    return of_every_kind(shape, standardisation=Standardisation.of_values(mean, deviation, shape))
+
+
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
     monkeypatch.chdir(tmp_path)
@@ -123,20 +127,30 @@ def test_every_layer_kind_is_the_same_in_python(shape: tuple[int, ...], tmp_path
     assert source.difference is not None and source.difference <= 1e-5
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> list[Exported]:
+    """What `of_every_kind` is in all formats."""
+    formats = [name for name, found in FORMATS.items() if not found.missing]
+    return export(of_every_kind(), tmp_path_factory.mktemp("exported"), formats)
+
+
 @pytest.mark.parametrize("name", ["torch-export", "onnx"])
-def test_programs_compute_the_same_on_batches_of_any_size(name: str, tmp_path: Path) -> None:
+def test_programs_compute_the_same_on_batches_of_any_size(name: str, exported: list[Exported]) -> None:
     if FORMATS[name].missing:
         pytest.skip(f"needs {FORMATS[name].missing}")
     subject = of_every_kind()
-    [file] = export(subject, tmp_path, [name])
+    [file] = [file for file in exported if file.format == name]
     assert file.difference is not None and file.difference <= 1e-5
-    computed = FORMATS[name].read(subject, tmp_path)
+    computed = FORMATS[name].read(subject, file.path.parent)
     x = torch.randn(33, 1, 20, generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
         expected = subject.network(x)
         # A small logit is a sum of large terms, and rounded as they are.
         largest = float(expected.abs().max())
         torch.testing.assert_close(computed(x), expected, rtol=0, atol=1e-5 * max(1.0, largest))
+
+
+CELLS: list[tuple[str, tuple[int, ...]]] = [("cell1d", (1, 20)), ("cell", (2, 13, 14))]
 
 
 def every_operation(family: str, shape: tuple[int, ...]) -> Subject:
@@ -158,27 +172,38 @@ def every_operation(family: str, shape: tuple[int, ...]) -> Subject:
     return Subject(design, network, shape, 5, Origin("a.json"), retrained_seed=0)
 
 
-@pytest.mark.parametrize(("family", "shape"), [("cell1d", (1, 20)), ("cell", (2, 13, 14))])
+@pytest.mark.parametrize(("family", "shape"), CELLS)
 def test_a_cell_with_every_operation_is_the_same_in_all_formats(
     family: str, shape: tuple[int, ...], tmp_path: Path
 ) -> None:
     formats = [name for name, found in FORMATS.items() if not found.missing]
     for file in export(every_operation(family, shape), tmp_path, formats):
         assert file.difference is not None and file.difference <= 1e-5
-    said = parity_script().checked_by_others([tmp_path / "network.py"])
-    assert said == {"ruff check": "", "ruff format": "", "alone": "", "mypy": ""}
     assert "node 0 its input: 1 = conv 3 of 0; 2 = skip of 0" in card(every_operation(family, shape))
 
 
-def test_files_do_not_name_folders_of_this_machine(tmp_path: Path) -> None:
-    formats = [name for name, found in FORMATS.items() if not found.missing]
-    for file in export(of_every_kind(), tmp_path, formats):
+def test_files_do_not_name_folders_of_this_machine(exported: list[Exported]) -> None:
+    for file in exported:
         assert str(ROOT).encode() not in file.path.read_bytes(), file.path
 
 
-def test_the_python_file_runs_where_this_package_cannot_be_imported(tmp_path: Path) -> None:
-    export(of_every_kind(), tmp_path, ["python"])
-    said = parity_script().checked_by_others([tmp_path / "network.py"])
+def test_python_files_run_where_this_package_cannot_be_imported_and_are_as_others_want_them(
+    tmp_path: Path,
+) -> None:
+    """All at once, since mypy reads torch for it."""
+    many = [float(number) / 3 for number in range(1, 21)]
+    subjects = [
+        of_every_kind(),
+        *(every_operation(family, shape) for family, shape in CELLS),
+        with_constants([0.1], [1.0]),
+        with_constants([-1e-7, 2e30], [1.0]),
+        with_constants([0.1], [1.0, 3.0]),
+        with_constants(many, many, (20, 20)),
+        with_constants([0.1, 0.2], [0.3, 0.4], (4, 20, 20)),
+    ]
+    for number, subject in enumerate(subjects):
+        export(subject, tmp_path / str(number), ["python"])
+    said = parity_script().checked_by_others(sorted(tmp_path.glob("*/network.py")))
     assert said == {"ruff check": "", "ruff format": "", "alone": "", "mypy": ""}
 
 
@@ -380,7 +405,8 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_parity_benchmark_runs() -> None:
-    command = [sys.executable, PARITY, "--count", "1", "--format", "torch-export"]
+    spaces = ["--space", "mlp", "--space", "cell1d"]
+    command = [sys.executable, PARITY, "--count", "1", "--format", "torch-export", *spaces]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=_environment())
     for figures in json.loads(done.stdout).values():
         assert figures["failures"] == [] and figures["largest_difference"] <= 1e-5

@@ -18,6 +18,7 @@ from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 from tests.helpers.browser import chromium
+from tests.helpers.quick_ppo import quicken
 
 pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed")
 
@@ -29,7 +30,9 @@ SECONDS = 2.0
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     parent = tmp_path_factory.mktemp("runs")
     search = ["--table", "mnist1d-convnet1d", "--evaluations", "16", "--no-tensorboard", "--quiet"]
-    assert run(["train", *search, "--run", str(parent / "run"), "--store", str(parent / "s.sqlite")]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        quicken(patch)
+        assert run(["train", *search, "--run", str(parent / "run"), "--store", str(parent / "s.sqlite")]) == 0
     return parent / "run" / "report.html"
 
 

@@ -20,6 +20,7 @@ from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.store.store import StoredDesign
 from tests.helpers.command_line import Ended, runner
+from tests.helpers.quick_ppo import quicken
 
 Command = Callable[..., Ended]
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e\x1b[2J\"'"
@@ -40,8 +41,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     common = ["--quiet", "--no-tensorboard", "--store", str(parent / "store.sqlite")]
     table = ["--table", "mnist1d-convnet1d", "--evaluations", "16", "--run", str(parent / "table")]
     data = ["--data", "wine", "--evaluations", "8", "--epochs", "1", "--workers", "1"]
-    assert run(["train", *table, *common]) == 0
-    assert run(["train", *data, "--max-parameters", "2k", "--run", str(parent / "wine"), *common]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        quicken(patch)
+        assert run(["train", *table, *common]) == 0
+        assert run(["train", *data, "--max-parameters", "2k", "--run", str(parent / "wine"), *common]) == 0
     return parent
 
 

@@ -270,7 +270,7 @@ def stored(path):
 
 
 def test_a_build_that_was_killed_goes_on_and_ends_with_the_same_table(here, command):
-    words = [*BUILD, "--epochs", "10"]
+    words = [*BUILD, "--epochs", "10", "--designs", "6"]
     killing = [*words, "--store", "killed.sqlite", "--workers", "1", "--quiet"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     running = subprocess.Popen([sys.executable, "-m", "rl_designer", *killing], cwd=here, env=environment)
