@@ -159,13 +159,13 @@ class Settings(BaseModel):
 
     @classmethod
     def of(cls, options: Mapping[str, Any], file: Mapping[str, Any] | None = None, name: str = "") -> Self:
-        """Makes them of settings by their names alone (None and () mean not given), over those of a file
-        called `name`, where they may stand in sections.
+        """Makes them of settings by their names alone (None means not given), over those of a file called
+        `name`, where they may stand in sections.
 
         Raises:
             WrongUsage: for unknown settings, values out of range, settings that exclude each other.
         """
-        given = {option: value for option, value in options.items() if value not in (None, ())}
+        given = {option: value for option, value in options.items() if value is not None}
         for option in given:
             if option not in cls.declared():
                 raise WrongUsage(unknown_name("setting", option, cls.declared()))

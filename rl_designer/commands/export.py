@@ -84,7 +84,7 @@ def export(
     from rl_designer.exporting.export import left_out, wanted_formats
 
     wanted = wanted_formats(formats)
-    given = {name: value for name, value in data.items() if value not in (None, ())}
+    given = {name: value for name, value in data.items() if value is not None}
     subject = find_subject(source, given, seed=_seed(weights_of), store=store)
     folder = output or (source / _DEFAULT if source.is_dir() else Path(_DEFAULT))
     files = write(subject, folder, wanted, licence=licence, overwrite=overwrite)

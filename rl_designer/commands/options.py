@@ -90,8 +90,14 @@ def _option(name: str, field: FieldInfo, text: str) -> Callable[[Command], Comma
     typed, metavar = option_name(name, field), about(field).metavar or None
     if field.annotation is bool:
         return click.option(f"{typed}/--no-{typed.removeprefix('--')}", name, default=None, help=text)
-    many = get_origin(field.annotation) is tuple
-    return click.option(typed, name, type=_type_of(field), metavar=metavar, multiple=many, help=text)
+    if get_origin(field.annotation) is tuple:
+        return click.option(typed, name, metavar=metavar, multiple=True, callback=_if_given, help=text)
+    return click.option(typed, name, type=_type_of(field), metavar=metavar, help=text)
+
+
+def _if_given(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    """None where an option that may be given several times wasn't, as for all others."""
+    return values or None
 
 
 def _type_of(field: FieldInfo) -> click.ParamType | None:

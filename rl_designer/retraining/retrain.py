@@ -105,14 +105,14 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> Dataset:
     """The data that runs were on, or that `options` name.
 
     Args:
-        options: those of `DATA`, as `SearchConfig` has them; None or () where not given. Runs bring theirs;
+        options: those of `DATA`, as `SearchConfig` has them; None where not given. Runs bring theirs;
             `data` and `data_folder` say where they lie now.
 
     Raises:
         WrongUsage: where they are missing, or contradict the runs.
         ValueError: for data that can't be used, or that isn't what the runs were on.
     """
-    given = {name: options[name] for name in DATA if options.get(name) not in (None, ())}
+    given = {name: options[name] for name in DATA if options.get(name) is not None}
     if not sources.runs:
         if "data" not in given:
             raise WrongUsage("an architecture file needs --data, the name or path of what to train on")

@@ -35,7 +35,7 @@ def data_of_run(folder: RunFolder, options: Mapping[str, Any]) -> Dataset:
         ValueError, OSError: where they aren't there.
     """
     check_own(folder, options)
-    given = {name: value for name, value in options.items() if value not in (None, ())}
+    given = {name: value for name, value in options.items() if value is not None}
     subject = folder.config.subject.changed(**given)
     dataset = _read(folder, subject)
     check_same_data(folder, dataset, str(subject.data))
@@ -46,7 +46,7 @@ def check_own(folder: RunFolder, options: Mapping[str, Any]) -> None:
     """Raises WrongUsage where options say anything else than a run's config, but where its data lie."""
     for name, value in options.items():
         its = getattr(folder.config.subject, name)
-        if value not in (None, (), its) and name not in _WHERE_IT_LIES:
+        if value not in (None, its) and name not in _WHERE_IT_LIES:
             raise WrongUsage(
                 f"the run brings its own data ({name} {its}); leave --{name.replace('_', '-')} away"
             )
