@@ -131,7 +131,15 @@ def _time(found: "re.Match[str]") -> float:
 
 
 def _number(column: dict[str, Any], cell: Any, gap: bool) -> list[float]:
-    return [column["fill"] if gap else number_of(cell, column)]
+    return [drawn_in(column["fill"] if gap else number_of(cell, column), column)]
+
+
+def drawn_in(number: float, column: dict[str, Any]) -> float:
+    """A number of a column with long tails, smoothly within 3 of its `scale`s; others have a scale of 0."""
+    if not column["scale"]:
+        return number
+    away = (number - column["centre"]) / column["scale"]
+    return away / math.sqrt(1 + (away / 3) * (away / 3))
 
 
 def _truth(column: dict[str, Any], cell: Any, gap: bool) -> list[float]:
@@ -146,7 +154,14 @@ def _category(column: dict[str, Any], cell: Any, gap: bool) -> list[float]:
     features = [float(text == value) for value in column["values"]]
     if column["other"]:
         features.append(float(not gap and 1.0 not in features))
-    return features + _hashed(text.lower()[:LONGEST_TEXT], column["hashed"])
+    text = text.lower()[:LONGEST_TEXT]
+    words = words_of(text) if column["words"] else set()
+    return features + [float(word in words) for word in column["words"]] + _hashed(text, column["hashed"])
+
+
+def words_of(text: str) -> set[str]:
+    """The words of a text in lower case."""
+    return set(re.findall(r"\w+", text))
 
 
 def _hashed(text: str, size: int) -> list[float]:

@@ -35,6 +35,8 @@ class _Number(_Column):
     fill: _Finite
     decimal: Literal["plain", "point", "comma"]
     sign: Annotated[str, Field(max_length=1)]
+    centre: _Finite
+    scale: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Truth(_Column):
@@ -46,6 +48,7 @@ class _Category(_Column):
     kind: Literal["category"]
     values: Annotated[list[_Value], Field(max_length=1_000)]
     other: bool
+    words: Annotated[list[_Value], Field(max_length=1_000)]
     hashed: Annotated[int, Field(ge=0, le=1_000)]
 
 
@@ -76,9 +79,9 @@ class _Encoding(BaseModel):
         lists = [getattr(column, "values", getattr(column, "parts", [])) for column in self.columns]
         if any(len(set(values)) < len(values) for values in lists):
             raise Error("a value of a column is there twice")
-        if sum(
-            len(values) + getattr(c, "hashed", 0) for c, values in zip(self.columns, lists, strict=True)
-        ) > (_MOST_FEATURES):
+        lists += [getattr(column, "words", []) for column in self.columns]
+        hashed = sum(getattr(column, "hashed", 0) for column in self.columns)
+        if sum(map(len, lists)) + hashed > _MOST_FEATURES:
             raise Error(f"it must have at most {_MOST_FEATURES:,} features")
         return self
 

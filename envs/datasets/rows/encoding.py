@@ -1,29 +1,22 @@
 """`RowEncoding`: how the rows of a table become features, learned from the training part alone."""
 
-import math
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.errors import DatasetError, listed, shortened
-from rl_designer.envs.datasets.rows.cells import encoded, is_gap, moment_of, text_of
-from rl_designer.envs.datasets.rows.checking import LONGEST_VALUE, PARTS, check_encoding
+from rl_designer.envs.datasets.errors import DatasetError, listed
+from rl_designer.envs.datasets.rows.cells import (
+    encoded,
+)
+from rl_designer.envs.datasets.rows.checking import PARTS, check_encoding
 from rl_designer.envs.datasets.rows.table import Rows
 
-_MOST_VALUES = 30  # of a column, that have a feature of their own
-_FEW = 10  # values that all have one, however rare, unless they are there once
-_RARE = 0.005  # of the rows
-_FEWEST_GAPS = 2  # that tell something
-_HASHED = 32  # features that share the words and values that have none of their own
-_REST = 0.1  # of the rows: where the values without a feature of their own are more, they are hashed
-_IDENTIFIERS = 0.95  # distinct, of the cells that are known
 _MOST_BYTES = 8 * 2**30
-# Parts of a date whose features vary by less are constant: years within a day, or rounding.
-_LEAST = {"years": 1 / 365, "season": 1e-9, "weekday": 1e-9, "time": 1e-9}
+
+KINDS = ("number", "truth", "category", "date")
 
 Column = dict[str, Any]
 
@@ -54,7 +47,7 @@ class RowEncoding:
     def plain(self) -> bool:
         """Whether there is nothing to tell: all columns are numbers, and are what they were."""
         return not self.left_out and not any(
-            column["gaps"] or not _is_plain(column) for column in self.columns
+            column["gaps"] or not _is_plain(column) or column["scale"] for column in self.columns
         )
 
     @property
@@ -97,29 +90,6 @@ class RowEncoding:
         return cls(columns, left_out)
 
 
-def learned(rows: Rows, where: str) -> RowEncoding:
-    """The encoding of a training part.
-
-    Args:
-        rows: as `kinds.typed` gives them.
-        where: the source, for errors.
-
-    Raises:
-        DatasetError: where no column is left.
-    """
-    columns, left_out = [], list(rows.left_out)
-    for schema, cells in zip(rows.schema, rows.cells, strict=True):
-        column, reason = _LEARNERS[schema["kind"]](schema, cells)
-        if column is None:
-            left_out.append((schema["name"], reason))
-        else:
-            columns.append(column)
-    if not columns:
-        told = "; ".join(f"{name!r}, {reason}" for name, reason in left_out)
-        raise DatasetError(f"{where} must have features; left out: {shortened(told)}")
-    return RowEncoding(tuple(columns), tuple(left_out))
-
-
 def check_size(encoding: RowEncoding, rows: int, where: str) -> None:
     """Raises DatasetError before memory is taken for far too many features."""
     needed = 8 * rows * len(encoding.feature_names)
@@ -128,90 +98,6 @@ def check_size(encoding: RowEncoding, rows: int, where: str) -> None:
             f"the {len(encoding.feature_names):,} features of the {rows:,} rows of {where} would take "
             f"{needed / 2**30:.0f} GiB of memory; at most 8: leave columns out with --drop"
         )
-
-
-# -- learning a column -----------------------------------------------------------------------------
-
-Learned = tuple[Column | None, str]
-
-
-def _number(schema: Column, cells: NDArray[np.float64]) -> Learned:
-    known = cells[~np.isnan(cells)]
-    gaps = _gaps(len(cells) - len(known))
-    if reason := _constant(known, gaps):
-        return None, reason
-    fill = float(np.median(known))
-    if schema["kind"] == "truth":
-        return {**schema, "fill": float(fill >= 0.5), "gaps": gaps}, ""
-    return {"sign": "", "decimal": "plain", **schema, "fill": fill, "gaps": gaps}, ""
-
-
-def _constant(known: Any, gaps: bool) -> str:
-    """Why a column of these known values is left out; "" where it isn't."""
-    if len(known) == 0:
-        return "which is empty in the training part"
-    if not gaps and (known == known[0]).all():
-        return f"which is always {known[0]:g} in the training part"
-    return ""
-
-
-def _gaps(count: int) -> bool:
-    return count >= _FEWEST_GAPS
-
-
-def _category(schema: Column, cells: NDArray[Any]) -> Learned:
-    texts = [text_of(cell) for cell in cells.tolist() if not is_gap(cell)]
-    counts, declared = Counter(texts), schema.get("declared", False)
-    gaps = _gaps(len(cells) - len(texts))
-    if not texts:
-        return None, "which is empty in the training part"
-    if len(counts) == 1 and not gaps:
-        return None, f"which is always {shortened(texts[0])!r} in the training part"
-    alone = len(counts) >= _IDENTIFIERS * len(texts)
-    if alone and (declared or not any(" " in text for text in counts)):
-        return None, "in which every row has another value"
-    least = 2 if len(counts) <= _FEW else max(2, math.ceil(_RARE * len(cells)))
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    short = [text for text, count in ranked if count >= least and len(text) <= LONGEST_VALUE]
-    values = sorted(short[:_MOST_VALUES])
-    rest = len(texts) - sum(counts[value] for value in values)
-    hashed = rest > _REST * len(cells) and len(counts) > _FEW and not declared
-    if not (values or hashed or gaps):
-        return None, "of which no value is there often enough"
-    column = {
-        "name": schema["name"],
-        "kind": "category",
-        "values": values,
-        "other": rest > 0 and not hashed,
-        "hashed": _HASHED if hashed else 0,
-        "gaps": gaps,
-    }
-    return column, ""
-
-
-def _date(schema: Column, cells: NDArray[Any]) -> Learned:
-    texts = [cell for cell in cells.tolist() if not is_gap(cell)]
-    moments = {text: moment_of(text, schema) for text in dict.fromkeys(texts)}
-    gaps = _gaps(len(cells) - len(texts))
-    if not texts:
-        return None, "which is empty in the training part"
-    if not gaps and len(set(moments.values())) == 1:
-        return None, f"which is always {texts[0]!r} in the training part"
-    fill = float(np.median([moments[text] for text in texts]))
-    column = {**schema, "parts": [], "fill": fill, "gaps": gaps}
-    for part in PARTS:
-        features = np.array(encoded({**column, "parts": [part], "gaps": False}, moments))
-        if np.ptp(features, axis=0).max() >= _LEAST[part]:
-            column["parts"].append(part)
-    return (column, "") if column["parts"] or gaps else (None, "which hardly varies in the training part")
-
-
-_LEARNERS: Mapping[str, Callable[[Column, NDArray[Any]], Learned]] = {
-    "number": _number,
-    "truth": _number,
-    "category": _category,
-    "date": _date,
-}
 
 
 # -- applying it -----------------------------------------------------------------------------------
@@ -227,6 +113,9 @@ def _block(column: Column, rows: Rows) -> NDArray[np.float64]:
     if cells.dtype != object and column["kind"] in ("number", "truth"):
         gaps = np.isnan(cells)
         values = np.where(gaps, column["fill"], cells)
+        if column.get("scale"):
+            away = (values - column["centre"]) / column["scale"]
+            values = away / np.sqrt(1 + (away / 3) * (away / 3))
         return np.stack([values, gaps.astype(np.float64)], axis=1) if column["gaps"] else values[:, None]
     first: dict[Any, int] = {}
     known: dict[Any, int] = {}
@@ -261,6 +150,7 @@ def _features(column: Column) -> list[str]:
         "category": lambda: [
             *(f"{name} = {value}" for value in column["values"]),
             *([f"{name} = another"] if column["other"] else []),
+            *(f"{name} has {word!r}" for word in column["words"]),
             *(f"{name}, hashed {number}" for number in range(column["hashed"])),
         ],
         "date": lambda: [f"{name}: {feature}" for part in column["parts"] for feature in PARTS[part]],
@@ -279,14 +169,18 @@ def _words(chosen: Sequence[Column], one: str, many: str) -> str:
     features = sum(len(_features(column)) for column in chosen)
     if chosen[0]["kind"] in ("category", "date"):
         return f"{words} → {features:,}"
-    with_gaps = sum(column["gaps"] for column in chosen)
-    return f"{words} ({with_gaps:,} with gaps)" if with_gaps else words
+    counts = {
+        "with gaps": sum(column["gaps"] for column in chosen),
+        "with long tails drawn in": sum(bool(column.get("scale")) for column in chosen),
+    }
+    told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    return f"{words} ({told})" if told else words
 
 
 def _told(columns: Sequence[Column]) -> list[str]:
-    of_kind = {kind: [c for c in columns if c["kind"] == kind] for kind in _LEARNERS}
-    texts = [column for column in of_kind["category"] if column["hashed"]]
-    categories = [column for column in of_kind["category"] if not column["hashed"]]
+    of_kind = {kind: [c for c in columns if c["kind"] == kind] for kind in KINDS}
+    texts = [column for column in of_kind["category"] if column["words"] or column["hashed"]]
+    categories = [column for column in of_kind["category"] if not (column["words"] or column["hashed"])]
     told = (
         _words(of_kind["number"], "number", "numbers"),
         _words(of_kind["truth"], "of True (1) and False (0)", "of True (1) and False (0)"),

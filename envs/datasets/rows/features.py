@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.rows.checks import notes_on_twins
-from rl_designer.envs.datasets.rows.encoding import RowEncoding, check_size, learned
+from rl_designer.envs.datasets.rows.encoding import RowEncoding, check_size
+from rl_designer.envs.datasets.rows.learning import learned
 from rl_designer.envs.datasets.rows.table import Rows
 
 

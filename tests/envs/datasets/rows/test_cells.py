@@ -79,7 +79,7 @@ def test_numbers_are_read_as_their_column_writes_them(
 def test_what_is_no_finite_number_is_refused(cell: object) -> None:
     with pytest.raises((ValueError, OverflowError)):
         number_of(cell, {})
-    column = {"name": "u", "kind": "number", "fill": 0.0, "gaps": False}
+    column = {"name": "u", "kind": "number", "fill": 0.0, "gaps": False, "scale": 0.0}
     with pytest.raises(ValueError, match=r"column 'u' must hold .* in row 2"):
         encoded(column, [1, cell])
 
@@ -136,9 +136,11 @@ def test_what_is_no_moment_is_refused(cell: str) -> None:
         moment_of(cell, {"order": "day"})
 
 
+CATEGORY = {"name": "c", "kind": "category", "values": ["a", "b"], "other": True, "gaps": False}
+CATEGORY |= {"words": [], "hashed": 0}
 COLUMNS = [
-    {"name": "u", "kind": "number", "fill": 2.0, "gaps": True},
-    {"name": "c", "kind": "category", "values": ["a", "b"], "other": True, "hashed": 0, "gaps": False},
+    {"name": "u", "kind": "number", "fill": 2.0, "gaps": True, "scale": 0.0},
+    CATEGORY,
     {"name": "t", "kind": "truth", "fill": 1.0, "gaps": False},
 ]
 

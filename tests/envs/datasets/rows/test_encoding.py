@@ -61,18 +61,37 @@ def test_what_is_unknown_where_nothing_was_rare_is_no_category_at_all() -> None:
     assert encoding.apply(rows_of(c=["c", ""], u=[0.0, 0.0]))[:, :2].tolist() == [[0, 0], [0, 0]]
 
 
-def test_texts_of_many_values_are_hashed_so_that_like_ones_are_near() -> None:
-    encoding = encoding_of(s=[f"street {i % 55} of {'abcdefg'[i % 7]}" for i in range(N)], u=NUMBERS)
-    assert encoding.summary == "2 columns: 1 number, 1 text → 32"
-    one, like, other = encoding.apply(rows_of(s=["street 7 of a", "street 7 of b", "Qx"], u=[0.0] * 3))[
-        :, :32
-    ]
+def test_texts_become_the_words_that_recur_and_those_that_nobody_wrote_before_are_passed_over() -> None:
+    names = [f"{('Ford', 'BMW', 'Audi')[i % 3]} number{i}" for i in range(N)]
+    encoding = encoding_of(s=names, u=NUMBERS)
+    assert encoding.summary == "2 columns: 1 number, 1 text → 3"
+    assert encoding.feature_names[:3] == ("s has 'audi'", "s has 'bmw'", "s has 'ford'")
+    x = encoding.apply(rows_of(s=["a new FORD, from Audi", "Opel"], u=[0.0] * 2))
+    assert x[:, :3].tolist() == [[1, 0, 1], [0, 0, 0]]
+
+
+def test_where_there_are_many_rows_words_are_hashed_besides_so_that_like_texts_are_near() -> None:
+    texts = [f"street {i % 550} of {'abcdefg'[i % 7]}" for i in range(2_100)]
+    encoding = encoding_of(s=texts, u=[float(i * i % 97) for i in range(2_100)])
+    hashed = [index for index, name in enumerate(encoding.feature_names) if "hashed" in name]
+    assert len(hashed) == 32
+    x = encoding.apply(rows_of(s=["street 7 of a", "street 7 of b", "Qx"], u=[0.0] * 3))
+    one, like, other = x[:, hashed]
     assert one @ one == pytest.approx(1) and one @ like > 0.5 > one @ other
 
 
 def test_many_values_of_which_some_are_frequent_have_both() -> None:
-    encoding = encoding_of(s=["often"] * 30 + [f"rare one {i}" for i in range(30)], u=NUMBERS)
-    assert encoding.feature_names[:2] == ("s = often", "s, hashed 0")
+    encoding = encoding_of(s=["often"] * 30 + [f"rare{i % 2} one{i}" for i in range(30)], u=NUMBERS)
+    assert encoding.feature_names[:4] == ("s = often", "s = another", "s has 'often'", "s has 'rare0'")
+
+
+def test_numbers_with_long_tails_are_drawn_in_and_others_stay_as_they_are() -> None:
+    heavy = [float(i % 7) for i in range(N - 1)] + [10_000.0]
+    encoding = encoding_of(a=heavy, u=NUMBERS)
+    assert encoding.summary == "2 columns: 2 numbers (1 with long tails drawn in)"
+    x = encoding.apply(rows_of(a=[-1e9, 3.0, 4.0, 1e9], u=[0.0, 1.0, 2.0, 3.0]))
+    assert x[:, 0] == pytest.approx([-3, 0, x[2, 0], 3]) and 0 < x[2, 0] < 1
+    assert x[:, 1].tolist() == [0, 1, 2, 3]
 
 
 def test_dates_become_what_varies_of_them() -> None:
@@ -182,7 +201,16 @@ def test_an_encoding_goes_through_json(table: dict[str, list[Any]]) -> None:
 
 
 NUMBER = {"name": "u", "kind": "number", "fill": 0.0, "gaps": False, "decimal": "plain", "sign": ""}
-CATEGORY = {"name": "c", "kind": "category", "values": ["a"], "other": False, "hashed": 0, "gaps": False}
+NUMBER |= {"centre": 0.0, "scale": 0.0}
+CATEGORY = {
+    "name": "c",
+    "kind": "category",
+    "values": ["a"],
+    "other": False,
+    "words": [],
+    "hashed": 0,
+    "gaps": False,
+}
 DATE = {"name": "d", "kind": "date", "fill": 0.0, "gaps": False, "order": "day", "parts": ["years"]}
 
 
