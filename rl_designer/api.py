@@ -114,6 +114,7 @@ def retrain(
     top: int = 1,
     seeds: int = 3,
     on_validation: bool = False,
+    rivals: bool | None = None,
     workers: int | None = None,
     device: str = "auto",
     output: str | Path | None = None,
@@ -130,6 +131,9 @@ def retrain(
         top: best designs of each run to train.
         seeds: trainings of each network.
         on_validation: train on the training part alone and score on validation; the test stays sealed.
+        rivals: train what people would use instead (a linear model, gradient boosting, a random forest, an
+            RBF machine, random kernels) on the same: True all, False none, None on rows and signals what
+            takes at most about a minute. See `results["rivals"]`.
         output: where each network's folder is made; None for `retrained` in the run's.
         trust: run the code by which runs that were copied from elsewhere name their data.
         settings: of the trainings (`rl_designer.retraining.settings.FullSettings`); for architectures of
@@ -152,7 +156,8 @@ def retrain(
     given = {name: value for name, value in settings.items() if name in known}
     how = {"seeds": seeds, "on_validation": on_validation, "workers": workers, "device": device}
     with _interruptible():
-        plan = best_recipe(found.winners, dataset, found.plan(dataset, given, **how)).plan
+        chosen = best_recipe(found.winners, dataset, found.plan(dataset, given, **how, rivals=rivals))
+        plan = chosen.plan
     observer = JobProgress(Display(not progress, lines=0), shown(plan.settings.epochs))
     with _interruptible():
         results = train(found.winners, dataset, plan, observer)

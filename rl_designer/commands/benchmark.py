@@ -171,6 +171,7 @@ def rewards(
     help="As wide as fits, such as 100k.  [default: the runs' limit, or the originals' widths]",
 )
 @click.option("--only", metavar="NAME", multiple=True, help="This reference alone; may be given again.")
+@click.option("--rivals/--no-rivals", help="Train what people would use instead, too.  [default: no-rivals]")
 @training_options
 def references(
     sources: tuple[Path, ...],
@@ -202,7 +203,8 @@ def references(
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
-    data = compare(comparison, found.winners, dataset, plan, output, observer)
+    told = partial(note, quiet=quiet)
+    data = compare(comparison, found.winners, dataset, plan, output, observer, told)
     if as_json:
         print_json({**data, "max_parameters": max_parameters})
     else:

@@ -67,13 +67,19 @@ def plan_of(options: dict[str, Any], found: Sources, dataset: Dataset) -> Plan:
     given = {name: options[name] for name in FullTraining.declared()}
     if options["no_augment"]:
         given["augment"] = False
-    plan = {name: options[name] for name in ("seeds", "on_validation", "workers", "device")}
+    plan = {name: options[name] for name in ("seeds", "on_validation", "workers", "device", "rivals")}
     engine = taken_engine(dict(options))  # refuses options of another one
     return found.plan(dataset, given, **plan, engine=engine if options["engine"] == "ray" else None)
 
 
 @click.command()
 @click.argument("sources", metavar="RUN|ARCHITECTURE.json...", type=FOLDER, nargs=-1, required=True)
+@click.option(
+    "--rivals/--no-rivals",
+    default=None,
+    help="Train what people would use instead on the same data, also on images and where it takes longer; or "
+    "none of it.  [default: on rows and signals what takes at most about a minute]",
+)
 @training_options
 def retrain(
     sources: tuple[Path, ...],
@@ -96,7 +102,7 @@ def retrain(
     if chosen.told:
         note(chosen.told, quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
-    designs = train(found.winners, dataset, plan, observer)
+    designs = train(found.winners, dataset, plan, observer, lambda line: note(line, quiet))
     if as_json:
         print_json(retrained_to_dict(designs, dataset.name, plain_settings(plan.settings)))
     else:

@@ -17,6 +17,7 @@ from rl_designer.envs.search_spaces.cell_layers import live_edges
 from rl_designer.envs.search_spaces.costs import describe
 from rl_designer.exporting.subject import Subject, template
 from rl_designer.quantities import show_count, show_figure, show_seconds
+from rl_designer.retraining.verdicts import figure_of
 from rl_designer.text import printable, shortened
 
 CARD = "MODEL_CARD.md"
@@ -98,6 +99,13 @@ def _file_name(text: object) -> str:
     return Path(str(text)).name or str(text)
 
 
+def _rival_figure(rival: Mapping[str, Any]) -> str:
+    """By the metric, over the seeds; `–` where there is none."""
+    figure = figure_of(dict(rival))
+    deviation = figure["standard_deviation"]
+    return show_figure(figure["mean"]) + (f" ± {deviation:.4f}" if deviation else "")
+
+
 _FILTERS: dict[str, Callable[..., str]] = {
     "count": show_count,
     "figure": show_figure,
@@ -107,4 +115,5 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "file_name": _file_name,
     "code": _code,
     "spread": _spread,
+    "rival_figure": _rival_figure,
 }

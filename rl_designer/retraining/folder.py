@@ -45,6 +45,8 @@ VERSION = 1
 
 _MOST_VALUES = 100_000  # of mean and deviation together, so that the file stays below its limit
 _OF_A_SEED = {"seed", "failure", "accuracy", "loss"}
+_OF_A_RIVAL = {"name", "what", "seconds", "size", "size_of", "failure", "seeds"}
+_OF_A_RIVALS_SEED = {"seed", "failure", "figures", "seconds", "size"}
 
 
 class _Data(BaseModel):
@@ -225,6 +227,7 @@ class RetrainedFolder:
                     or type(line["seed"]) is not int
                 ):
                     raise Error(f"{str(line)[:60]!r} is no seed's result")
+            _check_rivals(results.get("rivals", []))
         return results
 
     def begin(self, file: ArchitectureFile, training: Training) -> None:
@@ -255,6 +258,15 @@ class RetrainedFolder:
     def locked(self) -> AbstractContextManager[None]:
         """Keeps other processes from training in the same folder. Raises ValueError where one does."""
         return locked(self.path, "training")
+
+
+def _check_rivals(lines: Any) -> None:
+    for line in lines if isinstance(lines, list) else [lines]:
+        seeds = line["seeds"] if isinstance(line, dict) and line.keys() >= _OF_A_RIVAL else None
+        if not isinstance(seeds, list) or not all(
+            isinstance(seed, dict) and seed.keys() >= _OF_A_RIVALS_SEED for seed in seeds
+        ):
+            raise Error(f"{str(line)[:60]!r} is no rival's result")
 
 
 def plain_settings(settings: FullSettings) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from rl_designer.retraining.settings import (
     standardisation_for,
     takes_features,
 )
+from rl_designer.retraining.verdicts import with_rivals
 from rl_designer.runs.architecture_files import ArchitectureFile
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Retraining:
         confusion = np.array(matrices, dtype=np.int64).sum(axis=0) if matrices else None
         classes = [] if confusion is None else class_figures(confusion, self.training.class_names)
         file = self.winner.file
-        return {
+        figures = {
             "digest": self.winner.architecture.digest,
             "name": file.name,
             "layers": [layer.to_dict() for layer in self.winner.architecture.layers],
@@ -211,6 +212,7 @@ class Retraining:
             "seeds": lines,
             "folder": str(self.folder.path),
         }
+        return with_rivals(figures, before.get("rivals", []), before.get("rivals_left_out", []))
 
 
 def _spreads(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -8,15 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rl_designer.envs.metrics import ACCURACY, METRICS
 from rl_designer.jobs.jobs import Job
 from rl_designer.jobs.progress import Shown
 from rl_designer.quantities import show_count, show_figure, show_seconds
-from rl_designer.retraining.scores import spread
+from rl_designer.retraining.verdicts import figure_of, merit_of, metric_name, split_of
 from rl_designer.text import printable
 
 _MOST_CLASSES_SHOWN = 12
-_STANDARD_ERRORS = 2.0
 
 
 def shown(epochs: int) -> Shown:
@@ -44,11 +42,15 @@ def retrained_to_dict(
 
 
 def print_retrained(console: Console, designs: Sequence[dict[str, Any]], dataset: str) -> None:
-    """A table of the designs, then the weakest classes and the folder of each."""
+    """A table of the designs and their rivals, then the weakest classes and the folder of each."""
     console.print(Text(f"{printable(dataset)}: {_what(designs[0])}", style="bold"), soft_wrap=True)
-    console.print(figures_table([(design_name(design), design) for design in designs]))
+    named = [(design_name(design), design) for design in designs]
+    console.print(figures_table(named + _named(designs[0]["rivals"])))
+    _print_missing(console, designs[0])
     for design in designs:
         console.print(Text(f"\n{design_name(design)}: {_weakest(design)}"), soft_wrap=True)
+        if design["rivals_verdict"]:
+            console.print(Text(printable(design["rivals_verdict"])), soft_wrap=True)
         if len(design["classes"]) <= _MOST_CLASSES_SHOWN and design["confusion_matrix"]:
             console.print(confusion_table(design))
         failed = [line for line in design["seeds"] if line["failure"] is not None]
@@ -60,75 +62,86 @@ def print_retrained(console: Console, designs: Sequence[dict[str, Any]], dataset
 def print_comparison(console: Console, data: dict[str, Any]) -> None:
     """Designs and references in one table, the best first, and the verdict where there are designs."""
     rows = [(f"{design_name(line)} ({line['origin']})", line) for line in data["designs"]]
-    rows += [(line["name"], line) for line in data["references"]]
+    rows += [(line["name"], line) for line in [*data["references"], *data["rivals"]]]
     rows.sort(key=lambda row: -merit_of(row[1]))
-    settings = rows[0][1]["settings"]
+    settings = data["references"][0]["settings"]
     augmented = f", {settings['augment']}" if settings["augment"] else ""
     title = f"{printable(data['data'])}: {settings['epochs']} epochs each{augmented}"
     console.print(Text(title, style="bold"), soft_wrap=True)
     console.print(figures_table(rows))
+    _print_missing(console, data)
     if data["designs"]:
         console.print(Text(printable(data["verdict"])), soft_wrap=True)
+    for line in data["designs"]:
+        if line["rivals_verdict"]:
+            told = f"{design_name(line)}: {line['rivals_verdict']}"
+            console.print(Text(printable(told)), soft_wrap=True)
 
 
-def judged(designs: Sequence[dict[str, Any]], references: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Whether the best design is better than the best reference: true where it leads by more than two
-    standard errors of the difference over seeds, false where it doesn't lead, null where that can't be told.
-    """
-    best, rival = _best(designs), _best(references)
-    if best is None or rival is None:
-        return {"better_than_references": None, "verdict": "There is nothing to compare with."}
-    ours, theirs = (figure_of(line) for line in (best, rival))
-    lead = merit_of(best) - merit_of(rival)
-    error = _standard_error(ours, theirs)
-    better = False if lead <= 0 else None if error is None else lead > _STANDARD_ERRORS * error or None
-    margin = "one seed is too few to tell" if error is None else f"± {error:.4f} standard error over seeds"
-    word = {True: "better than", False: "not better than", None: "perhaps better than"}[better]
-    sentence = (
-        f"The best design ({ours['mean']:.4f}) is {word} the best reference, {rival['name']} "
-        f"({theirs['mean']:.4f}): {lead:+.4f} ({margin})."
-    )
-    return {"better_than_references": better, "verdict": sentence}
+def _named(rivals: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """Rows of a table, the best first."""
+    return [(line["name"], line) for line in sorted(rivals, key=lambda line: -merit_of(line))]
 
 
-def _best(lines: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    trained = [line for line in lines if figure_of(line)["mean"] is not None]
-    return max(trained, key=merit_of, default=None)
-
-
-def _standard_error(*spreads: dict[str, Any]) -> float | None:
-    squares = 0.0
-    for figures in spreads:
-        count = sum(value is not None for value in figures["per_seed"])
-        if count < 2:
-            return None
-        squares += figures["standard_deviation"] ** 2 / count
-    return math.sqrt(squares)
+def _print_missing(console: Console, told: dict[str, Any]) -> None:
+    """The rivals that failed or were left out, and why."""
+    missing = [f"{line['name']} failed: {line['failure']}" for line in told["rivals"] if line["failure"]]
+    missing += [f"no {line['name']}: {line['reason']}" for line in told["rivals_left_out"]]
+    for line in missing:
+        console.print(Text(printable(line), style="dim"), soft_wrap=True)
 
 
 def figures_table(rows: Sequence[tuple[str, dict[str, Any]]]) -> Table:
-    """What each design scores and its size, a line a design."""
+    """What each design or rival scores, its size, and how long a training took, a line each."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    split = split_of(rows[0][1])
-    metric = metric_name(rows[0][1])
-    for name in (f"{split} {metric}", "± s.d.", "seeds", f"{split} loss", "parameters", "multiply-adds"):
+    split, metric = split_of(rows[0][1]), metric_name(rows[0][1])
+    for name in (
+        f"{split} {metric}",
+        "± s.d.",
+        "seeds",
+        f"{split} loss",
+        "parameters",
+        "multiply-adds",
+        "time",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, design in rows:
-        figure, loss = figure_of(design), design[f"{split}_loss"]
+    for name, line in rows:
+        figure = figure_of(line)
         known = sum(value is not None for value in figure["per_seed"])
         table.add_row(
             Text(printable(name)),
             show_figure(figure["mean"]),
             show_figure(figure["standard_deviation"]),
             str(known),
-            show_figure(loss["mean"]),
-            show_count(design["parameters"]),
-            show_count(design["macs"]),
+            show_figure(_loss(line)),
+            show_count(line["parameters"]) if "parameters" in line else _size(line),
+            show_count(line.get("macs")),
+            _time(line),
         )
-    if (guess := rows[0][1].get("guess", {}).get(metric)) is not None:
-        table.add_row(Text("guessing", style="dim"), show_figure(guess))
+    guesses = [line["guess"].get(metric) for _, line in rows if line.get("guess")]
+    if guesses and guesses[0] is not None:
+        table.add_row(Text("guessing", style="dim"), show_figure(guesses[0]))
     return table
+
+
+def _loss(line: dict[str, Any]) -> float | None:
+    """Mean cross-entropy, or a design's squared error; None where it says no probabilities."""
+    split = split_of(line)
+    known = line.get(f"{split}_loss") or line.get(f"{split}_figures", {}).get("log-loss")
+    return None if known is None else known["mean"]
+
+
+def _size(rival: dict[str, Any]) -> str:
+    unit = "" if rival["size_of"] == "parameters" else f" {rival['size_of']}"
+    return f"{show_count(rival['size'])}{unit}"
+
+
+def _time(line: dict[str, Any]) -> str:
+    """Of one training, in the mean."""
+    known = [seed.get("training_seconds", seed.get("seconds")) for seed in line["seeds"]]
+    seconds = [value for value in known if value is not None]
+    return show_seconds(math.fsum(seconds) / len(seconds), fine=True) if seconds else "–"
 
 
 def confusion_table(design: dict[str, Any]) -> Table:
@@ -142,32 +155,6 @@ def confusion_table(design: dict[str, Any]) -> Table:
     for index, (name, row) in enumerate(zip(names, rows, strict=True)):
         table.add_row(Text(f"{index} {name}" if name != str(index) else name), *map(_count, row))
     return table
-
-
-def split_of(design: dict[str, Any]) -> str:
-    """`test`, or `val` where the test stayed sealed."""
-    return "test" if "test_accuracy" in design else "val"
-
-
-def metric_name(design: dict[str, Any]) -> str:
-    """By which it is judged; designs of before there was a choice by accuracy."""
-    return str(design.get("metric") or ACCURACY.name)
-
-
-def figure_of(design: dict[str, Any]) -> dict[str, Any]:
-    """Its metric's spread over the seeds, see `spread`; mean None where all failed."""
-    split, metric = split_of(design), metric_name(design)
-    known = design.get(f"{split}_figures", {}).get(metric)
-    return known or (design[f"{split}_accuracy"] if metric == ACCURACY.name else spread([]))
-
-
-def merit_of(design: dict[str, Any]) -> float:
-    """The mean, with its sign turned where less is better; minus infinity where there is none."""
-    mean = figure_of(design)["mean"]
-    if mean is None:
-        return -math.inf
-    metric = METRICS.get(metric_name(design))
-    return -mean if metric is not None and metric.is_error else float(mean)
 
 
 def design_name(design: dict[str, Any]) -> str:

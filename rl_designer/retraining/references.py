@@ -22,9 +22,9 @@ from rl_designer.errors import Error, unknown_name, usage_errors
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
-from rl_designer.retraining.output import judged
 from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.settings import Plan, shape_for
+from rl_designer.retraining.verdicts import judged
 from rl_designer.runs.architecture_files import ArchitectureFile
 
 _STEPS = 128  # widths are multiplied by steps / 128
@@ -276,19 +276,20 @@ def compare(
     plan: Plan,
     output: Path | None = None,
     observer: JobObserver | None = None,
+    told: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Trains all with one recipe. What `benchmark references --json` prints.
 
     Args:
         output: where the references' folders are made; None for `retrained` here.
-        observer: as `retrain` takes it.
+        observer, told: as `retrain` takes them.
 
     Raises:
         As `retrain`.
     """
     parent = output or Path(DEFAULT_PARENT)
     named = [Winner(built.file, parent, built.reference.name) for built in comparison.references]
-    results = retrain([*named, *winners], dataset, plan, observer)
+    results = retrain([*named, *winners], dataset, plan, observer, told)
     references, designs = results[: len(named)], results[len(named) :]
     # A design may be the same network as a reference; each line keeps its own name.
     for line, built in zip(references, comparison.references, strict=True):
@@ -298,5 +299,7 @@ def compare(
         "references": references,
         "designs": designs,
         "left_out": comparison.left_out,
+        "rivals": results[0]["rivals"],
+        "rivals_left_out": results[0]["rivals_left_out"],
         **judged(designs, references),
     }

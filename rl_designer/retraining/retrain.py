@@ -3,7 +3,7 @@ scored, once, on the sealed test split.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.files import replacing
 from rl_designer.jobs.jobs import Job, JobObserver, Results, Unfinished, run_jobs
+from rl_designer.retraining.contest import Contest, compete
 from rl_designer.retraining.folder import DEFAULT_PARENT, RetrainedFolder
 from rl_designer.retraining.job import Retraining, Winner, folder_of
 from rl_designer.retraining.settings import Plan, takes_features
@@ -178,15 +179,17 @@ def retrain(
     dataset: Dataset,
     plan: Plan,
     observer: JobObserver | None = None,
+    told: Callable[[str], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
     """Trains each winner with each seed on training and validation part together, and writes its folder.
 
     Trainings whose weights are there are not repeated, and those that were stopped go on from their last
-    checkpoint. Once all have ended the test split is opened, and each new network scored; a figure that
-    `results.json` has is never made again.
+    checkpoint. Once all have ended the test split is opened, and each new network scored, and the plan's
+    rivals trained and scored; a figure that `results.json` has is never made again.
 
     Args:
         observer: told of the trainings, see `output.shown`.
+        told: of each rival that was trained.
 
     Returns:
         The content of each winner's `results.json`, and its `folder` and `origin`, in their order.
@@ -212,8 +215,11 @@ def retrain(
         engine = plan.engine or _local(plan, device, len(retrainings))
         failures = _train(retrainings, dataset, plan, engine, observer or JobObserver())
         results = {retraining.folder.path: retraining.finish(failures, device) for retraining in retrainings}
-    if all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
-        raise Error(f"every training failed; the first: {next(filter(None, failures.values()))}")
+        if all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
+            raise Error(f"every training failed; the first: {next(filter(None, failures.values()))}")
+        if plan.rivals is not False:
+            examples = _training_examples(dataset, plan.on_validation)
+            results = compete(Contest.of(dataset, plan, **examples), results, told)
     return [{**results[folder_of(winner, plan).path], "origin": winner.origin} for winner in winners]
 
 

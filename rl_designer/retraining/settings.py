@@ -129,6 +129,8 @@ class Plan:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         free_recipe: whether the recipe may be chosen, see `best_recipe`.
         metric: by which it is judged, as `metric_of` takes it; None for the usual one.
+        rivals: what people would use instead, trained and scored on the same: all, True, or those that
+            take at most about a minute on rows and signals, None.
         engine: where else than in processes of this machine, instead of `workers`; closed once it is trained.
     """
 
@@ -139,6 +141,7 @@ class Plan:
     device: str = "auto"
     free_recipe: bool = False
     metric: str | None = None
+    rivals: bool | None = False
     engine: Engine | None = None
 
     @classmethod

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.costs import costs
-from rl_designer.retraining.output import judged
 from rl_designer.retraining.references import REFERENCES, build_reference, references_for
+from rl_designer.retraining.verdicts import judged
 from rl_designer.runs.architecture_files import read_architecture, write_architecture
 
 MNIST, SIGNAL, ROWS = (1, 28, 28), (1, 40), (30,)

@@ -24,7 +24,7 @@ from tests.helpers.command_line import Ended, runner
 from tests.helpers.tables import synthetic_table
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICK = ("--epochs", 1, "--seeds", 2, "--quiet")
+QUICK = ("--epochs", 1, "--seeds", 2, "--quiet", "--no-rivals")
 
 Command = Callable[..., Ended]
 
@@ -299,6 +299,24 @@ def test_people_get_one_table_and_a_verdict(command: Command) -> None:
         assert shown in ended.out
     alone = command("benchmark", "references", "--data", "data.npz", *names, *QUICK)
     assert "The best" not in alone.out and "linear" in alone.out
+
+
+def test_rivals_stand_beside_designs_and_references(command: Command) -> None:
+    names = ["a.json", "--data", "data.npz", "--only", "linear", "--epochs", 1, "--seeds", 1]
+    ended = command("benchmark", "references", *names, "--rivals")
+    assert ended.status == 0 and "linear model: trained, after" in ended.err
+    for shown in ("linear model ", "rival, linear model", "The best design"):
+        assert shown in ended.out
+    again = command("benchmark", "references", *names, "--json")
+    assert again.err == "" and [line["name"] for line in again.json["rivals"]] == ["linear model"]
+    assert again.json["rivals"] == again.json["designs"][0]["rivals"]
+
+
+def test_retrain_has_rivals_unless_told_otherwise(command: Command) -> None:
+    options = ["a.json", "--data", "data.npz", "--epochs", 1, "--seeds", 1]
+    assert command("retrain", *options, "--no-rivals", "--json").json["designs"][0]["rivals"] == []
+    ended = command("retrain", *options)
+    assert "linear model" in ended.out and "its best rival, linear model" in ended.out
 
 
 def test_what_does_not_fit_the_budget_is_left_out_and_said(command: Command) -> None:
