@@ -76,10 +76,14 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     package, table, target = TABLES[name]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.csv"
-    frame_of(package, table).to_csv(path, index=False)
+    if not path.exists():
+        frame_of(package, table).to_csv(path, index=False)
     options = {"missing_target": "drop"} if name in MISSING_TARGETS else {}
     started = time.monotonic()
-    run = rl.search(str(path), target=target, run=folder / "run", progress=False, **options)
+    if (folder / "run").exists():
+        run = rl.resume(folder / "run", progress=False)
+    else:
+        run = rl.search(str(path), target=target, run=folder / "run", progress=False, **options)
     searched = time.monotonic()
     results = rl.retrain(run, progress=False).best.results
     ended = time.monotonic()
