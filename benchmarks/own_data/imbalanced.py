@@ -63,7 +63,10 @@ def main(seeds: int, output: Path) -> None:
         for seed in range(seeds):
             for way in WAYS:
                 found[way].append(judged(share, seed, way, output / f"{share:g}-{seed}-{way}"))
-            print(f"{share:.0%}, seed {seed}: " + ", ".join(f"{w} {v[-1]:.4f}" for w, v in found.items()), flush=True)
+            print(
+                f"{share:.0%}, seed {seed}: " + ", ".join(f"{w} {v[-1]:.4f}" for w, v in found.items()),
+                flush=True,
+            )
         for way in list(WAYS)[1:]:
             differences = np.array(found[way]) - np.array(found["accuracy"])
             (low,), (high,) = interval_of_mean(differences[:, None])

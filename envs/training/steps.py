@@ -92,13 +92,20 @@ def train_epoch(
         for parameter in parameters:
             parameter.grad = None
         with computed_in(settings.precision, x.device):
-            output = network(laid_out(batch))
-            loss = loss_of(output, y[chosen], label_smoothing=settings.label_smoothing, weight=weights)
+            loss = _loss(network(laid_out(batch)), y[chosen], settings.label_smoothing, weights)
         loss.backward()
         optimizers.step(settings.learning_rate_at(step, settings.epochs * steps))
         after_step()
         total += loss.detach()
     return float(total)
+
+
+def _loss(output: Tensor, y: Tensor, label_smoothing: float, weights: Tensor | None) -> Tensor:
+    if weights is None:
+        return loss_of(output, y, label_smoothing=label_smoothing)
+    # Not by torch's own weights, by which smoothing would push all examples towards the rare classes.
+    each = cross_entropy(output, y, label_smoothing=label_smoothing, reduction="none")
+    return (each * weights[y]).mean()
 
 
 def loss_of(output: Tensor, y: Tensor, **options: Any) -> Tensor:

@@ -67,6 +67,14 @@ def test_balanced_class_weights_find_more_of_a_rare_class() -> None:
     assert balanced.val_recalls[1] > plain.val_recalls[1]
 
 
+def test_class_weights_do_not_let_label_smoothing_push_everything_to_the_rare_class() -> None:
+    x = GENERATOR.normal(size=(1_000, 4))
+    rare = (x[:, 0] + 0.3 * GENERATOR.normal(size=1_000) > 2.0).astype(int)  # some 3 %
+    dataset = prepare(RawData("rare", {"train": x}, {"train": rare}, "rare"), None, 0)
+    found = one(dataset, replace(QUICK, epochs=8, class_weights="balanced"))
+    assert min(found.val_recalls) > 0.7
+
+
 def test_the_first_fold_is_the_validation_part_and_the_figures_are_means_over_all() -> None:
     single, five = one(), one(folds=5)
     assert five.folds == 5 and five.epochs == 15 and len(five.learning_curve) == 15
