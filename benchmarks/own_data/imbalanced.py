@@ -2,12 +2,13 @@
 
     python benchmarks/own_data/imbalanced.py --output imbalanced
 
-Two made tables of rows with 2 % and 5 % of one class (scikit-learn's `make_classification`, 3,000 rows to search
-on and 6,000 to judge by, 10 features, another one for each seed). For each table and seed one search by each
-metric, all else equal: `ppo`, 24 evaluations, 8 epochs, at most 5,000 parameters, no control; by balanced
-accuracy the loss weighs the classes alike, as `--class-weights balanced` has it. The best design of each is
-trained in full, and judged by its balanced accuracy on the sealed test. Told are the paired differences to the
-search by accuracy, with 95 % intervals of the mean over the seeds. Finished ones are kept in the output folder.
+Two made tables of rows with 2 % and 5 % of one class (scikit-learn's `make_classification`, 3,000 rows to
+search on and 6,000 to judge by, 10 features, another one for each seed). For each table and seed one search
+by each metric, all else equal: `ppo`, 24 evaluations, 8 epochs, at most 5,000 parameters, no control; by
+balanced accuracy the loss weighs the classes alike, as `--class-weights balanced` has it. The best design
+of each is trained in full, and judged by its balanced accuracy on the sealed test. Told are the paired
+differences to the search by accuracy, with 95 % intervals of the mean over the seeds. Finished ones are
+kept in the output folder.
 """
 
 import json
@@ -70,11 +71,9 @@ def main(seeds: int, output: Path) -> None:
         for way in list(WAYS)[1:]:
             differences = np.array(found[way]) - np.array(found["accuracy"])
             (low,), (high,) = interval_of_mean(differences[:, None])
-            print(
-                f"{share:.0%}: by {way} {np.mean(found[way]):.4f}, by accuracy {np.mean(found['accuracy']):.4f}: "
-                f"{differences.mean():+.4f} [{low:+.4f}, {high:+.4f}], n={seeds}",
-                flush=True,
-            )
+            means = f"by {way} {np.mean(found[way]):.4f}, by accuracy {np.mean(found['accuracy']):.4f}"
+            told = f"{differences.mean():+.4f} [{low:+.4f}, {high:+.4f}], n={seeds}"
+            print(f"{share:.0%}: {means}: {told}", flush=True)
 
 
 if __name__ == "__main__":
