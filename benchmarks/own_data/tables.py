@@ -124,10 +124,9 @@ def main(output: Path, only: tuple[str, ...]) -> None:
             flush=True,
         )
     error = np.std(best, ddof=1) / len(best) ** 0.5
-    print(
-        f"mean difference to the best rival {np.mean(best):+.4f} ± {error:.4f} (standard error, n={len(best)}); "
-        f"ahead of {BOOSTING} on {sum(d > 0 for d in boosting)}, level or ahead on {sum(d >= 0 for d in boosting)}"
-    )
+    print(f"to the best rival {np.mean(best):+.4f} ± {error:.4f} (mean, standard error, n={len(best)})")
+    ahead, level = (sum(d > 0 for d in boosting), sum(d == 0 for d in boosting))
+    print(f"against {BOOSTING}: ahead on {ahead}, level on {level} of {len(boosting)}")
 
 
 if __name__ == "__main__":
