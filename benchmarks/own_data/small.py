@@ -2,10 +2,10 @@
 
     python benchmarks/own_data/small.py --data FOLDER --output small
 
-The folder holds `.npz` files with a test part. For each, and each seed of the search: `rl.search` with defaults,
-`rl.retrain` with three seeds, the test's accuracy, guessing's, and the rivals' on the same split. A version of
-before the rivals can be measured, too: what it doesn't know is left away. Finished ones are kept in the output
-folder.
+The folder holds `.npz` files with a test part. For each, and each seed of the search: `rl.search` with
+defaults, `rl.retrain` with three seeds, the test's accuracy, guessing's, and the rivals' on the same
+split. A version of before the rivals can be measured, too: what it doesn't know is left away. Finished
+ones are kept in the output folder.
 """
 
 import json
