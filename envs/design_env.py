@@ -34,19 +34,22 @@ def named_problem(
     evaluations: int | None = None,
     failure_reward: float = DEFAULT_FAILURE_REWARD,
     epochs: int | None = None,
+    metric: str | None = None,
+    folds: int = 1,
     device: str = "auto",
     **reading: Any,
 ) -> Problem:
     """On data, whose designs are trained in this process, or on an architecture table.
 
     Args:
-        data: as `load_dataset` takes it, and `reading` the rest: `target`, `drop`, `image_size` …
+        data: as `load_dataset` takes it, and `reading` the rest: `target`, `predicts`, `drop` …
         table, task: as `load_table` and `TableEvaluator` take them.
         space: as `space_definition` takes it; None for what suits the data.
         reward: as `load_reward` takes it.
         max_parameters, max_macs: limits of every design; None is without limit.
         evaluations: the budget; None is without limit.
         epochs: of each training; None for the default.
+        metric, folds: how designs are scored on data, as `TrainingEvaluator` takes them; not with a table.
 
     Raises:
         ValueError: for names that there aren't, data that can't be used, limits that leave no design, and
@@ -60,6 +63,8 @@ def named_problem(
     if table is not None:
         if reading:
             raise Error(f"{', '.join(reading)}: for data, not for an architecture table")
+        if metric is not None or folds != 1:
+            raise Error(f"a table has its own scores: leave metric and folds away; got {table!r}")
         made = of_table = TableSpace(load_table(str(table)), **limits)
         evaluator = TableEvaluator(of_table, task)
     elif data is not None:
@@ -70,7 +75,7 @@ def named_problem(
         dataset = load_dataset(data, kind=kind, **reading)
         made = make_space(space, dataset.input_shape, dataset.num_classes, **limits)
         settings = TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
-        evaluator = TrainingEvaluator(dataset, settings=settings, device=device)
+        evaluator = TrainingEvaluator(dataset, settings=settings, device=device, metric=metric, folds=folds)
     paid = load_reward(reward, RewardContext(made, max_parameters, max_macs))
     return Problem(made, evaluator, paid, Budget(evaluations), failure_reward=failure_reward)
 

@@ -42,7 +42,8 @@ class Evaluation:
         val_examples: of the validation split, a count.
         metric: of the search; None for accuracy.
         val_score: by that metric, up to 1, see `Metric.score`; None after a failure, and for accuracy.
-        val_recalls: of each class the share that is right, 0–1, by class number; () where they aren't known.
+        val_recalls: of each class the share that is right, 0–1, by class number, None of one without examples
+            there; () where they aren't known.
         folds: parts of the examples of which each in turn was the validation split, so that it was trained as
             often (k-fold cross-validation); the figures are means over those that were, and an entry of the
             curve is the mean of the earlier folds' last scores and of this one's so far. 1: the split alone.
@@ -63,7 +64,7 @@ class Evaluation:
     val_examples: int | None = None
     metric: str | None = None
     val_score: float | None = None
-    val_recalls: tuple[float, ...] = ()
+    val_recalls: tuple[float | None, ...] = ()
     folds: int = 1
 
     @classmethod

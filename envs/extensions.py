@@ -8,7 +8,7 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 from rl_designer.envs.errors import Error, unknown_name
 
+_RUNNING: set[Path] = set()  # files that are being loaded
 # The first `.py` that ends the text or stands before a colon, so that `C:\folder\file.py:mine` is one file.
 _FILE = re.compile(r"(.+?\.py)(?::([^:]*)(?::(.*))?)?", re.DOTALL)
 
@@ -92,6 +93,26 @@ class Extensions:
             raise Error(f"{called} must be a {self.what}, got {type(found).__name__}")
         return found
 
+    def text_of(self, function: Callable[..., Any], name: str) -> str:
+        """The text that a function is loaded by in every process: `file.py:function`.
+
+        Args:
+            name: what it is called where it can't be.
+
+        Raises:
+            ValueError: for one that isn't at the top level of a file.
+        """
+        try:
+            path, inside = inspect.getsourcefile(function), getattr(function, "__qualname__", ".")
+        except TypeError:  # of an object with `__call__`
+            path, inside = None, "."
+        if path is None or not path.endswith(".py") or not inside.isidentifier():
+            raise Error(
+                f"the {self.kind} {name} must be a function at the top level of a .py file, "
+                "which every process loads"
+            )
+        return f"{path}:{inside}"
+
     def made(self, name: str, built_in: Collection[str]) -> Any:
         """What a function that `load` finds gives. Raises as `load`, and where the function fails."""
         function = self.load(name, built_in)
@@ -114,15 +135,23 @@ class Extensions:
         return found
 
     def _run(self, path: Path) -> Mapping[str, Any]:
+        if path.resolve() in _RUNNING:
+            raise Error(
+                f"the {self.kind} file {path} calls what loads it again, while it runs; put its calls under "
+                'if __name__ == "__main__":'
+            )
         word = self.kind.replace(" ", "_")
         spec = importlib.util.spec_from_file_location(f"rl_designer_user_{word}_{path.stem}", path)
         assert spec is not None and spec.loader is not None  # the name ends in .py
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # as an import would: a dataclass in the file looks itself up there
+        _RUNNING.add(path.resolve())
         try:
             spec.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             raise Error(f"the {self.kind} file {path} failed: {_one_line(error)}") from error
+        finally:
+            _RUNNING.discard(path.resolve())
         return vars(module)
 
     def _is_one(self, found: Any) -> bool:

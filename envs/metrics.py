@@ -170,6 +170,17 @@ def metric_digest(name: str) -> str:
     )
 
 
+def metric_name(metric: str | MetricFunction | None) -> str | None:
+    """The text by which every process knows a metric that may be given as a function.
+
+    Raises:
+        ValueError: for a function that isn't at the top level of a file.
+    """
+    if metric is None or isinstance(metric, str):
+        return metric
+    return METRIC.text_of(metric, getattr(metric, "__qualname__", type(metric).__name__))
+
+
 def metric_of(name: str | None, predicts: Predicts) -> Metric:
     """A metric by its name, an installed package's (entry points of the group `rl_designer.metrics`), or a
     user's own, `file.py:function`, whose file is run: a `MetricFunction` of which more is better.

@@ -30,6 +30,7 @@ _PUBLIC = {
     "Error": "rl_designer.envs.errors",
     "Evaluation": "rl_designer.envs.evaluation",
     "NetworkClassifier": "rl_designer.estimator",
+    "NetworkRegressor": "rl_designer.estimator",
     "Layer": "rl_designer.envs.architecture",
     "Observer": "rl_designer.searches.observers",
     "Problem": "rl_designer.envs.problem",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rl_designer.agents.base import Sample
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.metrics import MetricFunction, metric_name
 from rl_designer.envs.rewards import RewardFunction, file_and_name, name_of
 from rl_designer.errors import WrongUsage, unknown_name
 from rl_designer.interruption import clean_interruption
@@ -36,6 +37,7 @@ def search(
     data: Any = None,
     *,
     reward: str | RewardFunction | None = None,
+    metric: str | MetricFunction | None = None,
     run: str | Path | None = None,
     progress: Progress = True,
     **settings: Any,
@@ -49,6 +51,8 @@ def search(
             there is a `table`.
         reward: a name, `file.py:function`, or a function of an `Evaluation` (and of the run's history). A run
             with a function goes on only where `resume` gets it again.
+        metric: what is good: a name, `file.py:function`, or a function of (outputs, y) at the top level of a
+            file, which runs in every process; see `rl_designer.envs.metrics.MetricFunction`.
         run: the folder to make. None for `runs/DATA-AGENT-SEED`.
         progress: whether to show it; or an `Observer`, or several, to be told instead.
         settings: see `rl_designer.config.SearchConfig`, such as `max_parameters`, `evaluations`, `seed`.
@@ -58,6 +62,7 @@ def search(
         settings = with_categories(data, settings)
         data = keep_data(data, DEFAULT_PARENT if folder is None else folder.parent)
     function = None if reward is None or isinstance(reward, str) else reward
+    settings |= {"metric": metric_name(metric)}
     config = _config({"data": data, **settings, "reward": reward if function is None else name_of(function)})
     with _interruptible():
         result = run_search(config, folder, observers_of(progress, config.tensorboard), function)

@@ -1,21 +1,23 @@
-"""`NetworkClassifier`: a search and a full training behind scikit-learn's `fit`, `predict` and `score`."""
+"""`NetworkClassifier`, `NetworkRegressor`: a search and a full training behind scikit-learn's methods."""
 
 import copy
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from rl_designer.config import make_config
-from rl_designer.envs.datasets.dataset import KINDS, SHARE, Dataset
+from rl_designer.envs.datasets.dataset import FOLDS, KINDS, SHARE, Dataset, fold_numbers
 from rl_designer.envs.datasets.preparation import RawData, prepare
+from rl_designer.envs.datasets.targets import strata
+from rl_designer.envs.metrics import MetricFunction, Predicts, metric_name
 from rl_designer.envs.rewards import RewardFunction, name_of
 from rl_designer.envs.search_spaces.registry import kind_of, make_space
 from rl_designer.envs.seeding import stream
@@ -37,64 +39,31 @@ if TYPE_CHECKING:
 
 # Its parameters that are no settings of a search.
 _OWN = ("reward", "final_epochs", "n_jobs", "random_state")
-_ROWS = 4_096  # examples whose logits are computed at a time
+_ROWS = 4_096  # examples whose outputs are computed at a time
+_FEWEST_NUMBERS = 5  # examples with a number to predict, of which one is held out
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator):
-    """Searches for a network within limits, and trains the best one in full on all that `fit` gets.
+@dataclass(kw_only=True, eq=False, repr=False)
+class _NetworkEstimator(BaseEstimator):
+    """What both have in common: `_targets` says what y is, `predict` what outputs are."""
 
-    X is [n, features], [n, channels, length] (signals) or [n, channels, height, width] (images), real
-    numbers; y is [n], any classes. Of each class with two examples or more a fifth is held out in the search,
-    to score designs on. Nothing is left on the disk.
+    _predicts: ClassVar[Predicts]
 
-    Args:
-        max_parameters, max_macs: limits of every design; None is without limit.
-        evaluations: designs to train, the control's included.
-        epochs: of each of these trainings.
-        final_epochs: of the full training; None for 30 to 100, by the number of examples.
-        agent, reward, space, augment, control_share: as `rl_designer.search` takes them.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        n_jobs: trainings at the same time, in processes; None or 1 trains in this one, -1 is one a core.
-        random_state: of everything random: an int, a RandomState, or None for NumPy's global state.
-
-    Attributes:
-        classes_: in the order of `predict_proba`'s columns.
-        network_: the torch module, float32 [n, *input_shape], standardised, to logits.
-        architecture_: its design.
-        run_: the search, as a `Run` whose folder is gone.
-        n_features_in_: X.shape[1].
-    """
-
-    def __init__(
-        self,
-        *,
-        max_parameters: int | None = None,
-        max_macs: int | None = None,
-        evaluations: int = 64,
-        epochs: int = 12,
-        final_epochs: int | None = None,
-        agent: str = "ppo",
-        reward: str | RewardFunction = "accuracy",
-        space: str | None = None,
-        augment: str | None = None,
-        control_share: float = 0.25,
-        device: str = "auto",
-        n_jobs: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.max_parameters = max_parameters
-        self.max_macs = max_macs
-        self.evaluations = evaluations
-        self.epochs = epochs
-        self.final_epochs = final_epochs
-        self.agent = agent
-        self.reward = reward
-        self.space = space
-        self.augment = augment
-        self.control_share = control_share
-        self.device = device
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+    max_parameters: int | None = None
+    max_macs: int | None = None
+    evaluations: int = 64
+    epochs: int = 12
+    final_epochs: int | None = None
+    agent: str = "ppo"
+    reward: str | RewardFunction = "accuracy"
+    metric: str | MetricFunction | None = None
+    folds: int | None = None
+    space: str | None = None
+    augment: str | None = None
+    control_share: float = 0.25
+    device: str = "auto"
+    n_jobs: int | None = None
+    random_state: Any = None
 
     def fit(self, X: Any, y: Any) -> Self:
         """Searches and trains.
@@ -104,12 +73,10 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
                 search could be trained.
         """
         seed = int(check_random_state(self.random_state).randint(2**31))
-        X, y = validate_data(self, X, y, **_checks(X))
+        X, y = validate_data(self, X, y, **_checks(X), y_numeric=self._predicts == "number")
         if X.ndim - 1 not in KINDS:
             raise Error(f"X must have 2, 3 or 4 axes, see {type(self).__name__}; got {list(X.shape)}")
-        check_classification_targets(y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
-        dataset = self._dataset(X, numbers, seed)
+        dataset = self._dataset(X, *self._targets(y), seed)
         with tempfile.TemporaryDirectory(prefix="rl-designer-") as folder:
             self.run_ = self._search(dataset, Path(folder), seed)
             if self.run_.best is None:
@@ -119,10 +86,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
             self.network_ = self._train(dataset, Path(folder))
         assert dataset.standardisation is not None  # of `prepare` every one has it
         self._input_shape, self._standardisation = dataset.input_shape, dataset.standardisation
+        self._target_scale = dataset.target_scale
         return self
 
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """The probability of each class, float64 [n, classes]."""
+    def _targets(self, y: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+        """What is learned, class numbers int64 [n] or numbers float64 [n], and the classes' names."""
+        raise NotImplementedError
+
+    def _outputs(self, X: Any) -> NDArray[np.float64]:
+        """The network's outputs, float64 [n, outputs]."""
         import torch
 
         check_is_fitted(self)
@@ -135,40 +107,37 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         network = copy.deepcopy(self.network_).double()
         with torch.no_grad():
             parts = torch.from_numpy(inputs).double().split(_ROWS)
-            return torch.cat([torch.softmax(network(part), dim=1) for part in parts]).numpy()
+            return torch.cat([network(part) for part in parts]).numpy()
 
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The likeliest class of each example, [n]."""
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(axis=1)]
-
-    def _dataset(self, X: NDArray[Any], y: NDArray[np.int64], seed: int) -> Dataset:
+    def _dataset(self, X: NDArray[Any], y: NDArray[Any], names: tuple[str, ...], seed: int) -> Dataset:
         """Training and validation part; a class of a single example is in the first alone."""
-        if len(self.classes_) < 2:
-            raise Error(f"{type(self).__name__} needs examples of at least 2 classes, got 1 class")
-        order = stream(seed, "validation").permutation(len(y))
+        order, groups = stream(seed, "validation").permutation(len(y)), strata(y)
         held = [
             members[: min(max(round(len(members) * SHARE), 1), len(members) - 1)]
-            for members in (order[y[order] == number] for number in range(len(self.classes_)))
+            for members in (order[groups[order] == number] for number in range(groups.max() + 1))
         ]
         cut = np.zeros(len(y), dtype=bool)
         cut[np.concatenate(held)] = True
         if not cut.any():
             raise Error(
                 f"{type(self).__name__} needs at least 2 examples of some class, to hold one out and score "
-                f"designs on; got n_samples={len(y)} of {len(self.classes_)} classes"
+                f"designs on; got n_samples={len(y)} of {len(names)} classes"
             )
-        x, labels = ({"train": values[~cut], "val": values[cut]} for values in (X, y))
+        x, targets = ({"train": values[~cut], "val": values[cut]} for values in (X, y))
         native = KINDS[X.ndim - 1]
         kind = native if self.space is None else kind_of(self.space)
-        names = tuple(map(str, self.classes_))
-        return prepare(RawData("X", x, labels, "X", native, names), kind, seed, sealed=False)
+        raw = RawData("X", x, targets, "X", native, names or None)
+        dataset = prepare(raw, kind, seed, sealed=False, predicts=self._predicts)
+        # `prepare` takes a validation part that it is given for the data's own, which isn't folded.
+        known = strata(dataset.y_train)
+        return replace(dataset, folds=fold_numbers(known, seed)) if len(known) >= FOLDS - 1 else dataset
 
     def _search(self, dataset: Dataset, folder: Path, seed: int) -> Run:
         function = None if isinstance(self.reward, str) else self.reward
         settings = {name: value for name, value in self.get_params().items() if name not in _OWN}
         settings |= {"data": dataset.name, "seed": seed, "tensorboard": False}
         settings |= {"reward": self.reward if function is None else name_of(function)}
+        settings |= {"metric": metric_name(self.metric)}
         given = {name: value for name, value in settings.items() if value is not None}
         config = make_config({}, given, type(self).__name__)
         space = make_space(
@@ -191,11 +160,116 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         x = np.concatenate([dataset.x_train, dataset.x_val])
         y = np.concatenate([dataset.y_train, dataset.y_val])
         whole = replace(dataset, x_train=x, y_train=y)  # so that its score on validation says nothing
-        given = {"epochs": self.final_epochs, "augment": self.augment}
-        plan = Plan.of(whole, given, seeds=1, on_validation=True, workers=0, device=self.device)
+        given = {"epochs": self.final_epochs, "augment": self.augment, **self._of_loss()}
+        plan = Plan.of(
+            whole,
+            given,
+            seeds=1,
+            on_validation=True,
+            workers=0,
+            device=self.device,
+            metric=metric_name(self.metric),
+        )
         winner = Winner(ArchitectureFile(self.architecture_), folder, type(self).__name__)
         results = retrain([winner], whole, plan)
         return load_retrained(results[0]["folder"]).network
+
+    def _of_loss(self) -> dict[str, Any]:
+        """Settings of the trainings' loss."""
+        return {}
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
+    """Searches for a network within limits, and trains the best one in full on all that `fit` gets.
+
+    X is [n, features], [n, channels, length] (signals) or [n, channels, height, width] (images), real
+    numbers; y is [n], any classes. Of each class with two examples or more a fifth is held out in the search,
+    to score designs on. Nothing is left on the disk.
+
+    Args:
+        max_parameters, max_macs: limits of every design; None is without limit.
+        evaluations: designs to train, the control's included.
+        epochs: of each of these trainings.
+        final_epochs: of the full training; None for 30 to 100, by the number of examples.
+        metric: what is good, in the search; None for accuracy. A name (see `rl-designer list metrics`),
+            `file.py:function`, or a function at the top level of a file. `score` is accuracy all the same.
+        class_weights: `none`, or `balanced`: rare classes weigh as much as others in the loss.
+        folds: parts of the examples, at most 5, of which each in turn is held out; None for 5 where fewer
+            than 200 would be, else 1.
+        agent, reward, space, augment, control_share: as `rl_designer.search` takes them.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        n_jobs: trainings at the same time, in processes; None or 1 trains in this one, -1 is one a core.
+        random_state: of everything random: an int, a RandomState, or None for NumPy's global state.
+
+    Attributes:
+        classes_: in the order of `predict_proba`'s columns.
+        network_: the torch module, float32 [n, *input_shape], standardised, to logits.
+        architecture_: its design.
+        run_: the search, as a `Run` whose folder is gone.
+        n_features_in_: X.shape[1].
+    """
+
+    _predicts = "class"
+
+    class_weights: Literal["none", "balanced"] | None = None
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """The probability of each class, float64 [n, classes]."""
+        import torch
+
+        return torch.softmax(torch.from_numpy(self._outputs(X)), dim=1).numpy()
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """The likeliest class of each example, [n]."""
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def _targets(self, y: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+        check_classification_targets(y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise Error(f"{type(self).__name__} needs examples of at least 2 classes, got 1 class")
+        return numbers, tuple(map(str, self.classes_))
+
+    def _of_loss(self) -> dict[str, Any]:
+        return {"class_weights": self.class_weights}
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NetworkRegressor(RegressorMixin, _NetworkEstimator):
+    """Searches for a network that predicts a number, and trains the best one in full on all that `fit` gets.
+
+    X is as `NetworkClassifier` takes it; y is [n], numbers in any unit. A fifth is held out in the search, of
+    low and high numbers alike, to score designs on. Nothing is left on the disk.
+
+    Args:
+        metric: what is good, in the search: r2 (None), rmse, mae, or an own one, as `NetworkClassifier` takes
+            it. `score` is R² all the same.
+        reward: `accuracy` pays the score by the metric.
+
+    All other arguments are those of `NetworkClassifier`.
+
+    Attributes:
+        network_: the torch module, float32 [n, *input_shape] to float32 [n, 1], both standardised.
+        architecture_, run_, n_features_in_: as `NetworkClassifier` has them.
+    """
+
+    _predicts = "number"
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """The number of each example in y's unit, float64 [n]."""
+        outputs = self._outputs(X)[:, 0]
+        return self._target_scale.mean + self._target_scale.deviation * outputs
+
+    def _targets(self, y: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
+        if len(y) < _FEWEST_NUMBERS:
+            raise Error(
+                f"{type(self).__name__} needs at least {_FEWEST_NUMBERS} examples, got n_samples={len(y)}"
+            )
+        if not np.ptp(y):
+            raise Error(f"y is {y[0]:g} in all {len(y)} examples: there is nothing to predict")
+        return y.astype(np.float64), ()
 
 
 def _checks(X: Any) -> dict[str, Any]:

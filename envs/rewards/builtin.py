@@ -13,7 +13,7 @@ from typing import Literal
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards.fronts import Front
 from rl_designer.envs.rewards.history import History, SortedAccuracies
-from rl_designer.envs.rewards.reward import Cost, RewardFunction, accuracy_of, cost_of, known
+from rl_designer.envs.rewards.reward import Cost, NotMeasured, RewardFunction, accuracy_of, cost_of, known
 
 Scale = Literal["log", "linear"]
 
@@ -21,7 +21,7 @@ _SCALES: dict[str, Callable[[float], float]] = {"log": math.log10, "linear": flo
 
 
 def accuracy(evaluation: Evaluation) -> float:
-    """Validation accuracy, 0–1."""
+    """Validation accuracy, 0–1; by another metric its score, up to 1."""
     return accuracy_of(evaluation)
 
 
@@ -169,6 +169,18 @@ def hypervolume(
     return front.improvement(evaluation, reference, _SCALES[scale])
 
 
+def worst_class(evaluation: Evaluation) -> float:
+    """Share right of the class that is told worst, 0–1.
+
+    The least of `val_recalls`; a class without validation examples doesn't count. No published source as a
+    reward. It is known of whole trainings only, and not on tables.
+    """
+    recalls = [recall for recall in evaluation.val_recalls if recall is not None]
+    if not recalls:
+        raise NotMeasured("it needs `val_recalls`, which this evaluator doesn't measure")
+    return min(recalls)
+
+
 REWARDS: dict[str, RewardFunction] = {
     "accuracy": accuracy,
     "accuracy-cubed": accuracy_cubed,
@@ -182,6 +194,7 @@ REWARDS: dict[str, RewardFunction] = {
     "monas": monas,
     "blockqnn": blockqnn,
     "parameter-penalty": parameter_penalty,
+    "worst-class": worst_class,
     "rank": rank,
     "hypervolume": hypervolume,
 }

@@ -127,15 +127,7 @@ def file_and_name(function: RewardFunction) -> str:
     name = name_of(function)
     if not name.endswith(_CALL):
         return name
-    try:
-        path, inside = inspect.getsourcefile(function), getattr(function, "__qualname__", ".")
-    except TypeError:  # of an object with `__call__`
-        path, inside = None, "."
-    if path is None or not path.endswith(".py") or not inside.isidentifier():
-        raise Error(
-            f"the reward {name} must be a function at the top level of a .py file, which every process loads"
-        )
-    return f"{path}:{inside}"
+    return REWARD.text_of(function, name)
 
 
 # -- parameters --------------------------------------------------------------------------------------

@@ -5,9 +5,12 @@
 A reward is a pure function: the same arguments give the same finite number, higher is better. It never sees a
 design that failed, and no figure of the test split. What an `Evaluation` has, None where it isn't measured:
 
-    val_accuracy      share of the validation split that is right, 0-1
-    val_loss          mean cross-entropy on the validation split, in nats
-    learning_curve    validation accuracy after each epoch, a tuple
+    val_accuracy      share of the validation split that is right, 0-1; None where a number is predicted
+    metric, val_score what `--metric` named, and the score by it: higher is better, up to 1; both None for
+                      accuracy. `evaluation.score` is the one that counts, whichever it is
+    val_recalls       of each class the share that is right, 0-1, by class number, a tuple
+    val_loss          mean cross-entropy on the validation split, in nats; of numbers the mean squared error
+    learning_curve    the score after each epoch, a tuple
     parameters        trainable parameters, a count
     macs              multiply-adds of one forward pass of one example, a count
     latency_seconds   measured time of one forward pass of one example
@@ -15,6 +18,7 @@ design that failed, and no figure of the test split. What an `Evaluation` has, N
     stopped_at        epochs after which the training was stopped early, or None; `val_accuracy` is then what
                       the whole training is expected to reach
     val_examples      of the validation split, a count
+    folds             parts of the examples that it was validated on in turn; the figures are means of them
 
 What is measured anew each time, such as the latency, differs a little from run to run.
 """
@@ -31,7 +35,8 @@ def mine(evaluation: Evaluation, *, weight: float = 0.005) -> float:
 
     What comes after the `*` can be set: `my_rewards.py:mine:weight=0.01`. A parameter called `target` without
     a default is the limit on the cost, or where there is none the median of random designs; which cost, the
-    parameter `cost` says. `cost_of` and `accuracy_of` say so plainly where something isn't measured.
+    parameter `cost` says. `accuracy_of` is the accuracy, or the score by another metric; it and `cost_of` say
+    so plainly where something isn't measured.
     """
     return accuracy_of(evaluation) - weight * math.log2(cost_of(evaluation, "macs"))
 

@@ -38,7 +38,7 @@ class Costs:
 class LayerSummary:
     """One line of a network's table. `output_shape` is one example's; the counts are this layer's own.
 
-    The final classifier is shown as a layer of kind `classifier`.
+    The final classifier is shown as a layer of kind `classifier`, or `linear` where a number is predicted.
     """
 
     layer: Layer
@@ -136,7 +136,10 @@ def describe(architecture: Architecture, input_shape: Sequence[int], num_classes
     summaries = [_summary(step.layer, step.effect) for step in trace(architecture, input_shape)]
     if architecture.complete:
         end = classifier(final_shape(architecture, input_shape), num_classes)
-        summaries.append(_summary(Layer.of("classifier", classes=num_classes), end))
+        head = (
+            Layer.of("classifier", classes=num_classes) if num_classes > 1 else Layer.of("linear", numbers=1)
+        )
+        summaries.append(_summary(head, end))
     return summaries
 
 

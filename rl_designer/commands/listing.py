@@ -9,21 +9,23 @@ import click
 from rl_designer.agents.registry import AGENTS
 from rl_designer.commands.options import output_options, print_json
 from rl_designer.envs.datasets import DATASETS
-from rl_designer.envs.extensions import AGENT, DATA_SET, REWARD, SPACE, Extensions
+from rl_designer.envs.extensions import AGENT, DATA_SET, METRIC, REWARD, SPACE, Extensions
+from rl_designer.envs.metrics import METRICS, Metric
 from rl_designer.envs.rewards import REWARDS, keyword_parameters
 from rl_designer.envs.search_spaces.registry import SPACES
 from rl_designer.envs.tables.catalogue import TABLES
 from rl_designer.envs.tasks.made import FAMILIES, PREFIX
 from rl_designer.table_making.published import PUBLISHED
 
-KINDS = ("spaces", "agents", "rewards", "datasets", "tables")
+KINDS = ("spaces", "agents", "rewards", "metrics", "datasets", "tables")
 
 _ABOUT_REWARDS = """
 T is a cost: cost=parameters, cost=macs (multiply-adds) or cost=latency (seconds). Set parameters with
 NAME:PARAMETER=VALUE,… Where `target` is not given it is the limit on T (--max-parameters, --max-macs), or
 where there is none the median of the table's designs, or of random designs of the space; a latency is known
 beforehand only from a table. `reference` is a tenth beyond the limit, or beyond the largest of them. A run's
-config.toml says what was taken. rank, hypervolume: what they pay depends on what the run had found before.
+config.toml says what was taken. What is called accuracy is the score by --metric (see `list metrics`).
+rank, hypervolume: what they pay depends on what the run had found before.
 Your own: file.py:function; `list rewards --template` prints a file to begin with."""
 
 
@@ -32,7 +34,7 @@ Your own: file.py:function; `list rewards --template` prints a file to begin wit
 @click.option("--template", is_flag=True, help="With `rewards`: print a Python file to begin your own with.")
 @output_options
 def listing(kind: str | None, template: bool, as_json: bool, quiet: bool) -> None:
-    """List spaces, agents, rewards, data sets and tables, with a line each."""
+    """List spaces, agents, rewards, metrics, data sets and tables, with a line each."""
     if template:
         if kind != "rewards" or as_json:
             raise click.UsageError("--template goes with `list rewards`, and without --json")
@@ -57,10 +59,18 @@ def _catalogue() -> dict[str, dict[str, str]]:
         "spaces": _with_installed(SPACE, SPACES),
         "agents": _with_installed(AGENT, {name: line for name, (_, line) in AGENTS.items()}),
         "rewards": _with_installed(REWARD, {name: _line(function) for name, function in REWARDS.items()}),
+        "metrics": _with_installed(METRIC, {name: _about(metric) for name, metric in METRICS.items()}),
         "datasets": _with_installed(DATA_SET, DATASETS)
         | {f"{PREFIX}{name}": family.line for name, family in FAMILIES.items()},
         "tables": _tables(),
     }
+
+
+def _about(metric: Metric) -> str:
+    unit = ", in the target's unit" if metric.in_target_units else ""
+    aim = "; less is better, scored by the share of guessing's that is gone" if metric.is_error else ""
+    of = {"class": "classes", "number": "a number", None: "any target"}[metric.predicts]
+    return f"of {of}: {metric.what}{unit}{aim}"
 
 
 def _tables() -> dict[str, str]:

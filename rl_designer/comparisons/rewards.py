@@ -19,11 +19,13 @@ from rl_designer.comparisons.trial import Trial, context_of, reward_of, setting_
 from rl_designer.comparisons.yardsticks import Landscape, Yardstick, default_yardstick, make_yardstick
 from rl_designer.config import SearchConfig
 from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.metrics import ACCURACY
 from rl_designer.envs.rewards import Reward
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.errors import WrongUsage, usage_errors
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.searches.energy import check_energy
+from rl_designer.setting import Setting
 
 _PROBES = 64  # designs of a table on which every reward is tried before anything is searched
 
@@ -131,6 +133,14 @@ def _landscape(config: SearchConfig, rewards: Sequence[Reward]) -> Landscape | N
     return landscape
 
 
+def _title(yardstick: Yardstick, setting: Setting) -> str:
+    """What is reported has the metric's name, where that isn't accuracy."""
+    objective = setting.objective
+    if objective is None or objective.metric == ACCURACY.name:
+        return yardstick.title
+    return yardstick.title.replace("accuracy", objective.score_name.removeprefix("validation "))
+
+
 def _data(benchmark: RewardBenchmark, summary: RewardSummary, why: str) -> dict[str, Any]:
     yardstick = summary.yardstick
     return {
@@ -138,7 +148,7 @@ def _data(benchmark: RewardBenchmark, summary: RewardSummary, why: str) -> dict[
         "agent": benchmark.config.agent,
         "evaluations": check_budget(benchmark.config),
         "yardstick": yardstick.text,
-        "yardstick_title": yardstick.title,
+        "yardstick_title": _title(yardstick, setting_of(benchmark.config)),
         "yardstick_chosen": why or None,
         "higher_is_better": yardstick.higher_is_better,
         "seeds": benchmark.seeds,

@@ -150,7 +150,7 @@ def _reward_plots(report: BenchmarkReport, name: str) -> list[Plot]:
             y_axis=share,
         ),
         "fronts": _Curves(
-            f"Reported accuracy by the most {cost} allowed, median over seeds",
+            f"Reported metric by the most {cost} allowed, median over seeds",
             "reward",
             ("cost", cost),
             reported,

@@ -89,7 +89,7 @@ def find_winners(
         if source.is_dir():
             report = _read(source, store)
             if not trust:
-                report.folder.check_code("data", "space")
+                report.folder.check_code("data", "space", "metric")
             winners += _winners_of(report, top, max_parameters, output)
             runs.append(report.folder)
         else:

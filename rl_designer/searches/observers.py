@@ -135,7 +135,8 @@ class SearchProgress(Observer):
         if evaluation.in_full:
             # A reward that sees the history is paid later, and is no measure of what is best.
             merit = (evaluation.score or 0.0) if reward is None else reward
-            self._what = "best" if reward is not None else "best accuracy"
+            score = "accuracy" if evaluation.metric is None else "score"
+            self._what = "best" if reward is not None else f"best {score}"
             self._best = merit if self._best is None else max(self._best, merit)
         best = show_figure(self._best)
         self._evaluations.add(architecture, evaluation, stored, f"{self._what} {best}")

@@ -13,11 +13,12 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, Where, make_config
 from rl_designer.declared import about
 from rl_designer.envs.evaluators.early_stopping import FULL
-from rl_designer.envs.metrics import ACCURACY
+from rl_designer.envs.extensions import file_of
+from rl_designer.envs.metrics import ACCURACY, metric_digest
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
-from rl_designer.runs.folder import DATA_CONTENT, RunFolder, store_location
+from rl_designer.runs.folder import DATA_CONTENT, METRIC_CODE, RunFolder, store_location
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
 from rl_designer.searches.observers import Observer, Observers
@@ -63,6 +64,7 @@ def run_search(
         facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {"about": list(setting.about)} if setting.about else {}
         facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
+        facts |= {METRIC_CODE: metric_digest(config.training.metric)} if _own_metric(config) else {}
         facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
         return search(Search(made, config, setting, store, agent, paid, Observers(observers)))
@@ -98,12 +100,30 @@ def resume_search(
             f"{folder.path} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
             f"{begin_anew(folder.path)}, or put it back"
         )
+    _check_metric(folder)
     config = on_engine(folder.config, engine)
     agent = _agent(config)
     setting = _setting_now(folder, config, data)
     paid = _reward(config, setting, reward)
     with Store(store or folder.store_location, create=False) as opened:
         return search(Search(folder, config, setting, opened, agent, paid, Observers(observers)))
+
+
+def _own_metric(config: SearchConfig) -> Path | None:
+    """The file of a metric that is the user's own."""
+    return None if config.training.metric is None else file_of(config.training.metric)
+
+
+def _check_metric(folder: RunFolder) -> None:
+    """Raises ValueError where the code of the run's own metric is not what it was."""
+    file = _own_metric(folder.config)
+    if file is None or not file.is_file():  # to load it says so
+        return
+    if folder.summary.get(METRIC_CODE) != metric_digest(str(folder.config.training.metric)):
+        raise Error(
+            f"{folder.path} can't go on: {file}, which has its metric, is not what it was; "
+            f"{begin_anew(folder.path)}, or put it back"
+        )
 
 
 def _setting_now(folder: RunFolder, config: SearchConfig, data: Mapping[str, Any]) -> Setting:

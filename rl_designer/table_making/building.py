@@ -107,13 +107,19 @@ def build_table(
         title: one line for people; None for the number of designs, the space, the data, epochs and seeds.
 
     Raises:
-        WrongUsage: for a space with too many designs, or fewer than are wanted.
+        WrongUsage: for a space with too many designs, or fewer than are wanted, and for data with a number to
+            predict.
         ValueError: for data that can't be used, or where no design could be trained.
     """
     from rl_designer.jobs.progress import EvaluationProgress
     from rl_designer.store.store import Store
 
     dataset, space = training_data(plan.config.subject)
+    if dataset.predicts == "number":
+        raise WrongUsage(
+            f"a table holds accuracies, and {dataset.name} has a number to predict; if its numbers are "
+            "classes, say --predicts class"
+        )
     designs = chosen_designs(plan, space)
     decisions, rows, wiring = laid_out(space, designs)
     trained, network = np.unique(canonical := networks_of(space, designs), return_inverse=True)
@@ -165,7 +171,8 @@ def train_designs(
     """
     from rl_designer.store.evaluator import StoredEvaluator
 
-    training, where = plan.config.training, plan.config.where
+    # On the validation part alone: a table has the accuracy after each epoch, of one training.
+    training, where = plan.config.changed(folds=1).training, plan.config.where
     results, this_call = [], uuid.uuid4().hex
     with usage_errors():
         engine = engine_of(where)
@@ -243,7 +250,7 @@ def measured(
         results: by seed, then by design.
         latencies: by design.
     """
-    accuracy = _column(results, "score")
+    accuracy = _column(results, "val_accuracy")
     about = {"unit": "fraction", "split": "valid", "dataset": dataset, "maximize": True}
     metrics = {SEARCHED: accuracy[:, :1]}
     facts: dict[str, Mapping[str, Any]] = {

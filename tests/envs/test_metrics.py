@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
-from rl_designer.envs.metrics import ACCURACY, METRICS, Objective, metric_digest, metric_of
+from rl_designer.envs.metrics import ACCURACY, METRICS, Metric, Objective, metric_digest, metric_of
+from rl_designer.testing import check_metric
 
 Y_TRAIN = np.array([0] * 70 + [1] * 20 + [2] * 10)
 Y = np.array([0] * 30 + [1] * 15 + [2] * 5)
@@ -72,3 +73,8 @@ def test_an_own_metric_is_a_function_of_a_file_and_its_digest_changes_with_it(tm
     assert metric.name == "first" and metric.value(np.array([[0.9, 0.1], [0.2, 0.8]]), Y[:2]) == 0.5
     path.write_text(path.read_text() + "\n")
     assert metric_digest(name) != before
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_every_metric_keeps_the_contract(metric: Metric) -> None:
+    check_metric(metric)

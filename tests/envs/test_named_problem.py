@@ -108,3 +108,22 @@ def test_what_can_not_be_is_refused(names: dict[str, Any], reason: str) -> None:
     if names:
         with pytest.raises(ValueError, match="a problem and names exclude each other, got both: "):
             DesignEnv(named_problem(table="mnist1d-convnet1d"), **names)
+
+
+def test_data_are_scored_by_any_metric_on_folds() -> None:
+    problem = named_problem("wine", epochs=1, metric="auroc", folds=2, max_parameters=1_000, device="cpu")
+    (design,) = problem.evaluate(
+        problem.space.architectures(problem.space.random_actions(1, np.random.default_rng(0)))
+    )
+    assert (design.evaluation.metric, design.evaluation.folds) == ("auroc", 2)
+    assert design.reward == design.evaluation.val_score
+    with pytest.raises(ValueError, match="a table has its own scores: leave metric and folds away"):
+        named_problem(table="mnist1d-convnet1d", metric="auroc")
+
+
+def test_a_number_is_predicted_where_it_is_asked_for(tmp_path: Path) -> None:
+    y = np.arange(60) % 6  # which would be taken for classes
+    np.savez(tmp_path / "d.npz", x=np.random.default_rng(0).normal(size=(60, 3)), y=y)
+    env = DesignEnv(data=tmp_path / "d.npz", predicts="number", epochs=1, max_parameters=500, device="cpu")
+    design = env.problem.evaluate([first_designs(env, episodes=1)[0][0]])[0]
+    assert design.evaluation.metric == "r2"

@@ -1,4 +1,4 @@
-"""`NetworkClassifier` among scikit-learn's estimators."""
+"""`NetworkClassifier` and `NetworkRegressor` among scikit-learn's estimators."""
 
 import pickle
 import tempfile
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits, load_wine
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -14,13 +15,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from rl_designer import NetworkClassifier
+from rl_designer import NetworkClassifier, NetworkRegressor
 
-QUICK = {"evaluations": 2, "epochs": 2, "agent": "random", "control_share": 0.0, "max_parameters": 2_000}
+QUICK = {
+    "evaluations": 2,
+    "epochs": 2,
+    "agent": "random",
+    "control_share": 0.0,
+    "max_parameters": 2_000,
+    "folds": 1,
+}
 SMALL = NetworkClassifier(**QUICK, final_epochs=20, random_state=0)
+NUMBER = NetworkRegressor(**QUICK, final_epochs=20, random_state=0)
 
 
-@parametrize_with_checks([SMALL])
+@parametrize_with_checks([SMALL, NUMBER])
 def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 
@@ -110,3 +119,61 @@ def test_what_can_not_be_is_refused(settings: dict[str, Any], y: list[int], reas
         clone(SMALL).set_params(**settings).fit(x, y)
     with pytest.raises(ValueError, match="X must have 2, 3 or 4 axes"):
         clone(SMALL).fit(x.reshape(8, 1, 1, 1, 2), [0, 1] * 4)
+
+
+# -- a number ----------------------------------------------------------------------------------------
+
+
+def lengths(n: int = 60) -> tuple[Any, Any]:
+    x = np.random.default_rng(0).normal(size=(n, 3))
+    return x, 5_000 + 300 * x[:, 0] - 100 * x[:, 1]
+
+
+def test_a_number_is_predicted_in_its_own_unit() -> None:
+    x, y = lengths()
+    regressor = clone(NUMBER).set_params(metric="mae", final_epochs=60).fit(x, y)
+    predicted = regressor.predict(x)
+    assert predicted.shape == (60,) and abs(predicted.mean() - y.mean()) < 100
+    assert regressor.score(x, y) > 0.8  # R², whatever the search's metric
+    assert regressor.run_.best.evaluation.metric == "mae"
+    assert regressor.network_(torch.zeros(2, 3)).shape == (2, 1)
+    copied = pickle.loads(pickle.dumps(regressor))
+    np.testing.assert_array_equal(copied.predict(x), predicted)
+    np.testing.assert_array_equal(clone(regressor).fit(x, y).predict(x), predicted)
+    assert clone(NUMBER).fit(x.astype(int), (y // 300).astype(int)).run_.best.evaluation.metric == "r2"
+
+
+@pytest.mark.parametrize(
+    ("settings", "y", "reason"),
+    [
+        ({}, [7.5] * 8, "y is 7.5 in all 8 examples: there is nothing to predict"),
+        ({}, [1.0, 2.0], "needs at least 5 examples, got n_samples=2"),
+        ({"metric": "auroc"}, range(8), "metric auroc is not for data that predict a number; use one of r2"),
+        ({"metric": lambda outputs, y: 1.0}, range(8), "must be a function at the top level of a .py file"),
+        ({"folds": 6}, range(8), "folds must be from 1 to 5"),
+    ],
+)
+def test_numbers_that_can_not_be_are_refused(settings: dict[str, Any], y: Any, reason: str) -> None:
+    x = np.arange(2.0 * len(y)).reshape(len(y), 2)
+    with pytest.raises(ValueError, match=reason):
+        clone(NUMBER).set_params(**settings).fit(x, np.array(y, dtype=float))
+
+
+# -- what is good ------------------------------------------------------------------------------------
+
+
+def worst_recall(outputs: Any, y: Any) -> float:
+    hits = outputs.argmax(axis=1) == y
+    return min(float(hits[y == number].mean()) for number in np.unique(y))
+
+
+def test_few_examples_are_judged_on_folds_and_a_metric_may_be_a_function() -> None:
+    x, y = load_wine(return_X_y=True)
+    settings = {"metric": worst_recall, "class_weights": "balanced", "folds": None, "final_epochs": 5}
+    classifier = clone(SMALL).set_params(**settings).fit(x, y)
+    evaluation = classifier.run_.best.evaluation
+    assert (evaluation.metric, evaluation.folds, evaluation.val_examples) == ("worst_recall", 5, 178)
+    assert classifier.run_.config.training.class_weights == "balanced"
+    assert 0 <= classifier.score(x, y) <= 1  # accuracy
+    few = clone(NUMBER).set_params(folds=None, final_epochs=1).fit(*lengths(5))
+    assert few.run_.best.evaluation.folds == 5

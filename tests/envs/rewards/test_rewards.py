@@ -20,7 +20,14 @@ from rl_designer.testing.rewards import (
 )
 from tests.helpers.strategies import few_examples
 
-MEASURED = Evaluation(val_accuracy=0.5, val_loss=0.7, parameters=2_000, macs=8_000, latency_seconds=0.004)
+MEASURED = Evaluation(
+    val_accuracy=0.5,
+    val_loss=0.7,
+    parameters=2_000,
+    macs=8_000,
+    latency_seconds=0.004,
+    val_recalls=(0.7, 0.3, None),
+)
 
 
 def spelled(name: str) -> str:
@@ -70,6 +77,7 @@ SEEING_HISTORY = {"rank", "hypervolume"}
         ("blockqnn:rho=2,mu=0", 47.227411),
         ("parameter-penalty", 0.5 - 0.02 * 3.30103),
         ("parameter-penalty:weight=0.1", 0.169897),
+        ("worst-class", 0.3),
         # alone: nothing to be better than; all of the area to the reference
         ("rank", 0.5),
         ("hypervolume:reference=20000", 0.5),
@@ -160,6 +168,7 @@ evaluations = st.builds(
     parameters=st.integers(0, 10**12),
     macs=st.integers(0, 10**12),
     latency_seconds=st.floats(0, 1_000),
+    val_recalls=st.lists(st.floats(0, 1), min_size=1, max_size=3).map(tuple),
 )
 
 

@@ -32,7 +32,7 @@ def test_every_reward_is_listed_with_its_formula_and_its_parameters(command: Com
     assert listed["tunas-absolute"] == (
         "accuracy + beta · |T / target − 1| (TuNAS, absolute). [target, cost=parameters, beta=-0.1]"
     )
-    assert listed["accuracy"] == "Validation accuracy, 0–1."
+    assert listed["accuracy"] == "Validation accuracy, 0–1; by another metric its score, up to 1."
     people = command("list", "rewards").out
     assert all(line in people for line in listed.values())
     assert "Where `target` is not given it is the limit on T" in people

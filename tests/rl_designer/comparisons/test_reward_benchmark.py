@@ -252,7 +252,7 @@ def test_the_page_has_every_figure_needs_no_network_and_escapes_names(
     write_files(BenchmarkResult(runs, renamed, data), tmp_path)
     text = page([read_benchmark(tmp_path)])
     assert evil not in text and "&lt;script&gt;" in text and "<script src=" not in text
-    for title in ("Interquartile mean of the", "Share of seeds that do", "Reported accuracy by the most"):
+    for title in ("Interquartile mean of the", "Share of seeds that do", "Reported metric by the most"):
         assert f"<h3>{title}" in text
     assert "known front" in text and "Shaded: quartiles." in text
     # Of each reward a drawing in one size, and what it says beside it.

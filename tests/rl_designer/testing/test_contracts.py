@@ -1,5 +1,6 @@
 """The contracts that are shipped notice what is broken, and find nothing wrong with what isn't."""
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.wiring import Wiring
-from rl_designer.testing import check_agent, check_reward, check_space, spaces
+from rl_designer.testing import check_agent, check_metric, check_reward, check_space, spaces
 from rl_designer.testing.problems import synthetic_table
 
 SPACES: dict[str, Callable[[], SearchSpace]] = {
@@ -132,6 +133,48 @@ def test_whole_contracts_notice_what_is_broken() -> None:
     paid: list[float] = []
     with pytest.raises(AssertionError, match="asked again it pays something else"):
         check_reward(lambda evaluation: paid.append(1.0) or float(len(paid)))  # type: ignore[func-returns-value]
+
+
+RISING = itertools.count()
+
+
+def changes_what_it_is_given(outputs: Any, y: Any) -> float:
+    outputs[:, 0] = 0
+    return float((outputs.argmax(axis=1) == y).mean())
+
+
+def needs_every_class(outputs: Any, y: Any) -> float:
+    hits = outputs.argmax(axis=1) == y
+    return float(np.mean([hits[y == number].sum() / np.float64((y == number).sum()) for number in range(3)]))
+
+
+def an_error(outputs: Any, y: Any) -> float:
+    return float((outputs.argmax(axis=1) != y).mean())
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (changes_what_it_is_given, "it changes what it is given"),
+        (needs_every_class, "it must give finite numbers"),
+        (an_error, "better outputs must score more"),
+        (lambda outputs, y: 1.0, "better outputs must score more"),
+        (
+            lambda outputs, y: float(next(RISING)),
+            "asked again it gives something else",
+        ),
+    ],
+)
+def test_the_contract_notices_a_broken_metric(broken: Any, reason: str) -> None:
+    with pytest.raises(AssertionError, match=reason):
+        check_metric(broken)
+
+
+def test_a_metric_of_numbers_may_be_any_that_rises_towards_the_truth() -> None:
+    check_metric(lambda outputs, y: float(np.corrcoef(outputs, y)[0, 1]), "number")
+    with pytest.raises(AssertionError, match="better outputs must score more"):
+        check_metric(lambda outputs, y: float(np.abs(outputs - y).mean()), "number")
 
 
 def test_the_contracts_need_no_pytest() -> None:
