@@ -115,7 +115,7 @@ def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origi
         read.architecture,
         read.network,
         read.input_shape,
-        len(read.class_names),
+        len(read.class_names) or 1,
         origin or Origin(str(path), note=file.note or file.source),
         name=file.name,
         retrained_seed=chosen,
