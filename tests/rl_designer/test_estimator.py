@@ -26,7 +26,7 @@ QUICK = {
     "folds": 1,
 }
 SMALL = NetworkClassifier(**QUICK, final_epochs=20, random_state=0)
-NUMBER = NetworkRegressor(**QUICK, final_epochs=20, random_state=0)
+NUMBER = NetworkRegressor(**{**QUICK, "evaluations": 1, "epochs": 1}, final_epochs=20, random_state=0)
 
 
 @parametrize_with_checks([SMALL, NUMBER])
@@ -43,7 +43,8 @@ def signals(channels: int = 2) -> tuple[Any, Any]:
 
 def test_it_learns_and_says_what_it_found() -> None:
     x, y = load_wine(return_X_y=True)
-    small = NetworkClassifier(max_parameters=1_000, evaluations=6, agent="local-search", random_state=3)
+    settings = {"max_parameters": 1_000, "evaluations": 6, "agent": "local-search", "folds": 1}
+    small = NetworkClassifier(**settings, random_state=3)
     classifier = small.fit(x, y)
     assert classifier.score(x, y) > 0.95 and classifier.n_features_in_ == 13
     assert sum(parameter.numel() for parameter in classifier.network_.parameters()) <= 1_000
