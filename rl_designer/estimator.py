@@ -260,6 +260,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The number of each example in y's unit, float64 [n]."""
         outputs = self._outputs(X)[:, 0]
+        assert self._target_scale is not None  # of a number every data set has it
         return self._target_scale.mean + self._target_scale.deviation * outputs
 
     def _targets(self, y: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:

@@ -13,7 +13,7 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, Where, make_config
 from rl_designer.declared import about
 from rl_designer.envs.evaluators.early_stopping import FULL
-from rl_designer.envs.extensions import file_of
+from rl_designer.envs.extensions import file_of, names_code
 from rl_designer.envs.metrics import ACCURACY, metric_digest
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
@@ -64,7 +64,8 @@ def run_search(
         facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {"about": list(setting.about)} if setting.about else {}
         facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
-        facts |= {METRIC_CODE: metric_digest(config.training.metric)} if _own_metric(config) else {}
+        own = _own_metric(config)
+        facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
         facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
         return search(Search(made, config, setting, store, agent, paid, Observers(observers)))
@@ -109,17 +110,18 @@ def resume_search(
         return search(Search(folder, config, setting, opened, agent, paid, Observers(observers)))
 
 
-def _own_metric(config: SearchConfig) -> Path | None:
-    """The file of a metric that is the user's own."""
-    return None if config.training.metric is None else file_of(config.training.metric)
+def _own_metric(config: SearchConfig) -> str | None:
+    """A metric that is the user's own, as `file.py:function`."""
+    return config.training.metric if names_code(config.training.metric) else None
 
 
 def _check_metric(folder: RunFolder) -> None:
     """Raises ValueError where the code of the run's own metric is not what it was."""
-    file = _own_metric(folder.config)
-    if file is None or not file.is_file():  # to load it says so
+    own = _own_metric(folder.config)
+    file = None if own is None else file_of(own)
+    if own is None or file is None or not file.is_file():  # to load it says so
         return
-    if folder.summary.get(METRIC_CODE) != metric_digest(str(folder.config.training.metric)):
+    if folder.summary.get(METRIC_CODE) != metric_digest(own):
         raise Error(
             f"{folder.path} can't go on: {file}, which has its metric, is not what it was; "
             f"{begin_anew(folder.path)}, or put it back"
