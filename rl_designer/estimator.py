@@ -11,11 +11,19 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    assert_all_finite,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from rl_designer.config import make_config
 from rl_designer.envs.datasets.dataset import FOLDS, KINDS, SHARE, Dataset, fold_numbers
 from rl_designer.envs.datasets.preparation import RawData, prepare
+from rl_designer.envs.datasets.readers.frames import is_mixed, rows_of, typed_rows
+from rl_designer.envs.datasets.rows import Rows
 from rl_designer.envs.datasets.targets import strata
 from rl_designer.envs.metrics import MetricFunction, Predicts, metric_name
 from rl_designer.envs.rewards import RewardFunction, name_of
@@ -73,10 +81,15 @@ class _NetworkEstimator(BaseEstimator):
                 search could be trained.
         """
         seed = int(check_random_state(self.random_state).randint(2**31))
-        X, y = validate_data(self, X, y, **_checks(X), y_numeric=self._predicts == "number")
+        notes: tuple[str, ...] = ()
+        if is_mixed(X):
+            y = self._checked_with(X, y)
+            X, notes = typed_rows(X, "X")
+        else:
+            X, y = validate_data(self, X, y, **_checks(X), y_numeric=self._predicts == "number")
         if X.ndim - 1 not in KINDS:
             raise Error(f"X must have 2, 3 or 4 axes, see {type(self).__name__}; got {list(X.shape)}")
-        dataset = self._dataset(X, *self._targets(y), seed)
+        dataset = self._dataset(X, *self._targets(y), notes, seed)
         with tempfile.TemporaryDirectory(prefix="rl-designer-") as folder:
             self.run_ = self._search(dataset, Path(folder), seed)
             if self.run_.best is None:
@@ -86,8 +99,16 @@ class _NetworkEstimator(BaseEstimator):
             self.network_ = self._train(dataset, Path(folder))
         assert dataset.standardisation is not None  # of `prepare` every one has it
         self._input_shape, self._standardisation = dataset.input_shape, dataset.standardisation
-        self._target_scale = dataset.target_scale
+        self._target_scale, self._encoding = dataset.target_scale, dataset.encoding
         return self
+
+    def _checked_with(self, X: Any, y: Any) -> NDArray[Any]:
+        """The targets of a DataFrame whose cells scikit-learn has no check for."""
+        validate_data(self, X, skip_check_array=True)
+        y = column_or_1d(y, dtype=np.float64 if self._predicts == "number" else None, warn=True)
+        check_consistent_length(X, y)
+        assert_all_finite(y, input_name="y")
+        return y
 
     def _targets(self, y: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
         """What is learned, class numbers int64 [n] or numbers float64 [n], and the classes' names."""
@@ -98,10 +119,7 @@ class _NetworkEstimator(BaseEstimator):
         import torch
 
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **_checks(X))
-        if np.prod(X.shape[1:]) != np.prod(self._input_shape):
-            shape = ["n", *self._input_shape]
-            raise Error(f"X must be of the shape {shape} that fit had, got {list(X.shape)}")
+        X = self._features(X)
         inputs = self._standardisation.apply(X.reshape(len(X), *self._input_shape))
         # In double precision, so that an example's figures don't depend on those beside it.
         network = copy.deepcopy(self.network_).double()
@@ -109,7 +127,25 @@ class _NetworkEstimator(BaseEstimator):
             parts = torch.from_numpy(inputs).double().split(_ROWS)
             return torch.cat([network(part) for part in parts]).numpy()
 
-    def _dataset(self, X: NDArray[Any], y: NDArray[Any], names: tuple[str, ...], seed: int) -> Dataset:
+    def _features(self, X: Any) -> NDArray[Any]:
+        """Inputs [n, …] as the network has them but for the standardisation."""
+        if self._encoding is not None:
+            validate_data(self, X, reset=False, skip_check_array=True)
+            return self._encoding.apply(rows_of(X, "X"))
+        X = validate_data(self, X, reset=False, **_checks(X))
+        if np.prod(X.shape[1:]) != np.prod(self._input_shape):
+            shape = ["n", *self._input_shape]
+            raise Error(f"X must be of the shape {shape} that fit had, got {list(X.shape)}")
+        return X
+
+    def _dataset(
+        self,
+        X: NDArray[Any] | Rows,
+        y: NDArray[Any],
+        names: tuple[str, ...],
+        notes: tuple[str, ...],
+        seed: int,
+    ) -> Dataset:
         """Training and validation part; a class of a single example is in the first alone."""
         order, groups = stream(seed, "validation").permutation(len(y)), strata(y)
         held = [
@@ -123,10 +159,11 @@ class _NetworkEstimator(BaseEstimator):
                 f"{type(self).__name__} needs at least 2 examples of some class, to hold one out and score "
                 f"designs on; got n_samples={len(y)} of {len(names)} classes"
             )
-        x, targets = ({"train": values[~cut], "val": values[cut]} for values in (X, y))
+        x = {"train": X[~cut], "val": X[cut]}
+        targets = {"train": y[~cut], "val": y[cut]}
         native = KINDS[X.ndim - 1]
         kind = native if self.space is None else kind_of(self.space)
-        raw = RawData("X", x, targets, "X", native, names or None)
+        raw = RawData("X", x, targets, "X", native, names or None, notes)
         dataset = prepare(raw, kind, seed, sealed=False, predicts=self._predicts)
         # `prepare` takes a validation part that it is given for the data's own, which isn't folded.
         known = strata(dataset.y_train)
@@ -184,8 +221,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
     """Searches for a network within limits, and trains the best one in full on all that `fit` gets.
 
     X is [n, features], [n, channels, length] (signals) or [n, channels, height, width] (images), real
-    numbers; y is [n], any classes. Of each class with two examples or more a fifth is held out in the search,
-    to score designs on. Nothing is left on the disk.
+    numbers; or a DataFrame, whose columns may be text, truth values and dates and have gaps; y is [n], any
+    classes. Of each class with two examples or more a fifth is held out in the search, to score designs on.
+    Nothing is left on the disk.
 
     Args:
         max_parameters, max_macs: limits of every design; None is without limit.

@@ -2,10 +2,12 @@
 
 import pickle
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from sklearn.base import clone
@@ -158,6 +160,41 @@ def test_numbers_that_can_not_be_are_refused(settings: dict[str, Any], y: Any, r
     x = np.arange(2.0 * len(y)).reshape(len(y), 2)
     with pytest.raises(ValueError, match=reason):
         clone(NUMBER).set_params(**settings).fit(x, np.array(y, dtype=float))
+
+
+# -- columns of text, with gaps ----------------------------------------------------------------------
+
+
+def test_a_data_frame_may_have_text_dates_and_gaps() -> None:
+    generator = np.random.default_rng(0)
+    colour = np.array(["red", "blue", "green"])[np.arange(120) % 3]
+    frame = pandas.DataFrame(
+        {
+            "colour": colour,
+            "size": np.where(np.arange(120) % 7 == 0, np.nan, generator.normal(size=120)),
+            "sold": pandas.date_range("2024-01-01", periods=120, freq="D"),
+            "used": np.arange(120) % 2 == 0,
+            "code": pandas.Categorical(np.arange(120) % 4),
+        }
+    )
+    classifier = clone(SMALL).fit(frame, colour == "red")
+    assert classifier.score(frame, colour == "red") > 0.95
+    assert list(classifier.feature_names_in_) == list(frame.columns) and classifier.n_features_in_ == 5
+    about = " ".join(classifier.run_.summary["about"])
+    assert "5 columns" in about and "categories" in about
+    strange = frame.assign(colour="unheard of", size=None)
+    assert classifier.predict_proba(strange).shape == (120, 2)
+    copied = pickle.loads(pickle.dumps(classifier))
+    np.testing.assert_array_equal(copied.predict(frame[::-1])[::-1], classifier.predict(frame))
+    regressor = clone(NUMBER).fit(frame, np.arange(120.0))
+    assert regressor.predict(frame[:3]).shape == (3,)
+    with pytest.raises(ValueError, match="y contains NaN"):
+        clone(NUMBER).fit(frame, np.where(np.arange(120) < 3, np.nan, 1.0))
+    with pytest.raises(ValueError, match="The feature names should match"):
+        classifier.predict(frame.drop(columns="size"))
+    with pytest.raises(ValueError, match="X must be a DataFrame"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        classifier.predict(frame.to_numpy())
 
 
 # -- what is good ------------------------------------------------------------------------------------
