@@ -25,7 +25,10 @@ COMMANDS = {
         "export:export",
         "Write a network as plain Python, ONNX, a torch.export program, and a model card.",
     ),
-    "list": ("listing:listing", "List spaces, agents, rewards, metrics, data sets and tables, with a line each."),
+    "list": (
+        "listing:listing",
+        "List spaces, agents, rewards, metrics, data sets and tables, with a line each.",
+    ),
     "report": (
         "report:report",
         "Show what one RUN or several found, as text and as one HTML page that needs no network.",

@@ -1,7 +1,5 @@
 """What metrics promise, as checks of one; each raises AssertionError where it is broken."""
 
-from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -66,10 +64,10 @@ def check_metric(metric: Metric | MetricFunction, predicts: Predicts = "class") 
         predicts: what it is for, `class` or `number`; a `Metric` says so itself.
     """
     known = metric if isinstance(metric, Metric) else Metric("mine", metric, predicts=predicts)
-    make: Callable[..., list[Asked]] = of_numbers if known.predicts == "number" else of_classes
-    small = (
-        [partial(make, 4)] if known.predicts == "number" else [partial(make, n, missing=True) for n in (4, 9)]
-    )
-    for parts in (make, *small):
-        check_it_is_pure_and_finite(known, parts())
-    check_better_is_more(known, make())
+    if known.predicts == "number":
+        asked, small = of_numbers(), [of_numbers(4)]
+    else:
+        asked, small = of_classes(), [of_classes(examples, missing=True) for examples in (4, 9)]
+    for part in (asked, *small):
+        check_it_is_pure_and_finite(known, part)
+    check_better_is_more(known, asked)
