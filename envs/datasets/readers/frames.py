@@ -12,7 +12,7 @@ from rl_designer.envs.datasets.rows.table import Rows, object_array
 _NUMBERS = "iuf"
 
 
-def is_mixed(data: object) -> bool:
+def is_mixed(data: Any) -> bool:
     """Whether it is a DataFrame with columns that aren't numbers or truth values, or with gaps."""
     if not (hasattr(data, "iloc") and hasattr(data, "dtypes") and hasattr(data, "columns")):
         return False
