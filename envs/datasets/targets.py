@@ -1,6 +1,7 @@
 """What the targets are, classes or a number, and how a network is told of them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.metrics import Predicts
 
-_MOST_CODES = 20  # different whole numbers that are classes, whichever they are
+MOST_CODES = 20  # different whole numbers that are classes, whichever they are
 _BINS = 10
 _FEWEST_IN_A_BIN = 10
 _PREDICTS: tuple[Predicts, ...] = ("class", "number")
@@ -82,7 +83,7 @@ def _told(labels: Mapping[str, NDArray[Any]]) -> Predicts:
             return "class"  # refused there, with the example
     distinct = np.unique(values)
     counted = any(np.array_equal(distinct, np.arange(len(distinct)) + first) for first in (0, 1))
-    return "class" if len(distinct) <= _MOST_CODES or counted else "number"
+    return "class" if len(distinct) <= MOST_CODES or counted else "number"
 
 
 def _guessed(y: NDArray[np.float64], where: str) -> tuple[str, ...]:
@@ -105,6 +106,9 @@ def _as_numbers(values: NDArray[Any], where: str) -> NDArray[np.float64]:
         raise DatasetError(
             f"the targets of {where} must be one number an example, shape [n], got shape {list(values.shape)}"
         )
+    if values.dtype.kind == "U":
+        with suppress(ValueError):
+            values = values.astype(np.float64)
     if values.dtype.kind not in "biuf":
         raise DatasetError(
             f"the targets of {where} must be numbers to be predicted as such, got {str(values[0])!r}; "

@@ -1,5 +1,6 @@
 """Tables of rows, a column a feature and one the target: what files of all formats have in common."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from rl_designer.envs.datasets.rows.cells import is_gap
 from rl_designer.envs.datasets.rows.checks import note_on_tellers
 from rl_designer.envs.datasets.rows.kinds import typed
 from rl_designer.envs.datasets.rows.table import Rows
+from rl_designer.envs.datasets.targets import MOST_CODES
 from rl_designer.envs.errors import unknown_name
 
 LONGEST_LABEL = 1_000  # characters; NumPy takes four bytes for each of the longest, in every row
 # What people write where nothing is known; beside them `-` and `none` are gaps, but may well be classes.
 _MISSING = ("", "?", "na", "n/a", "#n/a", "nan", "null", "<na>", "nat")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # in the one spelling that it has
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _FEWEST_COUNTED = 10  # rows; that fewer values rise by one each may be chance
 
 
@@ -182,3 +186,15 @@ def target_position(columns: Sequence[str], target: str | None, where: str) -> i
     if len(columns) < 2:
         raise DatasetError(f"{where} must have a column of features besides its target {target!r}")
     return columns.index(target)
+
+
+def type_of_labels(labels: Sequence[str]) -> type[Any]:
+    """Labels are as they are spelled: whole numbers where each is one in its one spelling; floats where they
+    are decimals, some of them fractions or more different ones than codes would be; else texts.
+    """
+    distinct = set(labels)
+    if all(map(_WHOLE.fullmatch, distinct)):
+        return np.int64
+    decimals = all(map(_DECIMAL.fullmatch, distinct))
+    whole = decimals and all(float(label).is_integer() for label in distinct)
+    return np.float64 if decimals and (not whole or len(distinct) > MOST_CODES) else np.str_

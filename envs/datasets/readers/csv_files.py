@@ -14,9 +14,15 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.errors import DatasetError, is_number, named, unreadable
+from rl_designer.envs.datasets.errors import DatasetError, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
-from rl_designer.envs.datasets.readers.columns import LONGEST_LABEL, Columns, known_targets, raw_table
+from rl_designer.envs.datasets.readers.columns import (
+    LONGEST_LABEL,
+    Columns,
+    known_targets,
+    raw_table,
+    type_of_labels,
+)
 from rl_designer.envs.datasets.rows.table import Rows, object_array
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 
@@ -26,7 +32,6 @@ _LONGEST_HEADER = 1 << 20  # characters
 _SUFFIX = re.compile(r"\.[ct]sv(\.gz)?$", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*"')
 _DELIMITER_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # as spreadsheets write it before the header
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")  # in the one spelling that it has
 
 _Lines = list[tuple[int, list[str]]]  # line number, fields
 
@@ -55,7 +60,14 @@ def read_csv(path: Path, **options: Any) -> RawData:
     rows = rows.without([target])
     if known is not None:
         rows, labels = rows[known], [label for label, there in zip(labels, known, strict=True) if there]
-    return raw_table(rows, _label_array(labels), columns, _name(path), where, notes)
+    return raw_table(
+        rows,
+        np.array(labels, dtype=np.str_).astype(type_of_labels(labels)),
+        columns,
+        _name(path),
+        where,
+        notes,
+    )
 
 
 def read_csv_rows(path: Path, texts: Collection[str] = ()) -> Rows:
@@ -194,15 +206,3 @@ def _check_lengths(labels: Sequence[str], rows: Rows, column: str, where: str) -
                 f"target column {column!r} of {where} must hold classes of at most {LONGEST_LABEL} "
                 f"characters, got {len(label):,} in {rows.place(row)}"
             )
-
-
-def _label_array(labels: Sequence[str]) -> NDArray[Any]:
-    """Labels as they are spelled; int64 where each is a whole number in its one spelling, and float64, which
-    is refused, where they are numbers that aren't whole.
-    """
-    distinct = set(labels)
-    if all(map(_WHOLE.fullmatch, distinct)):
-        return np.array(labels).astype(np.int64)
-    if all(map(is_number, distinct)) and not all(float(label).is_integer() for label in distinct):
-        return np.array([float(label) for label in labels])
-    return np.array(labels, dtype=np.str_)

@@ -4,7 +4,7 @@ The formats: https://www.timeseriesclassification.com and https://www.cs.ucr.edu
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, is_number, listed, named, shortened, unreadable
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.datasets.readers.columns import type_of_labels
 from rl_designer.envs.datasets.readers.csv_files import read_csv
 from rl_designer.envs.datasets.signals import padded
 
 _PART = re.compile(r"(?P<stem>.+)_(?P<part>train|test)(?P<suffix>\.ts|\.tsv)", re.IGNORECASE)
 _MISSING = ("?", "nan")  # what stands in place of a number
-_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _LONGEST_START = 1 << 16  # characters of a table's first line that are looked at
 
 Signals = list[NDArray[np.float64]]  # each [channels, length]
@@ -90,7 +90,7 @@ def read_series(path: Path) -> RawData:
     name = found["stem"] if found else files["train"].stem
     where = repr(name)
     x, _ = padded({part: read.signals for part, read in content.items()}, where)
-    kind = _type_of_labels([label for read in content.values() for label in read.labels])
+    kind = type_of_labels([label for read in content.values() for label in read.labels])
     numeric = all(read.numeric for read in content.values())
     kind = np.float64 if numeric else kind
     y = {part: np.array(read.labels, dtype=np.str_).astype(kind) for part, read in content.items()}
@@ -225,14 +225,3 @@ def _label(text: str, number: int, where: str, numeric: bool = False) -> str:
     if text.lower() in ("", *_MISSING):
         raise DatasetError(f"line {number} of {where} has no label ({text!r}); leave it out")
     return text
-
-
-def _type_of_labels(labels: Sequence[str]) -> type[Any]:
-    """Labels are as they are spelled: whole numbers where each is one in its one spelling, and floats, which
-    are no classes, where they are numbers that aren't whole.
-    """
-    distinct = set(labels)
-    if all(map(_WHOLE.fullmatch, distinct)):
-        return np.int64
-    fractions = all(map(is_number, distinct)) and not all(float(label).is_integer() for label in distinct)
-    return np.float64 if fractions else np.str_

@@ -1,9 +1,11 @@
 """Targets: classes or a number, and how a split takes its shares of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from rl_designer.envs.datasets import DatasetError
+from rl_designer.envs.datasets import Dataset, DatasetError, load_dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.datasets.targets import encode_targets, strata
 from rl_designer.envs.metrics import METRICS
@@ -43,7 +45,7 @@ def test_whole_numbers_that_are_taken_for_a_number_are_said_and_can_be_classes()
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (FEW.astype(str), "must be numbers to be predicted as such, got '0'"),
+        (np.array(["red", "blue"] * 30), "must be numbers to be predicted as such, got 'red'"),
         (np.where(FEW == 1, np.nan, FRACTIONS), "got 20 that aren't, first nan at example 1"),
         (np.full(60, 2.5), "is 2.5 in every row"),
         (np.ones((60, 2)), "one number an example"),
@@ -81,3 +83,16 @@ def test_each_fold_has_its_share_of_each_class_and_own_validation_parts_have_non
         assert np.bincount(dataset.y_train[dataset.folds == fold]).tolist() == [8, 8]
     own = prepare(RawData("own", {"train": x, "val": x}, {"train": y, "val": y}, "own"), None, 0)
     assert len(own.folds) == 0
+
+
+def test_many_decimals_of_a_table_are_a_number_and_few_are_classes(
+    tmp_path: Path,
+) -> None:
+    def read(targets: list[str]) -> Dataset:
+        lines = "".join(f"{i * i % 97},{target}\n" for i, target in enumerate(targets))
+        (tmp_path / "own.csv").write_text(f"u,y\n{lines}")
+        return load_dataset(tmp_path / "own.csv", target="y")
+
+    assert read([f"{7 * i}.0" for i in range(90)]).predicts == "number"
+    assert read([f"{i % 3}.0" for i in range(90)]).class_names == ("0.0", "1.0", "2.0")
+    assert read([f"{i % 30}_{i % 2}" for i in range(180)]).predicts == "class"
