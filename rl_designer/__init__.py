@@ -19,6 +19,7 @@ _PUBLIC = {
     "sample": "rl_designer.api",
     "retrain": "rl_designer.api",
     "export": "rl_designer.api",
+    "predict": "rl_designer.api",
     "compare_agents": "rl_designer.api",
     "compare_rewards": "rl_designer.api",
     "Architecture": "rl_designer.envs.architecture",

@@ -7,6 +7,7 @@ ImportError of one line.
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
@@ -202,6 +203,43 @@ def export(
     folder = source / "exported" if source.is_dir() else Path("exported")
     folder = folder if output is None else Path(output)
     return write(subject, folder, formats, licence=licence, overwrite=overwrite)
+
+
+def predict(
+    run: Run | str | Path,
+    data: Any,
+    *,
+    probabilities: bool = False,
+    weights_of: int | None = None,
+    store: str | None = None,
+) -> Any:
+    """What a trained network says of new examples, raw as they were before the training; warns of what was
+    done to them and in what they are unlike those of the training.
+
+    Args:
+        run: of a run its best design that was retrained; or a folder that `retrain` or `export` wrote.
+        data: a file's path, a DataFrame, a list of dictionaries or a mapping from columns to cells, an array
+            or tensor [n, …], a list of signals of unequal length. Targets in it are passed over.
+        probabilities: whether to give those of all classes, in place of the most likely class.
+        weights_of: the training whose weights to take; None for the first.
+
+    Returns:
+        The class of each example, text [n], or float64 [n], numbers in the target's unit; or probabilities,
+        float64 [n, classes], in the order of the classes' names.
+    """
+    from rl_designer.predicting.predict import predict_file
+    from rl_designer.predicting.source import find_network
+
+    network, notes = find_network(_folder(run), weights_of, store)
+    if isinstance(data, str | os.PathLike):
+        found = predict_file(network, Path(data)).predictions
+    else:
+        found = network.predict(data)
+    for note in (*notes, *found.notes):
+        warnings.warn(note, stacklevel=2)
+    if probabilities and not found.class_names:
+        raise WrongUsage("predict(): a number has no probabilities; leave probabilities away")
+    return found.outputs if probabilities else found.predicted
 
 
 def compare_agents(

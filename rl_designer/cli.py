@@ -29,6 +29,10 @@ COMMANDS = {
         "listing:listing",
         "List spaces, agents, rewards, metrics, data sets and tables, with a line each.",
     ),
+    "predict": (
+        "predict:predict",
+        "Use a trained network on rows, signals or images of a FILE.",
+    ),
     "report": (
         "report:report",
         "Show what one RUN or several found, as text and as one HTML page that needs no network.",

@@ -138,6 +138,8 @@ class Dataset:
         notes: what a reader did to the source that people should know, a line each; not part of the digest.
         encoding: how the rows of a table became the inputs, before they were standardised; None for other
             data; not part of the digest.
+        raw_shape: of one example as it was before it was read as features; () for `input_shape`.
+        pixels: of images, lowest and highest value, as they came; None for other data.
         content: of the source as `content_of` gives it, test part and names included, so that changed data
             are known without the test being opened; None where it isn't known.
     """
@@ -156,6 +158,8 @@ class Dataset:
     content: str | None = field(default=None, repr=False)
     padded: bool = field(default=False, repr=False)
     encoding: RowEncoding | None = field(default=None, repr=False)
+    raw_shape: tuple[int, ...] = field(default=(), repr=False)
+    pixels: tuple[float, float] | None = field(default=None, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -47,6 +47,7 @@ class RawData:
             says it.
         predicts: what the targets are, where the source says it.
         groups: of each example of the only part, int64 [n]; examples of a group stay on one side of a split.
+        pixels: lowest and highest value that images may have; None where the source doesn't say.
     """
 
     name: str
@@ -59,6 +60,7 @@ class RawData:
     channels_last: bool | None = None
     predicts: Predicts | None = None
     groups: NDArray[np.int64] | None = None
+    pixels: tuple[float, float] | None = None
 
     @property
     def content(self) -> str:
@@ -114,7 +116,14 @@ def prepare(
     test = SealedTest(ready["test"], y["test"]) if sealed else None
     parts = (ready["train"], y["train"], ready["val"], y["val"])
     dataset = Dataset(raw.name, *parts, class_names, test, standardisation, notes, scale, folds)
-    return replace(dataset, content=raw.content, padded=unequal, encoding=encoding)
+    raw_shape, pixels = x["train"].shape[1:], _pixels(x["train"], raw.pixels)
+    dataset = replace(dataset, content=raw.content, padded=unequal, encoding=encoding)
+    return replace(dataset, raw_shape=raw_shape, pixels=pixels)
+
+
+def _pixels(x: Arrays, told: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Lowest and highest value of images, [n, channels, height, width]; None of anything else."""
+    return (told or (float(x.min()), float(x.max()))) if x.ndim == 4 else None
 
 
 def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], TargetScale]:

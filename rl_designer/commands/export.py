@@ -14,12 +14,12 @@ from rl_designer.commands.options import (
     note,
     output_options,
     print_json,
+    seed_of,
     store_option,
 )
 from rl_designer.exporting.find import find_subject
 from rl_designer.exporting.optuna import export_to_optuna
 from rl_designer.exporting.subject import Subject
-from rl_designer.quantities import parse_count
 from rl_designer.runs.reading import read_run
 from rl_designer.text import printable
 
@@ -85,7 +85,7 @@ def export(
 
     wanted = wanted_formats(formats)
     given = {name: value for name, value in data.items() if value is not None}
-    subject = find_subject(source, given, seed=_seed(weights_of), store=store)
+    subject = find_subject(source, given, seed=seed_of(weights_of), store=store)
     folder = output or (source / _DEFAULT if source.is_dir() else Path(_DEFAULT))
     files = write(subject, folder, wanted, licence=licence, overwrite=overwrite)
     if not formats:
@@ -116,15 +116,6 @@ def _write_study(source: Path, url: str, store: str | None, as_json: bool, quiet
         return
     click.echo(printable(f"study {written.name}: {written.trials:,} trials, {written.added:,} of them new"))
     note(f"See them: {shlex.join(['optuna-dashboard', written.url])}", quiet)
-
-
-def _seed(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_count(text) if text != "0" else 0
-    except ValueError as error:
-        raise click.UsageError(f"--weights-of {error}") from None
 
 
 def _to_dict(subject: Subject, files: Sequence["Exported"]) -> dict[str, Any]:

@@ -157,6 +157,16 @@ def taken_engine(options: dict[str, Any]) -> "Engine":
         return engine_of(Where.of({name: options.pop(name) for name in Where.declared() if name in options}))
 
 
+def seed_of(text: str | None) -> int | None:
+    """The number of a full training, as `--weights-of` has it."""
+    if text is None:
+        return None
+    try:
+        return parse_count(text) if text != "0" else 0
+    except ValueError as error:
+        raise click.UsageError(f"--weights-of {error}") from None
+
+
 def output_options(command: Command) -> Command:
     """`--json` and `--quiet`."""
     command = click.option("--quiet", is_flag=True, help="No progress and no notes, only errors.")(command)

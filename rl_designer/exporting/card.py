@@ -12,9 +12,11 @@ from typing import Any
 
 from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
+from rl_designer.envs.datasets.rows.encoding import RowEncoding
 from rl_designer.envs.layers.cell import cell_words
 from rl_designer.envs.search_spaces.cell_layers import live_edges
 from rl_designer.envs.search_spaces.costs import describe
+from rl_designer.exporting.description import input_words, output_words
 from rl_designer.exporting.subject import Subject, template
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.retraining.verdicts import figure_of
@@ -22,6 +24,8 @@ from rl_designer.text import printable, shortened
 
 CARD = "MODEL_CARD.md"
 _MOST_NUMBERS = 16  # of a mean
+_MOST_COLUMNS = 200  # that are listed
+_KINDS = {"number": "a number", "truth": "True or False", "category": "a category", "date": "a date or time"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$:@-]|(?<=www)\.)", re.IGNORECASE)
 _MOST_SHOWN = 200
 _WITH_NUMBERS = (".py", ".onnx", ".pt2")  # files that hold mean and deviation
@@ -45,6 +49,11 @@ def card(subject: Subject, files: Sequence[str] = (), licence: str | None = None
         classes=list((results or {}).get("classes") or []),
         settings=", ".join(f"{name.replace('_', ' ')} {value}" for name, value in known.items()),
         standardisation=_standardisation(subject, files),
+        target=str((subject.origin.config or {}).get("target") or ""),
+        input=input_words(subject),
+        output=output_words(subject),
+        columns=_columns(subject),
+        scored=_scored(results or {}),
         layers=describe(subject.architecture, subject.input_shape, subject.num_classes),
         cell=_cell(subject),
         files=files,
@@ -71,6 +80,26 @@ def _standardisation(subject: Subject, files: Sequence[str]) -> dict[str, str]:
         with_numbers = [f"see `{name}`" for name in files if name.endswith(_WITH_NUMBERS)]
         return {"Mean and deviation": (with_numbers or ["too many to be shown"])[0]}
     return {name: ", ".join(f"{number:.8g}" for number in numbers) for name, numbers in named.items()}
+
+
+def _columns(subject: Subject) -> list[dict[str, Any]]:
+    """Of a table: each column's name, its kind, and how many features it becomes."""
+    told = []
+    for column in subject.columns[:_MOST_COLUMNS]:
+        names = RowEncoding((dict(column),)).feature_names
+        gaps = ", and whether it is empty" if column["gaps"] else ""
+        told.append({"name": column["name"], "kind": _KINDS[column["kind"]] + gaps, "features": len(names)})
+    return told
+
+
+def _scored(results: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line a metric, the search's first: over the full trainings, and what guessing gives."""
+    main = str(results.get("metric") or "accuracy")
+    part = "test" if "test_accuracy" in results else "val"
+    older = {"accuracy": results.get(f"{part}_accuracy")}
+    figures, guess = results.get(f"{part}_figures") or older, results.get("guess") or {}
+    names = sorted(figures, key=lambda name: (name != main, name))
+    return [{"metric": name, "figure": figures[name], "guess": guess.get(name)} for name in names]
 
 
 def _spread(accuracy: Mapping[str, Any] | None) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 from rl_designer.envs.workers.devices import one_thread
 from rl_designer.errors import Error, WrongUsage, unknown_name
 from rl_designer.exporting.card import CARD, card
-from rl_designer.exporting.formats import FORMATS, PYTHON, Computed, remove_weights
+from rl_designer.exporting.formats import FORMATS, PYTHON, Computed, exported_network, remove_weights
 from rl_designer.exporting.subject import Subject
 from rl_designer.files import write_text
 
@@ -31,7 +31,7 @@ class Exported:
     """A file that was written.
 
     Attributes:
-        difference: the largest from the original's logits, see `largest_difference`; None of a card.
+        difference: the largest from the original's outputs, see `largest_difference`; None of a card.
     """
 
     format: str
@@ -145,16 +145,16 @@ class Mismatch(Error):
 
 
 def largest_difference(subject: Subject, computed: Computed) -> float:
-    """The largest difference of a logit from the original's, over random and real inputs, as a share of the
-    largest logit of the batch where that is above 1, since float32 has no more than seven digits.
+    """The largest difference of an output from the original's, over random and real inputs, as a share of the
+    largest output of the batch where that is above 1, since float32 has no more than seven digits.
 
     Raises:
         Mismatch: where it is above 1e-5, or a shape or a number that isn't finite differs.
     """
-    worst = 0.0
+    worst, network = 0.0, exported_network(subject)
     with one_thread(), torch.inference_mode():
         for kind, x in _inputs(subject):
-            expected, found = subject.network(x), computed(x)
+            expected, found = network(x), computed(x)
             if expected.shape != found.shape:
                 raise Mismatch(
                     f"on {kind} inputs it gives the shape {list(found.shape)}, not {list(expected.shape)}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.content import same_content
+from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.exporting.subject import Origin, Subject
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
@@ -66,7 +67,7 @@ def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | 
     retrained = folder_of(
         Winner(ArchitectureFile(architecture), path / DEFAULT_PARENT, str(path)), Plan(FullSettings())
     )
-    if _seeds(retrained) or seed is not None:
+    if retrained.seeds() or seed is not None:
         return _with_weights(retrained.path, seed, _dataset_of(report, data), origin)
     setting = report.folder.summary.get("setting", {})
     try:
@@ -98,17 +99,14 @@ def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str
 
 def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origin: Origin | None) -> Subject:
     folder = RetrainedFolder(path)
-    seeds = _seeds(folder)
-    if not seeds or (seed is not None and seed not in seeds):
-        legal = ", ".join(map(str, seeds)) or "none; `retrain` makes them"
-        raise Error(f"{path} has no weights of training {seed or 0}; there are: {legal}")
-    chosen = seeds[0] if seed is None else seed
+    chosen = folder.trained(seed)
     read, training = load_retrained(path, chosen), folder.training()
     file = read_architecture(path / ARCHITECTURE)
     if dataset is not None and not _trained_on(dataset, folder):
         dataset = None  # other data than the weights were trained on
     known = _known(read.architecture, dataset)
-    known |= {"class_names": read.class_names, "data": training.data.name}
+    known |= {"class_names": read.class_names or None, "data": training.data.name}
+    known |= {"target_scale": read.target_scale, "inputs": read.inputs or known.get("inputs")}
     if read.standardisation is not None:
         known["standardisation"] = read.standardisation
     return Subject(
@@ -179,6 +177,7 @@ def _untrained(
 
 def _origin_of(report: RunReport, winner: StoredDesign) -> Origin:
     design, config = winner.design, report.folder.config
+    objective, score = report.objective, design.evaluation.score
     return Origin(
         str(report.folder.path),
         agent=report.found_by(winner),
@@ -187,16 +186,11 @@ def _origin_of(report: RunReport, winner: StoredDesign) -> Origin:
         seconds=report.folder.summary.get("seconds"),
         found_at=report.position(winner),
         reward=design.reward,
-        val_accuracy=design.evaluation.val_accuracy,
         verdict=report.folder.summary.get("verdict"),
         config=config.given(),
+        val_figure=None if score is None else (objective.metric, objective.value_of(score)),
+        about=tuple(map(str, report.about)),
     )
-
-
-def _seeds(folder: RetrainedFolder) -> list[int]:
-    """The trainings that have weights."""
-    numbers = (path.stem.removeprefix("seed-") for path in folder.path.glob("seed-*.safetensors"))
-    return sorted(int(number) for number in numbers if number.isdecimal() and number.isascii())
 
 
 def _dataset_of(report: RunReport, data: Mapping[str, Any]) -> "Dataset | None":
@@ -240,9 +234,11 @@ def _known(architecture: Architecture, dataset: "Dataset | None") -> dict[str, A
         return {}
     examples = dataset.x_val[:_EXAMPLES]
     return {
-        "class_names": dataset.class_names,
+        "class_names": dataset.class_names or None,
         "data": dataset.name,
         "split": (len(dataset.y_train), len(dataset.y_val)),
         "standardisation": standardisation_for(architecture, dataset),
+        "inputs": RawInputs.of(dataset),
+        "target_scale": dataset.target_scale,
         "examples": examples.reshape(len(examples), -1) if takes_features(architecture) else examples,
     }

@@ -9,7 +9,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -18,17 +18,19 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from rl_designer.envs.datasets.targets import TargetScale
+from rl_designer.exporting.description import DESCRIPTION, description, input_words, output_words
 from rl_designer.exporting.python_source import python_source
 from rl_designer.exporting.subject import Subject
-from rl_designer.files import write_text
+from rl_designer.files import write_json, write_text
 
 NAME = "network"
-INPUT, OUTPUT = "input", "logits"
+INPUT, LOGITS, NUMBER = "input", "logits", "number"
 _BATCH = "batch"
 PYTHON = "python"
 _DESIGN = "design"  # what says, in a file's metadata, that an export wrote it
 
-Computed = Callable[[Tensor], Tensor]  # float32 [n, *input_shape] → logits [n, classes]
+Computed = Callable[[Tensor], Tensor]  # float32 [n, *input_shape] → outputs [n, classes], or [n, 1]
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,43 @@ class Format:
         return tuple(f for f in self.files if subject.trained or not f.endswith(".safetensors"))
 
 
+class _InItsUnit(nn.Module):
+    """A network whose one output is the number that it predicts, in the target's unit."""
+
+    def __init__(self, network: nn.Module, scale: TargetScale) -> None:
+        super().__init__()
+        self.network = network
+        self.mean, self.deviation = scale.mean, scale.deviation
+
+    def forward(self, x: Tensor) -> Tensor:
+        output: Tensor = self.network(x)
+        return self.mean + self.deviation * output
+
+
+def exported_network(subject: Subject) -> nn.Module:
+    """What all formats compute: logits, or a number in the target's unit where that is known."""
+    return (
+        subject.network if subject.target_scale is None else _InItsUnit(subject.network, subject.target_scale)
+    )
+
+
 def _write_python(subject: Subject, folder: Path) -> None:
-    if subject.trained:
-        write_weights(subject, folder / f"{NAME}.safetensors")
     weights = f"{NAME}.safetensors" if subject.trained else None
+    names = write_weights(subject, folder / weights) if weights else None
+    write_json(folder / DESCRIPTION, description(subject, names))
     write_text(folder / f"{NAME}.py", python_source(subject, weights))
 
 
-def write_weights(subject: Subject, path: Path) -> None:
-    """The network's weights, float32 as they are, under the names of the Python file's modules."""
+def write_weights(subject: Subject, path: Path) -> list[str]:
+    """The network's weights, float32 as they are, under the names of the Python file's modules; the names."""
     with torch.random.fork_rng(devices=[]):
-        copy = _module_of(python_source(subject)).__dict__[subject.class_name]()
-    names, state = copy.state_dict(), subject.network.state_dict()
+        source = python_source(replace(subject, inputs=None))  # whose columns aren't beside it yet
+        copy = _module_of(source).__dict__[subject.class_name]()
+    names, state = list(copy.state_dict()), subject.network.state_dict()
     tensors = dict(zip(names, (tensor.contiguous() for tensor in state.values()), strict=True))
     # One entry alone: safetensors writes several in an order that differs from call to call.
     save_file(tensors, path, {_DESIGN: subject.architecture.digest})
+    return names
 
 
 def remove_weights(folder: Path) -> None:
@@ -114,7 +138,7 @@ def exported_program(subject: Subject) -> torch.export.ExportedProgram:
     example = torch.zeros(2, *subject.input_shape)
     with _quiet(), torch.no_grad():
         shapes = ({0: torch.export.Dim(_BATCH)},)
-        program = torch.export.export(subject.network, (example,), dynamic_shapes=shapes)
+        program = torch.export.export(exported_network(subject).eval(), (example,), dynamic_shapes=shapes)
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # paths of this machine
     return program
@@ -123,12 +147,20 @@ def exported_program(subject: Subject) -> torch.export.ExportedProgram:
 def metadata(subject: Subject) -> dict[str, str]:
     """What stands beside the network in ONNX and `torch.export` files; lists are JSON.
 
-    `mean` and `deviation` are there where they are known: one number where all are equal, or one for each
-    feature or channel.
+    What isn't known isn't there. `mean` and `deviation` are one number where all are equal, or one for each
+    feature or channel; `columns` is the encoding of rows, as `network.json` has it; `raw_shape` is that of an
+    example before it is flattened; a number's `target_mean` and `target_deviation` are in the output already.
     """
     facts = {_DESIGN: subject.architecture.digest, "space": subject.architecture.space}
+    facts["input"], facts["output"] = input_words(subject), output_words(subject)
     if subject.class_names is not None:
         facts["class_names"] = json.dumps(subject.class_names)
+    if (scale := subject.target_scale) is not None:
+        facts |= {"target_mean": repr(scale.mean), "target_deviation": repr(scale.deviation)}
+    if (inputs := subject.inputs) is not None:
+        facts |= {"raw_shape": json.dumps(inputs.shape), "padded": json.dumps(inputs.padded)}
+        facts |= {} if inputs.pixels is None else {"pixels": json.dumps(inputs.pixels)}
+        facts |= {"columns": json.dumps(subject.columns)} if subject.columns else {}
     if (known := subject.standardisation) is not None:
         for name, values in {"mean": known.mean.ravel(), "deviation": known.deviation.ravel()}.items():
             equal = bool((values == values[0]).all())
@@ -147,6 +179,10 @@ def _read_program(subject: Subject, folder: Path) -> Computed:
         return torch.export.load(folder / f"{NAME}.pt2").module()
 
 
+def _output(subject: Subject) -> str:
+    return NUMBER if subject.predicts_number else LOGITS
+
+
 def _write_onnx(subject: Subject, folder: Path) -> None:
     import onnx
 
@@ -157,7 +193,7 @@ def _write_onnx(subject: Subject, folder: Path) -> None:
             (),
             path,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[_output(subject)],
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -181,7 +217,7 @@ def _read_onnx(subject: Subject, folder: Path) -> Computed:
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def computed(x: Tensor) -> Tensor:
-        return torch.from_numpy(session.run([OUTPUT], {INPUT: x.numpy()})[0])
+        return torch.from_numpy(session.run([_output(subject)], {INPUT: x.numpy()})[0])
 
     return computed
 
@@ -201,7 +237,7 @@ def _quiet() -> Iterator[None]:
 
 
 FORMATS: Mapping[str, Format] = {
-    PYTHON: Format((f"{NAME}.py", f"{NAME}.safetensors"), _write_python, _read_python),
+    PYTHON: Format((f"{NAME}.py", DESCRIPTION, f"{NAME}.safetensors"), _write_python, _read_python),
     "onnx": Format((f"{NAME}.onnx",), _write_onnx, _read_onnx, ("onnx", "onnxruntime", "onnxscript")),
     "torch-export": Format((f"{NAME}.pt2",), _write_program, _read_program),
 }

@@ -3,17 +3,21 @@
 Texts from outside (names of data, classes, runs) pass `literal` or `docstring_text` before they stand in it.
 """
 
+import ast
+import math
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import east_asian_width
 
 from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
+from rl_designer.envs.datasets.rows import cells
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.layers.source import LayerSource, expressions
 from rl_designer.envs.search_spaces.costs import trace
+from rl_designer.exporting.description import DESCRIPTION, output_words
 from rl_designer.exporting.subject import Subject, template
 from rl_designer.text import printable, shortened
 
@@ -33,9 +37,9 @@ def literal(text: str) -> str:
     return f"{quote}{escaped}{quote}"
 
 
-def docstring_text(text: object) -> str:
-    """The text as it may stand inside a docstring in `\"\"\"`, in one line of at most 200 characters."""
-    shown = shortened(printable(text), _MOST_SHOWN)
+def docstring_text(text: object, most: int = _MOST_SHOWN) -> str:
+    """The text as it may stand inside a docstring in `\"\"\"`, in one line of at most `most` characters."""
+    shown = shortened(printable(text), most)
     return shown.replace("\\", "\\\\").replace('"', "'")
 
 
@@ -55,24 +59,65 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
     terms, tensors = _terms(constants, subject)
     layers, classifier = _layers(subject)
     written = [*tensors, *(text for _, layer in layers for text in layer.forward)]
+    encodes = bool(subject.columns) and known is not None
+    predicts = weights is not None and known is not None
+    needs_torch = weights is not None or encodes or "torch." in "".join(written)
+    reader = _cells() if encodes else _Cells((), "")
     return template("network.py.jinja", literal=literal, constant=constant).render(
         subject=subject,
         facts=facts,
         weights=weights,
+        encodes=encodes,
+        predicts=predicts,
+        features=math.prod(subject.input_shape),
+        cells=reader.code,
+        imports=_imports(reader, weights is not None, encodes, needs_torch),
+        raw=_raw(subject),
         class_names=[] if numbered else [_within(f"    {literal(name)},") for name in names or ()],
         constants=constants,
         terms=terms,
         tensors=tensors,
         layers=layers,
         classifier=classifier,
-        needs_torch="torch." in "".join(written),
     )
+
+
+class _Cells(NamedTuple):
+    """What reads raw cells, as it stands in the exported file."""
+
+    imports: tuple[str, ...]
+    code: str
+
+
+def _cells() -> _Cells:
+    """`cells.py`, its imports and what comes after them."""
+    text = Path(cells.__file__).read_text(encoding="utf-8")
+    nodes = [node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    code = "\n".join(text.splitlines()[nodes[-1].end_lineno :])
+    return _Cells(tuple(ast.unparse(node) for node in nodes), code.strip("\n"))
+
+
+def _imports(reader: _Cells, has_weights: bool, encodes: bool, needs_torch: bool) -> list[str]:
+    """The file's imports, as linters sort them."""
+    standard = set(reader.imports)
+    standard |= {"import json", "from pathlib import Path"} if has_weights or encodes else set()
+    standard |= {"from typing import Any"} if encodes else set()
+    lines = sorted(standard, key=lambda line: (line.startswith("from"), line))
+    torch = [*(["import torch"] if needs_torch else []), "from torch import Tensor, nn"]
+    return [*lines, *([""] if lines else []), *torch]
+
+
+def _raw(subject: Subject) -> str:
+    """The shape of a batch of raw examples, before signals and images are flattened."""
+    shape = subject.input_shape if subject.inputs is None else subject.inputs.shape
+    return f"[batch, {', '.join(map(str, shape))}]"
 
 
 def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
     """Lines of the docstring, safe to stand in it."""
     data = "" if subject.data is None else f" of {docstring_text(subject.data)}"
-    standardised = "" if subject.standardisation is None else ": standardised(x) does it"
+    does = "encoded(rows)" if subject.columns else "standardised(x)"
+    standardised = "" if subject.standardisation is None else f": {does} does it"
     return {
         "Design": f"{subject.architecture.digest}, of the search space {subject.architecture.space}.",
         **_searched(subject),
@@ -84,9 +129,24 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
             f"float32 [batch, {subject.shape}], standardised with the mean and the deviation of the training "
             f"examples{data}, for each feature or channel{standardised}."
         ),
-        "Output": f"logits, float32 [batch, {subject.num_classes}].",
+        **_raw_facts(subject),
+        "Output": f"{output_words(subject)}.",
         "Written by": f"rl-designer {__version__}; needs torch alone.",
     }
+
+
+def _raw_facts(subject: Subject) -> dict[str, str]:
+    """What raw examples are, where it is known."""
+    if (inputs := subject.inputs) is None:
+        return {}
+    if inputs.encoding is not None:
+        return {"Columns": f"{docstring_text(inputs.encoding.summary, 2_000)}; see {DESCRIPTION}."}
+    told = [] if inputs.pixels is None else [f"pixels from {inputs.pixels[0]:g} to {inputs.pixels[1]:g}"]
+    told += ["signals may end early, with NaN from there on"] if inputs.padded else []
+    if inputs.kind != "features":
+        axes = "channels, length" if inputs.kind == "signal" else "channels, height, width"
+        told.insert(0, f"[batch, {axes}] = {_raw(subject)}")
+    return {"Raw inputs": f"{'; '.join(told)}."} if told else {}
 
 
 def _searched(subject: Subject) -> dict[str, str]:
@@ -100,17 +160,19 @@ def _searched(subject: Subject) -> dict[str, str]:
     text = f"by {docstring_text(origin.agent)} with the seed {origin.seed} on {on}, run {source}"
     if origin.found_at is not None:
         text += f", at evaluation {origin.found_at:,} of {origin.evaluations:,}"
-    if origin.val_accuracy is not None:
-        text += f", validation accuracy {origin.val_accuracy:.4f} after its short training"
+    if origin.val_figure is not None:
+        name, value = origin.val_figure
+        text += f", validation {docstring_text(name)} {value:.4f} after its short training"
     return {"Searched": f"{text}."}
 
 
 def _weights_text(subject: Subject, weights: str | None) -> str:
     if weights is None:
         return "none; those that torch draws are to be trained."
-    accuracy = ((subject.results or {}).get("test_accuracy") or {}).get("mean")
-    text = f"{weights}, of full training {subject.retrained_seed}"
-    return f"{text}." if accuracy is None else f"{text} (mean test accuracy of all: {accuracy:.4f})."
+    text, figure = f"{weights}, of full training {subject.retrained_seed}", subject.test_figure
+    if figure is None:
+        return f"{text}."
+    return f"{text} (mean test {docstring_text(figure[0])} of all: {figure[1]:.4f})."
 
 
 def constant(values: "NDArray[np.float64]", name: str) -> str:

@@ -1,7 +1,7 @@
 """`Subject`: the network that is exported, and what is known of where it comes from."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from rl_designer.envs.datasets import Standardisation
+    from rl_designer.envs.datasets.inputs import RawInputs
+    from rl_designer.envs.datasets.targets import TargetScale
 
 
 _MOST_IN_A_NAME = 40
@@ -34,6 +36,8 @@ class Origin:
         found_at: which of them it was, from 1.
         config: of the search, as plain values.
         note: what the design's file says of it.
+        val_figure: metric and value on the validation part, after the search's short training.
+        about: what was said of the data as the search began, a line each.
     """
 
     source: str
@@ -43,10 +47,11 @@ class Origin:
     seconds: float | None = None
     found_at: int | None = None
     reward: float | None = None
-    val_accuracy: float | None = None
     verdict: str | None = None
     config: Mapping[str, Any] | None = None
     note: str | None = None
+    val_figure: tuple[str, float] | None = None
+    about: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Subject:
     Attributes:
         network: of `build_network`, in evaluation mode, on the CPU.
         input_shape: of one example.
-        class_names: by class number; None where only their number is known.
+        class_names: by class number; None where only their number is known, and where a number is predicted.
         name: what people call it, or None.
         data: name of the data, or None.
         split: examples for training and for validation, or None.
@@ -66,6 +71,9 @@ class Subject:
         settings: of the full training, or None.
         standardisation: of the data, for one example; None where it isn't known.
         examples: float32 [n, *input_shape], real inputs of the validation part; None where none are at hand.
+        inputs: what raw examples are; None where it isn't known.
+        target_scale: of a number that is predicted; the files give it in its own unit. None for classes, and
+            where it isn't known.
     """
 
     architecture: Architecture
@@ -82,6 +90,8 @@ class Subject:
     settings: Mapping[str, Any] | None = None
     standardisation: "Standardisation | None" = field(default=None, repr=False)
     examples: "NDArray[np.float32] | None" = field(default=None, repr=False)
+    inputs: "RawInputs | None" = field(default=None, repr=False)
+    target_scale: "TargetScale | None" = None
 
     def __post_init__(self) -> None:
         check_classes(self.num_classes)
@@ -90,6 +100,26 @@ class Subject:
     def trained(self) -> bool:
         """Whether the weights were trained."""
         return self.retrained_seed is not None
+
+    @property
+    def predicts_number(self) -> bool:
+        """Whether its one output is a number."""
+        return self.num_classes == 1
+
+    @property
+    def columns(self) -> Sequence[Mapping[str, Any]]:
+        """Those of a table whose cells become the inputs, as `RowEncoding` has them; empty for other data."""
+        encoding = None if self.inputs is None else self.inputs.encoding
+        return () if encoding is None else encoding.columns
+
+    @property
+    def test_figure(self) -> tuple[str, float] | None:
+        """The metric and its mean over the full trainings, on the test part; None where there is none."""
+        results = self.results or {}
+        name = str(results.get("metric") or "accuracy")
+        figures = results.get("test_figures") or {"accuracy": results.get("test_accuracy")}
+        mean = (figures.get(name) or {}).get("mean")
+        return None if mean is None else (name, float(mean))
 
     @cached_property
     def costs(self) -> Costs:

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.content import same_content
 from rl_designer.envs.datasets.encoding import Standardisation, check_values, distinct
+from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of
 from rl_designer.envs.search_spaces.costs import check_size
@@ -33,7 +36,9 @@ from rl_designer.runs.architecture_files import (
 )
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
+
+    from rl_designer.retraining.predictions import Predictions
 
 TRAINING = "training.json"
 RESULTS = "results.json"
@@ -44,6 +49,7 @@ FORMAT = "retrained/1"
 VERSION = 1
 
 _MOST_VALUES = 100_000  # of mean and deviation together, so that the file stays below its limit
+_MOST_OF_INPUTS = 4 * MEBIBYTE  # as short as JSON can be; with its indents it is some three times longer
 _OF_A_SEED = {"seed", "failure", "accuracy", "loss"}
 _OF_A_RIVAL = {"name", "what", "seconds", "size", "size_of", "failure", "seeds"}
 _OF_A_RIVALS_SEED = {"seed", "failure", "figures", "seconds", "size"}
@@ -86,6 +92,7 @@ class Training(BaseModel):
         settings: `FullSettings` as plain values.
         standardisation: what the examples were standardised with; None where that isn't known.
         target_scale: what the numbers that are predicted were standardised with; None for classes.
+        inputs: what the examples were before that, as `RawInputs` has it; None of older folders.
     """
 
     model_config = ConfigDict(strict=True)
@@ -99,6 +106,7 @@ class Training(BaseModel):
     settings: dict[str, bool | int | float | str]
     standardisation: _Standardisation | None = None
     target_scale: _TargetScale | None = None
+    inputs: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -106,6 +114,7 @@ class Training(BaseModel):
             check_values(self.standardisation.mean, self.standardisation.deviation, self.input_shape)
         if bool(self.class_names) == (self.target_scale is not None):
             raise Error("it must have either class_names or a target_scale")
+        self.known_inputs()
         return self
 
     @property
@@ -120,6 +129,10 @@ class Training(BaseModel):
         kept = self.standardisation
         return Standardisation.of_values(kept.mean, kept.deviation, self.input_shape)
 
+    def known_inputs(self) -> RawInputs | None:
+        """None where they aren't known."""
+        return None if self.inputs is None else RawInputs.from_dict(self.inputs, self.input_shape)
+
 
 @dataclass(frozen=True)
 class Retrained:
@@ -133,6 +146,7 @@ class Retrained:
         seed: the number of its training in the folder.
         results: the content of `results.json`, or None where it isn't there yet.
         standardisation: what makes the network's inputs of raw ones (`apply`); None where it isn't known.
+        inputs: what raw examples are; None where it isn't known.
     """
 
     architecture: Architecture
@@ -143,6 +157,20 @@ class Retrained:
     results: dict[str, Any] | None
     standardisation: Standardisation | None = None
     target_scale: TargetScale | None = None
+    inputs: RawInputs | None = None
+
+    def predict(self, given: Any, channels_last: bool | None = None) -> Predictions:
+        """Classes with their probabilities, or numbers in the target's unit, of raw examples.
+
+        Args:
+            given: as `RawInputs.ready` takes it.
+
+        Raises:
+            ValueError: for examples of another kind, and where their standardisation isn't known.
+        """
+        from rl_designer.retraining.predictions import predictions
+
+        return predictions(self, given, channels_last)
 
 
 def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
@@ -154,34 +182,64 @@ def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
     Raises:
         ValueError: where the folder or the weights aren't there, or are damaged; one line.
     """
-    from rl_designer.envs.networks.network import build_network
     from rl_designer.retraining.checkpoint import read_weights
 
     opened = RetrainedFolder(Path(folder))
     training, architecture = opened.training(), opened.architecture()
     weights = opened.weights(seed)
-    shape, classes = training.input_shape, training.outputs
-    # Before memory is taken for what a stranger's file may ask for.
-    parameters = check_size(architecture, shape, classes).parameters
-    state, _ = read_weights(weights, parameters)
-    if parameters > sum(tensor.numel() for tensor in state.values()):
-        raise Error(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: it has too few weights")
-    network = build_network(architecture, shape, classes)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        text = " ".join(str(error).split())[:200]
-        raise Error(f"{weights} doesn't fit {opened.path / ARCHITECTURE}: {text}") from error
+    network = network_with(
+        weights,
+        lambda most: read_weights(weights, most)[0],
+        architecture,
+        training.input_shape,
+        training.outputs,
+    )
     return Retrained(
         architecture,
-        network.eval(),
+        network,
         tuple(training.input_shape),
         tuple(training.class_names),
         seed,
         opened.results(),
         training.known_standardisation(),
         None if training.target_scale is None else TargetScale(**training.target_scale.model_dump()),
+        training.known_inputs(),
     )
+
+
+def network_with(
+    weights: Path,
+    read: Callable[[int], Mapping[str, Tensor]],
+    architecture: Architecture,
+    shape: Sequence[int],
+    outputs: int,
+    names: Sequence[str] | None = None,
+) -> nn.Module:
+    """A network in evaluation mode with the weights of a file that a stranger may have written.
+
+    Args:
+        read: the tensors, by how many parameters there may be.
+        names: of the tensors, in the order of `build_network`'s; None where they are called the same.
+
+    Raises:
+        ValueError: where they don't fit.
+    """
+    from rl_designer.envs.networks.network import build_network
+
+    # Before memory is taken for what a stranger's file may ask for.
+    parameters = check_size(architecture, shape, outputs).parameters
+    state = read(parameters)
+    if parameters > sum(tensor.numel() for tensor in state.values()):
+        raise Error(f"{weights} doesn't fit the architecture beside it: it has too few weights")
+    network = build_network(architecture, shape, outputs)
+    try:
+        if names is not None:
+            state = {own: state[name] for own, name in zip(network.state_dict(), names, strict=True)}
+        network.load_state_dict(state)
+    except (RuntimeError, KeyError, ValueError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise Error(f"{weights} doesn't fit the architecture beside it: {text}") from error
+    return network.eval()
 
 
 @dataclass(frozen=True)
@@ -195,6 +253,19 @@ class RetrainedFolder:
 
     def checkpoint(self, seed: int) -> Path:
         return self.path / f"seed-{seed}.checkpoint.safetensors"
+
+    def seeds(self) -> list[int]:
+        """The trainings that have weights."""
+        numbers = (path.stem.removeprefix("seed-") for path in self.path.glob("seed-*.safetensors"))
+        return sorted(int(number) for number in numbers if number.isdecimal() and number.isascii())
+
+    def trained(self, seed: int | None) -> int:
+        """A training that has weights; None for the first. Raises ValueError where it has none."""
+        seeds = self.seeds()
+        if not seeds or (seed is not None and seed not in seeds):
+            legal = ", ".join(map(str, seeds)) or "none; `retrain` makes them"
+            raise Error(f"{self.path} has no weights of training {seed or 0}; there are: {legal}")
+        return seeds[0] if seed is None else seed
 
     def architecture(self) -> Architecture:
         """Raises ValueError where there is none, or a damaged one."""
@@ -285,11 +356,17 @@ def plain_standardisation(known: Standardisation | None) -> dict[str, Any] | Non
     return None if len(mean) + len(deviation) > _MOST_VALUES else {"mean": mean, "deviation": deviation}
 
 
+def plain_inputs(inputs: RawInputs) -> dict[str, Any] | None:
+    """As `Training` keeps them; None where they would make the file too large to be read again."""
+    written = inputs.to_dict()
+    return None if len(json.dumps(written)) > _MOST_OF_INPUTS else written
+
+
 def _facts(training: Training) -> dict[str, Any]:
-    """What must be the same to go on. Older folders have no standardisation, the digest tells the data; and
-    no optimiser or class weights, there was one choice.
+    """What must be the same to go on. Older folders have neither standardisation nor inputs, the digest tells
+    the data; and no optimiser or class weights, there was one choice.
     """
-    data = training.model_dump(exclude={"standardisation", "target_scale"})
+    data = training.model_dump(exclude={"standardisation", "target_scale", "inputs"})
     settings = {"optimizer": "adamw", "class_weights": "none", **data.pop("settings")}
     return {**settings, "data": data.pop("data")["digest"], **data}
 

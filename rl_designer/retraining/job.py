@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.dataset import Targets
+from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
@@ -20,6 +21,7 @@ from rl_designer.retraining.folder import (
     RetrainedFolder,
     Training,
     load_retrained,
+    plain_inputs,
     plain_settings,
     plain_standardisation,
 )
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 MOST_CLASSES_OF_A_MATRIX = 256
 
 TEST, VALIDATION = "test", "validation"
-_NOT_OF_RESULTS = {"class_names", "format", "version", "standardisation", "target_scale"}
+_NOT_OF_RESULTS = {"class_names", "format", "version", "standardisation", "target_scale", "inputs"}
 _DIGEST_IN_NAME = 12
 
 
@@ -102,6 +104,7 @@ class Retraining:
                 "settings": plain_settings(plan.settings),
                 "target_scale": None if dataset.target_scale is None else asdict(dataset.target_scale),
                 "standardisation": plain_standardisation(standardisation_for(winner.architecture, dataset)),
+                "inputs": plain_inputs(RawInputs.of(dataset)),
             }
         )
         self.folder = folder_of(winner, plan)

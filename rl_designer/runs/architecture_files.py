@@ -92,7 +92,7 @@ def write_architecture(path: Path, file: ArchitectureFile) -> None:
     if not file.architecture.complete:
         raise Error(f"only a complete architecture has a file, got the prefix {file.architecture}")
     data = file.to_dict()
-    _parsed(data, str(path))
+    architecture_of(data, str(path))
     write_json(path, data)
 
 
@@ -112,10 +112,11 @@ def read_architecture(path: Path) -> ArchitectureFile:
         data = json_of(content)
     except ValueError as error:
         raise Error(f"the architecture file {path} is not JSON: {error}") from error
-    return _parsed(data, str(path))
+    return architecture_of(data, str(path))
 
 
-def _parsed(data: Any, where: str) -> ArchitectureFile:
+def architecture_of(data: Any, where: str) -> ArchitectureFile:
+    """Of the format's object, from anywhere. Raises ValueError as `read_architecture`."""
     try:
         file = _File.model_validate(data)
         layers = tuple(Layer.from_dict(layer) for layer in file.layers)

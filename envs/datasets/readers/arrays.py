@@ -1,7 +1,7 @@
 """Arrays in memory (NumPy, PyTorch, what NumPy makes an array of) and in `.npz` files, without pickle."""
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,15 @@ def raw_of(given: Any, name: str, where: str) -> RawData:
         x = {part: _array(values, names[part][0], where) for part, values in x.items()}
         last = _channels_last(given[_LAYOUT], where) if _LAYOUT in given else None
     return RawData(name, x, y, where, channels_last=last)
+
+
+def unlabelled(given: Any, where: str) -> tuple[NDArray[Any], bool | None]:
+    """Inputs alone, as `raw_of` takes them, and whether their channels are last, where they say it."""
+    values = _plain(given)
+    if not _unequal(values):
+        return _array(values, "x", where), None
+    x, last = padded({"x": list(map(_signal, values))}, where)
+    return x["x"], last
 
 
 def array_names(keys: Sequence[str], where: str) -> Mapping[str, tuple[str, str]]:
@@ -123,6 +132,33 @@ def read_npz(path: Path) -> RawData:
     Raises:
         DatasetError: for a damaged file, missing arrays, or arrays that only pickle can read.
     """
+
+    def wanted(names: Sequence[str]) -> list[str]:
+        return [name for pair in array_names(names, named(path)).values() for name in pair]
+
+    return raw_of(_read_arrays(path, wanted), path.stem, named(path))
+
+
+def read_unlabelled_npz(path: Path) -> tuple[NDArray[Any], bool | None]:
+    """`x`, or the only array, and whether its channels are last, where the file says it.
+
+    Raises:
+        DatasetError: as `read_npz`.
+    """
+
+    def wanted(names: Sequence[str]) -> list[str]:
+        only = [name for name in names if name != _LAYOUT]
+        if "x" not in names and len(only) != 1:
+            raise DatasetError(f"{named(path)} must hold x, or one array alone, got {listed(names)}")
+        return ["x"] if "x" in names else only
+
+    arrays = _read_arrays(path, wanted)
+    last = _channels_last(arrays.pop(_LAYOUT), named(path)) if _LAYOUT in arrays else None
+    return next(iter(arrays.values())), last
+
+
+def _read_arrays(path: Path, wanted: Callable[[Sequence[str]], list[str]]) -> dict[str, NDArray[Any]]:
+    """The wanted arrays of an `.npz`, and `layout` where it is there."""
     try:
         with path.open("rb") as opened:
             if not zipfile.is_zipfile(opened):
@@ -130,9 +166,7 @@ def read_npz(path: Path) -> RawData:
                     f"{named(path)} must be an .npz file as np.savez writes it, got another format"
                 )
         with open_archive(path) as archive:
-            wanted = array_names(archive.names, named(path))
-            told = {_LAYOUT} & set(archive.names)
-            arrays = archive.read([*(name for pair in wanted.values() for name in pair), *told])
+            return archive.read([*wanted(archive.names), *({_LAYOUT} & set(archive.names))])
     except DatasetError:
         raise
     except HoldsObjects as reason:
@@ -143,4 +177,3 @@ def read_npz(path: Path) -> RawData:
         ) from reason
     except DAMAGE as reason:
         raise unreadable(path, "an .npz file", reason) from reason
-    return raw_of(arrays, path.stem, named(path))

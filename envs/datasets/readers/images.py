@@ -86,10 +86,7 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
     """
     if image_size is not None and not 1 <= image_size <= 4096:
         raise DatasetError(f"the image size must be from 1 to 4096 pixels, got {image_size}")
-    try:
-        import PIL.Image  # noqa: F401
-    except ImportError as reason:
-        raise DatasetError("images need Pillow to be read: pip install 'rl-designer[images]'") from reason
+    check_pillow()
     passed_over = Counter[str]()
     try:
         pictures = {part: list(_pictures(folder, passed_over)) for part, folder in _parts(path).items()}
@@ -115,7 +112,58 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
     y = {part: np.array([picture.label for picture in found]) for part, found in pictures.items()}
     where = named(path.resolve())
     notes = [f"{where}: {note}" for note in _notes(everything, passed_over)]
-    return RawData(path.resolve().name, x, y, where, "image", notes=tuple(notes))
+    return RawData(path.resolve().name, x, y, where, "image", notes=tuple(notes), pixels=(0.0, 255.0))
+
+
+def read_unlabelled_images(
+    path: Path, shape: Sequence[int]
+) -> tuple[NDArray[Any], tuple[str, ...], tuple[str, ...]]:
+    """An image, or all in a folder and its folders, as `read_images` reads them, for a network on such.
+
+    Args:
+        shape: (channels, height, width), 1 channel or 3; images of another size are resized, which is told.
+
+    Returns:
+        [n, *shape], 0 to 255; the files' names within the folder; and what is said of them.
+
+    Raises:
+        DatasetError: for no images, a broken image, or where Pillow isn't installed.
+    """
+    check_pillow()
+    channels, height, width = shape
+    if channels not in (1, 3):
+        raise DatasetError(f"the network takes images of {channels} channels, {named(path)} has 1 or 3")
+    passed_over = Counter[str]()
+    try:
+        files = list(_images_in(path, passed_over)) if path.is_dir() else [path]
+    except OSError as reason:
+        raise unreadable(path, "a folder of images", reason) from reason
+    if not files:
+        raise DatasetError(f"{named(path)} holds no images ({listed(_SUFFIXES)})")
+    pictures = [_measured(file, "") for file in files]
+    if 4 * len(files) * channels * height * width > _LARGEST:
+        raise DatasetError(f"the {len(files):,} images of {named(path)} don't fit into memory; take fewer")
+    dtype = np.float32 if any(picture.deep for picture in pictures) else np.uint8
+    notes = list(_notes(pictures, passed_over))
+    if resized := sum(picture.size != (height, width) for picture in pictures):
+        notes.append(f"images of another size, resized to {height} x {width}: {resized:,}")
+    if channels == 1 and (coloured := sum(not picture.grey for picture in pictures)):
+        notes.append(f"images in colour, made grey as all were in training: {coloured:,}")
+    names = tuple(str(file.relative_to(path)) if path.is_dir() else file.name for file in files)
+    return _pixels(pictures, channels, height, width, dtype), names, tuple(notes)
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file's name says so."""
+    return path.suffix.lower() in _SUFFIXES
+
+
+def check_pillow() -> None:
+    """Raises DatasetError where Pillow isn't installed."""
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError as reason:
+        raise DatasetError("images need Pillow to be read: pip install 'rl-designer[images]'") from reason
 
 
 def _notes(pictures: Sequence[_Picture], passed_over: Counter[str]) -> Iterator[str]:
@@ -156,18 +204,21 @@ def _pictures(folder: Path, passed_over: Counter[str]) -> Iterator[_Picture]:
             f"got {listed(entry.name for entry in classes)}"
         )
     for entry in classes:
-        files = []
-        for file in sorted(entry.rglob("*")):
-            if not file.is_file():
-                continue
-            hidden = any(name.startswith(".") for name in file.relative_to(entry).parts)
-            if hidden or file.suffix.lower() not in _SUFFIXES:
-                passed_over["hidden" if hidden else "no images"] += 1
-            else:
-                files.append(file)
+        files = list(_images_in(entry, passed_over))
         if not files:
             raise DatasetError(f"class folder {named(entry)} holds no images ({listed(_SUFFIXES)})")
         yield from (_measured(file, entry.name) for file in files)
+
+
+def _images_in(folder: Path, passed_over: Counter[str]) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file():
+            continue
+        hidden = any(name.startswith(".") for name in file.relative_to(folder).parts)
+        if hidden or not is_image(file):
+            passed_over["hidden" if hidden else "no images"] += 1
+        else:
+            yield file
 
 
 def _open(file: Path) -> Any:

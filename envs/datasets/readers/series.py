@@ -100,14 +100,23 @@ def read_series(path: Path) -> RawData:
 
 def read_tsv(path: Path, **options: Any) -> RawData:
     """A table of rows, or, without a header and a target, signals of the UCR archive as `read_series`."""
-    if not options and _is_headless(path):
+    if not options and is_headless(path):
         raw = read_series(path)
         told = f"{raw.where}: without a header, so each line is a label and a signal"
         return replace(raw, notes=(told, *raw.notes), predicts=None)
     return read_csv(path, **options)
 
 
-def _is_headless(path: Path) -> bool:
+def read_signals(path: Path) -> Signals:
+    """The signals of one such file, whose labels may be missing: `?`, or `@classLabel false`.
+
+    Raises:
+        DatasetError: as `read_series`.
+    """
+    return _read(path, labelled=False).signals
+
+
+def is_headless(path: Path) -> bool:
     try:
         with path.open(encoding="utf-8-sig") as file:
             fields = file.readline(_LONGEST_START).rstrip("\r\n").split("\t")
@@ -127,12 +136,12 @@ def _notes(files: Mapping[str, Path], paired: bool, where: str) -> tuple[str, ..
     return (alone,) if paired else ()
 
 
-def _read(path: Path) -> _Content:
-    """One file. Raises DatasetError, with the line."""
+def _read(path: Path, labelled: bool = True) -> _Content:
+    """One file, whose labels count where it is `labelled`. Raises DatasetError, with the line."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             lines = ((number, line.rstrip()) for number, line in enumerate(file, 1) if line.strip())
-            content = (_ts if path.suffix.lower() == ".ts" else _tsv)(lines, named(path))
+            content = (_ts if path.suffix.lower() == ".ts" else _tsv)(lines, named(path), labelled)
     except UnicodeDecodeError as reason:
         byte = f"byte {reason.object[reason.start]:#x}"
         raise DatasetError(f"{named(path)} must be text in UTF-8, got {byte}; save it anew") from reason
@@ -143,17 +152,18 @@ def _read(path: Path) -> _Content:
     return content
 
 
-def _ts(lines: Lines, where: str) -> _Content:
+def _ts(lines: Lines, where: str, labelled: bool) -> _Content:
     header = _header(lines, where)
     numeric = header.get("targetlabel", "").lower().startswith("true")
     if header.get("timestamp", "").lower() == "true":
         raise DatasetError(f"{where} has time stamps, which aren't read; save the values alone")
-    if header.get("classlabel", "true").lower().startswith("false") and not numeric:
+    without = header.get("classlabel", "true").lower().startswith("false") and not numeric
+    if without and labelled:
         raise DatasetError(f"{where} must have a label for each signal, it says @classLabel false")
     signals: Signals = []
     labels = []
     for number, line in lines:
-        *channels, label = line.split(":")
+        *channels, label = [*line.split(":"), "?"] if without else line.split(":")
         wanted = len(signals[0]) if signals else max(len(channels), 1)
         if len(channels) != wanted:
             raise DatasetError(
@@ -167,7 +177,7 @@ def _ts(lines: Lines, where: str) -> _Content:
                 f"the dimensions in line {number} of {where} must be equally long, got {sizes}"
             )
         signals.append(np.stack(values))
-        labels.append(_label(label, number, where, numeric))
+        labels += [_label(label, number, where, numeric)] if labelled else []
     return _Content(signals, labels, numeric)
 
 
@@ -190,13 +200,13 @@ def _header(lines: Lines, where: str) -> Mapping[str, str]:
     raise DatasetError(f"{where} must have a line @data, as a .ts file has")
 
 
-def _tsv(lines: Lines, where: str) -> _Content:
+def _tsv(lines: Lines, where: str, labelled: bool) -> _Content:
     signals: Signals = []
     labels = []
     for number, line in lines:
         label, *fields = line.split("\t")
         signals.append(_values([field or "nan" for field in fields], number, where)[None])
-        labels.append(_label(label, number, where))
+        labels += [_label(label, number, where)] if labelled else []
     return _Content(signals, labels, numeric=False)
 
 

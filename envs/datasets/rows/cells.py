@@ -193,7 +193,7 @@ def _date(column: dict[str, Any], cell: Any, gap: bool) -> list[float]:
 _ENCODERS = {"number": _number, "truth": _truth, "category": _category, "date": _date}
 
 
-def encoded(column: dict[str, Any], cells: Any) -> list[list[float]]:
+def encoded_column(column: dict[str, Any], cells: Any) -> list[list[float]]:
     """The features of a column's cells, a list a cell.
 
     Raises:
@@ -218,7 +218,7 @@ def encoded_rows(columns: list[dict[str, Any]], rows: Any) -> list[list[float]]:
     """The features of rows: a list of dictionaries, or a mapping (a frame, too) from names to cells.
 
     Raises:
-        ValueError: for a column that is missing, and as `encoded`.
+        ValueError: for a column that is missing, and as `encoded_column`.
     """
     table = rows if hasattr(rows, "keys") else None
     blocks = []
@@ -228,7 +228,7 @@ def encoded_rows(columns: list[dict[str, Any]], rows: Any) -> list[list[float]]:
             if name not in there:
                 where = f" in row {row}" if table is None else ""
                 raise ValueError(f"column {name!r} is missing{where}; the network needs it")
-        blocks.append(encoded(column, [row[name] for row in rows] if table is None else table[name]))
+        blocks.append(encoded_column(column, [row[name] for row in rows] if table is None else table[name]))
     if len({len(block) for block in blocks}) > 1:
         raise ValueError("all columns must have as many cells")
     return [[value for cells in row for value in cells] for row in zip(*blocks)]  # noqa: B905, old Pythons

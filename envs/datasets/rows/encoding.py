@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, listed
 from rl_designer.envs.datasets.rows.cells import (
-    encoded,
+    encoded_column,
 )
 from rl_designer.envs.datasets.rows.checking import PARTS, check_encoding
 from rl_designer.envs.datasets.rows.table import Rows
@@ -130,11 +130,11 @@ def _block(column: Column, rows: Rows) -> NDArray[np.float64]:
 
 def _encoded(column: Column, cells: list[Any], first: Mapping[Any, int], rows: Rows) -> list[list[float]]:
     try:
-        return encoded(column, cells)
+        return encoded_column(column, cells)
     except ValueError:
         for cell in cells:
             try:
-                encoded(column, [cell])
+                encoded_column(column, [cell])
             except ValueError as error:
                 place = rows.place(first[cell])
                 raise DatasetError(str(error).replace("row 1", place, 1)) from None

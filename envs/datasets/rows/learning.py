@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.datasets.errors import DatasetError, shortened
 from rl_designer.envs.datasets.rows.cells import (
     LONGEST_TEXT,
-    encoded,
+    encoded_column,
     is_gap,
     moment_of,
     text_of,
@@ -143,7 +143,7 @@ def _date(schema: Column, cells: NDArray[Any]) -> Learned:
     fill = float(np.median([moments[text] for text in texts]))
     column = {**schema, "parts": [], "fill": fill, "gaps": gaps}
     for part in PARTS:
-        features = np.array(encoded({**column, "parts": [part], "gaps": False}, moments))
+        features = np.array(encoded_column({**column, "parts": [part], "gaps": False}, moments))
         if np.ptp(features, axis=0).max() >= _LEAST[part]:
             column["parts"].append(part)
     return (column, "") if column["parts"] or gaps else (None, "which hardly varies in the training part")

@@ -217,7 +217,7 @@ def test_nothing_is_invented_where_it_is_not_known(tmp_path: Path) -> None:
     subject = find_subject(tmp_path / "a.json", {})
     source = python_source(subject)
     assert "MEAN" not in source and "standardised(" not in source
-    assert "Mean" not in card(subject) and metadata(subject).keys() == {"design", "space"}
+    assert "Mean" not in card(subject) and metadata(subject).keys() == {"design", "space", "input", "output"}
     told = find_subject(tmp_path / "a.json", {"data": "wine"})
     assert told.standardisation is not None and "MEAN = (\n    13.0" in python_source(told)
 
@@ -233,7 +233,7 @@ def test_overwriting_by_a_network_without_weights_removes_the_weights_of_the_one
     export(untrained, tmp_path, ["card"], overwrite=True)
     assert (tmp_path / "network.safetensors").exists()  # the Python file is still the one it belongs to
     export(untrained, tmp_path, ["python"], overwrite=True)
-    assert {path.name for path in tmp_path.iterdir()} == {"network.py", "MODEL_CARD.md"}
+    assert {path.name for path in tmp_path.iterdir()} == {"network.py", "network.json", "MODEL_CARD.md"}
 
 
 @pytest.mark.parametrize("metadata", [None, {"format": "pt"}, "no weights"])

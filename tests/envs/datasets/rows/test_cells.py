@@ -11,7 +11,14 @@ import pandas
 import pytest
 
 from rl_designer.envs.datasets.rows import cells
-from rl_designer.envs.datasets.rows.cells import encoded, encoded_rows, is_gap, moment_of, number_of, text_of
+from rl_designer.envs.datasets.rows.cells import (
+    encoded_column,
+    encoded_rows,
+    is_gap,
+    moment_of,
+    number_of,
+    text_of,
+)
 
 
 def test_the_file_needs_nothing_but_the_standard_library() -> None:
@@ -81,7 +88,7 @@ def test_what_is_no_finite_number_is_refused(cell: object) -> None:
         number_of(cell, {})
     column = {"name": "u", "kind": "number", "fill": 0.0, "gaps": False, "scale": 0.0}
     with pytest.raises(ValueError, match=r"column 'u' must hold .* in row 2"):
-        encoded(column, [1, cell])
+        encoded_column(column, [1, cell])
 
 
 MOMENT = datetime.datetime(2024, 3, 14, 9, 5, tzinfo=datetime.UTC).timestamp()

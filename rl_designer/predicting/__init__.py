@@ -1,0 +1,1 @@
+"""A trained network is used: on rows, signals or images of a file, or in memory."""

@@ -1,0 +1,57 @@
+"""Which network is used: the best retrained one of a run, a retrained folder's, or an exported folder's."""
+
+from pathlib import Path
+
+from rl_designer.errors import Error, WrongUsage
+from rl_designer.exporting.description import DESCRIPTION, load_exported
+from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, Retrained, RetrainedFolder, load_retrained
+from rl_designer.retraining.job import Winner, folder_of
+from rl_designer.retraining.settings import FullSettings, Plan
+from rl_designer.runs.architecture_files import ArchitectureFile
+from rl_designer.runs.folder import CONFIG
+from rl_designer.runs.reading import read_run
+from rl_designer.text import command
+
+
+def find_network(
+    path: Path, seed: int | None = None, store: str | None = None
+) -> tuple[Retrained, list[str]]:
+    """A trained network, and what is said of the choice.
+
+    Args:
+        path: a run's folder, one that `retrain` wrote, or one that `export` wrote as `python`; nothing in it
+            is run.
+        seed: the number of the full training whose weights are taken; None for the first there is.
+        store: where a run's store is now; None for where it was.
+
+    Raises:
+        WrongUsage: for `seed` of an exported network, which has one.
+        ValueError: for a folder that is none of them, and where nothing was trained in full.
+    """
+    if (path / TRAINING).exists():
+        return _retrained(RetrainedFolder(path), seed), []
+    if (path / DESCRIPTION).exists():
+        if seed is not None:
+            raise WrongUsage(f"--weights-of chooses among retrained weights, and {path} is exported")
+        return load_exported(path), []
+    if not (path / CONFIG).exists():
+        raise Error(
+            f"{path} holds no run, no retrained network (no {TRAINING}) and no exported one (no "
+            f"{DESCRIPTION}, which the format `python` writes)"
+        )
+    return _of_run(path, seed, store)
+
+
+def _of_run(path: Path, seed: int | None, store: str | None) -> tuple[Retrained, list[str]]:
+    plan = Plan(FullSettings())
+    for place, design in enumerate(read_run(path, store).winners, start=1):
+        file = ArchitectureFile(design.design.architecture)
+        folder = folder_of(Winner(file, path / DEFAULT_PARENT, str(path)), plan)
+        if folder.seeds():
+            note = f"the best design of {path} was not trained in full; this is number {place} by its reward"
+            return _retrained(folder, seed), [note] if place > 1 else []
+    raise Error(f"no design of {path} was trained in full; train the best with: {command('retrain', path)}")
+
+
+def _retrained(folder: RetrainedFolder, seed: int | None) -> Retrained:
+    return load_retrained(folder.path, folder.trained(seed))
