@@ -138,7 +138,7 @@ def drawn_in(number: float, column: dict[str, Any]) -> float:
     """A number of a column with long tails, smoothly within 3 of its `scale`s; others have a scale of 0."""
     if not column["scale"]:
         return number
-    away = (number - column["centre"]) / column["scale"]
+    away: float = (number - column["centre"]) / column["scale"]
     return away / math.sqrt(1 + (away / 3) * (away / 3))
 
 

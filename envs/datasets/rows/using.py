@@ -54,7 +54,7 @@ def _of_frame(frame: Any, names: Sequence[str]) -> dict[str, Sequence[Any]]:
     there = [str(name) for name in frame.columns]
     if twice := [name for name in names if there.count(name) > 1]:
         raise DatasetError(f"the rows have two columns called {twice[0]!r}; each needs its own name")
-    columns = {}
+    columns: dict[str, Sequence[Any]] = {}
     for position, name in enumerate(there):
         if name in names:
             column = frame.iloc[:, position]
