@@ -19,7 +19,7 @@ from tests.helpers.hostile_outcomes import ESCAPE, MARKER, made, outcome, pickle
 JSON_LOADERS = [
     name
     for name in LOADERS
-    if name.split()[-1] in ("architecture", "facts", "results", "training", "summary")
+    if name.split()[-1] in ("architecture", "description", "facts", "results", "training", "summary")
 ] + ["nas-bench-macro"]
 NASTY: tuple[Any, ...] = (
     None,

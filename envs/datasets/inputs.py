@@ -13,9 +13,10 @@ from rl_designer.envs.datasets.dataset import KINDS, PLURALS, Dataset, Kind
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.readers.arrays import unlabelled
+from rl_designer.envs.datasets.readers.memory import table_of
 from rl_designer.envs.datasets.rows.encoding import RowEncoding
 from rl_designer.envs.datasets.rows.table import Rows
-from rl_designer.envs.datasets.rows.using import notes_on_strangers, rows_of
+from rl_designer.envs.datasets.rows.using import notes_on_strangers
 from rl_designer.envs.datasets.signals import with_gaps_filled
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files.untrusted import damage_told
@@ -105,7 +106,7 @@ class RawInputs:
         """Raw examples as a network takes them, float32 [n, *input_shape], and what is said of them.
 
         Args:
-            given: rows as `rows_of` takes them, or `Rows`; or else an array or tensor [n, …], or a sequence
+            given: rows as `table_of` takes them, or `Rows`; or else an array or tensor [n, …], or a sequence
                 of signals of unequal length, NaN where nothing is known.
             channels_last: whether the channels of signals and images are the last axis; None to tell by the
                 shape.
@@ -135,7 +136,7 @@ class RawInputs:
                 "the network takes rows with names of columns (a DataFrame, dictionaries), got an array"
             )
         names = [column["name"] for column in self.encoding.columns]
-        rows = given if isinstance(given, Rows) else rows_of(given, names)
+        rows = given if isinstance(given, Rows) else table_of(given, names)
         return self.encoding.apply(rows), tuple(notes_on_strangers(self.encoding, rows))
 
     def _by_position(self, rows: Rows) -> tuple[Arrays, Notes]:

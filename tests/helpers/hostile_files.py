@@ -281,6 +281,7 @@ def _retrained(folder: Path) -> dict[str, Path]:
         "input_shape": [1, 16],
         "class_names": ["a", "b", "c"],
         "settings": {"epochs": 3},
+        "inputs": {"shape": [1, 16], "padded": True, "pixels": None, "encoding": None},
     }
     (folder / "training.json").write_text(json.dumps(training))
     seed = {"seed": 0, "failure": None, "accuracy": 0.5, "loss": 1.0}
@@ -303,6 +304,68 @@ def _read_retrained(path: Path) -> Any:
     from rl_designer.retraining.folder import load_retrained
 
     return load_retrained(path.parent)
+
+
+ENCODING = {
+    "columns": [
+        {
+            "name": "age",
+            "kind": "number",
+            "gaps": True,
+            "fill": 3.0,
+            "decimal": "plain",
+            "sign": "",
+            "centre": 0.0,
+            "scale": 0.0,
+        },
+        {
+            "name": "colour",
+            "kind": "category",
+            "gaps": False,
+            "values": ["blue", "red"],
+            "other": True,
+            "words": [],
+            "hashed": 0,
+        },
+    ],
+    "left_out": [["id", "which counts the rows"]],
+}
+
+
+def _exported(folder: Path) -> dict[str, Path]:
+    from safetensors.torch import save_file
+
+    from rl_designer.envs.architecture import Architecture, Layer
+    from rl_designer.envs.networks.network import build_network
+
+    layers = [{"kind": "dense", "width": 4}]
+    network = build_network(Architecture("mlp", (Layer.of("dense", width=4),), complete=True), (5,), 2)
+    names = {f"own.{name}": tensor for name, tensor in network.state_dict().items()}
+    save_file(names, folder / "network.safetensors")
+    description = {
+        "format": "exported-network/1",
+        "architecture": {
+            "format": "architecture/1",
+            "space": "mlp",
+            "layers": layers,
+            "input_shape": [5],
+            "num_classes": 2,
+        },
+        "class_names": ["a", "b"],
+        "target_scale": None,
+        "standardisation": {"mean": [0.0], "deviation": [1.0]},
+        "inputs": {"shape": [5], "padded": False, "pixels": None, "encoding": ENCODING},
+        "training": 0,
+        "weights": list(names),
+    }
+    (folder / "network.json").write_text(json.dumps(description))
+    return {"description": folder / "network.json", "weights": folder / "network.safetensors"}
+
+
+def _read_exported(path: Path) -> Any:
+    from rl_designer.exporting.description import load_exported
+
+    return load_exported(path.parent).predict([{"age": "3", "colour": "red"}]).predicted.tolist()
 
 
 def _checkpoint(folder: Path) -> Path:
@@ -441,6 +504,8 @@ LOADERS: Mapping[str, Loader] = {
     "data .parquet": Loader(_parquet, _read_data),
     "data .ts": Loader(_signals, _read_data),
     "data .tsv": Loader(_headless, _read_data),
+    "exported description": Loader(lambda folder: _exported(folder)["description"], _read_exported),
+    "exported weights": Loader(lambda folder: _exported(folder)["weights"], _read_exported),
     "image": Loader(_image, _read_images),
     "mapping": Loader(_mapping, _read_csv_table),
     "nas-bench-macro": Loader(_macro, _read_macro, ("table", "import", "{}", "--output", "new.npz")),
