@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from sklearn.datasets import load_wine
 
 from rl_designer import cli
 from tests.helpers.quick_ppo import QUICK_PPO, quicken
@@ -64,6 +65,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     quicken(monkeypatch)
+    load_wine(as_frame=True).data.to_csv("wine.csv", index=False)  # which a page predicts
     write_named_snippets(tmp_path)
     return tmp_path
 
