@@ -14,7 +14,7 @@ from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told
 from rl_designer.errors import Error
 from rl_designer.exporting.subject import Subject
-from rl_designer.retraining.folder import Retrained, network_with
+from rl_designer.retraining.retrained import Retrained, network_with
 from rl_designer.runs.architecture_files import ArchitectureFile, architecture_of
 
 if TYPE_CHECKING:

@@ -8,8 +8,7 @@ from typing import Any
 from rl_designer.envs.datasets.errors import DatasetError, named
 from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.datasets.readers.examples import read_examples
-from rl_designer.retraining.folder import Retrained
-from rl_designer.retraining.predictions import Predictions
+from rl_designer.retraining.retrained import Predictions, Retrained
 
 FILE, PREDICTION, PROBABILITY = "file", "prediction", "probability"
 

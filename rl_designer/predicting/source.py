@@ -4,8 +4,9 @@ from pathlib import Path
 
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.exporting.description import DESCRIPTION, load_exported
-from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, Retrained, RetrainedFolder, load_retrained
+from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Winner, folder_of
+from rl_designer.retraining.retrained import Retrained
 from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
 from rl_designer.runs.folder import CONFIG

@@ -10,11 +10,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -24,9 +23,9 @@ from rl_designer.envs.datasets.encoding import Standardisation, check_values, di
 from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of
-from rl_designer.envs.search_spaces.costs import check_size
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, write_json
+from rl_designer.retraining.retrained import Retrained, network_with
 from rl_designer.retraining.settings import FullSettings
 from rl_designer.runs.architecture_files import (
     ARCHITECTURE,
@@ -34,11 +33,6 @@ from rl_designer.runs.architecture_files import (
     read_architecture,
     write_architecture,
 )
-
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-    from rl_designer.retraining.predictions import Predictions
 
 TRAINING = "training.json"
 RESULTS = "results.json"
@@ -134,45 +128,6 @@ class Training(BaseModel):
         return None if self.inputs is None else RawInputs.from_dict(self.inputs, self.input_shape)
 
 
-@dataclass(frozen=True)
-class Retrained:
-    """A retrained network, ready to be used.
-
-    Attributes:
-        network: in evaluation mode, on the CPU: float32 [n, *input_shape], standardised with the training
-            part's statistics, to logits [n, classes], or [n, 1], a number standardised with `target_scale`.
-        input_shape: of one example.
-        class_names: by class number; () where a number is predicted.
-        seed: the number of its training in the folder.
-        results: the content of `results.json`, or None where it isn't there yet.
-        standardisation: what makes the network's inputs of raw ones (`apply`); None where it isn't known.
-        inputs: what raw examples are; None where it isn't known.
-    """
-
-    architecture: Architecture
-    network: nn.Module
-    input_shape: tuple[int, ...]
-    class_names: tuple[str, ...]
-    seed: int
-    results: dict[str, Any] | None
-    standardisation: Standardisation | None = None
-    target_scale: TargetScale | None = None
-    inputs: RawInputs | None = None
-
-    def predict(self, given: Any, channels_last: bool | None = None) -> Predictions:
-        """Classes with their probabilities, or numbers in the target's unit, of raw examples.
-
-        Args:
-            given: as `RawInputs.ready` takes it.
-
-        Raises:
-            ValueError: for examples of another kind, and where their standardisation isn't known.
-        """
-        from rl_designer.retraining.predictions import predictions
-
-        return predictions(self, given, channels_last)
-
-
 def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
     """Makes a network of a folder that `retrain` wrote. Nothing in it is run.
 
@@ -205,41 +160,6 @@ def load_retrained(folder: str | Path, seed: int = 0) -> Retrained:
         None if training.target_scale is None else TargetScale(**training.target_scale.model_dump()),
         training.known_inputs(),
     )
-
-
-def network_with(
-    weights: Path,
-    read: Callable[[int], Mapping[str, Tensor]],
-    architecture: Architecture,
-    shape: Sequence[int],
-    outputs: int,
-    names: Sequence[str] | None = None,
-) -> nn.Module:
-    """A network in evaluation mode with the weights of a file that a stranger may have written.
-
-    Args:
-        read: the tensors, by how many parameters there may be.
-        names: of the tensors, in the order of `build_network`'s; None where they are called the same.
-
-    Raises:
-        ValueError: where they don't fit.
-    """
-    from rl_designer.envs.networks.network import build_network
-
-    # Before memory is taken for what a stranger's file may ask for.
-    parameters = check_size(architecture, shape, outputs).parameters
-    state = read(parameters)
-    if parameters > sum(tensor.numel() for tensor in state.values()):
-        raise Error(f"{weights} doesn't fit the architecture beside it: it has too few weights")
-    network = build_network(architecture, shape, outputs)
-    try:
-        if names is not None:
-            state = {own: state[name] for own, name in zip(network.state_dict(), names, strict=True)}
-        network.load_state_dict(state)
-    except (RuntimeError, KeyError, ValueError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise Error(f"{weights} doesn't fit the architecture beside it: {text}") from error
-    return network.eval()
 
 
 @dataclass(frozen=True)

@@ -122,8 +122,9 @@ def test_the_python_file_computes_what_a_random_architecture_s_network_does(spac
 
 @pytest.mark.parametrize("shape", [(1, 20), (2, 13, 14)], ids=["signals", "images"])
 def test_every_layer_kind_is_the_same_in_python(shape: tuple[int, ...], tmp_path: Path) -> None:
-    [source, weights] = export(of_every_kind(shape), tmp_path, ["python"])
-    assert (source.path.name, weights.path.name) == ("network.py", "network.safetensors")
+    source, *others = export(of_every_kind(shape), tmp_path, ["python"])
+    assert source.path.name == "network.py"
+    assert [file.path.name for file in others] == ["network.json", "network.safetensors"]
     assert source.difference is not None and source.difference <= 1e-5
 
 
@@ -301,7 +302,11 @@ def test_json_is_alone_on_stdout_and_names_the_files(command: Callable[..., Ende
         "export", "a.json", "--data", "wine", "--format", "card", "--format", "python", "--json", "--quiet"
     )
     assert (ended.status, ended.err) == (0, "")
-    assert ended.json["files"] == ["exported/network.py", "exported/MODEL_CARD.md"]
+    assert ended.json["files"] == [
+        "exported/network.py",
+        "exported/network.json",
+        "exported/MODEL_CARD.md",
+    ]
     assert ended.json["checked_on_real_inputs"] and not ended.json["trained"]
     assert not list((tmp_path / "exported").glob(".*"))
 

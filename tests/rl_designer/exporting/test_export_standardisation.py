@@ -250,5 +250,6 @@ def test_weights_that_no_export_wrote_stay(metadata: Any, tmp_path: Path) -> Non
 def test_without_overwrite_nothing_is_removed(tmp_path: Path) -> None:
     export(of_every_kind(), tmp_path, ["python"])
     (tmp_path / "network.py").unlink()
+    (tmp_path / "network.json").unlink()
     export(of_every_kind(retrained_seed=None), tmp_path, ["python"])
     assert (tmp_path / "network.safetensors").exists()
