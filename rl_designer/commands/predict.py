@@ -34,7 +34,7 @@ def predict(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Use a trained network on the rows, signals or images of a FILE, raw as they were in training.
+    """Use a trained network on rows, signals or images of a FILE.
 
     Of a RUN the best design that `retrain` trained. FILE is a table of rows (.csv, .tsv, .parquet) with the
     columns of the training, an .npz with x, a .ts, an image or a folder of images; targets in it are passed
