@@ -47,7 +47,7 @@ TABLES: Mapping[str, tuple[str, str, str]] = {
     "diabetes": ("sklearn", "diabetes", "target"),
 }
 MISSING_TARGETS = ("chile", "hitters", "cars")
-BOOSTING = "gradient-boosting"
+BOOSTING = "gradient boosting"
 
 
 def frame_of(package: str, table: str) -> Any:
