@@ -92,7 +92,6 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     predicted = rl.predict(run, str(path))
     metric = results["metric"]
     found = {
-        "about": list(run.about),
         "metric": metric,
         "parameters": results["parameters"],
         "settings": results["settings"],
