@@ -42,6 +42,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "sample": ("gone",),
     "retrain": ("gone.json", *GONE),
     "export": ("gone.json", *GONE),
+    "predict": ("gone", "gone.csv"),
     "report": ("gone",),
     "dashboard": ("gone", "--no-open"),
     "list": ("--template",),
