@@ -31,7 +31,7 @@ COMMANDS = {
     ),
     "predict": (
         "predict:predict",
-        "Use a trained network on the rows, signals or images of a FILE, raw as they were in training.",
+        "Use a trained network on rows, signals or images of a FILE.",
     ),
     "report": (
         "report:report",
