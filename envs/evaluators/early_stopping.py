@@ -230,7 +230,7 @@ def expected_at_end(at_rung: NDArray[np.float64], at_end: NDArray[np.float64], a
             block = _pooled(blocks.pop(), block)
         blocks.append(block)
     xs, ys, _ = zip((0.0, 0.0, 0), *blocks, strict=True)
-    return float(np.interp(accuracy, xs, ys))
+    return min(float(np.interp(accuracy, xs, ys)), ys[-1])  # between numbers too small its slope is infinite
 
 
 def _pooled(a: tuple[float, float, int], b: tuple[float, float, int]) -> tuple[float, float, int]:

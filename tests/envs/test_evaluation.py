@@ -14,11 +14,13 @@ def test_an_evaluation_comes_back_from_its_dictionary_and_unknown_names_are_pass
 
 
 def test_an_evaluation_is_made_by_what_it_is_of() -> None:
-    scores = [(0.25, 1.5), (0.5, 1.25)]
+    curve = [0.25, 0.5]
     whole = Evaluation(0.5, 1.25, (0.25, 0.5), epochs=2, seed=3)
-    assert Evaluation.trained(scores, seed=3) == whole and whole.in_full
-    stopped = Evaluation.trained(scores, stopped=True)
+    assert Evaluation.trained(curve, 1.25, seed=3) == whole and whole.in_full
+    stopped = Evaluation.trained(curve, 1.25, stopped=True)
     assert stopped == Evaluation(0.5, None, (0.25, 0.5), epochs=2, stopped_at=2) and not stopped.in_full
+    by_another = Evaluation.trained(curve, 1.25, metric="auroc", val_accuracy=0.9)
+    assert (by_another.score, by_another.val_score, by_another.val_accuracy) == (0.5, 0.5, 0.9)
     failed = Evaluation.failed("diverged", macs=7)
     assert failed == Evaluation(failure="diverged", macs=7) and not failed.in_full
     costs = {"parameters": 9.0, "macs": float("nan"), "latency": 1e-3}

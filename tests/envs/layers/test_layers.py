@@ -82,7 +82,7 @@ def test_a_kind_from_outside_is_designed_counted_built_and_exported(
         assert counted == sum(parameter.numel() for parameter in network.parameters()) <= 150
         assert network(torch.ones(2, *shape)).shape == (2, 3)
     assert [line.output_shape for line in describe(DESIGN, shape, 3)] == [(6, *shape[1:]), (6,), (3,)]
-    [file] = export(subject(shape), tmp_path, ["python"])
+    file = export(subject(shape), tmp_path, ["python"])[0]
     assert file.difference == 0
     assert "toy1" in file.path.read_text(encoding="utf-8")
 

@@ -224,8 +224,8 @@ def test_no_two_designs_compute_the_same(family: str, shape: tuple[int, ...]) ->
         (Architecture("any", (Layer.of("dense", width=4),)), 3, "only a complete architecture can be built"),
         (
             Architecture("any", (Layer.of("dense", width=4),), complete=True),
-            1,
-            "2 to 1,000,000 classes, got 1",
+            0,
+            "2 to 1,000,000 classes, or 1 output for a number, got 0",
         ),
         (Architecture("any", (Layer.of("conv", kernel=3, width=4),), complete=True), 3, "needs a map"),
         (

@@ -183,7 +183,7 @@ def test_the_largest_layers_on_the_largest_data_do_not_overflow() -> None:
         (("convnet1d", (1, 0), 2), {}, "integers from 1 to"),
         (("convnet1d", (1, 2.5), 2), {}, "integers from 1 to"),
         (("convnet", (10, 10_000, 10_000), 2), {}, "at most 100,000,000 values"),
-        (("mlp", (4,), 1), {}, "2 to 1,000,000 classes, got 1"),
+        (("mlp", (4,), 0), {}, "2 to 1,000,000 classes, or 1 output for a number, got 0"),
         (("mlp", (4,), 2), {"max_parameters": 0}, "max_parameters must be from 1 to"),
         (("mlp", (4,), 2), {"max_macs": -5}, "max_macs must be from 1 to"),
         (
