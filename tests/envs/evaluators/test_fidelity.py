@@ -165,7 +165,7 @@ def test_failed_designs_are_no_measure() -> None:
 
 # -- what a stopped design is worth ----------------------------------------------------------------
 
-fractions = st.floats(0, 1)
+fractions = st.floats(0, 1, allow_subnormal=False)
 
 
 @given(st.lists(st.tuples(fractions, fractions), min_size=1, max_size=30), fractions, fractions)
