@@ -163,8 +163,10 @@ def retrain(
     how = {"seeds": seeds, "on_validation": on_validation, "workers": workers, "device": device}
     with _interruptible():
         chosen = best_recipe(found.winners, dataset, found.plan(dataset, given, **how, rivals=rivals))
-        plan = chosen.plan
-    observer = JobProgress(Display(not progress, lines=0), shown(plan.settings.epochs))
+    plan, display = chosen.plan, Display(not progress, lines=0)
+    if chosen.told:
+        display.say(chosen.told)
+    observer = JobProgress(display, shown(plan.settings.epochs))
     with _interruptible():
         results = train(found.winners, dataset, plan, observer)
     return Networks([Network(Path(result["folder"]), result) for result in results])

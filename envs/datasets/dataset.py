@@ -202,11 +202,21 @@ class Dataset:
         targets = f"{self.num_classes:,} classes" if self.class_names else "a number to predict"
         return f"{self.name}: {sizes}, {targets}, {what}", *self.notes
 
+    @property
+    def target_unit(self) -> float:
+        """What 1 of a standardised number is, in the target's unit; 1 for classes."""
+        return 1.0 if self.target_scale is None else self.target_scale.deviation
+
+    def guess(self, metric: Metric, y: Targets) -> float:
+        """What guessing by the training part's targets gives on others, see `Metric.guess`; in the target's
+        unit where the metric is in one.
+        """
+        guess = metric.guess(self.y_train, y, self.num_classes)
+        return guess * self.target_unit if metric.in_target_units else guess
+
     def objective(self, metric: Metric) -> Objective:
-        """A metric on these data, in the unit of the target where the metric is in one."""
-        guess = metric.guess(self.y_train, self.y_val, self.num_classes)
-        unit = 1.0 if self.target_scale is None or not metric.in_target_units else self.target_scale.deviation
-        return Objective(metric.name, guess * unit, metric.is_error)
+        """A metric on the validation part."""
+        return Objective(metric.name, self.guess(metric, self.y_val), metric.is_error)
 
     @cached_property
     def digest(self) -> str:

@@ -21,7 +21,11 @@ from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
 from rl_designer.envs.metrics import DEFAULTS, metric_digest, metric_of
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
-from rl_designer.envs.training.settings import TrainingSettings, check_augmentation
+from rl_designer.envs.training.settings import (
+    TrainingSettings,
+    check_augmentation,
+    check_class_weights,
+)
 from rl_designer.envs.training.trainer import PARTS, Trainer, TrainingPlan, prepare_worker, train_in_worker
 from rl_designer.envs.workers.devices import device_name
 from rl_designer.envs.workers.engines import Engine, Pool, Workload
@@ -115,6 +119,7 @@ class TrainingEvaluator:
             most = int(dataset.folds.max(initial=0)) + 1
             raise Error(f"folds must be from 1 to {most} on these data, got {folds}")
         metric_of(metric, "number" if dataset.num_classes == 1 else "class")
+        check_class_weights(settings.class_weights, dataset.num_classes)
         if settings.augment:
             check_augmentation(settings.augment, dataset.input_shape)
         self.device = device_name(device) if engine is None else engine.device(device)

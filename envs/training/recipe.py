@@ -280,7 +280,8 @@ class _Candidate:
         optimizers = optimizers_of(network, settings)
         shuffle = torch.Generator().manual_seed(seed_of(seed, "batches"))
         change = torch.Generator().manual_seed(seed_of(seed, "augmentation"))
-        guess = data.guess(self._scoring.metric)
+        metric = self._scoring.metric
+        guess = data.guess(metric) if metric.is_error else 0.0  # others are scored without it
         for epoch in range(settings.epochs):
             total = train_epoch(
                 network,
@@ -295,9 +296,9 @@ class _Candidate:
                 before_step=self._clock.check,
             )
             _check_finite(total, "training loss", epoch)
-            scored = _score(network, data, settings.precision, self._scoring.metric, guess)
+            scored = _score(network, data, settings.precision, metric, guess)
             _check_finite(scored.loss, "validation loss", epoch)
-            _check_finite(scored.score, f"score by {self._scoring.metric.name}", epoch)
+            _check_finite(scored.score, f"score by {metric.name}", epoch)
             yield scored
 
 

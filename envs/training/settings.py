@@ -95,6 +95,12 @@ class TrainingSettings:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1.0, steps - rising)))
 
 
+def check_class_weights(name: str, num_classes: int) -> None:
+    """Raises ValueError where class weights make no sense, since a number is predicted."""
+    if name != CLASS_WEIGHTS[0] and num_classes == 1:
+        raise Error(f"class weights are for classes, and a number is predicted; leave {name!r} away")
+
+
 def check_augmentation(name: str, input_shape: Sequence[int]) -> None:
     """Raises ValueError where an augmentation of `AUGMENTATIONS` makes no sense for examples of a shape."""
     needed = AUGMENTATIONS[name][1]

@@ -14,6 +14,7 @@ from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told
 from rl_designer.errors import Error
 from rl_designer.exporting.subject import Subject
+from rl_designer.retraining.folder import WrittenScale, WrittenStandardisation
 from rl_designer.retraining.retrained import Retrained, network_with
 from rl_designer.runs.architecture_files import ArchitectureFile, architecture_of
 
@@ -30,28 +31,14 @@ _MOST_BESIDES = 16 * MEBIBYTE  # of names and shapes
 _PARAMETER_BYTES = 2 * 4  # norms have no more statistics than parameters
 
 
-class _Values(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    mean: list[float]
-    deviation: list[float]
-
-
-class _Scale(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    mean: float = Field(allow_inf_nan=False)
-    deviation: float = Field(gt=0, allow_inf_nan=False)
-
-
 class _Description(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     format: Literal["exported-network/1"]
     architecture: dict[str, Any]
     class_names: list[str] | None
-    target_scale: _Scale | None
-    standardisation: _Values | None
+    target_scale: WrittenScale | None
+    standardisation: WrittenStandardisation | None
     inputs: dict[str, Any] | None
     training: int | None
     weights: list[str] | None = Field(max_length=_MOST_WEIGHTS)

@@ -221,8 +221,7 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
     seconds = time.perf_counter() - begun
     x, y = contest.scored
     outputs = outputs_of(model, shaped(x), dataset.num_classes)
-    unit = 1.0 if dataset.target_scale is None else dataset.target_scale.deviation
-    figures = dict(score(outputs, y, metric, unit).figures)
+    figures = dict(score(outputs, y, metric, dataset.target_unit).figures)
     if dataset.class_names and not hasattr(model, "predict_proba"):
         figures.pop("log-loss")  # what it says are no probabilities
     size = rival.size(getattr(model, "best_estimator_", model))

@@ -58,7 +58,7 @@ class _Data(BaseModel):
     content: str | None = None  # not known of older folders
 
 
-class _Standardisation(BaseModel):
+class WrittenStandardisation(BaseModel):
     """See `distinct`: each number stands for as many features or channels."""
 
     model_config = ConfigDict(strict=True)
@@ -67,7 +67,7 @@ class _Standardisation(BaseModel):
     deviation: list[float]
 
 
-class _TargetScale(BaseModel):
+class WrittenScale(BaseModel):
     """See `TargetScale`."""
 
     model_config = ConfigDict(strict=True)
@@ -98,8 +98,8 @@ class Training(BaseModel):
     input_shape: list[int]
     class_names: list[str]
     settings: dict[str, bool | int | float | str]
-    standardisation: _Standardisation | None = None
-    target_scale: _TargetScale | None = None
+    standardisation: WrittenStandardisation | None = None
+    target_scale: WrittenScale | None = None
     inputs: dict[str, Any] | None = None
 
     @model_validator(mode="after")

@@ -173,8 +173,7 @@ class Retraining:
         path = self.folder.weights(number)
         record = read_weights(path, self.costs.parameters)[1]
         outputs = outputs_of(load_retrained(self.folder.path, number).network, x, device)
-        scale = self.dataset.target_scale
-        found = score(outputs, y, self.plan.metric, 1.0 if scale is None else scale.deviation)
+        found = score(outputs, y, self.plan.metric, self.dataset.target_unit)
         matrix = found.confusion
         return line | {
             "accuracy": found.accuracy,

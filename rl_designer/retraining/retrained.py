@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.encoding import Standardisation
@@ -92,8 +93,7 @@ class Retrained:
         outputs = outputs_of(self.network, x, "cpu")
         if (scale := self.target_scale) is not None:
             return Predictions(scale.mean + scale.deviation * outputs[:, 0], (), notes)
-        shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
-        return Predictions(shifted / shifted.sum(axis=1, keepdims=True), self.class_names, notes)
+        return Predictions(softmax(outputs, axis=1), self.class_names, notes)
 
 
 def network_with(

@@ -81,12 +81,7 @@ def score(outputs: NDArray[np.float64], y: Targets, metric: str | None = None, u
 
 def guesses(dataset: Dataset, y: Targets, metric: str | None = None) -> dict[str, float]:
     """What guessing by the training part's targets gives on others, by each metric."""
-    unit = 1.0 if dataset.target_scale is None else dataset.target_scale.deviation
-    return {
-        known.name: known.guess(dataset.y_train, y, dataset.num_classes)
-        * (unit if known.in_target_units else 1.0)
-        for known in metrics_of(dataset.predicts, metric)
-    }
+    return {known.name: dataset.guess(known, y) for known in metrics_of(dataset.predicts, metric)}
 
 
 def metrics_of(predicts: Predicts, metric: str | None) -> list[Metric]:

@@ -11,7 +11,11 @@ from rl_designer.config import Recipe
 from rl_designer.declared import Count, Name, setting
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.layers import KINDS
-from rl_designer.envs.training.settings import TrainingSettings, check_augmentation
+from rl_designer.envs.training.settings import (
+    TrainingSettings,
+    check_augmentation,
+    check_class_weights,
+)
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import Error, usage_errors
@@ -156,6 +160,7 @@ class Plan:
             device = engine.device(name)
             on_validation = plan.get("on_validation", False)
             examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
+            check_class_weights(settings.get("class_weights") or "none", dataset.num_classes)
             full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
         little = dataset.kind == "features" or dataset.usual_folds > 1
         free = little and all(settings.get(recipe) is None for recipe in CHOSEN)

@@ -107,3 +107,8 @@ def test_more_folds_than_there_are_are_refused() -> None:
     own = replace(CLASSES, folds=np.empty(0, dtype=np.int8))
     with pytest.raises(ValueError, match="folds must be from 1 to 1 on these data, got 2"):
         one(own, folds=2)
+
+
+def test_class_weights_are_refused_where_a_number_is_predicted() -> None:
+    with pytest.raises(ValueError, match="class weights are for classes, and a number is predicted"):
+        one(NUMBERS, replace(QUICK, class_weights="balanced"))

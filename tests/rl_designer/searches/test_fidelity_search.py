@@ -12,11 +12,6 @@ from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
 
 
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
 def trained(name: str, **options: Any) -> SearchResult:
     settings = {
         "data": "wine",

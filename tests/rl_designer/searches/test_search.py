@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,9 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.observers import Observer
-from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
-from tests.helpers.searches import Fake, digests, runner
+from tests.helpers.searches import Fake, digests
 from tests.helpers.tables import synthetic_table
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
-    return runner(monkeypatch)
 
 
 @pytest.fixture

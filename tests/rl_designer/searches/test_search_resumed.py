@@ -1,7 +1,6 @@
 """A search goes on after any stop as if it had never stopped."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,8 @@ from rl_designer.errors import Interrupted
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.replay import RunClock
-from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search
-from tests.helpers.searches import Fake, all_digests, runner
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
-    return runner(monkeypatch)
-
+from tests.helpers.searches import Fake, all_digests
 
 PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1"
 

@@ -1,6 +1,6 @@
 """Rewards in a search: what they take from the setting and the history, and how they fail."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,10 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run, report_to_dict
-from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import run_search
 from rl_designer.testing.problems import LayerEvaluator
-from tests.helpers.searches import Fake, digests, runner
+from tests.helpers.searches import Fake, digests
 from tests.helpers.tables import synthetic_table
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
-    return runner(monkeypatch)
 
 
 @pytest.fixture

@@ -12,19 +12,9 @@ from rl_designer.runs.reading import read_run
 from rl_designer.searches.observers import Observer
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search
-from tests.helpers.searches import Fake, Slow, digests, runner
+from tests.helpers.searches import Fake, Slow, digests
 
 PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1"
-
-
-@pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def train(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SearchResult]:
-    return runner(monkeypatch)
 
 
 def limited(limit: float, **options: Any) -> dict[str, Any]:
