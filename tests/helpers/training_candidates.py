@@ -4,6 +4,8 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch import nn
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, SealedTest
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.networks.network import build_network
 
 
@@ -25,6 +28,11 @@ def blobs(examples: int = 64, *, seed: int = 0, sealed_test: SealedTest | None =
 
 def dense(*widths: int) -> Architecture:
     return Architecture("mlp", tuple(Layer.of("dense", width=width) for width in widths), True)
+
+
+def without_times(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """What must be the same of the same trainings."""
+    return [replace(evaluation, training_seconds=None, latency_seconds=None) for evaluation in evaluations]
 
 
 def build_or(misbehave: dict[int, Any]) -> Any:

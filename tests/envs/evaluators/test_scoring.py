@@ -10,7 +10,7 @@ from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.early_stopping import cut_short, rungs_of
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
-from tests.helpers.training_candidates import dense
+from tests.helpers.training_candidates import dense, without_times
 
 QUICK = TrainingSettings(epochs=3, learning_rate=0.05)
 GENERATOR = np.random.default_rng(0)
@@ -77,11 +77,7 @@ def test_the_first_fold_is_the_validation_part_and_the_figures_are_means_over_al
     assert (single.val_examples, five.val_examples) == (len(CLASSES.y_val), len(CLASSES.y_val) * 5)
     right = np.dot(five.val_recalls, np.bincount(np.concatenate([CLASSES.y_train, CLASSES.y_val])))
     assert five.val_accuracy == pytest.approx(right / 160)
-    assert timeless(one(folds=5, workers=1)) == timeless(five)
-
-
-def timeless(found: Evaluation) -> Evaluation:
-    return replace(found, training_seconds=None, latency_seconds=None)
+    assert without_times([one(folds=5, workers=1)]) == without_times([five])
 
 
 def test_only_promising_designs_go_on_to_further_folds() -> None:
@@ -98,7 +94,7 @@ def test_only_promising_designs_go_on_to_further_folds() -> None:
     assert stopped.val_accuracy == whole.learning_curve[5] == whole.standing(6)
     assert goes_on.learning_curve == whole.learning_curve
     cut = cut_short(whole, {6: 1.1})
-    assert cut is not None and timeless(cut) == timeless(stopped)
+    assert cut is not None and without_times([cut]) == without_times([stopped])
 
 
 def test_more_folds_than_there_are_are_refused() -> None:

@@ -2,7 +2,6 @@
 
 import pickle
 import random
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSett
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.workers.failures import is_transient
 from tests.helpers import training_candidates as candidates
-from tests.helpers.training_candidates import blobs, build_or, dense
+from tests.helpers.training_candidates import blobs, build_or, dense, without_times
 
 QUICK = TrainingSettings(epochs=2, batch_size=8)
 
@@ -47,10 +46,6 @@ def signals(mnist1d: Dataset) -> Dataset:
     """A part of mnist1d that is quick to train on."""
     parts = {name: getattr(mnist1d, name)[:160] for name in ("x_train", "y_train", "x_val", "y_val")}
     return replace(mnist1d, **parts)
-
-
-def without_times(evaluations: list[Evaluation]) -> list[Evaluation]:
-    return [replace(evaluation, training_seconds=None, latency_seconds=None) for evaluation in evaluations]
 
 
 def evaluated(dataset: Dataset, *architectures: Architecture, **options: Any) -> list[Evaluation]:
@@ -357,6 +352,14 @@ def test_arrays_that_cannot_be_written_to_are_taken_without_a_warning(
     assert [str(warning.message) for warning in recwarn if "writable" in str(warning.message)] == []
 
 
+def test_a_copy_has_no_sealed_test_and_the_same_results() -> None:
+    sealed = SealedTest(np.zeros((1, 4), np.float32), np.zeros(1, np.int64))
+    evaluator = TrainingEvaluator(blobs(sealed_test=sealed), settings=QUICK, device="cpu")
+    copy = pickle.loads(pickle.dumps(evaluator))
+    assert copy.digest == evaluator.digest
+    assert without_times(copy.evaluate([dense(4)])) == without_times(evaluator.evaluate([dense(4)]))
+
+
 # -- wrong arguments -------------------------------------------------------------------------------
 
 
@@ -379,43 +382,3 @@ def test_arrays_that_cannot_be_written_to_are_taken_without_a_warning(
 def test_wrong_arguments_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrainingEvaluator(blobs(), **options)
-
-
-# -- a deadline ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_at_the_deadline_trainings_are_given_up_and_the_first_ones_that_ended_are_returned(
-    workers: int,
-) -> None:
-    endless = TrainingSettings(epochs=10**6, batch_size=8)
-    heard: list[int] = []
-
-    def hear(index: int, evaluation: Evaluation) -> None:
-        heard.append(index)
-
-    stops_at_once = {1: 2.0}
-    bars = [stops_at_once, stops_at_once, {}, stops_at_once]
-    with TrainingEvaluator(blobs(), settings=endless, workers=workers, device="cpu") as evaluator:
-        evaluator.evaluate([dense(9)], [stops_at_once])  # workers are there
-        batch = [dense(2), dense(3), dense(4), dense(5)]
-        deadline = time.monotonic() + 5
-        evaluations = evaluator.evaluate(batch, bars, hear, deadline)
-        assert 0 <= time.monotonic() - deadline < 10
-        assert len(evaluations) == 2 and {0, 1} <= set(heard) <= {0, 1, 3}
-        assert all(evaluation.stopped_at == 1 for evaluation in evaluations)
-        again = evaluator.evaluate(batch[:2], bars[:2])
-        assert without_times(again) == without_times(evaluations)
-
-
-def test_a_training_that_is_given_up_is_no_failure_also_after_its_own_limit(mnist1d: Dataset) -> None:
-    evaluator = TrainingEvaluator(mnist1d, settings=QUICK, device="cpu", time_limit=60)
-    assert evaluator.evaluate([SMALL_CNN], deadline=time.monotonic()) == []
-
-
-def test_a_copy_has_no_sealed_test_and_the_same_results() -> None:
-    sealed = SealedTest(np.zeros((1, 4), np.float32), np.zeros(1, np.int64))
-    evaluator = TrainingEvaluator(blobs(sealed_test=sealed), settings=QUICK, device="cpu")
-    copy = pickle.loads(pickle.dumps(evaluator))
-    assert copy.digest == evaluator.digest
-    assert without_times(copy.evaluate([dense(4)])) == without_times(evaluator.evaluate([dense(4)]))
