@@ -21,6 +21,10 @@ _LONGEST_MESSAGE = 2_000  # characters; names from outside may be longer
 COMMANDS = {
     "benchmark": ("benchmark:benchmark", "Compare agents, or rewards, side by side."),
     "dashboard": ("dashboard:dashboard", "Follow runs in the browser, stop them, let them go on."),
+    "experience": (
+        "experience:experience",
+        "Make what searches on new data start with, from trainings on many tasks.",
+    ),
     "export": (
         "export:export",
         "Write a network as plain Python, ONNX, a torch.export program, and a model card.",

@@ -1,0 +1,1 @@
+"""What other data taught: trainings made, learned from, shipped, added to."""

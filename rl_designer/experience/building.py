@@ -1,0 +1,158 @@
+"""`build_trainings`: many made tasks, many designs on each, trained in parts that are kept as they come."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.datasets.dataset import Kind
+from rl_designer.envs.datasets.preparation import RawData, prepare
+from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.search_spaces.base import Actions
+from rl_designer.envs.search_spaces.registry import DataSpace
+from rl_designer.envs.seeding import stream
+from rl_designer.envs.tasks.drawing import VALIDATED, DrawnTask, drawn_task
+from rl_designer.envs.tasks.facts import facts_of
+from rl_designer.envs.tasks.made import PREFIX, make_task
+from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.pool import Lost
+from rl_designer.errors import Error
+from rl_designer.experience.trainings import Task, Trainings
+from rl_designer.jobs.jobs import Job, run_jobs, trials
+from rl_designer.jobs.progress import Display, JobProgress, Shown
+from rl_designer.text import command
+
+FILE = "trainings.npz"
+PARTS = "parts"
+DESIGNS = 16  # of a part, which are drawn within one limit
+LIMITS = (2_000, 200_000)  # parameters
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What is trained.
+
+    Attributes:
+        kind: of the made tasks.
+        tasks: how many.
+        designs: on each, in parts of `DESIGNS`.
+        seed: of tasks and designs.
+    """
+
+    kind: Kind
+    tasks: int
+    designs: int
+    seed: int = 0
+
+    @property
+    def parts(self) -> list[tuple[int, int]]:
+        """Task and part, the first parts of all tasks first: what is there early is of many tasks."""
+        return [(task, part) for part in range(-(-self.designs // DESIGNS)) for task in range(self.tasks)]
+
+
+def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Display) -> Trainings:
+    """Trains what isn't in the folder yet, and writes `trainings.npz` there.
+
+    Raises:
+        Interrupted: with a text that says how to go on.
+        ValueError: where nothing could be trained, and for damaged parts.
+    """
+    journal = _Parts(plan, folder)
+    jobs = [
+        Job(key, f"task {key[0]}, part {key[1]}", train_part, (plan.kind, *key, plan.seed))
+        for key in plan.parts
+    ]
+    shown = Shown("parts", lambda result: str(result) if isinstance(result, Lost) else "")
+    with trials(engine) as pool:
+        results = run_jobs(jobs, pool, journal, JobProgress(display, shown))
+    made = [results[job.key] for job in jobs if isinstance(results[job.key], Trainings)]
+    if not made:
+        raise Error(f"nothing could be trained: {results[jobs[0].key]}")
+    whole = Trainings.merged(made)
+    whole.save(folder / FILE)
+    return whole
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The journal: a file for each part."""
+
+    plan: BuildPlan
+    folder: Path
+
+    def path(self, key: Any) -> Path:
+        return self.folder / PARTS / f"{self.plan.kind}-{self.plan.seed}-{key[0]}-{key[1]}.npz"
+
+    def known(self, jobs: Sequence[Job]) -> Mapping[Hashable, Any]:
+        return {job.key: Trainings.load(path) for job in jobs if (path := self.path(job.key)).exists()}
+
+    def keep(self, job: Job, result: Any) -> Any:
+        if isinstance(result, Trainings):
+            path = self.path(job.key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result.save(path)
+        return result
+
+    def how_to_go_on(self, done: int, total: int) -> str:
+        return (
+            f"{done:,} of {total:,} parts are kept in {self.folder}; go on with: "
+            f"{command('experience build', self.folder)} and the same options"
+        )
+
+
+def train_part(kind: Kind, number: int, part: int, seed: int) -> Trainings:
+    """In a worker: `DESIGNS` random designs within one limit on one made task."""
+    drawn = drawn_task(kind, number, seed)
+    dataset = task_data(drawn)
+    task = task_of(drawn, dataset)
+    draws = stream(seed, "experience", kind, number, part)
+    space = _limited(task, float(np.exp(draws.uniform(*np.log(LIMITS)))))
+    actions = distinct_designs(space, DESIGNS, draws)
+    with TrainingEvaluator(dataset, device="cpu") as evaluator:
+        found = evaluator.evaluate(space.architectures(actions))
+        epochs = evaluator.epochs
+    curve = np.full((len(actions), epochs), np.nan, np.float32)
+    for row, evaluation in zip(curve, found, strict=True):
+        if evaluation.failure is None:
+            row[:] = evaluation.learning_curve
+    n = len(actions)
+    limit = np.full(n, space.max_parameters, np.float32)
+    return Trainings(kind, (task,), np.zeros(n, np.int32), actions.astype(np.int16), limit, curve)
+
+
+def task_data(drawn: DrawnTask) -> Dataset:
+    """A drawn task as data, of which the last examples are the validation part; there is no test."""
+    made = make_task(drawn.text)
+    cut = len(made.y) - VALIDATED
+    x = {"train": made.x[:cut], "val": made.x[cut:]}
+    y = {"train": made.y[:cut], "val": made.y[cut:]}
+    name = PREFIX + drawn.text
+    return prepare(RawData(name, x, y, name, made.kind), None, 0, sealed=False)
+
+
+def task_of(drawn: DrawnTask, dataset: Dataset) -> Task:
+    """What is kept of a task."""
+    facts = tuple(facts_of(dataset).values())
+    shape, content = dataset.input_shape, dataset.content or ""
+    return Task(dataset.name, drawn.family, content, shape, dataset.num_classes, facts)
+
+
+def distinct_designs(space: DataSpace, n: int, draws: np.random.Generator) -> Actions:
+    """Random ones, int64 [at most n, max_steps]."""
+    actions = space.canonical(space.random_actions(4 * n, draws))
+    _, first = np.unique(actions, axis=0, return_index=True)
+    return actions[np.sort(first)[:n]]
+
+
+def _limited(task: Task, limit: float) -> DataSpace:
+    """The space within a limit, or the next doubled one within which there is a network."""
+    while True:
+        try:
+            return task.space(max_parameters=round(limit))
+        except ValueError:
+            if limit > LIMITS[1]:
+                raise
+            limit *= 2
