@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from scipy.linalg import cho_solve, cholesky, solve_triangular
 
 from rl_designer.agents.older_beliefs import Arrays, brought_up, names_in
+from rl_designer.agents.prior import WEIGHTS, Prior
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import read_arrays, write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 FILE = "reward_model.safetensors"
-FORMAT = 5  # 1 knew of no actions, sources or format; then came `structured` and so on, `known`, `trend`
+# 1 knew of no actions, sources or format; then came `structured` and so on, `known`, `trend`, priors.
+FORMAT = 6
 DEEPEST = 8  # searches in a row, each of which built upon the one before
 MOST_SEARCHES = 64  # that one builds upon, itself included, directly or through others
 _MOST_POINTS = 4_096  # read from a file, in all: the kernels' memory grows with their squares
@@ -51,7 +53,7 @@ class Belief:
         trend: [1]; [0] in files of before there was one, whose kernel is scale · exp(−squared distance).
         memory_weights: [1 + sources], or [0] where there are none.
         actions: int64 [n, max_steps], the designs that were fitted; [0, …] where that isn't known.
-        sources: the beliefs of earlier searches that this one builds upon.
+        sources: the beliefs of earlier searches, and priors, that this one builds upon.
     """
 
     structured: Values
@@ -67,7 +69,7 @@ class Belief:
     scales: Values = field(default_factory=lambda: np.zeros(0))
     memory_weights: Values = field(default_factory=lambda: np.zeros(0))
     actions: Actions = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
-    sources: tuple["Belief", ...] = ()
+    sources: tuple["Belief | Prior", ...] = ()
 
     def predict(self, space: SearchSpace, actions: Actions) -> tuple[Values, Values]:
         """Mean and standard deviation of the score of complete designs, float64 [n] each."""
@@ -147,10 +149,10 @@ class Belief:
             arrays |= {"memory_weights": np.zeros(0), "actions": np.zeros((0, space.max_steps), np.int64)}
         belief = cls._from_arrays(arrays, path, int(written[0]), 1)
         try:
-            belief._check(space)
+            belief.check(space)
             if belief.searches > MOST_SEARCHES:
                 raise Error(f"more than {MOST_SEARCHES} searches lie in one another")
-            if belief._squares > _MOST_POINTS**2:
+            if belief.squares > _MOST_POINTS**2:
                 raise Error(
                     f"its searches together have too many designs; one alone may have {_MOST_POINTS:,}"
                 )
@@ -158,6 +160,11 @@ class Belief:
         except (ValueError, np.linalg.LinAlgError) as error:
             raise Error(f"{path} is damaged or not for space {space.name!r}: {error}") from error
         return belief
+
+    @classmethod
+    def _source_of(cls, arrays: Arrays, path: Path, written: int, depth: int) -> "Belief | Prior":
+        is_prior = WEIGHTS[0] in arrays
+        return Prior(arrays) if is_prior else cls._from_arrays(arrays, path, written, depth)
 
     @classmethod
     def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], path: Path, written: int, depth: int) -> Self:
@@ -181,13 +188,13 @@ class Belief:
                 raise Error(f"{path} is damaged: {name!r} holds numbers beyond {_LARGEST:,}")
         if own["actions"].dtype != np.int64:
             raise Error(f"{path} must hold actions of int64, got {own['actions'].dtype}")
-        sources = (cls._from_arrays(nested[i], path, written, depth + 1) for i in range(len(nested)))
+        sources = (cls._source_of(nested[i], path, written, depth + 1) for i in range(len(nested)))
         return cls(**brought_up(own, written, path), sources=tuple(sources))
 
-    def _check(self, space: SearchSpace) -> None:
+    def check(self, space: SearchSpace) -> None:
         """Raises ValueError where the arrays don't fit each other or the space."""
         for source in self.sources:
-            source._check(space)
+            source.check(space)
         if self.structured.shape != (1,) or self.structured[0] not in (0, 1):
             raise Error("'structured' must have the shape (1,), and be 0 or 1")
         features = describe(space, space.pad([]), structured=bool(self.structured[0])).shape[1]
@@ -247,9 +254,9 @@ class Belief:
         return self.scale / np.sqrt(1 + 2 * squares) + self.trend * products + memory
 
     @property
-    def _squares(self) -> int:
+    def squares(self) -> int:
         """The sizes of all kernels together."""
-        return self.targets.size**2 + sum(source._squares for source in self.sources)
+        return self.targets.size**2 + sum(source.squares for source in self.sources)
 
     @property
     def _width(self) -> int:
@@ -270,7 +277,7 @@ def describe(space: SearchSpace, actions: Actions, *, structured: bool) -> Value
     return np.concatenate([np.zeros((len(actions), 0)), *parts], axis=1, dtype=np.float64)
 
 
-def recalled(sources: Sequence[Belief], space: SearchSpace, actions: Actions) -> Values:
+def recalled(sources: Sequence[Belief | Prior], space: SearchSpace, actions: Actions) -> Values:
     """1 and what each source expects of complete designs, float64 [n, 1 + sources]; [n, 0] without any."""
     if not sources:
         return np.zeros((len(actions), 0))
@@ -284,5 +291,6 @@ def _flat(belief: Belief) -> Arrays:
     """All arrays by name, those of sources as `source-0.…`."""
     arrays: Arrays = {name: getattr(belief, name) for name in (*NUMBERS, "actions")}
     for number, source in enumerate(belief.sources):
-        arrays |= {f"source-{number}.{name}": array for name, array in _flat(source).items()}
+        theirs = source.arrays if isinstance(source, Prior) else _flat(source)
+        arrays |= {f"source-{number}.{name}": array for name, array in theirs.items()}
     return arrays

@@ -53,29 +53,7 @@ class Controller:
         self.space = space
         self.settings = settings
         self.env = DesignVecEnv(space, score, settings.episodes, lock_step=True, **env)
-        with own_randomness(seed), one_thread():
-            self.ppo = MaskablePPO(
-                "MlpPolicy",
-                self.env,
-                n_steps=space.max_steps,
-                batch_size=settings.episodes * space.max_steps,
-                n_epochs=settings.epochs,
-                learning_rate=settings.learning_rate,
-                clip_range=settings.clip,
-                ent_coef=settings.entropy,
-                max_grad_norm=settings.max_gradient_norm,
-                gamma=1.0,
-                gae_lambda=1.0,
-                normalize_advantage=False,
-                policy_kwargs={
-                    "net_arch": [settings.hidden],
-                    "activation_fn": torch.nn.Tanh,
-                    "optimizer_class": uncompiled(torch.optim.Adam),
-                    "optimizer_kwargs": {"eps": 1e-5},  # as SB3 has it for Adam itself
-                },
-                device="cpu",
-            )
-        self.ppo.set_logger(Logger(None, []))
+        self.ppo = masked_ppo(self.env, space.max_steps, settings, seed)
 
     def update(self, score: Score, updates: int, seed: int) -> None:
         """Trains for `updates` rollouts paid by `score`."""
@@ -83,6 +61,11 @@ class Controller:
         steps = updates * self.settings.episodes * self.space.max_steps
         with own_randomness(seed), one_thread(), unchecked_distributions():
             self.ppo.learn(steps, reset_num_timesteps=False)
+
+    def start_from(self, policy: Policy) -> None:
+        """Goes on with the weights of another policy on the same space, with as many hidden units."""
+        theirs = {NAMES[own]: torch.from_numpy(array.copy()) for own, array in policy.weights.items()}
+        self.ppo.policy.load_state_dict({**self.ppo.policy.state_dict(), **theirs})
 
     def imitate(self, actions: Actions, steps: int) -> None:
         """Cross-entropy steps towards complete designs, int64 [n, max_steps] padded with -1."""
@@ -100,9 +83,41 @@ class Controller:
 
     def policy(self, **facts: Any) -> Policy:
         """The policy as it is now, as plain arrays."""
-        state = self.ppo.policy.state_dict()
-        weights = {own: state[name].numpy().copy() for own, name in NAMES.items()}
-        return Policy(weights, self.space.name, facts)
+        return Policy(weights_of(self.ppo), self.space.name, facts)
+
+
+def masked_ppo(env: DesignVecEnv, steps: int, settings: PPOSettings, seed: int) -> MaskablePPO:
+    """SB3's PPO with fresh weights: one rollout is the environment's episodes of `steps` steps."""
+    with own_randomness(seed), one_thread():
+        ppo = MaskablePPO(
+            "MlpPolicy",
+            env,
+            n_steps=steps,
+            batch_size=env.num_envs * steps,
+            n_epochs=settings.epochs,
+            learning_rate=settings.learning_rate,
+            clip_range=settings.clip,
+            ent_coef=settings.entropy,
+            max_grad_norm=settings.max_gradient_norm,
+            gamma=1.0,
+            gae_lambda=1.0,
+            normalize_advantage=False,
+            policy_kwargs={
+                "net_arch": [settings.hidden],
+                "activation_fn": torch.nn.Tanh,
+                "optimizer_class": uncompiled(torch.optim.Adam),
+                "optimizer_kwargs": {"eps": 1e-5},  # as SB3 has it for Adam itself
+            },
+            device="cpu",
+        )
+    ppo.set_logger(Logger(None, []))
+    return ppo
+
+
+def weights_of(ppo: MaskablePPO) -> dict[str, NDArray[np.float32]]:
+    """Of its policy, as `Policy` has them."""
+    state = ppo.policy.state_dict()
+    return {own: state[name].numpy().copy() for own, name in NAMES.items()}
 
 
 def _transitions(

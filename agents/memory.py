@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.belief import DEEPEST, MOST_SEARCHES, Belief
 from rl_designer.agents.policy import Policy
+from rl_designer.agents.prior import Prior
 from rl_designer.envs.errors import Error
 from rl_designer.envs.problem import Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 CHANCE = 0.1  # a source whose agreement would be as good by chance this often is dropped
 FEWEST = 6  # evaluations, below which nobody can tell
+# A prior's first designs are all among the best that it knows, so that little can be told by them.
+_CHANCE_OF_PRIOR = 0.5
+_FEWEST_OF_PRIOR = 16
+_APART = 2  # layers that not both of two first designs have
 _SAMPLES = 4_096  # of a source's policy, of which the most promising are tried
 _CANDIDATES = 128  # of each source, beside the samples of the search's own policy
 _UNEXPLAINED = 0.3  # variance of the scores that sources are at first expected to leave
@@ -27,7 +32,7 @@ _UNEXPLAINED = 0.3  # variance of the scores that sources are at first expected 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """The policy and the reward model of an earlier search on the same space.
+    """The policy and the reward model of an earlier search on the same space, or those of experience.
 
     Attributes:
         name: for people.
@@ -36,11 +41,17 @@ class Source:
 
     name: str
     policy: Policy
-    belief: Belief | None = None
+    belief: Belief | Prior | None = None
+
+    def save(self, folder: Path) -> None:
+        """Writes what `load` reads."""
+        self.policy.save(folder)
+        if self.belief is not None:
+            self.belief.save(folder)
 
     @classmethod
     def load(cls, folder: Path, space: SearchSpace, name: str | None = None) -> Self:
-        """Reads what `PolicyAgent.save` wrote.
+        """Reads what `PolicyAgent.save` or `save` wrote.
 
         Raises:
             ValueError: for a file that is missing, damaged or of another space, and for the last of eight
@@ -48,7 +59,7 @@ class Source:
         """
         policy = Policy.load(folder)
         policy.check(space)
-        belief = Belief.load(folder, space)
+        belief = Prior.load(folder, space) or Belief.load(folder, space)
         if belief is not None and belief.depth >= DEEPEST:
             raise Error(
                 f"{folder} is from the last of {DEEPEST} searches that each started from the one before; "
@@ -72,12 +83,17 @@ class Source:
     def proposals(self, space: SearchSpace, draws: np.random.Generator) -> Actions:
         """Distinct designs, the most promising first: samples of its policy, and what it has evaluated."""
         actions, _ = self.policy.sample(space, _SAMPLES, draws)
-        if self.belief is not None and len(self.belief.actions):
+        if isinstance(self.belief, Belief) and len(self.belief.actions):
             evaluated = self.belief.actions
             legal = np.isfinite(self.policy.log_probability_of(space, evaluated))  # within other limits
             actions = np.concatenate([actions, evaluated[legal]])
         actions = np.unique(space.canonical(actions), axis=0)
         return actions[np.argsort(-self.expects(space, actions), kind="stable")]
+
+    @property
+    def is_experience(self) -> bool:
+        """Whether it was learned on many tasks, and not by one search."""
+        return isinstance(self.belief, Prior)
 
 
 @dataclass(frozen=True)
@@ -136,16 +152,28 @@ class Memory:
 
     def first(self, space: SearchSpace, warm: int, draws: np.random.Generator) -> Actions:
         """The designs to start with. Half of the `warm` are from the sources in turn, each giving its best
-        first, and at least two from each; the rest are random, so that the sources can be judged.
+        first, and at least two from each; the rest are random, so that the sources can be judged. With
+        experience all are from sources, and what experience gives differs in two layers at least.
         """
         if not self.sources:
             return space.random_actions(warm, draws)
         self._proposed = [source.proposals(space, draws) for source in self.sources]
-        told = _in_turn(self._proposed, max((warm + 1) // 2, 2 * len(self.sources)))
-        return np.concatenate([told, space.random_actions(warm // 2, draws)])
+        if not self.experienced:
+            told = _in_turn(self._proposed, max((warm + 1) // 2, 2 * len(self.sources)))
+            return np.concatenate([told, space.random_actions(warm // 2, draws)])
+        first = [
+            various(space, proposed, warm) if source.is_experience else proposed
+            for source, proposed in zip(self.sources, self._proposed, strict=True)
+        ]
+        return _in_turn(first, max(warm, 2 * len(self.sources)))
+
+    @property
+    def experienced(self) -> Policy | None:
+        """The policy of experience that is still believed."""
+        return next((source.policy for source in self.kept if source.is_experience), None)
 
     def missing(self, space: SearchSpace, warm: int, draws: np.random.Generator) -> Actions:
-        """The random designs that `first` left out; none as long as a source is believed."""
+        """Random designs in place of those that sources gave; none as long as one is believed."""
         return space.random_actions(0 if self.kept else (warm + 1) // 2, draws)
 
     def candidates(self, space: SearchSpace) -> Actions:
@@ -179,7 +207,10 @@ class Memory:
         if found is None:
             return
         correlation, chance = found
-        earlier, kept = self.reviews[number], chance <= CHANCE
+        of_prior = self.sources[number].is_experience
+        if of_prior and len(rewards) < _FEWEST_OF_PRIOR:
+            return
+        earlier, kept = self.reviews[number], chance <= (_CHANCE_OF_PRIOR if of_prior else CHANCE)
         self.reviews[number] = Review(earlier.source, kept, len(rewards), round(correlation, 3))
         if not kept:
             self.kept.remove(self.sources[number])
@@ -208,6 +239,21 @@ def agreement(expected: NDArray[np.float64], rewards: NDArray[np.float64]) -> tu
         warnings.simplefilter("ignore", RuntimeWarning)
         result = spearmanr(expected, rewards, alternative="greater")
     return float(result.statistic), float(result.pvalue)
+
+
+def various(space: SearchSpace, ranked: Actions, most: int) -> Actions:
+    """The first of ranked designs, each with at least `_APART` layers that an earlier one doesn't have; where
+    there are too few such, the best of the rest follow.
+    """
+    layers = (ranked[:, :, None] == np.arange(space.num_actions)).sum(axis=1)
+    picked: list[int] = []
+    for row, own in enumerate(layers):
+        if all(np.abs(own - layers[other]).sum() >= 2 * _APART for other in picked):
+            picked.append(row)
+        if len(picked) == most:
+            break
+    rest = [row for row in range(len(ranked)) if row not in picked]
+    return ranked[[*picked, *rest][:most]]
 
 
 def _in_turn(ranked: Sequence[Actions], most: int) -> Actions:

@@ -1,5 +1,6 @@
 """`ppo`: PPO trained against a learned reward model; real evaluations only for what it then proposes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -111,8 +112,11 @@ class PPO(PolicyAgent):
             try:
                 problem.evaluate(space.architectures(memory.first(space, self.warm, draws)))
                 while True:
+                    experienced = memory.experienced
                     if memory.review(problem):
                         model = memory.model(space, structure=self.structure)
+                        if memory.experienced is not experienced:
+                            controller = self._controller(space, self._hope(space), self.entropy, draws)
                         if len(missing := memory.missing(space, self.warm, draws)):
                             problem.evaluate(space.architectures(missing))
                     self.belief = learned(model, problem)
@@ -149,9 +153,16 @@ class PPO(PolicyAgent):
     def _controller(
         self, space: SearchSpace, score: "Score", entropy: float, draws: np.random.Generator
     ) -> "Controller":
+        """A fresh policy, or that of experience to go on with."""
         from rl_designer.agents.controller import Controller, PPOSettings
 
-        return Controller(space, score, PPOSettings(entropy=entropy), int(draws.integers(2**63)))
+        begun, settings = self.memory.experienced, PPOSettings(entropy=entropy)
+        if begun is not None:
+            settings = replace(settings, hidden=len(begun.weights["hidden.bias"]))
+        controller = Controller(space, score, settings, int(draws.integers(2**63)))
+        if begun is not None:
+            controller.start_from(begun)
+        return controller
 
     def _final_policy(self, problem: Problem, draws: np.random.Generator) -> Policy:
         """Trained towards the model's mean, then to sample each of the best designs about as often."""

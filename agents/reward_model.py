@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm, rankdata
 
 from rl_designer.agents.belief import JITTER, Belief, Values, describe, recalled
+from rl_designer.agents.prior import Prior
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
 
@@ -49,9 +50,9 @@ class RewardModel:
 
     Args:
         space: describes designs.
-        sources: what earlier searches in the same space believe. Rewards are regressed on what they expect,
-            with an offset and a weight for each, and the process learns the rest; it starts with the
-            length scales of the first.
+        sources: what earlier searches in the same space believe, and priors. Rewards are regressed on what
+            they expect, with an offset and a weight for each, and the process learns the rest; it starts with
+            the length scales of the first search.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class RewardModel:
         space: SearchSpace,
         *,
         settings: RewardModelSettings = RewardModelSettings(),
-        sources: Sequence[Belief] = (),
+        sources: Sequence[Belief | Prior] = (),
     ) -> None:
         self.space = space
         self.settings = settings
@@ -67,9 +68,9 @@ class RewardModel:
         known = settings.structure and bool(space.structure(space.pad([])))
         self._measure = _by_structure(space) if known else _by_steps(space)
         scales = self._measure.scales
-        if self.sources and bool(self.sources[0].structured[0]) == known:
-            learned = self.sources[0].scales
-            scales = learned if learned.shape == scales.shape else scales
+        earlier = next((source for source in self.sources if isinstance(source, Belief)), None)
+        if earlier is not None and bool(earlier.structured[0]) == known:
+            scales = earlier.scales if earlier.scales.shape == scales.shape else scales
         memories = 1 + len(self.sources) if self.sources else 0
         self._prior = np.concatenate(
             [[np.log(settings.scale)], scales, np.zeros(memories), [_LOG_TREND, _LOG_NOISE]]

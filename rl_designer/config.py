@@ -59,6 +59,10 @@ def _kept_store(store: str) -> str:
     return _URL_PASSWORD.sub(HIDDEN, store) if "://" in store else _absolute(store)
 
 
+def _kept_experience(name: str) -> str:
+    return name if name in ("shipped", "none") else _absolute(name)
+
+
 class Subject(Settings):
     """What is searched on, data or an architecture table, and the limits of every design."""
 
@@ -291,6 +295,13 @@ class SearchConfig(Settings):
         option="from",
         kept=lambda sources: tuple(map(_absolute, sources)),
         default=(),
+    )
+    experience: Name | None = setting(
+        "What was learned on other tasks: shipped with the package, none, or your own file (see "
+        "`experience`); it is dropped where it misleads.",
+        "shipped|none|FILE",
+        shown="shipped, where there is one for the space",
+        kept=_kept_experience,
     )
     reward: Name = setting(
         "What a design is worth (see `list rewards`), or your own function.",

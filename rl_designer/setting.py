@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import TABLES, UnknownTable, load_table
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.training.settings import TrainingSettings
+from rl_designer.envs.tasks.facts import facts_of
 from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.envs.workers.memory_limit import default_memory_limit
 from rl_designer.errors import Error, WrongUsage, usage_errors
@@ -51,6 +53,7 @@ class Setting:
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
         at_once: designs that are evaluated at the same time.
+        task_facts: computes the data's facts, see `facts_of`; None on a table.
     """
 
     space: SearchSpace
@@ -64,6 +67,7 @@ class Setting:
     objective: Objective | None = None
     content: str | None = None
     folds: int = 1
+    task_facts: Callable[[], Mapping[str, float]] | None = None
 
     @property
     def space_key(self) -> str:
@@ -213,6 +217,7 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
         objective=objective,
         content=dataset.content,
         folds=folds,
+        task_facts=partial(facts_of, dataset),
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.metrics import Predicts
 from rl_designer.envs.tasks.made import PREFIX, TaskError, make_task
 
 
@@ -47,7 +48,8 @@ def made_task(text: str) -> RawData:
     except TaskError as error:
         raise DatasetError(str(error)) from error
     name = PREFIX + text
-    return RawData(name, {"train": made.x}, {"train": made.y}, name, made.kind)
+    predicts: Predicts = "number" if made.y.dtype.kind == "f" else "class"
+    return RawData(name, {"train": made.x}, {"train": made.y}, name, made.kind, predicts=predicts)
 
 
 def _table(name: str, found: object) -> RawData:

@@ -17,6 +17,7 @@ _EXAMPLES: dict[Kind, tuple[int, int]] = {
 }  # to train on
 _SIZES: dict[Kind, tuple[int, int]] = {"signal": (24, 160), "image": (8, 20), "features": (3, 40)}
 _NOISE = (0.4, 1.6)  # times the usual
+_NUMBERS = 0.4  # of the tasks whose family can have a number to predict
 _ONE_CHANNEL = 0.6  # of the tasks whose family can
 _MOST_CHANNELS = 6
 
@@ -47,6 +48,8 @@ def drawn_task(kind: Kind, number: int, seed: int = 0) -> DrawnTask:
     size = _between(low, max(high, low), draws)
     noise = family.usual.noise * float(np.exp(draws.uniform(*np.log(_NOISE))))
     examples = max(_between(*_EXAMPLES[kind], draws), 10 * classes) + VALIDATED
+    if family.numbers and draws.random() < _NUMBERS:
+        classes = 1
     parameters = {"classes": classes, "size": size, "noise": f"{noise:.3g}", "examples": examples}
     parameters |= {"channels": _channels(family, draws), "seed": int(draws.integers(2**31))}
     return DrawnTask(name, f"{name}:" + ",".join(f"{key}={value}" for key, value in parameters.items()))

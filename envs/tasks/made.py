@@ -28,7 +28,7 @@ class Parameters:
     """What a made task can be given.
 
     Attributes:
-        classes: at least 2.
+        classes: at least 2; 1 for a number to predict, of families that have one.
         size: the length of signals, the side of images in pixels, the features of rows.
         noise: standard deviation of what is added, where what is to be seen has one of about 1.
         channels: of signals and images; rows have 1.
@@ -54,6 +54,7 @@ class Family:
         usual: its parameters where none are given.
         smallest: sizes that a number of classes needs at least.
         channels: at least so many.
+        numbers: whether there may be a number to predict in place of classes.
     """
 
     make: Callable[[Plan], Made]
@@ -61,6 +62,7 @@ class Family:
     usual: Parameters
     smallest: Callable[[int], int] = lambda classes: 8
     channels: int = 1
+    numbers: bool = False
 
     @property
     def line(self) -> str:
@@ -86,10 +88,12 @@ FAMILIES: Mapping[str, Family] = {
         images.counts, "image", Parameters(5, 16, 0.3), lambda classes: 4 * int(classes**0.5 + 2)
     ),
     "relations": Family(images.relations, "image", Parameters(8, 16, 1.0), lambda classes: 12),
-    "few": Family(rows.few, "features", Parameters(4, 12, 0.1), lambda classes: 3),
-    "many": Family(rows.many, "features", Parameters(4, 20, 0.1), lambda classes: 2),
-    "trees": Family(rows.trees, "features", Parameters(4, 10, 0.1), lambda classes: 2),
-    "products": Family(rows.products, "features", Parameters(3, 10, 0.1), lambda classes: 2),
+    "few": Family(rows.few, "features", Parameters(4, 12, 0.1), lambda classes: 3, numbers=True),
+    "many": Family(rows.many, "features", Parameters(4, 20, 0.1), lambda classes: 2, numbers=True),
+    "trees": Family(rows.trees, "features", Parameters(4, 10, 0.1), lambda classes: 2, numbers=True),
+    "products": Family(
+        rows.products, "features", Parameters(3, 10, 0.1), lambda classes: 2, numbers=True
+    ),
     "clusters": Family(rows.clusters, "features", Parameters(6, 8, 1.0), lambda classes: 1),
 }
 
@@ -100,12 +104,12 @@ class MadeTask:
 
     Attributes:
         x: float32 [n, channels, length], [n, channels, height, width] or [n, features].
-        y: int64 [n], classes from 0 up, each as often as another, give or take one.
+        y: int64 [n], classes from 0 up, each as often as another, give or take one; or float64 [n], numbers.
         kind: what the examples are.
     """
 
     x: NDArray[np.float32]
-    y: NDArray[np.int64]
+    y: NDArray[np.int64] | NDArray[np.float64]
     kind: Kind
 
 
@@ -146,7 +150,7 @@ def _read(name: str, text: str) -> dict[str, Any]:
 
 def _check(name: str, family: Family, given: Parameters) -> None:
     limits = {
-        "classes": (2, 64, ""),
+        "classes": (1 if family.numbers else 2, 64, ""),
         "size": (family.smallest(given.classes), _MOST_SIZE[family.kind], f" with {given.classes} classes"),
         "channels": (family.channels, 1 if family.kind == "features" else 64, ""),
         "examples": (10 * given.classes, 1_000_000, f" with {given.classes} classes"),

@@ -9,7 +9,7 @@ from rl_designer.envs.seeding import stream
 
 Values = NDArray[np.float64]
 Labels = NDArray[np.int64]
-Made = tuple[Values, Labels]  # examples, and what each one is
+Made = tuple[Values, Labels | Values]  # examples, and what each one is
 
 _HARMONICS = 6  # that a motif is made of
 
@@ -19,7 +19,7 @@ class Plan:
     """One task to make.
 
     Attributes:
-        classes: as many as there are examples of each, give or take one.
+        classes: as many as there are examples of each, give or take one; 1 where a number is to predict.
         examples: in all.
         size: the length of signals, the side of images in pixels, the features of rows.
         channels: of signals and images.
@@ -52,9 +52,11 @@ class Plan:
         gains = self.uniform(0.5, 1.5, self.channels) if self.channels > 1 else np.ones((self.examples, 1))
         return self.noisy(x[:, None] * gains.reshape(*gains.shape, *[1] * (x.ndim - 1)))
 
-    def by_rank(self, score: Values) -> Labels:
-        """Classes of equal size by a score that is told with noise."""
+    def by_rank(self, score: Values) -> Labels | Values:
+        """Classes of equal size by a score that is told with noise; with one class the score itself."""
         told = self.noisy((score - score.mean()) / score.std())
+        if self.classes == 1:
+            return told
         labels = np.empty(self.examples, dtype=np.int64)
         labels[np.argsort(told, kind="stable")] = np.arange(self.examples) * self.classes // self.examples
         return labels

@@ -187,7 +187,7 @@ class SearchRun:
         folder, config, setting = search.folder, search.config, search.setting
         self._search, self._evaluator, self._plan = search, evaluator, plan
         self._problems: dict[str, Problem] = {}
-        sources = kept_sources(folder.path, config.sources, setting.space)
+        sources = kept_sources(folder.path, config.sources, setting.space, config.experience)
         self._replay = Replay(folder.path, search.store.designs(folder.id))
         self.clock = self._replay.clock
         self.memory = Memory(sources, search.observers.reviewed)
@@ -204,7 +204,7 @@ class SearchRun:
                 plan.paid or 0,
                 config.budget.time_limit,
                 len(self._replay),
-                config.sources,
+                tuple(source.name for source in sources),
                 setting.about,
             )
         )

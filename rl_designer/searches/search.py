@@ -18,6 +18,7 @@ from rl_designer.envs.metrics import ACCURACY, metric_digest
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
+from rl_designer.experience.shipped import experience_source, settled_experience
 from rl_designer.runs.folder import DATA_CONTENT, METRIC_CODE, RunFolder, store_location
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
@@ -56,9 +57,12 @@ def run_search(
     with usage_errors():
         paid = _reward(config, setting, reward)
         fidelity = settled_fidelity(config, paid)
+    experience = settled_experience(config, setting, agent)
+    source = experience_source(experience, setting)
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
-    asked, config = config, config.changed(reward=paid.text, fidelity=fidelity, folds=folds)
+    settled = {"reward": paid.text, "fidelity": fidelity, "folds": folds, "experience": experience}
+    asked, config = config, config.changed(**settled)
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
@@ -67,7 +71,7 @@ def run_search(
         own = _own_metric(config)
         facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
         facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
-        made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources))
+        made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources, source))
         return search(Search(made, config, setting, store, agent, paid, Observers(observers)))
 
 

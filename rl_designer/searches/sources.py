@@ -14,11 +14,13 @@ from rl_designer.agents.registry import agents_that_remember
 from rl_designer.envs.extensions import split_options
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import Error, WrongUsage, usage_errors
+from rl_designer.experience.shipped import NONE
 from rl_designer.runs.folder import POLICY, SOURCES, RunFolder
 from rl_designer.setting import Setting
 from rl_designer.text import command
 
 FROM = "from="
+EXPERIENCE = "experience"  # its folder among a run's sources
 
 
 def check_remembers(agent: Agent, name: str) -> None:
@@ -59,10 +61,12 @@ def check_source(path: Path, setting: Setting) -> Source:
     return Source.load(path / POLICY, setting.space, str(path))
 
 
-def copy_sources(paths: Iterable[str], folder: Path) -> None:
-    """Copies the policies of runs to `sources/0`, `sources/1` … of another, so that it can be resumed even
-    when they have changed or are gone.
+def copy_sources(paths: Iterable[str], experience: Source | None, folder: Path) -> None:
+    """Copies the policies of runs to `sources/0`, `sources/1` … of another, and what experience says of its
+    task, so that it can be resumed even when they have changed or are gone.
     """
+    if experience is not None:
+        experience.save(folder / SOURCES / EXPERIENCE)
     for number, path in enumerate(paths):
         target = folder / SOURCES / str(number)
         target.mkdir(parents=True)
@@ -71,9 +75,14 @@ def copy_sources(paths: Iterable[str], folder: Path) -> None:
                 shutil.copyfile(file, target / file.name)
 
 
-def kept_sources(folder: Path, names: Iterable[str], space: SearchSpace) -> list[Source]:
+def kept_sources(
+    folder: Path, names: Iterable[str], space: SearchSpace, experience: str | None
+) -> list[Source]:
     """What `copy_sources` copied. Raises ValueError where it is gone or damaged."""
-    return [Source.load(folder / SOURCES / str(i), space, name) for i, name in enumerate(names)]
+    kept = [Source.load(folder / SOURCES / str(i), space, name) for i, name in enumerate(names)]
+    if experience in (None, NONE):  # a run of before there was experience has none
+        return kept
+    return [*kept, Source.load(folder / SOURCES / EXPERIENCE, space, f"experience {experience}")]
 
 
 def digest_of_sources(paths: Iterable[str]) -> str:

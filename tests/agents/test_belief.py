@@ -266,10 +266,10 @@ DAMAGE: dict[str, tuple[Callable[[Arrays], None], str]] = {
     "actions of other steps": (changed("actions", lambda a: a[:, 1:]), "'actions' must have the shape"),
     "actions of other designs": (changed("actions", lambda a: a[1:]), "'actions' must have the shape"),
     "actions that aren't whole": (changed("actions", lambda a: a + 0.5), "actions of int64, got float64"),
-    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [6]"),
+    "a format to come": (changed("format", lambda f: f + 1), "a format that this version can't read: [7]"),
     "a format below 1": (changed("format", lambda f: f * 0), "a format that this version can't read: [0]"),
-    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [5, 5]"),
-    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [5.5]"),
+    "a format of two numbers": (changed("format", lambda f: np.append(f, f)), "can't read: [6, 6]"),
+    "a format that isn't whole": (changed("format", lambda f: f + 0.5), "can't read: [6.5]"),
     "half of a source": (lambda arrays: arrays.update({"source-0.facts": np.ones(2)}), MUST),
     "so many designs that memory would not do": (
         lambda arrays: arrays.update(
