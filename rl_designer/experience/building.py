@@ -99,7 +99,7 @@ class _Parts:
     def how_to_go_on(self, done: int, total: int) -> str:
         return (
             f"{done:,} of {total:,} parts are kept in {self.folder}; go on with: "
-            f"{command("experience", "build", self.folder)} and the same options"
+            f"{command('experience', 'build', self.folder)} and the same options"
         )
 
 
