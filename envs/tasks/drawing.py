@@ -9,14 +9,15 @@ from rl_designer.envs.tasks.made import FAMILIES, Family, Kind
 
 VALIDATED = 300  # examples that each drawn task is validated on, so that luck is small
 
-_FEWEST_CLASSES, _MOST_CLASSES = 2, 12
+_CLASSES: dict[Kind, tuple[int, int]] = {"signal": (2, 12), "image": (2, 12), "features": (2, 6)}
 _EXAMPLES: dict[Kind, tuple[int, int]] = {
     "signal": (100, 900),
     "image": (100, 900),
     "features": (150, 3_000),
 }  # to train on
 _SIZES: dict[Kind, tuple[int, int]] = {"signal": (24, 160), "image": (8, 20), "features": (3, 40)}
-_NOISE = (0.4, 1.6)  # times the usual
+# Times the usual; tables of rows are noisier than anything else.
+_NOISE: dict[Kind, tuple[float, float]] = {"signal": (0.4, 1.6), "image": (0.4, 1.6), "features": (0.4, 10)}
 _NUMBERS = 0.4  # of the tasks whose family can have a number to predict
 _ONE_CHANNEL = 0.6  # of the tasks whose family can
 _MOST_CHANNELS = 6
@@ -42,11 +43,11 @@ def drawn_task(kind: Kind, number: int, seed: int = 0) -> DrawnTask:
     families = [name for name, family in FAMILIES.items() if family.kind == kind]
     name = families[number % len(families)]
     family, draws = FAMILIES[name], stream(seed, "drawn task", kind, number)
-    classes = int(draws.integers(_FEWEST_CLASSES, _MOST_CLASSES + 1))
+    classes = int(draws.integers(_CLASSES[kind][0], _CLASSES[kind][1] + 1))
     low, high = _SIZES[kind]
     low = max(low, family.smallest(classes))
     size = _between(low, max(high, low), draws)
-    noise = family.usual.noise * float(np.exp(draws.uniform(*np.log(_NOISE))))
+    noise = family.usual.noise * float(np.exp(draws.uniform(*np.log(_NOISE[kind]))))
     examples = max(_between(*_EXAMPLES[kind], draws), 10 * classes) + VALIDATED
     if family.numbers and draws.random() < _NUMBERS:
         classes = 1
