@@ -47,11 +47,14 @@ class Sample:
         log_probability: natural logarithm of the policy's probability of its actions, at the temperature
             that it was drawn with.
         predicted_reward: what the controller expects of it, or None where it has no model.
+        better_than: the share of random designs within the same limits that it is expected to be better
+            than, 0–1; None where that isn't known.
     """
 
     architecture: Architecture
     log_probability: float
     predicted_reward: float | None = None
+    better_than: float | None = None
 
 
 class PolicyAgent(Agent):

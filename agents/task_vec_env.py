@@ -47,14 +47,15 @@ class TaskVecEnv(DesignVecEnv):
         self,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], list[dict[str, Any]]]:
         results = [env.step_wait() for env in self._envs]
-        observations, rewards, done = ([result[part] for result in results] for part in range(3))
+        observations = [result[0] for result in results]
+        rewards = np.concatenate([result[1] for result in results])
+        ended = np.concatenate([result[2] for result in results])
         infos = [info for result in results for info in result[3]]
-        ended = np.concatenate(done)
         if ended.all():
             for info, seen in zip(infos, self._facts(), strict=True):
                 info["terminal_observation"] = np.concatenate([info["terminal_observation"], seen])
-            return self.reset(), np.concatenate(rewards), ended, infos
-        return self._seen(observations), np.concatenate(rewards), ended, infos
+            return self.reset(), rewards, ended, infos
+        return self._seen(observations), rewards, ended, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
         return np.concatenate([env.action_masks() for env in self._envs])

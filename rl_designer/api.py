@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rl_designer.agents.base import Sample
-from rl_designer.config import SearchConfig, make_config
+from rl_designer.config import SearchConfig, Subject, make_config
 from rl_designer.envs.metrics import MetricFunction, metric_name
 from rl_designer.envs.rewards import RewardFunction, file_and_name, name_of
-from rl_designer.errors import WrongUsage, unknown_name
+from rl_designer.errors import WrongUsage, unknown_name, usage_errors
 from rl_designer.interruption import clean_interruption
 from rl_designer.reports.page import leave_report
 from rl_designer.results import Network, Networks, Run
 from rl_designer.runs.data import keep_data, with_categories
-from rl_designer.runs.folder import DEFAULT_PARENT, RunFolder
+from rl_designer.runs.folder import CONFIG, DEFAULT_PARENT, RunFolder
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.observers import Progress, observers_of
 from rl_designer.searches.sampling import Draw, sample_designs
@@ -105,14 +105,30 @@ def load_run(folder: str | Path, *, store: str | None = None) -> Run:
     return Run(read_run(Path(folder), store))
 
 
-def sample(run: Run | str | Path, n: int = 10, **draw: Any) -> list[Sample]:
-    """Designs from a run's policy; its data aren't needed.
+def sample(run: Any, n: int = 10, **draw: Any) -> list[Sample]:
+    """Designs from a run's policy, whose data aren't needed; or for new data from what was learned on other
+    tasks, the most promising first: nothing is trained.
 
     Args:
-        draw: `temperature`, `deterministic`, `unique`, `max_parameters`, `max_macs`, `seed`, `policy_file`,
-            `trust`, as `rl_designer.searches.sampling.Draw` has them.
+        run: a run, or its folder; or data as `search` takes them.
+        draw: of a run `temperature`, `deterministic`, `unique`, `max_parameters`, `max_macs`, `seed`,
+            `policy_file`, `trust`, as `rl_designer.searches.sampling.Draw` has them; of data `target`,
+            `max_parameters` and the other settings of data (`rl_designer.config.Subject`), `experience` and
+            `seed`.
     """
-    return sample_designs(RunFolder.open(_folder(run)), Draw(n=n, **draw)).samples
+    if isinstance(run, Run) or (isinstance(run, str | Path) and (Path(run) / CONFIG).is_file()):
+        return sample_designs(RunFolder.open(_folder(run)), Draw(n=n, **draw)).samples
+    from rl_designer.experience.proposing import propose
+    from rl_designer.experience.shipped import SHIPPED
+
+    experience, seed = draw.pop("experience", SHIPPED), draw.pop("seed", 0)
+    if not isinstance(run, str | os.PathLike):
+        draw = with_categories(run, draw)
+        run = keep_data(run, DEFAULT_PARENT)
+    _check_names("sample", draw, list(Subject.model_fields))
+    with usage_errors():
+        subject = Subject.of(_plain({"data": run, **draw}))
+    return propose(subject, n, experience, seed)[0]
 
 
 def retrain(

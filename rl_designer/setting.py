@@ -27,8 +27,8 @@ from rl_designer.envs.search_spaces.registry import (
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import TABLES, UnknownTable, load_table
 from rl_designer.envs.tables.table import ArchitectureTable
-from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.tasks.facts import facts_of
+from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.envs.workers.memory_limit import default_memory_limit
 from rl_designer.errors import Error, WrongUsage, usage_errors

@@ -107,11 +107,10 @@ def _curved(x: Values, targets: Values, unseen: Values) -> list[Values]:
     """Ridge regression with a Gaussian kernel as wide as the median distance, and half of that."""
     squares, across = _squares(x, x), _squares(unseen, x)
     median = np.median(squares[squares > 0]) if (squares > 0).any() else 1.0
-    return [
-        answer
-        for width in (1.0, 0.25)
-        for answer in _by_kernel(np.exp(-squares / (width * median)), np.exp(-across / (width * median)), targets)
-    ]
+    answers = []
+    for width in (median, median / 4):
+        answers += _by_kernel(np.exp(-squares / width), np.exp(-across / width), targets)
+    return answers
 
 
 def _by_kernel(kernel: Values, across: Values, targets: Values) -> list[Values]:

@@ -91,9 +91,7 @@ FAMILIES: Mapping[str, Family] = {
     "few": Family(rows.few, "features", Parameters(4, 12, 0.1), lambda classes: 3, numbers=True),
     "many": Family(rows.many, "features", Parameters(4, 20, 0.1), lambda classes: 2, numbers=True),
     "trees": Family(rows.trees, "features", Parameters(4, 10, 0.1), lambda classes: 2, numbers=True),
-    "products": Family(
-        rows.products, "features", Parameters(3, 10, 0.1), lambda classes: 2, numbers=True
-    ),
+    "products": Family(rows.products, "features", Parameters(3, 10, 0.1), lambda classes: 2, numbers=True),
     "clusters": Family(rows.clusters, "features", Parameters(6, 8, 1.0), lambda classes: 1),
 }
 

@@ -5,8 +5,10 @@ from typing import Any, get_args
 
 import click
 
+from rl_designer.agents.experience import Experience
 from rl_designer.commands.options import (
     COUNT,
+    FILE,
     OUTPUT_FOLDER,
     note,
     options_of,
@@ -16,7 +18,10 @@ from rl_designer.commands.options import (
 )
 from rl_designer.config import Where
 from rl_designer.envs.datasets.dataset import Kind
-from rl_designer.experience.building import DESIGNS, FILE, BuildPlan, build_trainings
+from rl_designer.envs.search_spaces.registry import SPACES
+from rl_designer.experience.building import DESIGNS, TRAININGS, BuildPlan, build_trainings
+from rl_designer.experience.shipped import shipped
+from rl_designer.experience.trainings import Trainings
 from rl_designer.jobs.progress import Display
 
 
@@ -48,8 +53,48 @@ def build(folder: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     """
     engine = taken_engine(options)
     made = build_trainings(BuildPlan(**options), folder, engine, Display(quiet))
-    facts = {"file": str(folder / FILE), "tasks": len(made.tasks), "trainings": len(made)}
+    facts = {"file": str(folder / TRAININGS), "tasks": len(made.tasks), "trainings": len(made)}
     if as_json:
         print_json(facts)
     else:
-        note(f"{len(made):,} trainings on {len(made.tasks):,} tasks are in {folder / FILE}", quiet)
+        note(f"{len(made):,} trainings on {len(made.tasks):,} tasks are in {folder / TRAININGS}", quiet)
+
+
+@experience.command()
+@click.argument("trainings", metavar="FILE...", type=FILE, nargs=-1, required=True)
+@click.option("--output", type=FILE, required=True, help="The experience, a .npz file.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is learned.")
+@output_options
+def learn(trainings: tuple[Path, ...], output: Path, seed: int, as_json: bool, quiet: bool) -> None:
+    """Learn a prior and a policy from FILEs of trainings, for `train --experience` and `sample --data`."""
+    from rl_designer.experience.learning import learn as learned
+
+    known = Trainings.merged([Trainings.load(path) for path in trainings])
+    made = learned(known, seed=seed)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    made.save(output)
+    _tell(made, output, as_json, quiet)
+
+
+@experience.command()
+@click.argument("file", metavar="FILE|SPACE")
+@output_options
+def info(file: str, as_json: bool, quiet: bool) -> None:
+    """Show what an experience was made from: a FILE, or what ships for a SPACE such as convnet1d."""
+    made = shipped(file) if file in SPACES else Experience.load(Path(file))
+    if made is None:
+        raise click.UsageError(f"no experience ships for space {file!r}; name a file")
+    _tell(made, file, as_json, quiet)
+
+
+def _tell(made: Experience, file: object, as_json: bool, quiet: bool) -> None:
+    facts = {"file": str(file), "space": made.definition["name"], **made.about}
+    if as_json:
+        print_json(facts)
+        return
+    families = ", ".join(made.about["families"])
+    note(
+        f"{file}: for space {facts['space']}, from {made.about['trainings']:,} trainings on "
+        f"{made.about['tasks']:,} tasks of these families: {families}",
+        quiet,
+    )

@@ -11,6 +11,7 @@ from rl_designer.commands.options import (
     COUNT,
     FILE,
     FOLDER,
+    OUTPUT_FOLDER,
     Number,
     note,
     options_of,
@@ -18,17 +19,21 @@ from rl_designer.commands.options import (
     print_json,
     store_option,
 )
-from rl_designer.config import Subject
+from rl_designer.config import SearchConfig, Subject
+from rl_designer.errors import usage_errors
+from rl_designer.experience.proposing import propose
+from rl_designer.experience.shipped import SHIPPED
 from rl_designer.quantities import show_count, show_figure
 from rl_designer.reports.terminal import terminal
+from rl_designer.runs.architecture_files import ArchitectureFile, write_architecture
 from rl_designer.runs.folder import RunFolder
-from rl_designer.searches.sampling import Draw, drawn_to_dict, sample_designs
+from rl_designer.searches.sampling import Draw, Drawn, drawn_to_dict, sample_designs
 from rl_designer.store.store import Store, StoreError
 from rl_designer.text import short_design
 
 
 @click.command()
-@click.argument("folder", metavar="RUN", type=FOLDER)
+@click.argument("folder", metavar="RUN", type=FOLDER, required=False)
 @click.option("-n", "n", type=COUNT, default=10, show_default=True, help="Designs to draw.")
 @click.option(
     "--temperature",
@@ -37,6 +42,12 @@ from rl_designer.text import short_design
 )
 @click.option("--deterministic", is_flag=True, help="The likeliest action at each step.")
 @click.option("--unique", is_flag=True, help="Draw until all are distinct.")
+@options_of(
+    Subject,
+    *Subject.of_data(),
+    data="In place of a RUN: design for these data by what was learned on other tasks; nothing is trained.",
+)
+@options_of(SearchConfig, "experience", experience="With --data: what was learned, shipped or your own FILE.")
 @options_of(
     Subject,
     *("max_parameters", "max_macs"),
@@ -57,12 +68,80 @@ from rl_designer.text import short_design
     "into it, with your rights. Or take a run that was copied from elsewhere and whose agent is code in a "
     "file. Say so only of what comes from where you trust.",
 )
+@click.option("--output", type=OUTPUT_FOLDER, help="Write each design there, as a file that `retrain` takes.")
 @store_option
 @output_options
 def sample(
-    folder: Path, temperature: float | None, store: str | None, as_json: bool, quiet: bool, **options: Any
+    folder: Path | None,
+    temperature: float | None,
+    store: str | None,
+    output: Path | None,
+    experience: str | None,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
 ) -> None:
-    """Draw designs from the policy of a trained RUN."""
+    """Draw designs from the policy of a trained RUN, or from the shipped one for new --data."""
+    reading = {name: options.pop(name) for name in Subject.of_data()}
+    if (folder is None) == (reading["data"] is None):
+        raise click.UsageError("name a RUN, or new data with --data")
+    if folder is None:
+        drawn = _proposed(reading, experience, temperature, options, quiet)
+        data = drawn_to_dict(drawn, None)
+    else:
+        _refuse(folder, {**reading, "experience": experience})
+        drawn, data = _sampled(folder, temperature, store, options, quiet)
+    if output is not None:
+        _write(drawn, output, quiet)
+    if as_json:
+        print_json(data)
+    else:
+        _print(data, [sample.architecture for sample in drawn.samples])
+
+
+def _proposed(
+    reading: dict[str, Any],
+    experience: str | None,
+    temperature: float | None,
+    options: dict[str, Any],
+    quiet: bool,
+) -> Drawn:
+    """Designs for new data."""
+    of_runs = {"--temperature": temperature, **{f"--{n}": options[n] for n in ("deterministic", "trust")}}
+    of_runs |= {"--sb3": options["policy_file"]}
+    for option, value in of_runs.items():
+        if value:
+            raise click.UsageError(f"{option} is for the policy of a RUN; leave it away with --data")
+    limits = {name: options[name] for name in ("max_parameters", "max_macs")}
+    with usage_errors():
+        subject = Subject.of({**reading, **limits})
+    samples, space, about = propose(subject, options["n"], experience or SHIPPED, options["seed"])
+    for line in about:
+        note(line, quiet)
+    entropy = -sum(sample.log_probability for sample in samples) / len(samples)
+    return Drawn(samples, space, entropy)
+
+
+def _refuse(folder: Path, given: dict[str, Any]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for --data; leave it away with {folder}")
+
+
+def _write(drawn: Drawn, output: Path, quiet: bool) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    shape = getattr(drawn.space, "input_shape", None)
+    classes = getattr(drawn.space, "num_classes", None)
+    for number, sample in enumerate(drawn.samples):
+        file = ArchitectureFile(sample.architecture, shape, classes)
+        write_architecture(output / f"design-{number}.json", file)
+    note(f"{len(drawn.samples):,} designs are in {output}; train one with `retrain`", quiet)
+
+
+def _sampled(
+    folder: Path, temperature: float | None, store: str | None, options: dict[str, Any], quiet: bool
+) -> tuple[Drawn, dict[str, Any]]:
+    """Designs from a run's policy."""
     if options["deterministic"] and temperature is not None:
         raise click.UsageError("--deterministic and --temperature exclude each other")
     if options["policy_file"] is not None and not options["trust"]:
@@ -77,11 +156,7 @@ def sample(
             f"only {len(drawn.samples):,} distinct designs were found; a higher --temperature finds more",
             quiet,
         )
-    data = drawn_to_dict(drawn, _seen(run, store, quiet))
-    if as_json:
-        print_json(data)
-    else:
-        _print(data, [sample.architecture for sample in drawn.samples])
+    return drawn, drawn_to_dict(drawn, _seen(run, store, quiet))
 
 
 def _seen(run: RunFolder, store: str | None, quiet: bool) -> set[str] | None:
@@ -98,14 +173,16 @@ def _seen(run: RunFolder, store: str | None, quiet: bool) -> set[str] | None:
 
 def _print(data: dict[str, Any], architectures: list[Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("log-probability", "expected reward", "parameters", "multiply-adds", "seen"):
+    proposed = any("better_than" in row for row in data["architectures"])
+    expectation = "better than random" if proposed else "expected reward"
+    for name in ("log-probability", expectation, "parameters", "multiply-adds", "seen"):
         table.add_column(name, justify="right")
     table.add_column("design", overflow="fold")
     for row, architecture in zip(data["architectures"], architectures, strict=True):
-        expected = row["predicted_reward"]
+        expected = f"{row['better_than']:.1%}" if proposed else show_figure(row["predicted_reward"])
         table.add_row(
             f"{row['log_probability']:.2f}",
-            show_figure(expected),
+            expected,
             show_count(row["parameters"]),
             show_count(row["macs"]),
             {True: "yes", False: "no", None: "–"}[row["seen"]],

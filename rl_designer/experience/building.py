@@ -25,7 +25,7 @@ from rl_designer.jobs.jobs import Job, run_jobs, trials
 from rl_designer.jobs.progress import Display, JobProgress, Shown
 from rl_designer.text import command
 
-FILE = "trainings.npz"
+TRAININGS = "trainings.npz"
 PARTS = "parts"
 DESIGNS = 16  # of a part, which are drawn within one limit
 LIMITS = (2_000, 200_000)  # parameters
@@ -72,7 +72,7 @@ def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Disp
     if not made:
         raise Error(f"nothing could be trained: {results[jobs[0].key]}")
     whole = Trainings.merged(made)
-    whole.save(folder / FILE)
+    whole.save(folder / TRAININGS)
     return whole
 
 

@@ -1,6 +1,6 @@
 """`train_policy`: PPO on many tasks, within many limits, paid by what a prior expects."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,7 @@ def train_policy(
     """Arrays as `Experience.policy` has them, learned against its prior."""
     drawing = _Drawing(experience, tasks, settings.caution, stream(seed, "experience", "tasks"))
     first, last = settings.entropy
-    ppo_settings = PPOSettings(
-        learning_rate=settings.learning_rate, entropy=first, hidden=settings.hidden
-    )
+    ppo_settings = PPOSettings(learning_rate=settings.learning_rate, entropy=first, hidden=settings.hidden)
     seeds = stream(seed, "experience", "policy")
     env = TaskVecEnv(drawing.draw, settings.tasks, settings.episodes)
     steps = env.space.max_steps
@@ -112,10 +110,3 @@ def _limited(task: Task, step: int) -> DataSpace:
         except ValueError:
             continue
     return task.space()
-
-
-def with_policy(
-    experience: Experience, tasks: tuple[Task, ...], settings: PolicySettings = PolicySettings(), seed: int = 0
-) -> Experience:
-    """The experience with a policy that is trained against its prior."""
-    return replace(experience, policy=train_policy(experience, tasks, settings, seed))

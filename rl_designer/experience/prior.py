@@ -1,7 +1,7 @@
 """`fit_prior`: networks that expect how good a design is from its structure and the task's facts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Table:
 
 def table_of(trainings: Trainings) -> Table:
     """What a prior is fitted to; a training that failed is the worst of its task."""
-    rows = []
+    rows: list[tuple[NDArray[Any], ...]] = []
     for number, task in enumerate(trainings.tasks):
         mine = trainings.of(number)
         reached = np.nan_to_num(trainings.curve[mine, -1].astype(np.float64), nan=-np.inf)
@@ -70,10 +70,7 @@ def table_of(trainings: Trainings) -> Table:
         facts[:, : len(FACTS)] = task.facts
         scores = norm.ppf((rankdata(reached) - 0.5) / len(reached))
         rows.append((designs, facts, scores, np.full(len(designs), _told(reached))))
-    designs, facts, scores, weights = (
-        np.concatenate(parts).astype(np.float32) for parts in zip(*rows, strict=True)
-    )
-    return Table(designs, facts, scores, weights)
+    return Table(*(np.concatenate(parts).astype(np.float32) for parts in zip(*rows, strict=True)))
 
 
 def _told(reached: NDArray[np.float64]) -> float:
@@ -90,9 +87,9 @@ def fit_prior(
 ) -> tuple[Arrays, Arrays]:
     """Arrays as `Experience` has them: of the prior, and of the task's facts."""
     table = table_of(trainings)
-    centre, spread = _scale(table.designs, np.ones(len(table.designs)))
+    centre, spread = _scale(table.designs)
     by_task = np.unique(trainings.task, return_index=True)[1]  # each task alike
-    fact_centre, fact_spread = _scale(table.facts[by_task], np.ones(len(by_task)))
+    fact_centre, fact_spread = _scale(table.facts[by_task])
     x = np.clip((table.designs - centre) / spread, -4, 4)
     facts = np.clip((table.facts - fact_centre) / fact_spread, -2.5, 2.5)
     facts[:, len(FACTS) :] = 0
@@ -103,9 +100,8 @@ def fit_prior(
     return prior, {"task.centre": fact_centre, "task.spread": fact_spread}
 
 
-def _scale(
-    values: NDArray[np.float32], weights: Sequence[float] | NDArray[np.float64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _scale(values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Centre and spread of each column."""
     deviation = values.std(axis=0)
     return values.mean(axis=0), np.where(deviation > _LEAST_SPREAD, deviation, 1.0).astype(np.float32)
 
@@ -125,7 +121,8 @@ def _member(
     biases = [torch.zeros(size[1]) for size in sizes]
     for parameter in (*matrices, *biases):
         parameter.requires_grad_()
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": biases, "weight_decay": 0}]
+    decayed = {"params": matrices, "weight_decay": settings.weight_decay}
+    groups = [decayed, {"params": biases, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate, foreach=True)
     steps = settings.epochs * -(-len(inputs) // settings.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, steps)

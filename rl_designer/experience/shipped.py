@@ -16,14 +16,19 @@ SHIPPED, NONE = "shipped", "none"
 FOLDER = "shipped"  # of this package: an experience for each space, `SPACE.npz`
 
 
-def shipped_for(space: SearchSpace) -> Experience | None:
-    """What ships with the package for a space; None where nothing does."""
-    resource = files(__package__) / FOLDER / f"{space.name}.npz"
+def shipped(space: str) -> Experience | None:
+    """What ships with the package for the space of a name; None where nothing does."""
+    resource = files(__package__) / FOLDER / f"{space}.npz"
     if not resource.is_file():
         return None
     with as_file(resource) as path:
-        found = Experience.load(path)
-    return found if found.fits(space) else None
+        return Experience.load(path)
+
+
+def shipped_for(space: SearchSpace) -> Experience | None:
+    """What ships with the package for a space, if that is as it was; None where nothing does."""
+    found = shipped(space.name)
+    return found if found is not None and found.fits(space) else None
 
 
 def experience_for(name: str, space: SearchSpace) -> Experience:
@@ -72,4 +77,5 @@ def experience_source(name: str, setting: Setting) -> Source | None:
         return None
     if setting.task_facts is None:
         raise Error("experience is for data, and there are none")
-    return experience_for(name, setting.space).source(setting.space, setting.task_facts(), f"experience {name}")
+    found = experience_for(name, setting.space)
+    return found.source(setting.space, setting.task_facts(), f"experience {name}")

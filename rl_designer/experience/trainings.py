@@ -56,8 +56,8 @@ class Trainings:
         task: int32 [n], which one.
         actions: int16 [n, max_steps], the designs, padded with -1.
         limit: float32 [n], the most parameters that it was drawn within.
-        curve: float32 [n, epochs], the score on the validation part after each epoch, at most 1; NaN where the
-            training failed.
+        curve: float32 [n, epochs], the score on the validation part after each epoch, at most 1; NaN where
+            the training failed.
     """
 
     kind: Kind
@@ -126,10 +126,7 @@ class Trainings:
         same = json.loads(json.dumps(definition.to_dict())) == meta["space"]
         if not same or tuple(meta["facts"]) != FACTS:
             raise Error("it was made for a space or with facts that are others today; build it anew")
-        tasks = tuple(
-            Task(**{**t, "input_shape": tuple(t["input_shape"]), "facts": tuple(map(float, t["facts"]))})
-            for t in meta["tasks"]
-        )
+        tasks = tuple(map(_task_of, meta["tasks"]))
         found = cls(kind, tasks, **arrays)
         found._check()
         return found
@@ -153,3 +150,8 @@ class Trainings:
             space, actions = self.tasks[number].space(), self.actions_of(number)
             if ((actions < -1) | (actions >= space.num_actions)).any():
                 raise Error(f"'actions' must be from -1 to {space.num_actions - 1}")
+
+
+def _task_of(data: dict[str, Any]) -> Task:
+    lists = {"input_shape": tuple(data["input_shape"]), "facts": tuple(map(float, data["facts"]))}
+    return Task(**{**data, **lists})

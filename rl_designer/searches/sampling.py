@@ -121,6 +121,7 @@ def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
                 "macs": macs,
                 "seen": None if seen is None else sample.architecture.digest in seen,
                 "predicted_reward": sample.predicted_reward,
+                **({} if sample.better_than is None else {"better_than": sample.better_than}),
             }
             for sample, (parameters, macs) in zip(
                 drawn.samples, costs_of(architectures, drawn.space), strict=True
