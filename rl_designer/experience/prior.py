@@ -19,6 +19,8 @@ Arrays = dict[str, NDArray[np.float32]]
 
 _IN_COMMON = 0.5  # of the luck of a small validation part, which doesn't change ranks
 _LEAST_SPREAD = 1e-3
+# The centre and the spread of the logarithms of the limits, in the order of `DESCRIBED`: they are drawn.
+LIMITS_SEEN = (4.5, 7.0), (0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def fit_prior(
     by_task = np.unique(trainings.task, return_index=True)[1]  # each task alike
     fact_centre, fact_spread = _scale(table.facts[by_task])
     x = np.clip((table.designs - centre) / spread, -4, 4)
+    fact_centre[len(FACTS) :], fact_spread[len(FACTS) :] = LIMITS_SEEN
     facts = np.clip((table.facts - fact_centre) / fact_spread, -2.5, 2.5)
     facts[:, len(FACTS) :] = 0
     with one_thread():

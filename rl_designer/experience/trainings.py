@@ -98,7 +98,7 @@ class Trainings:
     def save(self, path: Path) -> None:
         """Writes one `.npz`, beside and renamed."""
         space = space_definition(SPACES[self.kind]).to_dict()
-        meta = {"format": FORMAT, "kind": self.kind, "facts": FACTS, "space": space}
+        meta: dict[str, Any] = {"format": FORMAT, "kind": self.kind, "facts": FACTS, "space": space}
         meta |= {"tasks": [asdict(task) for task in self.tasks]}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         with beside(path) as free, free.open("wb") as file:
