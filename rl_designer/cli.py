@@ -23,7 +23,7 @@ COMMANDS = {
     "dashboard": ("dashboard:dashboard", "Follow runs in the browser, stop them, let them go on."),
     "experience": (
         "experience:experience",
-        "Make what searches on new data start with, from trainings on many tasks.",
+        "Make what searches on new data start with: trainings on many tasks, and what is learned from them.",
     ),
     "export": (
         "export:export",
@@ -47,7 +47,10 @@ COMMANDS = {
         "Train the winners of runs, or architectures of files, in full, and score them on the sealed "
         "test split.",
     ),
-    "sample": ("sample:sample", "Draw designs from the policy of a trained RUN."),
+    "sample": (
+        "sample:sample",
+        "Draw designs from the policy of a trained RUN, or from that of experience for new --data.",
+    ),
     "table": ("table:table", "Make, show and convert architecture tables."),
     "train": ("train:train", "Search for good networks, and train the policy that designs them."),
 }

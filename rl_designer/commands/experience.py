@@ -20,6 +20,7 @@ from rl_designer.config import Where
 from rl_designer.envs.datasets.dataset import Kind
 from rl_designer.envs.search_spaces.registry import SPACES
 from rl_designer.experience.building import DESIGNS, TRAININGS, BuildPlan, build_trainings
+from rl_designer.experience.settings import PolicySettings
 from rl_designer.experience.shipped import shipped
 from rl_designer.experience.trainings import Trainings
 from rl_designer.jobs.progress import Display
@@ -64,13 +65,22 @@ def build(folder: Path, as_json: bool, quiet: bool, **options: Any) -> None:
 @click.argument("trainings", metavar="FILE...", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The experience, a .npz file.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is learned.")
+@click.option(
+    "--updates",
+    type=COUNT,
+    default=PolicySettings().updates,
+    show_default=True,
+    help="Of the policy, each of some 400 designs.",
+)
 @output_options
-def learn(trainings: tuple[Path, ...], output: Path, seed: int, as_json: bool, quiet: bool) -> None:
+def learn(
+    trainings: tuple[Path, ...], output: Path, seed: int, updates: int, as_json: bool, quiet: bool
+) -> None:
     """Learn a prior and a policy from FILEs of trainings, for `train --experience` and `sample --data`."""
     from rl_designer.experience.learning import learn as learned
 
     known = Trainings.merged([Trainings.load(path) for path in trainings])
-    made = learned(known, seed=seed)
+    made = learned(known, policy_settings=PolicySettings(updates=updates), seed=seed)
     output.parent.mkdir(parents=True, exist_ok=True)
     made.save(output)
     _tell(made, output, as_json, quiet)

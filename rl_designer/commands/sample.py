@@ -81,7 +81,7 @@ def sample(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Draw designs from the policy of a trained RUN, or from the shipped one for new --data."""
+    """Draw designs from the policy of a trained RUN, or from that of experience for new --data."""
     reading = {name: options.pop(name) for name in Subject.of_data()}
     if (folder is None) == (reading["data"] is None):
         raise click.UsageError("name a RUN, or new data with --data")

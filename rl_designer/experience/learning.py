@@ -7,8 +7,9 @@ from rl_designer import __version__
 from rl_designer.agents.experience import Experience
 from rl_designer.envs.datasets.dataset import SPACES
 from rl_designer.envs.search_spaces.registry import space_definition
-from rl_designer.experience.policy import PolicySettings, train_policy
-from rl_designer.experience.prior import PriorSettings, fit_prior
+from rl_designer.experience.policy import train_policy
+from rl_designer.experience.prior import fit_prior
+from rl_designer.experience.settings import PolicySettings, PriorSettings
 from rl_designer.experience.trainings import Trainings
 
 

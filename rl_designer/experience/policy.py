@@ -20,31 +20,13 @@ from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tasks.facts import FACTS
 from rl_designer.envs.workers.devices import one_thread
+from rl_designer.experience.settings import PolicySettings
 from rl_designer.experience.trainings import Task
 
 Arrays = dict[str, NDArray[np.float32]]
 
 LIMITS = (1_000, 1_000_000)  # parameters
 _ORDINARY_DESIGNS = 100  # random ones, by which a task's rewards within its limits are standardised
-
-
-@dataclass(frozen=True)
-class PolicySettings:
-    """How the policy is trained.
-
-    Attributes:
-        tasks: drawn for an update; episodes: of each.
-        entropy: from and to, falling evenly.
-        caution: standard deviations of the prior's networks that are taken off its mean.
-    """
-
-    updates: int = 200
-    tasks: int = 24
-    episodes: int = 16
-    hidden: int = 64
-    learning_rate: float = 3e-3
-    entropy: tuple[float, float] = (0.2, 0.05)
-    caution: float = 0.5
 
 
 def train_policy(

@@ -13,6 +13,7 @@ from rl_designer.agents.prior import WEIGHTS
 from rl_designer.envs.tasks.drawing import VALIDATED
 from rl_designer.envs.tasks.facts import FACTS
 from rl_designer.envs.workers.devices import one_thread
+from rl_designer.experience.settings import PriorSettings
 from rl_designer.experience.trainings import Trainings
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -21,26 +22,6 @@ _IN_COMMON = 0.5  # of the luck of a small validation part, which doesn't change
 _LEAST_SPREAD = 1e-3
 # The centre and the spread of the logarithms of the limits, in the order of `DESCRIBED`: they are drawn.
 LIMITS_SEEN = (4.5, 7.0), (0.75, 1.0)
-
-
-@dataclass(frozen=True)
-class PriorSettings:
-    """How a prior is fitted.
-
-    Attributes:
-        members: networks, each from other weights and other batches.
-        hidden: units of each of the two layers.
-        epochs: passes over all trainings.
-        dropped: share of the inputs that are left out at random, so that no fact is leant on alone.
-    """
-
-    members: int = 5
-    hidden: int = 96
-    epochs: int = 60
-    batch: int = 256
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.3
-    dropped: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -85,7 +66,9 @@ def _told(reached: NDArray[np.float64]) -> float:
 
 
 def fit_prior(
-    trainings: Trainings, settings: PriorSettings = PriorSettings(), seed: int = 0
+    trainings: Trainings,
+    settings: PriorSettings = PriorSettings(),  # noqa: B008 (frozen)
+    seed: int = 0,
 ) -> tuple[Arrays, Arrays]:
     """Arrays as `Experience` has them: of the prior, and of the task's facts."""
     table = table_of(trainings)

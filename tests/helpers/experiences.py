@@ -10,8 +10,7 @@ from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.tasks.drawing import drawn_task
 from rl_designer.experience.building import distinct_designs, task_data, task_of
 from rl_designer.experience.learning import learn
-from rl_designer.experience.policy import PolicySettings
-from rl_designer.experience.prior import PriorSettings
+from rl_designer.experience.settings import PolicySettings, PriorSettings
 from rl_designer.experience.trainings import Trainings
 
 QUICK_PRIOR = PriorSettings(members=2, hidden=16, epochs=200, learning_rate=1e-2)
