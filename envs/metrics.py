@@ -15,7 +15,7 @@ from rl_designer.envs.extensions import METRIC, file_of, names_code, short_name
 Predicts = Literal["class", "number"]
 Values = NDArray[np.float64]
 # (outputs, y) → value. Outputs are probabilities, float64 [n, classes], and y classes, int64 [n]; or both are
-# numbers, float64 [n].
+# numbers, float64 [n], in the target's unit for a user's own metric and standardised for `METRICS`.
 MetricFunction = Callable[[Values, NDArray[Any]], float]
 
 _LEAST_GUESS = 1e-12
@@ -34,6 +34,8 @@ class Metric:
         predicts: what targets it is for; None for any.
         is_error: whether lower values are better; 0 is the best then.
         in_target_units: whether its value is in the unit of a number that is predicted.
+        takes_units: whether numbers must be given to it in the target's unit, see `metric_in_unit`; others
+            say of standardised ones the same, or with `in_target_units` as many deviations.
         constant: the number that guessing says, of the training targets.
     """
 
@@ -43,10 +45,11 @@ class Metric:
     predicts: Predicts | None = None
     is_error: bool = False
     in_target_units: bool = False
+    takes_units: bool = False
     constant: Callable[[NDArray[Any]], Any] = np.mean
 
     def value(self, outputs: Values, y: NDArray[Any]) -> float:
-        """Of outputs and targets, as `MetricFunction` takes them; in units of the targets as they are."""
+        """Of outputs and targets, as `MetricFunction` takes them; in units of the targets given."""
         return float(self.function(outputs, y))
 
     def guess(self, y_train: NDArray[Any], y: NDArray[Any], num_classes: int) -> float:
@@ -199,4 +202,4 @@ def metric_of(name: str | None, predicts: Predicts) -> Metric:
         raise Error(f"the metric {name} is not for data that predict {what}; use one of {', '.join(fitting)}")
     if known is None and not names_code(name) and name not in METRIC.installed(METRICS):
         raise Error(f"{unknown_name('metric', name, fitting)} Your own: file.py:function.")
-    return known or Metric(short_name(name), METRIC.load(name, METRICS))
+    return known or Metric(short_name(name), METRIC.load(name, METRICS), takes_units=True)

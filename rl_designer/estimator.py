@@ -299,7 +299,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
         """The number of each example in y's unit, float64 [n]."""
         outputs = self._outputs(X)[:, 0]
         assert self._target_scale is not None  # of a number every data set has it
-        return self._target_scale.mean + self._target_scale.deviation * outputs
+        return self._target_scale.in_unit(outputs)
 
     def _targets(self, y: NDArray[Any]) -> tuple[NDArray[Any], tuple[str, ...]]:
         if len(y) < _FEWEST_NUMBERS:

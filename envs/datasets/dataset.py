@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.rows.encoding import RowEncoding
-from rl_designer.envs.datasets.targets import TargetScale, strata
+from rl_designer.envs.datasets.targets import TargetScale, metric_in_unit, strata
 from rl_designer.envs.metrics import Metric, Objective, Predicts
 from rl_designer.envs.seeding import stream
 
@@ -202,17 +202,13 @@ class Dataset:
         targets = f"{self.num_classes:,} classes" if self.class_names else "a number to predict"
         return f"{self.name}: {sizes}, {targets}, {what}", *self.notes
 
-    @property
-    def target_unit(self) -> float:
-        """What 1 of a standardised number is, in the target's unit; 1 for classes."""
-        return 1.0 if self.target_scale is None else self.target_scale.deviation
-
     def guess(self, metric: Metric, y: Targets) -> float:
         """What guessing by the training part's targets gives on others, see `Metric.guess`; in the target's
         unit where the metric is in one.
         """
-        guess = metric.guess(self.y_train, y, self.num_classes)
-        return guess * self.target_unit if metric.in_target_units else guess
+        scale = self.target_scale
+        guess = metric_in_unit(metric, scale).guess(self.y_train, y, self.num_classes)
+        return guess if scale is None or not metric.in_target_units else guess * scale.deviation
 
     def objective(self, metric: Metric) -> Objective:
         """A metric on the validation part."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.errors import unknown_name
-from rl_designer.envs.metrics import Predicts
+from rl_designer.envs.metrics import Metric, Predicts
 
 MOST_CODES = 20  # different whole numbers that are classes, whichever they are
 _BINS = 10
 _FEWEST_IN_A_BIN = 10
+_MOST_DECIMALS = 15
 _PREDICTS: tuple[Predicts, ...] = ("class", "number")
 
 
@@ -28,6 +29,35 @@ class TargetScale:
 
     mean: float
     deviation: float
+
+    def in_unit(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Outputs, float64 [n], in the target's unit."""
+        return self.mean + self.deviation * outputs
+
+    def targets(self, y: NDArray[Any]) -> NDArray[np.float64]:
+        """Standardised targets, [n] of float32's precision, in their own unit, without the decimals that are
+        only float32's rounding: a 0 is 0 again.
+        """
+        rounding = self.deviation * np.spacing(np.abs(y).astype(np.float32)).astype(np.float64)
+        rounding += np.spacing(np.abs(self.mean))
+        tens = 10.0 ** np.clip(np.floor(-np.log10(rounding)), 0, _MOST_DECIMALS)
+        rounded: NDArray[np.float64] = np.round(self.in_unit(y.astype(np.float64)) * tens) / tens
+        return rounded
+
+
+def metric_in_unit(metric: Metric, scale: TargetScale | None) -> Metric:
+    """A metric of standardised numbers, which are given to it in the target's unit where it takes them so.
+
+    Args:
+        scale: None for classes.
+    """
+    if scale is None or not metric.takes_units:
+        return metric
+
+    def value(outputs: NDArray[np.float64], y: NDArray[Any]) -> float:
+        return metric.function(scale.in_unit(outputs), scale.targets(y))
+
+    return replace(metric, function=value, takes_units=False)
 
 
 @dataclass(frozen=True)

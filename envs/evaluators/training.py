@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
-from rl_designer.envs.metrics import DEFAULTS, metric_digest, metric_of
+from rl_designer.envs.metrics import DEFAULTS, METRICS, metric_digest, metric_of
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
 from rl_designer.envs.training.settings import (
@@ -60,6 +61,8 @@ class TrainingDataset(Protocol):
     def input_shape(self) -> tuple[int, ...]: ...
     @property
     def num_classes(self) -> int: ...
+    @property
+    def target_scale(self) -> TargetScale | None: ...
     @property
     def digest(self) -> str: ...
 
@@ -285,7 +288,8 @@ class TrainingEvaluator:
         return {part: getattr(self._dataset, part) for part in PARTS}
 
     def _plan(self) -> TrainingPlan:
-        return TrainingPlan(self.settings, self.device, self.metric, self.folds, self.time_limit, self._build)
+        how = (self.settings, self.device, self.metric, self.folds, self.time_limit, self._build)
+        return TrainingPlan(*how, self._dataset.target_scale)
 
 
 def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None:
@@ -330,6 +334,8 @@ def _digest(
     }
     if metric is not None and metric not in DEFAULTS.values():
         parts["metric"] = metric_digest(metric)
+        if (scale := dataset.target_scale) is not None and metric not in METRICS:
+            parts["target_scale"] = [scale.mean, scale.deviation]  # what the metric sees depends on it
     if folds > 1:
         parts["folds"] = [folds, hashlib.sha256(dataset.folds.tobytes()).hexdigest()[:20]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]

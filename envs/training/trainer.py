@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.datasets.targets import TargetScale, metric_in_unit
 from rl_designer.envs.evaluation import Bars, Evaluation
 from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.training.settings import TrainingSettings
@@ -30,6 +31,7 @@ class TrainingPlan:
         metric: a name as `metric_of` takes it, so that it is found in every process.
         folds: that each training may go through; see `Evaluation`.
         build: makes the network; None for `build_network`.
+        target_scale: of a number that is predicted; None for classes.
     """
 
     settings: TrainingSettings
@@ -38,6 +40,7 @@ class TrainingPlan:
     folds: int
     time_limit: float | None
     build: Callable[..., Any] | None
+    target_scale: TargetScale | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Trainer:
         from rl_designer.envs.training.recipe import Scoring, TrainingData
 
         metric = metric_of(plan.metric, "number" if num_classes == 1 else "class")
-        return cls(TrainingData.of(parts, num_classes, plan.device), plan, Scoring(metric, plan.folds))
+        scoring = Scoring(metric_in_unit(metric, plan.target_scale), plan.folds)
+        return cls(TrainingData.of(parts, num_classes, plan.device), plan, scoring)
 
     def train(
         self, architecture: Architecture, seed: int, bars: Bars, deadline: float | None = None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.dataset import Targets
+from rl_designer.envs.datasets.targets import metric_in_unit
 from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.failures import failure_of
@@ -207,7 +208,7 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
     dataset, metric = contest.dataset, contest.plan.metric
     setup = Setup(
         dataset.num_classes,
-        metric_of(metric, dataset.predicts),
+        metric_in_unit(metric_of(metric, dataset.predicts), dataset.target_scale),
         contest.plan.settings.class_weights == "balanced",
         searched,
         _folds(contest.y),
@@ -221,7 +222,7 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
     seconds = time.perf_counter() - begun
     x, y = contest.scored
     outputs = outputs_of(model, shaped(x), dataset.num_classes)
-    figures = dict(score(outputs, y, metric, dataset.target_unit).figures)
+    figures = dict(score(outputs, y, metric, dataset.target_scale).figures)
     if dataset.class_names and not hasattr(model, "predict_proba"):
         figures.pop("log-loss")  # what it says are no probabilities
     size = rival.size(getattr(model, "best_estimator_", model))

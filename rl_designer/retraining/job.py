@@ -173,7 +173,7 @@ class Retraining:
         path = self.folder.weights(number)
         record = read_weights(path, self.costs.parameters)[1]
         outputs = outputs_of(load_retrained(self.folder.path, number).network, x, device)
-        found = score(outputs, y, self.plan.metric, self.dataset.target_unit)
+        found = score(outputs, y, self.plan.metric, self.dataset.target_scale)
         matrix = found.confusion
         return line | {
             "accuracy": found.accuracy,

@@ -92,7 +92,7 @@ class Retrained:
         x, notes = inputs.ready(given, self.standardisation, self.input_shape, channels_last)
         outputs = outputs_of(self.network, x, "cpu")
         if (scale := self.target_scale) is not None:
-            return Predictions(scale.mean + scale.deviation * outputs[:, 0], (), notes)
+            return Predictions(scale.in_unit(outputs[:, 0]), (), notes)
         return Predictions(softmax(outputs, axis=1), self.class_names, notes)
 
 

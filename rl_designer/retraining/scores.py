@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.dataset import Targets
+from rl_designer.envs.datasets.targets import TargetScale, metric_in_unit
 from rl_designer.envs.metrics import METRICS, Metric, Predicts, metric_of
 
 if TYPE_CHECKING:
@@ -56,17 +57,19 @@ def outputs_of(network: "nn.Module", x: NDArray[np.float32], device: str) -> NDA
     return torch.cat(parts).numpy()
 
 
-def score(outputs: NDArray[np.float64], y: Targets, metric: str | None = None, unit: float = 1.0) -> Score:
+def score(
+    outputs: NDArray[np.float64], y: Targets, metric: str | None = None, scale: TargetScale | None = None
+) -> Score:
     """Of outputs [n, outputs] and targets [n]; among equal logits the first class is predicted.
 
     Args:
         metric: the search's; None for the usual one.
-        unit: what 1 of a standardised number is, in the target's unit.
+        scale: of a number that is predicted; None for classes.
     """
     if y.dtype.kind == "f":
         numbers, targets = outputs[:, 0], y.astype(np.float64)
         loss = float(((numbers - targets) ** 2).mean())
-        return Score(_figures(metrics_of("number", metric), numbers, targets, unit), loss, None)
+        return Score(_figures(metrics_of("number", metric), numbers, targets, scale), loss, None)
     classes = outputs.shape[1]
     shifted = outputs - outputs.max(axis=1, keepdims=True)
     log_sums = np.log(np.exp(shifted).sum(axis=1))
@@ -92,10 +95,14 @@ def metrics_of(predicts: Predicts, metric: str | None) -> list[Metric]:
 
 
 def _figures(
-    metrics: Sequence[Metric], outputs: NDArray[np.float64], y: NDArray[Any], unit: float = 1.0
+    metrics: Sequence[Metric],
+    outputs: NDArray[np.float64],
+    y: NDArray[Any],
+    scale: TargetScale | None = None,
 ) -> dict[str, float]:
+    unit = 1.0 if scale is None else scale.deviation
     return {
-        metric.name: metric.value(outputs, y) * (unit if metric.in_target_units else 1.0)
+        metric.name: metric_in_unit(metric, scale).value(outputs, y) * (unit if metric.in_target_units else 1)
         for metric in metrics
     }
 

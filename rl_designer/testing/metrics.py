@@ -28,9 +28,11 @@ def of_classes(examples: int = _EXAMPLES, *, missing: bool = False) -> list[Aske
 
 
 def of_numbers(examples: int = _EXAMPLES) -> list[Asked]:
-    """Numbers, float64 [n], that come ever nearer to the truth, and the truth; standardised."""
+    """Numbers, float64 [n], that come ever nearer to the truth, and the truth, as prices are: in a unit of
+    their own, above 0.
+    """
     generator = np.random.default_rng(examples)
-    guess, truth = generator.normal(size=(2, examples))
+    guess, truth = generator.uniform(50, 350, size=(2, examples))
     return [((1 - step) * guess + step * truth, truth) for step in _STEPS]
 
 

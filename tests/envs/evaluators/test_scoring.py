@@ -10,6 +10,7 @@ from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.early_stopping import cut_short, rungs_of
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
+from rl_designer.envs.metrics import metric_of
 from tests.helpers.training_candidates import dense, without_times
 
 QUICK = TrainingSettings(epochs=3, learning_rate=0.05)
@@ -53,6 +54,23 @@ def test_workers_score_by_an_own_metric_of_a_file(tmp_path: Path) -> None:
     path.write_text("def recall(outputs, y):\n    return float(outputs.argmax(1)[y == 1].mean())\n")
     found = one(metric=f"{path}:recall", workers=1)
     assert found.failure is None and found.score == pytest.approx(found.val_recalls[1])
+
+
+def test_an_own_metric_sees_numbers_in_the_target_s_own_unit(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "def least(outputs, y):\n    return y.min()\ndef said(outputs, y):\n    return outputs.mean()\n"
+    )
+    raw = RawData("counts", {"train": X}, {"train": np.arange(200) % 50 * 12.3}, "counts")
+    counts = prepare(raw, None, 0)
+    assert one(counts, metric=f"{path}:least").score == 0.0  # not nearly: a share of the target divides by it
+    assert one(counts, metric=f"{path}:said").score == pytest.approx(300, rel=0.3)
+    guess = counts.objective(metric_of(f"{path}:said", "number")).guess
+    assert guess == pytest.approx(counts.target_scale.mean)
+    other = replace(counts, target_scale=replace(counts.target_scale, mean=0.0))
+    digests = [TrainingEvaluator(data, metric=f"{path}:said").digest for data in (counts, other)]
+    assert digests[0] != digests[1]
+    assert len({TrainingEvaluator(data, metric="mae").digest for data in (counts, other)}) == 1
 
 
 def test_an_own_metric_that_gives_no_number_fails_the_design_and_says_so(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The figures of a trained network."""
 
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.retraining.scores import class_figures, outputs_of, score, spread, weakest
 
 
@@ -24,6 +26,15 @@ def test_accuracy_loss_and_confusion_are_those_of_the_logits(classes: int, n: in
     assert found.confusion.sum() == n and np.trace(found.confusion) == (predicted == y).sum()
     for true, taken in zip(y, predicted, strict=True):
         assert found.confusion[true, taken] > 0
+
+
+def test_an_own_metric_of_numbers_is_told_them_in_the_target_s_unit(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("def share(outputs, y):\n    return -abs(outputs / y - 1).mean()\n")
+    y, said = np.array([10.0, 20.0, 40.0]), np.array([[11.0], [18.0], [40.0]])
+    standardised = ((y - 5) / 20).astype(np.float32)
+    figures = score((said - 5) / 20, standardised, f"{path}:share", TargetScale(5.0, 20.0)).figures
+    assert figures["share"] == pytest.approx(-0.2 / 3) and figures["mae"] == pytest.approx(1.0)
 
 
 def test_logits_are_those_of_the_network_in_evaluation_mode_and_in_the_order_of_the_examples() -> None:

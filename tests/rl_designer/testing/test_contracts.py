@@ -177,6 +177,11 @@ def test_a_metric_of_numbers_may_be_any_that_rises_towards_the_truth() -> None:
         check_metric(lambda outputs, y: float(np.abs(outputs - y).mean()), "number")
 
 
+def test_a_metric_of_numbers_may_rely_on_their_unit() -> None:
+    check_metric(lambda outputs, y: -float(np.abs(outputs / y - 1).mean()), "number")
+    check_metric(lambda outputs, y: -float(np.square(np.log(outputs) - np.log(y)).mean()), "number")
+
+
 def test_the_contracts_need_no_pytest() -> None:
     code = "import sys, rl_designer.testing; print([m for m in ('pytest', 'torch') if m in sys.modules])"
     root = Path(__file__).resolve().parents[3]
