@@ -13,6 +13,7 @@ from rl_designer.envs.datasets.rows.table import Rows
 
 _GLANCE = 500  # rows that most columns are told by
 _FEWEST = 10  # rows
+_SAME_RANKS = 0.999  # of Spearman's correlation with a number to predict
 
 
 def notes_on_twins(x: Mapping[str, NDArray[np.float64]], y: Mapping[str, NDArray[Any]]) -> tuple[str, ...]:
@@ -63,6 +64,35 @@ def note_on_tellers(rows: Rows, y: NDArray[Any]) -> tuple[str, ...]:
     each = "each of its values goes" if len(told) == 1 else "each of their values goes"
     tells = "tells" if len(told) == 1 else "tell"
     return (f"{listed(told)} {tells} the target: {each} with one class; --drop leaves columns out",)
+
+
+def note_on_copies(rows: Rows, y: NDArray[np.float64]) -> tuple[str, ...]:
+    """What is said of columns of numbers that rise or fall with a number to predict.
+
+    Args:
+        rows, y: of the training part, [n].
+    """
+    labels = np.unique(y, return_inverse=True)[1]
+    most = min(int(labels.max(initial=-1)) + 1, len(rows) // 2)  # what has fewer values is told by `_tells`
+    told = [
+        repr(schema["name"])
+        for schema, cells in zip(rows.schema, rows.cells, strict=True)
+        if schema["kind"] == "number" and _goes_with(cells, y) and not _tells(cells, labels, most)
+    ]
+    if not told:
+        return ()
+    tells, rises = ("tells", "it rises or falls") if len(told) == 1 else ("tell", "they rise or fall")
+    return (f"{listed(told)} {tells} the target: {rises} with it in all rows; --drop leaves columns out",)
+
+
+def _goes_with(cells: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether the ranks of cells, NaN where there is none, are those of the targets or their reverse."""
+    from scipy.stats import rankdata
+
+    known = ~np.isnan(cells)
+    if known.sum() < max(_FEWEST, len(cells) / 2) or not np.ptp(cells[known]) or not np.ptp(y[known]):
+        return False
+    return bool(abs(np.corrcoef(rankdata(cells[known]), rankdata(y[known]))[0, 1]) > _SAME_RANKS)
 
 
 def _tells(cells: NDArray[Any], labels: NDArray[np.int64], most: int) -> bool:

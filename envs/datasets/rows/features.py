@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError
-from rl_designer.envs.datasets.rows.checks import notes_on_twins
+from rl_designer.envs.datasets.rows.checks import note_on_copies, notes_on_twins
 from rl_designer.envs.datasets.rows.encoding import RowEncoding, check_size
 from rl_designer.envs.datasets.rows.learning import learned
 from rl_designer.envs.datasets.rows.table import Rows
@@ -28,4 +28,5 @@ def features_of(
         raise DatasetError(f"{where}: {error}") from None
     summary = () if encoding.plain else (f"{where}: {encoding.summary}",)
     twins = tuple(f"{where}: {note}" for note in notes_on_twins(ready, y))
-    return ready, encoding, summary + twins
+    copies = note_on_copies(x["train"], y["train"]) if y["train"].dtype.kind == "f" else ()
+    return ready, encoding, summary + twins + tuple(f"{where}: {note}" for note in copies)

@@ -241,6 +241,14 @@ def test_rows_that_are_there_twice_are_told(table: Table) -> None:
     assert notes(table()) == ()
 
 
+def test_a_column_that_rises_or_falls_with_a_number_to_predict_is_told(table: Table) -> None:
+    price = np.arange(N) * 37 % 101 + 0.5
+    logs = [None if index % 5 == 0 else value for index, value in enumerate(-np.log(price))]
+    nearly = price + 3 * np.sin(np.arange(N))
+    said = [note for note in of(table(k=price, logs=logs, nearly=nearly)).notes if "tells" in note]
+    assert len(said) == 1 and "'logs' tells the target: it rises or falls with it in all rows" in said[0]
+
+
 def test_a_column_that_tells_the_target_is_told(table: Table) -> None:
     copies = {"copy": [word.upper() for word in K], "number": [5 * (word == "yes") for word in K]}
     said = "'copy', 'number' tell the target: each of their values goes with one class"
