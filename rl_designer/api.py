@@ -158,9 +158,10 @@ def retrain(
             takes at most about a minute. See `results["rivals"]`.
         output: where each network's folder is made; None for `retrained` in the run's.
         trust: run the code by which runs that were copied from elsewhere name their data.
-        settings: of the trainings (`rl_designer.retraining.settings.FullSettings`); for architectures of
-            files their `data`, `target` and the other settings of data (`rl_designer.config.Subject`); for
-            runs `data`, where they lie now.
+        settings: `metric`, a name or a function, and those of the trainings
+            (`rl_designer.retraining.settings.FullSettings`); for architectures of files their `data`,
+            `target` and the other settings of data (`rl_designer.config.Subject`); for runs `data`, where
+            they lie now.
     """
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.output import shown
@@ -170,13 +171,20 @@ def retrain(
     from rl_designer.retraining.settings import FullSettings
 
     known = [field.name for field in fields(FullSettings)]
+    metric = metric_name(settings.pop("metric", None))
     data = {name: value for name, value in _plain(settings).items() if name not in known}
-    _check_names("retrain", data, [*known, *DATA])
+    _check_names("retrain", data, [*known, "metric", *DATA])
     where = None if output is None else Path(output)
     found = find_winners([_folder(run) for run in runs], top=top, output=where, store=store, trust=trust)
     dataset = load_data(found, data)
     given = {name: value for name, value in settings.items() if name in known}
-    how = {"seeds": seeds, "on_validation": on_validation, "workers": workers, "device": device}
+    how = {
+        "seeds": seeds,
+        "on_validation": on_validation,
+        "workers": workers,
+        "device": device,
+        "metric": metric,
+    }
     with _interruptible():
         chosen = best_recipe(found.winners, dataset, found.plan(dataset, given, **how, rivals=rivals))
     plan, display = chosen.plan, Display(not progress, lines=0)

@@ -18,7 +18,7 @@ from rl_designer.commands.options import (
     taken_engine,
     together,
 )
-from rl_designer.config import Where
+from rl_designer.config import Training, Where
 from rl_designer.envs.datasets import Dataset
 from rl_designer.jobs.progress import Display, JobProgress
 from rl_designer.reports.terminal import terminal
@@ -48,6 +48,12 @@ training_options = together(
         "rights: say so only of runs whose origin you trust.",
     ),
     options_of(FullTraining),
+    options_of(
+        Training,
+        "metric",
+        metric="What is good, see `rl-designer list metrics`, or your own file.py:function.  "
+        "[default: the runs', else accuracy, or r2 where a number is predicted]",
+    ),
     click.option("--no-augment", is_flag=True, help="Don't vary the data."),
     click.option("--seeds", type=COUNT, default=3, show_default=True, help="Trainings of each network."),
     click.option(
@@ -67,7 +73,9 @@ def plan_of(options: dict[str, Any], found: Sources, dataset: Dataset) -> Plan:
     given = {name: options[name] for name in FullTraining.declared()}
     if options["no_augment"]:
         given["augment"] = False
-    plan = {name: options[name] for name in ("seeds", "on_validation", "workers", "device", "rivals")}
+    plan = {
+        name: options[name] for name in ("seeds", "on_validation", "workers", "device", "rivals", "metric")
+    }
     engine = taken_engine(dict(options))  # refuses options of another one
     return found.plan(dataset, given, **plan, engine=engine if options["engine"] == "ray" else None)
 

@@ -15,6 +15,7 @@ from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
+from rl_designer.errors import Error
 from rl_designer.jobs.jobs import Job
 from rl_designer.retraining.folder import (
     VERSION,
@@ -141,6 +142,16 @@ class Retraining:
             sorted(self.training.settings.items() - {("optimizer", "adamw"), ("class_weights", "none")}),
             number,
         )
+
+    def check_scored(self) -> None:
+        """Raises ValueError where trainings were scored without the plan's metric."""
+        name = metric_of(self.plan.metric, self.dataset.predicts).name
+        for line in (self.folder.results() or {"seeds": []})["seeds"]:
+            if "figures" in line and name not in line["figures"]:
+                raise Error(
+                    f"{self.folder.path} was scored without the metric {name}, and a test split is opened "
+                    "once; choose another --output, or leave --metric away"
+                )
 
     def finish(self, failures: Mapping[Hashable, str | None], device: str) -> dict[str, Any]:
         """Scores what has no score yet, and writes the results."""

@@ -58,7 +58,7 @@ class Sources:
         if self.config is not None:
             training = self.config.training
             settings = {**settings, "class_weights": settings.get("class_weights") or training.class_weights}
-            plan = {"metric": training.metric, **plan}
+            plan["metric"] = plan.get("metric") or training.metric
         return Plan.of(dataset, settings, **plan)
 
 
@@ -210,6 +210,7 @@ def retrain(
     retrainings = list({retraining.folder.path: retraining for retraining in made}.values())
     with ExitStack() as locks:
         for retraining in retrainings:
+            retraining.check_scored()
             retraining.folder.begin(retraining.file, retraining.training)
             locks.enter_context(retraining.folder.locked())
         engine = plan.engine or _local(plan, device, len(retrainings))

@@ -11,6 +11,7 @@ from rl_designer.config import Recipe
 from rl_designer.declared import Count, Name, setting
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.layers import KINDS
+from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.training.settings import (
     TrainingSettings,
     check_augmentation,
@@ -161,6 +162,7 @@ class Plan:
             on_validation = plan.get("on_validation", False)
             examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
             check_class_weights(settings.get("class_weights") or "none", dataset.num_classes)
+            metric_of(plan.get("metric"), dataset.predicts)
             full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
         little = dataset.kind == "features" or dataset.usual_folds > 1
         free = little and all(settings.get(recipe) is None for recipe in CHOSEN)

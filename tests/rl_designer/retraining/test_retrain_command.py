@@ -155,6 +155,19 @@ def test_a_files_space_or_shape_decides_between_two_readings(command: Command, t
     assert ended.json["designs"][0]["input_shape"] == [1, 12, 12]
 
 
+def test_a_file_s_network_is_judged_by_a_metric_and_no_test_is_opened_again_for_another(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("def least(outputs, y):\n    return outputs[:, 0].min()\n")
+    given = ("retrain", "a.json", "--data", "data.npz", *QUICK, "--class-weights", "balanced")
+    [design] = command(*given, "--metric", "auroc", "--json").json["designs"]
+    assert design["metric"] == "auroc" and design["settings"]["class_weights"] == "balanced"
+    ended = command(*given, "--metric", "mine.py:least")
+    assert ended.status == 1 and "was scored without the metric least" in ended.err
+    [design] = command(*given, "--metric", "mine.py:least", "--output", "other", "--json").json["designs"]
+    assert design["metric"] == "least" and "least" in design["test_figures"]
+
+
 def test_on_validation_leaves_the_test_sealed(command: Command) -> None:
     ended = command("retrain", "a.json", "--data", "data.npz", *QUICK, "--on-validation")
     assert "val accuracy" in ended.out and "test accuracy" not in ended.out
@@ -176,6 +189,7 @@ def test_on_validation_leaves_the_test_sealed(command: Command) -> None:
         (("a.json", "--data", "data.npz", "--augment", "flip-shift"), 2, "needs images"),
         (("a.json", "--data", "data.npz", "--augment", "shift", "--no-augment"), 2, "exclude each other"),
         (("a.json", "--data", "data.npz", "--precision", "half"), 2, "is not one of 'float32', 'bfloat16'"),
+        (("a.json", "--data", "data.npz", "--metric", "rmse"), 2, "is not for data that predict classes"),
         (("a.json", "--data", "data.npz", "--optimizer", "moun"), 2, "is not one of 'adamw', 'muon'"),
         (("a.json", "--data", "data.npz", "--device", "cuda:9"), 2, "unknown device 'cuda:9'"),
         (("data.npz", "--data", "data.npz"), 1, "the architecture file data.npz is not JSON"),
