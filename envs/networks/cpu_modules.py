@@ -108,8 +108,7 @@ class _AnyBatchNorm(nn.BatchNorm1d):
 
 
 def _conv(conv: Any) -> nn.Module:
-    image = nn.utils.skip_init(
-        nn.Conv2d,
+    image = nn.Conv2d(
         conv.in_channels,
         conv.out_channels,
         (1, *conv.kernel_size),
@@ -118,6 +117,7 @@ def _conv(conv: Any) -> nn.Module:
         dilation=(1, *conv.dilation),
         groups=conv.groups,
         bias=conv.bias is not None,
+        device="meta",  # `skip_init` does the same, but imports sympy for it
     )
     image.weight = nn.Parameter(conv.weight.detach().unsqueeze(2))
     image.bias = conv.bias
