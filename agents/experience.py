@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.memory import Source
-from rl_designer.agents.policy import Policy
+from rl_designer.agents.policy import Policy, check_weights
 from rl_designer.agents.prior import Prior, check_arrays
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files import beside
@@ -50,9 +50,15 @@ class Experience:
 
         Args:
             facts: as `facts_of` gives them.
+
+        Raises:
+            ValueError: where its policy or its prior are not for the space.
         """
         seen = self.seen(space, facts)
-        return Source(name, self._policy_for(space, seen), self.prior_for(seen))
+        policy, prior = self._policy_for(space, seen), self.prior_for(seen)
+        policy.check(space)
+        prior.check(space)
+        return Source(name, policy, prior)
 
     def seen(self, space: SearchSpace, facts: Mapping[str, float]) -> NDArray[np.float32]:
         """A task and limits, standardised, float32 [facts]."""
@@ -120,6 +126,7 @@ class Experience:
         by_facts = {"prior": own.pop("facts.weight"), "policy": self.policy["facts.weight"]}
         units = len(self.policy["hidden.bias"])
         check_arrays(own, len(own["centre"]))
+        check_weights({name: a for name, a in self.policy.items() if name != "facts.weight"}, Path("policy"))
         for part, shape in {"prior": (members, facts, hidden), "policy": (units, facts)}.items():
             if by_facts[part].shape != shape:
                 raise Error(f"'facts.weight' of its {part} must have the shape {shape}")

@@ -70,6 +70,10 @@ def test_what_was_saved_is_read_again_and_what_is_damaged_is_refused(tmp_path: P
     replace(made_experience(), policy=wrong).save(path)
     with pytest.raises(ValueError, match=r"experience\.npz: 'facts\.weight' of its policy must have"):
         Experience.load(path)
+    lost = {name: array for name, array in made_experience().policy.items() if name != "output.bias"}
+    replace(made_experience(), policy=lost).save(path)
+    with pytest.raises(ValueError, match=r"experience\.npz: policy must hold hidden\.weight"):
+        Experience.load(path)
     path.write_bytes(b"no archive")
     with pytest.raises(ValueError, match="no experience, or damaged"):
         Experience.load(path)
