@@ -164,26 +164,6 @@ def test_files_do_not_name_folders_of_this_machine(exported: list[Exported]) -> 
         assert str(ROOT).encode() not in file.path.read_bytes(), file.path
 
 
-def test_python_files_run_where_this_package_cannot_be_imported_and_are_as_others_want_them(
-    tmp_path: Path,
-) -> None:
-    """All at once, since mypy reads torch for it."""
-    many = [float(number) / 3 for number in range(1, 21)]
-    subjects = [
-        of_every_kind(),
-        *(every_operation(family, shape) for family, shape in CELLS),
-        with_constants([0.1], [1.0]),
-        with_constants([-1e-7, 2e30], [1.0]),
-        with_constants([0.1], [1.0, 3.0]),
-        with_constants(many, many, (20, 20)),
-        with_constants([0.1, 0.2], [0.3, 0.4], (4, 20, 20)),
-    ]
-    for number, subject in enumerate(subjects):
-        export(subject, tmp_path / str(number), ["python"])
-    said = parity_script().checked_by_others(sorted(tmp_path.glob("*/network.py")))
-    assert said == {"ruff check": "", "ruff format": "", "alone": "", "mypy": ""}
-
-
 def test_exporting_neither_reads_nor_moves_torch_s_global_randomness(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     first = export(of_every_kind(), tmp_path / "a", ["python"])
