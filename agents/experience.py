@@ -22,7 +22,7 @@ from rl_designer.envs.tasks.facts import FACTS
 FORMAT = "experience/1"
 _MOST_BYTES = 2**25
 _UNLIMITED = {"max_parameters": 1e6, "max_macs": 1e9}  # as what no limit is seen
-_FARTHEST = 2.5  # standard deviations that a fact may be from those that were learned from
+FARTHEST = 2.5  # standard deviations that a fact may be from those that were learned from
 _PRIOR, _POLICY = "prior.", "policy."
 _TASK = ("task.centre", "task.spread")
 
@@ -64,7 +64,7 @@ class Experience:
         """A task and limits, standardised, float32 [facts]."""
         described = description(facts, space)
         away = (described - self.task["task.centre"]) / self.task["task.spread"]
-        return np.clip(away, -_FARTHEST, _FARTHEST).astype(np.float32)
+        return np.clip(away, -FARTHEST, FARTHEST).astype(np.float32)
 
     def prior_for(self, seen: NDArray[np.float32]) -> Prior:
         """The prior for a task as `seen` gives it."""
@@ -108,6 +108,8 @@ class Experience:
     def _of(cls, meta: Any, arrays: dict[str, NDArray[Any]]) -> Self:
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise Error(f"it must be of format {FORMAT!r}")
+        if not isinstance(meta["space"], dict) or not {"trainings", "tasks", "families"} <= {*meta["about"]}:
+            raise Error("it must say for which space it is, and from what it was made")
         if tuple(meta["facts"]) != DESCRIBED:
             raise Error("it was made with facts of tasks that are others today; make it anew")
         task = {name: arrays.pop(name) for name in _TASK}

@@ -17,7 +17,7 @@ Values = NDArray[np.float64]
 WEIGHTS = ("first.weight", "first.bias", "second.weight", "second.bias", "last.weight", "last.bias")
 FILE = "prior.safetensors"
 _LARGEST = 1_000_000  # far from any that is learned
-_FARTHEST = 4.0  # standard deviations; what is farther is taken for that
+FARTHEST = 4.0  # standard deviations; what is farther is taken for that
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Prior:
         """What each of the networks expects of complete designs, float64 [M, n]."""
         a = self.arrays
         numbers = np.concatenate(list(space.structure(actions).values()), axis=1)
-        x = np.clip((numbers - a["centre"]) / a["spread"], -_FARTHEST, _FARTHEST)
+        x = np.clip((numbers - a["centre"]) / a["spread"], -FARTHEST, FARTHEST)
         hidden = np.maximum(x @ a["first.weight"] + a["first.bias"][:, None], 0)
         hidden = np.maximum(hidden @ a["second.weight"] + a["second.bias"][:, None], 0)
         return ((hidden * a["last.weight"][:, None]).sum(axis=2) + a["last.bias"][:, None]).astype(np.float64)

@@ -109,7 +109,7 @@ def train_part(kind: Kind, number: int, part: int, seed: int) -> Trainings:
     dataset = task_data(drawn)
     task = task_of(drawn, dataset)
     draws = stream(seed, "experience", kind, number, part)
-    space = _limited(task, float(np.exp(draws.uniform(*np.log(LIMITS)))))
+    space = task.within(float(np.exp(draws.uniform(*np.log(LIMITS)))))
     actions = distinct_designs(space, DESIGNS, draws)
     with TrainingEvaluator(dataset, device="cpu") as evaluator:
         found = evaluator.evaluate(space.architectures(actions))
@@ -145,14 +145,3 @@ def distinct_designs(space: DataSpace, n: int, draws: np.random.Generator) -> Ac
     actions = space.canonical(space.random_actions(4 * n, draws))
     _, first = np.unique(actions, axis=0, return_index=True)
     return actions[np.sort(first)[:n]]
-
-
-def _limited(task: Task, limit: float) -> DataSpace:
-    """The space within a limit, or the next doubled one within which there is a network."""
-    while True:
-        try:
-            return task.space(max_parameters=round(limit))
-        except ValueError:
-            if limit > LIMITS[1]:
-                raise
-            limit *= 2

@@ -16,7 +16,6 @@ from rl_designer.agents.controller import (
 from rl_designer.agents.experience import DESCRIBED, Experience
 from rl_designer.agents.task_vec_env import Drawn, TaskVecEnv
 from rl_designer.envs.search_spaces.base import Actions
-from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tasks.facts import FACTS
 from rl_designer.envs.workers.devices import one_thread
@@ -26,6 +25,7 @@ from rl_designer.experience.trainings import Task
 Arrays = dict[str, NDArray[np.float32]]
 
 LIMITS = (1_000, 1_000_000)  # parameters
+_STEPS = 8  # limits of a task, evenly on a logarithmic scale, the last of which is none
 _ORDINARY_DESIGNS = 100  # random ones, by which a task's rewards within its limits are standardised
 
 
@@ -68,7 +68,8 @@ class _Drawing:
         return self._known[number, step]
 
     def _made(self, task: Task, step: int) -> Drawn:
-        space = _limited(task, step)
+        limit = float(np.geomspace(*LIMITS, _STEPS - 1)[step]) if step < _STEPS - 1 else None
+        space = task.space() if limit is None else task.within(limit)
         seen = self.experience.seen(space, dict(zip(FACTS, task.facts, strict=True)))
         prior = self.experience.prior_for(seen)
 
@@ -79,16 +80,3 @@ class _Drawing:
         ordinary = expected(space.random_actions(_ORDINARY_DESIGNS, stream(0, "ordinary designs")))
         centre, spread = float(ordinary.mean()), float(ordinary.std()) or 1.0
         return space, lambda actions: (expected(actions) - centre) / spread, seen
-
-
-_STEPS = 8  # limits of a task, evenly on a logarithmic scale, the last of which is none
-
-
-def _limited(task: Task, step: int) -> DataSpace:
-    """The space within a limit, or within the next within which there is a network."""
-    for further in range(step, _STEPS - 1):
-        try:
-            return task.space(max_parameters=round(float(np.geomspace(*LIMITS, _STEPS - 1)[further])))
-        except ValueError:
-            continue
-    return task.space()

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
 from rl_designer.agents.experience import DESCRIBED
-from rl_designer.agents.prior import WEIGHTS
+from rl_designer.agents.experience import FARTHEST as FARTHEST_FACT
+from rl_designer.agents.prior import FARTHEST, WEIGHTS
 from rl_designer.envs.tasks.drawing import VALIDATED
 from rl_designer.envs.tasks.facts import FACTS
 from rl_designer.envs.workers.devices import one_thread
@@ -75,9 +76,9 @@ def fit_prior(
     centre, spread = _scale(table.designs)
     by_task = np.unique(trainings.task, return_index=True)[1]  # each task alike
     fact_centre, fact_spread = _scale(table.facts[by_task])
-    x = np.clip((table.designs - centre) / spread, -4, 4)
+    x = np.clip((table.designs - centre) / spread, -FARTHEST, FARTHEST)
     fact_centre[len(FACTS) :], fact_spread[len(FACTS) :] = LIMITS_SEEN
-    facts = np.clip((table.facts - fact_centre) / fact_spread, -2.5, 2.5)
+    facts = np.clip((table.facts - fact_centre) / fact_spread, -FARTHEST_FACT, FARTHEST_FACT)
     facts[:, len(FACTS) :] = 0
     with one_thread():
         members = [_member(x, facts, table, settings, seed + member) for member in range(settings.members)]

@@ -9,7 +9,7 @@ from rl_designer.agents.memory import Remembers, Source
 from rl_designer.agents.registry import agents_that_remember
 from rl_designer.config import SearchConfig
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.errors import Error, WrongUsage
+from rl_designer.errors import WrongUsage
 from rl_designer.setting import Setting
 
 SHIPPED, NONE = "shipped", "none"
@@ -48,9 +48,9 @@ def experience_for(name: str, space: SearchSpace) -> Experience:
     return found
 
 
-def settled_experience(config: SearchConfig, setting: Setting, agent: Agent) -> str:
-    """What a search starts with: what the config says, or the shipped one where there is one that the agent
-    can start from.
+def starting_experience(config: SearchConfig, setting: Setting, agent: Agent) -> tuple[str, Source | None]:
+    """What a search starts with, by its name, and what that says of the task: what the config names, or the
+    shipped one where there is one that the agent can start from; `none` and None.
 
     Raises:
         WrongUsage: for an experience that the agent can't start from, or that isn't for the space.
@@ -58,24 +58,16 @@ def settled_experience(config: SearchConfig, setting: Setting, agent: Agent) -> 
     """
     asked = config.experience
     if asked == NONE:
-        return NONE
-    usable = isinstance(agent, Remembers) and setting.task_facts is not None
-    if asked is None:
-        return SHIPPED if usable and shipped_for(setting.space) is not None else NONE
-    if not usable:
+        return NONE, None
+    if setting.task_facts is None or not isinstance(agent, Remembers):
+        if asked is None:
+            return NONE, None
         raise WrongUsage(
             f"--experience {asked} needs data to train on, and an agent that can start from it: "
             f"{', '.join(agents_that_remember())}; use --experience {NONE}"
         )
-    experience_for(asked, setting.space)
-    return asked
-
-
-def experience_source(name: str, setting: Setting) -> Source | None:
-    """What an experience says of a setting's task; None for `none`."""
-    if name == NONE:
-        return None
-    if setting.task_facts is None:
-        raise Error("experience is for data, and there are none")
-    found = experience_for(name, setting.space)
-    return found.source(setting.space, setting.task_facts(), f"experience {name}")
+    found = shipped_for(setting.space) if asked is None else experience_for(asked, setting.space)
+    if found is None:
+        return NONE, None
+    name = asked or SHIPPED
+    return name, found.source(setting.space, setting.task_facts(), f"experience {name}")

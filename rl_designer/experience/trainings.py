@@ -20,6 +20,7 @@ from rl_designer.errors import Error
 FORMAT = "experience-trainings/1"
 _ARRAYS = ("task", "actions", "limit", "curve")
 _MOST_BYTES = 2**28
+_MOST_LIMIT = 10**9  # parameters; where that is too few, it isn't the limit
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,16 @@ class Task:
     def space(self, **limits: int | None) -> DataSpace:
         """The built-in space for its data."""
         return make_space(None, self.input_shape, self.num_classes, **limits)
+
+    def within(self, limit: float) -> DataSpace:
+        """The space within a limit on parameters, or the next doubled one within which there is a network."""
+        while True:
+            try:
+                return self.space(max_parameters=round(limit))
+            except ValueError:
+                if limit > _MOST_LIMIT:
+                    raise
+                limit *= 2
 
 
 @dataclass(frozen=True, eq=False)

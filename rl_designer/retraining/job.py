@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,6 @@ from rl_designer.retraining.settings import (
 )
 from rl_designer.retraining.verdicts import with_rivals
 from rl_designer.runs.architecture_files import ArchitectureFile
-
-if TYPE_CHECKING:
-    pass
 
 MOST_CLASSES_OF_A_MATRIX = 256
 

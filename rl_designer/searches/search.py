@@ -18,7 +18,7 @@ from rl_designer.envs.metrics import ACCURACY, metric_digest
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
-from rl_designer.experience.shipped import experience_source, settled_experience
+from rl_designer.experience.shipped import starting_experience
 from rl_designer.runs.folder import DATA_CONTENT, METRIC_CODE, RunFolder, store_location
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
@@ -57,8 +57,7 @@ def run_search(
     with usage_errors():
         paid = _reward(config, setting, reward)
         fidelity = settled_fidelity(config, paid)
-    experience = settled_experience(config, setting, agent)
-    source = experience_source(experience, setting)
+    experience, source = starting_experience(config, setting, agent)
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
     settled = {"reward": paid.text, "fidelity": fidelity, "folds": folds, "experience": experience}
