@@ -44,7 +44,7 @@ def experience_for(name: str, space: SearchSpace) -> Experience:
     found = shipped_for(space) if name == SHIPPED else Experience.load(Path(name))
     if found is None or not found.fits(space):
         what = "no experience ships" if found is None else f"{name} isn't"
-        raise WrongUsage(f"{what} for space {space.name!r} as it is here; leave --experience away")
+        raise WrongUsage(f"{what} for space {space.name!r} as it is here; name a file of `experience learn`")
     return found
 
 
