@@ -1,5 +1,6 @@
 """`Experience`: a policy and a prior that see the task, learned on many others; one file for each space."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +76,15 @@ class Experience:
         own = {name: array for name, array in self.policy.items() if name != "facts.weight"}
         own["hidden.bias"] = own["hidden.bias"] + self.policy["facts.weight"] @ seen
         return Policy(own, space.name, {"agent": "experience"})
+
+    @property
+    def digest(self) -> str:
+        """Changes with everything that it has to say."""
+        content = hashlib.sha256(json.dumps([self.definition, DESCRIBED], sort_keys=True).encode())
+        for part in (self.task, self.prior, self.policy):
+            for name in sorted(part):
+                content.update(f"\0{name}\0".encode() + part[name].tobytes())
+        return content.hexdigest()[:20]
 
     def fits(self, space: SearchSpace) -> bool:
         """Whether it was learned on the same space."""

@@ -1,5 +1,6 @@
 """`experience` and its parts."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -9,6 +10,7 @@ from rl_designer.agents.experience import Experience
 from rl_designer.commands.options import (
     COUNT,
     FILE,
+    FOLDER,
     OUTPUT_FOLDER,
     note,
     options_of,
@@ -61,17 +63,24 @@ def build(folder: Path, as_json: bool, quiet: bool, **options: Any) -> None:
         note(f"{len(made):,} trainings on {len(made.tasks):,} tasks are in {folder / TRAININGS}", quiet)
 
 
+def _learning_options(command: Callable[..., None]) -> Callable[..., None]:
+    seed = click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is learned."
+    )
+    updates = click.option(
+        "--updates",
+        type=COUNT,
+        default=PolicySettings().updates,
+        show_default=True,
+        help="Of the policy, each of some 400 designs.",
+    )
+    return seed(updates(command))
+
+
 @experience.command()
 @click.argument("trainings", metavar="FILE...", type=FILE, nargs=-1, required=True)
 @click.option("--output", type=FILE, required=True, help="The experience, a .npz file.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is learned.")
-@click.option(
-    "--updates",
-    type=COUNT,
-    default=PolicySettings().updates,
-    show_default=True,
-    help="Of the policy, each of some 400 designs.",
-)
+@_learning_options
 @output_options
 def learn(
     trainings: tuple[Path, ...], output: Path, seed: int, updates: int, as_json: bool, quiet: bool
@@ -84,6 +93,33 @@ def learn(
     output.parent.mkdir(parents=True, exist_ok=True)
     made.save(output)
     _tell(made, output, as_json, quiet)
+
+
+@experience.command()
+@click.argument("runs", metavar="RUN...", type=FOLDER, nargs=-1, required=True)
+@click.option(
+    "--to", "file", type=FILE, required=True, help="The experience, a .npz file; what it has, stays."
+)
+@_learning_options
+@click.option(
+    "--trust",
+    is_flag=True,
+    help="Take runs that were copied from elsewhere and name code. It is run with your rights: say so only "
+    "of runs whose origin you trust.",
+)
+@output_options
+def add(
+    runs: tuple[Path, ...], file: Path, seed: int, updates: int, trust: bool, as_json: bool, quiet: bool
+) -> None:
+    """Add finished RUNs, whose data must be at hand, to the experience in a file of your own.
+
+    Where the file isn't there yet, to what ships. All is learned anew, in some minutes; nothing leaves this
+    machine. Beside FILE.npz lies FILE-trainings.npz, what it was made from.
+    """
+    from rl_designer.experience.adding import add_runs
+
+    made = add_runs(runs, file, PolicySettings(updates=updates), seed, trust=trust)
+    _tell(made, file, as_json, quiet)
 
 
 @experience.command()

@@ -4,13 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.agents.registry import agent_class
 from rl_designer.comparisons.benchmark import (
     BenchmarkLog,
     BenchmarkResult,
@@ -18,16 +16,16 @@ from rl_designer.comparisons.benchmark import (
     run_trials,
     task_name,
 )
+from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.estimators import interval_of_mean, mean_of, standard_error
 from rl_designer.comparisons.records import AgentRun, agent_run, policy_samples, thresholds_of
 from rl_designer.comparisons.trial import Trial, reward_of, setting_of, table_rewards
 from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, verdicts_of
 from rl_designer.config import SearchConfig
 from rl_designer.envs.workers.engines import Engine
-from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.errors import WrongUsage
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.searches.search import settled_fidelity
-from rl_designer.searches.sources import agent_and_sources, check_remembers, check_source
 
 DEFAULT_AGENTS = ("ppo", "regularized-evolution", "local-search", "random")
 DEFAULT_SAMPLES = 100
@@ -43,7 +41,8 @@ class Benchmark:
     Attributes:
         config: the table or the data, the reward, the limits, and `evaluations`, the cap of every run.
         agents: names, with options where wanted; the others are compared with the first. The option `from`
-            of `ppo:from=RUN` names a finished run to start with; `{seed}` in it stands for the seed.
+            of `ppo:from=RUN` names a finished run to start with; `{seed}` in it stands for the seed;
+            `ppo:experience=shipped`, or a file of one's own, starts with what was learned on other tasks.
         seeds: how many; every agent has the seeds 0, 1, …
         samples: designs drawn from each policy after its search.
         sample_after: a search that has found the optimum goes on until it has this many evaluations if its
@@ -63,15 +62,11 @@ class Benchmark:
         for agent in self.agents:
             if self.agents.count(agent) > 1:
                 raise WrongUsage(f"agent {agent!r} is named twice")
-            name, sources = agent_and_sources(agent)
-            with usage_errors():
-                made = agent_class(name)(seed=0)
-            if sources:
-                check_remembers(made, name)
+            Contender.of(agent).check()
         check_budget(self.config)
 
     def trials(self) -> list[Trial]:
-        """All agents of a seed before the next seed. Raises as `table_rewards` and `check_source`."""
+        """All agents of a seed before the next seed. Raises as `table_rewards` and `Contender.sources`."""
         rewards = table_rewards(self.config)
         thresholds = {} if rewards is None else thresholds_of(rewards)
         every = Trial(
@@ -87,8 +82,7 @@ class Benchmark:
             replace(every, config=config, seed=seed) for seed in range(self.seeds) for config in configs
         ]
         for trial in trials:
-            for source in agent_and_sources(trial.config.agent, trial.seed)[1]:
-                check_source(Path(source), setting_of(self.config))
+            Contender.of(trial.config.agent, trial.seed).sources(setting_of(self.config))
         return trials
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.records import Record
 from rl_designer.comparisons.trial import Trial, common_of, reward_of, run_trial, setting_of
 from rl_designer.config import SearchConfig, make_config, needs_training
@@ -27,7 +28,6 @@ from rl_designer.errors import Error, WrongUsage
 from rl_designer.interruption import uninterrupted
 from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
-from rl_designer.searches.sources import agent_and_sources, digest_of_sources
 
 RUNS = "runs.jsonl"
 _MOST_BYTES = 2**28
@@ -230,8 +230,8 @@ def task_name(config: SearchConfig) -> str:
 def key_of(trial: Trial) -> str:
     """Changes with everything that a run's figures depend on besides its seed."""
     config, reward = trial.config, reward_of(trial.config)
-    _, sources = agent_and_sources(config.agent, trial.seed)
-    what = [*_problem_digests(common_of(config)), config.agent, digest_of_sources(sources)]
+    starts_with = Contender.of(config.agent, trial.seed).starts_with(setting_of(config))
+    what = [*_problem_digests(common_of(config)), config.agent, *starts_with.values()]
     what += [config.reward, reward.text, _source_digest(reward.function)]
     what += [trial.ends_at, trial.at_least, trial.fidelity, trial.energy]
     what.append(trial.record.keywords if isinstance(trial.record, partial) else {})

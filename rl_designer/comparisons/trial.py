@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Any
 
 from rl_designer.agents.base import Agent, PolicyAgent
 from rl_designer.agents.memory import Memory, Remembers
 from rl_designer.agents.registry import agent_class
+from rl_designer.comparisons.contender import Contender
 from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, Evaluator
@@ -23,7 +23,6 @@ from rl_designer.runs.folder import store_location
 from rl_designer.searches.control import rewards_of
 from rl_designer.searches.energy import measured_energy
 from rl_designer.searches.run import stopping_early
-from rl_designer.searches.sources import agent_and_sources, check_source
 from rl_designer.setting import Setting, make_setting
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store
@@ -36,8 +35,8 @@ class Trial:
     """What a worker is told.
 
     Attributes:
-        config: what is searched on, by which agent, under which reward, with how many evaluations. `from=RUN`
-            among the agent's options names a run to start with, `{seed}` in it stands for the seed.
+        config: what is searched on, by which agent, under which reward, with how many evaluations. Its
+            text is as `Contender.of` takes it.
         record: makes what is kept of it; a function of a module, or a `partial` of one.
         ends_at: the reward with which a search may end.
         at_least: evaluations of an agent with a policy before it may; the others' figures can't change then.
@@ -154,7 +153,7 @@ def run_trial(trial: Trial) -> Any:
     """
     config, setting = trial.config, setting_of(trial.config)
     if setting.on_table:
-        _warm_up(agent_and_sources(config.agent)[0], common_of(config))
+        _warm_up(Contender.of(config.agent).agent, common_of(config))
     try:
         with ExitStack() as stack:
             evaluator = stack.enter_context(setting.open_evaluator())
@@ -193,9 +192,9 @@ def _search(
     trial: Trial, evaluator: Evaluator, reported: Callable[[Sequence[Architecture]], list[float | None]]
 ) -> Any:
     config, setting, reward = trial.config, setting_of(trial.config), reward_of(trial.config)
-    name, sources = agent_and_sources(config.agent, trial.seed)
-    agent = agent_class(name)(seed=trial.seed)
-    memory = Memory([check_source(Path(source), setting) for source in sources])
+    contender = Contender.of(config.agent, trial.seed)
+    agent = agent_class(contender.agent)(seed=trial.seed)
+    memory = Memory(contender.sources(setting))
     timed = _Timed(evaluator)
     problem = Problem(
         setting.space,

@@ -53,11 +53,11 @@ def table_of(trainings: Trainings) -> Table:
         facts = np.zeros((len(designs), len(DESCRIBED)))
         facts[:, : len(FACTS)] = task.facts
         scores = norm.ppf((rankdata(reached) - 0.5) / len(reached))
-        rows.append((designs, facts, scores, np.full(len(designs), _told(reached))))
+        rows.append((designs, facts, scores, np.full(len(designs), share_of_no_luck(reached))))
     return Table(*(np.concatenate(parts).astype(np.float32) for parts in zip(*rows, strict=True)))
 
 
-def _told(reached: NDArray[np.float64]) -> float:
+def share_of_no_luck(reached: NDArray[np.float64]) -> float:
     """The share of the scores' variance that isn't the luck of a small validation part, 0 to 1."""
     known = np.clip(reached[np.isfinite(reached)], 0, 1)
     if len(known) < 2 or known.var() == 0:

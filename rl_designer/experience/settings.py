@@ -11,6 +11,7 @@ class PriorSettings:
         members: networks, each from other weights and other batches.
         hidden: units of each of the two layers.
         epochs: passes over all trainings.
+        weight_decay: strong, since there are few tasks, and what is learned must hold on families of others.
         dropped: share of the inputs that are left out at random, so that no fact is leant on alone.
     """
 
@@ -19,8 +20,8 @@ class PriorSettings:
     epochs: int = 60
     batch: int = 256
     learning_rate: float = 3e-3
-    weight_decay: float = 0.3
-    dropped: float = 0.1
+    weight_decay: float = 10.0
+    dropped: float = 0.3
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from rl_designer.agents.base import Agent
 from rl_designer.agents.memory import Remembers, Review, Source
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agents_that_remember
-from rl_designer.envs.extensions import split_options
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.experience.shipped import NONE
@@ -19,7 +18,6 @@ from rl_designer.runs.folder import POLICY, SOURCES, RunFolder
 from rl_designer.setting import Setting
 from rl_designer.text import command
 
-FROM = "from="
 EXPERIENCE = "experience"  # its folder among a run's sources
 
 
@@ -95,17 +93,6 @@ def digest_of_sources(paths: Iterable[str]) -> str:
                 content.update(f"\0{file.name}\0".encode() + file.read_bytes())
         content.update(b"\1")
     return content.hexdigest()[:20] if paths else ""
-
-
-def agent_and_sources(text: str, seed: int = 0) -> tuple[str, tuple[str, ...]]:
-    """The parts of a contender such as `ppo:from=RUN,from=OTHER,batch=8`: the agent with its own options,
-    and the runs that it starts with. `{seed}` in a run's path stands for the seed.
-    """
-    name, rest = split_options(text)
-    options = rest.split(",") if rest else []
-    own = ",".join(option for option in options if not option.startswith(FROM))
-    paths = (option.removeprefix(FROM) for option in options if option.startswith(FROM))
-    return (f"{name}:{own}" if own else name), tuple(path.replace("{seed}", str(seed)) for path in paths)
 
 
 def reviews_to_dict(reviews: Sequence[Review]) -> list[dict[str, Any]]:

@@ -46,10 +46,11 @@ def test_trainings_are_built_once_and_become_experience_that_designs(command: Ca
         (["sample", "run", "--data", "wine"], 2, "name a RUN, or new data with --data"),
         (["sample", "run", "--experience", "e.npz"], 2, "--experience is for --data"),
         (["sample", "--data", "wine", "--deterministic"], 2, "--deterministic is for the policy of a RUN"),
-        (["sample", "--data", "wine"], 2, "no experience ships for space 'mlp'"),
+        (["sample", "--data", "wine", "--space", "cell1d"], 2, "space 'cell1d'"),
+        (["experience", "add", "run", "--to", "o.npz"], 1, "run is no run folder"),
         (["sample", "--data", "wine", "--experience", "e.npz"], 2, "e.npz isn't for space 'mlp'"),
         (["sample", "--data", "wine", "--experience", "no.npz"], 1, "no.npz is no experience"),
-        (["experience", "info", "mlp"], 2, "no experience ships for space 'mlp'"),
+        (["experience", "info", "cell"], 2, "no experience ships for space 'cell'"),
         (["experience", "learn", "e.npz", "--output", "o.npz"], 1, "e.npz"),
     ],
 )

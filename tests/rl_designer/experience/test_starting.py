@@ -47,7 +47,22 @@ def test_a_run_that_started_with_it_goes_on_without_the_file(train: Callable[...
     assert digests(train("stopped", resume=True)) == digests(whole)
 
 
-def test_where_nothing_ships_a_search_starts_from_nothing(train: Callable[..., SearchResult]) -> None:
+def test_a_search_starts_with_what_ships_unless_told_otherwise(train: Callable[..., SearchResult]) -> None:
+    found = train("run", **OPTIONS)
+    assert RunFolder.open(Path("run")).config.experience == "shipped"
+    assert found.summary["sources"][0]["run"] == "experience shipped"
+    assert digests(train("named", experience="shipped", **OPTIONS)) == digests(found)
+    for number, other in enumerate(({"agent": "random"}, {"space": "cell1d"})):  # which it isn't for
+        run = train(str(number), **{**OPTIONS, **other})
+        assert run.folder.config.experience == "none" and "sources" not in run.summary
+
+
+def test_where_nothing_ships_a_search_starts_from_nothing(
+    train: Callable[..., SearchResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rl_designer.experience.shipped.FOLDER", "nowhere")
+    with pytest.raises(WrongUsage, match="no experience ships for space 'convnet1d'"):
+        train("shipped", experience="shipped", **OPTIONS)
     found = train("run", **OPTIONS)
     assert found.folder.config.experience == "none"
     assert RunFolder.open(Path("run")).config.experience == "none"
@@ -58,9 +73,9 @@ def test_where_nothing_ships_a_search_starts_from_nothing(train: Callable[..., S
     [
         (
             {"experience": "mine.npz", "agent": "random"},
-            "--experience .* needs data to train on, and an agent",
+            "--experience .* needs an agent that can start from it: ppo; use --experience none",
         ),
-        ({"experience": "shipped"}, "no experience ships for space 'convnet1d'"),
+        ({"experience": "shipped", "space": "cell1d"}, "no experience ships for space 'cell1d'"),
         ({"experience": "mine.npz", "space": "mlp"}, "isn't for space 'mlp' as it is here"),
     ],
 )

@@ -20,7 +20,7 @@ from rl_designer.runs.folder import RunFolder
 from rl_designer.searches.observers import Observer, SearchProgress, Start
 from rl_designer.searches.run import SearchResult
 from rl_designer.searches.search import resume_search, run_search
-from rl_designer.searches.sources import agent_and_sources, digest_of_sources
+from rl_designer.searches.sources import digest_of_sources
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.jobs import Noted
 from tests.helpers.tables import synthetic_table
@@ -286,14 +286,6 @@ def test_its_errors_are_one_line(
 
 
 # -- benchmarks -------------------------------------------------------------------------------------
-
-
-def test_a_contender_names_an_agent_its_options_and_the_runs_that_it_starts_with() -> None:
-    assert agent_and_sources("ppo") == ("ppo", ())
-    assert agent_and_sources("ppo:batch=8") == ("ppo:batch=8", ())
-    assert agent_and_sources("ppo:from=a") == ("ppo", ("a",))
-    assert agent_and_sources("ppo:from=a/{seed},batch=8,from=b=c", 3) == ("ppo:batch=8", ("a/3", "b=c"))
-    assert agent_and_sources("optuna:GPSampler") == ("optuna:GPSampler", ())
 
 
 def benchmark(*agents: str, seeds: int = 2) -> Benchmark:

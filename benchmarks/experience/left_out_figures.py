@@ -1,0 +1,92 @@
+"""What the runs of `left_out.py` say, as Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_designer.comparisons.estimators import interval_of_mean
+
+EIGHT = ("experience", "prior", "portfolio", "from", "nothing")
+WHOLE = ("experience", "nothing", "evolution", "tpe")
+PICKS, SHORT, MOST = 8, 32, 64
+
+Values = NDArray[np.float64]
+Found = Mapping[str, Mapping[str, Sequence[Any]]]
+
+
+def best(curves: Sequence[Any], evaluations: int) -> Values:
+    """Of the first so many trainings, [seeds]."""
+    return np.array([max(curve.scores[:evaluations]) for curve in curves])
+
+
+def trainings_until(curves: Sequence[Any], scores: Values) -> Values:
+    """As good as a score for each seed, [seeds]; infinity where it never was."""
+    reached = [np.flatnonzero(np.array(c.scores) >= s) for c, s in zip(curves, scores, strict=True)]
+    return np.array([places[0] + 1 if len(places) else np.inf for places in reached])
+
+
+def seconds_of(curves: Sequence[Any]) -> Values:
+    """Of all trainings and of the agent, [seeds]."""
+    return np.array([sum(curve.training_seconds) + curve.own_seconds for curve in curves])
+
+
+def table(found: Found) -> str:
+    """A row a task, means over seeds; below what they say together."""
+    names = [*(f"{name}, 8" for name in EIGHT), "random, 64", "experience, 32"]
+    names += [f"{name}, 64" for name in WHOLE[1:]]
+    lines = ["| task | " + " | ".join(names) + " | until random's |", "|---|" + "---|" * (len(names) + 1)]
+    for task, runs in found.items():
+        random = best(runs["random"], MOST)
+        scores = [best(runs[name], PICKS) for name in EIGHT] + [random, best(runs["experience"], SHORT)]
+        scores += [best(runs[name], MOST) for name in WHOLE[1:]]
+        until = float(np.median(trainings_until(runs["experience"], random)))
+        lines.append(f"| {task} | " + " | ".join(f"{s.mean():.3f}" for s in scores) + f" | {until:g} |")
+    return "\n".join([*lines, "", *together(found)]) + "\n"
+
+
+def together(found: Found) -> list[str]:
+    """Over all tasks, each by its mean over seeds."""
+    random = {task: best(runs["random"], MOST) for task, runs in found.items()}
+    spread = {task: _spread(runs["random"]) for task, runs in found.items()}
+
+    def beyond(name: str, evaluations: int, other: str = "random") -> Values:
+        """In standard deviations of the random designs' scores, [tasks]."""
+        gaps = [
+            best(runs[name], evaluations) - (random[task] if other == "random" else best(runs[other], MOST))
+            for task, runs in found.items()
+        ]
+        return np.array([gap.mean() / own for gap, own in zip(gaps, spread.values(), strict=True)])
+
+    lines = [f"n = {len(found)} tasks. The best of 8 beside the best of 64 random ones:"]
+    for name in EIGHT:
+        gaps = beyond(name, PICKS)
+        ours = "" if name == EIGHT[0] else f"; experience ahead by {_told(beyond(EIGHT[0], PICKS) - gaps)}"
+        lines.append(f"- {name}: at least as good on {(gaps >= 0).mean():.0%}, {_told(gaps)}{ours}")
+    lines.append("32 evaluations with experience beside 64 of:")
+    for name in (*WHOLE[1:], "random"):
+        gaps = beyond("experience", SHORT, name)
+        seconds = _seconds(found, name)
+        lines.append(f"- {name}: ahead on {(gaps > 0).mean():.0%}, {_told(gaps)}; {seconds}")
+    until = [trainings_until(runs["experience"], random[task]) for task, runs in found.items()]
+    lines.append(
+        f"Trainings until as good as the best of 64 random ones: median {np.median(np.concatenate(until)):g}"
+    )
+    return lines
+
+
+def _spread(curves: Sequence[Any]) -> float:
+    return float(np.mean([np.clip(curve.scores, 0, 1).std() for curve in curves])) or 1.0
+
+
+def _told(values: Values) -> str:
+    (low,), (high,) = interval_of_mean(values[:, None])
+    return f"{values.mean():+.2f} [{low:+.2f}, {high:+.2f}] standard deviations"
+
+
+def _seconds(found: Found, other: str) -> str:
+    ratios = [
+        seconds_of(runs["experience"]).mean() / seconds_of(runs[other]).mean() for runs in found.values()
+    ]
+    return f"{np.exp(np.mean(np.log(ratios))):.2f} times its seconds"

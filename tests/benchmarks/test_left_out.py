@@ -1,0 +1,90 @@
+"""`benchmarks/experience/left_out.py` learns without what it measures on, and says what the runs say."""
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rl_designer.agents.experience import Experience
+from rl_designer.envs.datasets import load_dataset
+from rl_designer.envs.datasets.dataset import SPACES
+from rl_designer.envs.tasks.made import PREFIX
+from rl_designer.experience.shipped import shipped, shipped_trainings
+from tests.helpers.experiences import QUICK_POLICY, QUICK_PRIOR, made_trainings
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "experience"
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    spec = importlib.util.spec_from_file_location("left_out_benchmark", FOLDER / "left_out.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, module)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_there_are_enough_tasks_and_each_family_is_left_out_once(benchmark):
+    of = {kind: benchmark.left_out_tasks(kind) for kind in benchmark.KINDS}
+    made = [task for tasks in of.values() for task in tasks if task.family != "real"]
+    real = [task for tasks in of.values() for task in tasks if task.family == "real"]
+    assert len(made) >= 20 and len(real) >= 6
+    for kind, tasks in of.items():
+        for task in tasks:
+            group = benchmark.group_of(task.family, kind)
+            assert (task.family in group) == (task.family != "real")
+            assert len(group) < len({other.family for other in tasks}) / 2
+
+
+def test_experience_is_learned_from_the_other_families_alone(benchmark, monkeypatch, tmp_path):
+    learn = benchmark.learn
+    monkeypatch.setattr(benchmark, "learn", lambda known: learn(known, QUICK_PRIOR, QUICK_POLICY))
+    known = made_trainings()
+    families = [task.family for task in known.tasks]
+    path = benchmark.learned_without(families[:2], known, tmp_path)
+    about = Experience.load(path).about
+    assert about["families"] == sorted(families[2:])
+    assert about["contents"] == sorted(task.content for task in known.tasks[2:])
+
+
+@pytest.mark.parametrize("kind", SPACES)
+def test_nothing_that_is_measured_on_is_in_what_ships(benchmark, kind, tmp_path):
+    made, trainings = shipped(SPACES[kind]), shipped_trainings(SPACES[kind])
+    contents = {task.content for task in trainings.tasks}
+    assert contents == set(made.about["contents"]) and len(trainings) == made.about["trainings"]
+
+    def content_of(arrays):
+        np.savez(tmp_path / "task.npz", **arrays)
+        return load_dataset(str(tmp_path / "task.npz"), kind=kind).content
+
+    known = trainings.tasks[0].name.removeprefix(PREFIX)
+    assert content_of(sys.modules["left_out_tasks"].made_arrays(known)) in contents  # it would be noticed
+    measured = [task for task in benchmark.left_out_tasks(kind) if task.family != "real"]
+    assert not contents & {content_of(task.make()) for task in measured}
+    packaged = {load_dataset(name).content for name in ("mnist1d", "digits", "wine", "breast-cancer")}
+    assert not contents & packaged
+
+
+@dataclass(frozen=True)
+class Run:
+    scores: tuple[float, ...]
+    training_seconds: tuple[float, ...] = (1.0,)
+    own_seconds: float = 1.0
+
+
+def test_the_figures_are_what_they_are_called(benchmark):
+    figures = sys.modules["left_out_figures"]
+    low, high = Run((0.5,) * 64), Run((0.5, 0.9) + (0.5,) * 62)
+    np.testing.assert_array_equal(figures.best([low, high], 8), [0.5, 0.9])
+    np.testing.assert_array_equal(figures.best([high], 1), [0.5])
+    np.testing.assert_array_equal(figures.trainings_until([high, low], np.array([0.9, 0.9])), [2, np.inf])
+    runs = {name: [low] for name in ("random", *figures.EIGHT, *figures.WHOLE)} | {"experience": [high]}
+    runs["random"] = [Run((0.4, 0.6) * 32)]
+    told = figures.table({"a": runs, "b": runs})
+    assert "experience: at least as good on 100%, +3.00" in told  # 0.3 of a spread of 0.1
+    assert "evolution: ahead on 100%" in told
+    assert "median 2" in told
