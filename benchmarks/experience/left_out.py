@@ -52,7 +52,8 @@ from rl_designer.jobs.progress import Display, JobProgress, Shown
 
 KINDS: tuple[Kind, ...] = ("signal", "features", "image")
 LIMIT = {"max_parameters": 20_000}
-USUAL: dict[str, Any] = {**LIMIT, "examples": 300, "folds": 1, "fidelity": "full", "workers": 1}
+USUAL: dict[str, Any] = {**LIMIT, "folds": 1, "fidelity": "full", "workers": 1}
+EXAMPLES = 300  # to train on, or fewer where there aren't as many
 PICKS, WHOLE, SHORT, RANKED = 8, 64, 32, 20_000
 EXPERIENCED, PRIOR, PORTFOLIO, FROM = "experience", "prior", "portfolio", "from"
 RIVALS = {"nothing": "ppo", "evolution": "regularized-evolution", "tpe": "optuna-tpe", "random": "random"}
@@ -132,14 +133,16 @@ def measured(
 ) -> dict[str, list[Curve]]:
     """The runs on a task, by contender."""
     data = folder / "data" / f"{task.name}.npz"
+    arrays = task.make()
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(data, **task.make())
+        np.savez(data, **arrays)
     families = group_of(task.family, kind)
     experience = learned_without(families, trainings, folder)
     known = [other for other in trainings.tasks if other.family not in families]
     where = {"data": str(data), "space": SPACES[kind], "store": str(folder / "store.sqlite")}
-    config = make_config({**USUAL, **where, "evaluations": 1})
+    examples = min(EXAMPLES, len(arrays["y_train"]))
+    config = make_config({**USUAL, **where, "examples": examples, "evaluations": 1})
     designs = folder / "designs" / task.name
     if not designs.exists():
         write_designs(Experience.load(experience), config, known, designs)

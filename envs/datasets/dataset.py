@@ -135,6 +135,7 @@ class Dataset:
         padded: whether signals may end before the input's length, with the mean from there on.
         folds: int8 [n], the fold of each training example, see `fold_numbers`; empty where the source has a
             validation part of its own. Not part of the digest.
+        grouped: whether examples belong together, so that no group of them is in two parts or folds.
         notes: what a reader did to the source that people should know, a line each; not part of the digest.
         encoding: how the rows of a table became the inputs, before they were standardised; None for other
             data; not part of the digest.
@@ -160,6 +161,7 @@ class Dataset:
     encoding: RowEncoding | None = field(default=None, repr=False)
     raw_shape: tuple[int, ...] = field(default=(), repr=False)
     pixels: tuple[float, float] | None = field(default=None, repr=False)
+    grouped: bool = field(default=False, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -118,7 +118,7 @@ def prepare(
     dataset = Dataset(raw.name, *parts, class_names, test, standardisation, notes, scale, folds)
     raw_shape, pixels = x["train"].shape[1:], _pixels(x["train"], raw.pixels)
     dataset = replace(dataset, content=raw.content, padded=unequal, encoding=encoding)
-    return replace(dataset, raw_shape=raw_shape, pixels=pixels)
+    return replace(dataset, raw_shape=raw_shape, pixels=pixels, grouped=raw.groups is not None)
 
 
 def _pixels(x: Arrays, told: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -93,6 +93,24 @@ class Contest:
         assert self.dataset.sealed_test is not None  # `retrain` has looked
         return self.dataset.sealed_test.open()
 
+    @property
+    def splits(self) -> Any:
+        """Of what is trained on, for cross-validation: no group of examples is on both sides of one."""
+        from sklearn.model_selection import KFold, PredefinedSplit, StratifiedKFold
+
+        if self.dataset.grouped:
+            added = np.zeros(len(self.y) - len(self.dataset.folds), dtype=np.int8)  # the validation part
+            return PredefinedSplit(np.concatenate([self.dataset.folds, added]))
+        number = self.y.dtype.kind == "f"
+        most = len(self.y) if number else int(np.bincount(self.y).max())
+        folds = max(2, min(FOLDS, most))  # no more than there are examples of the largest class
+        return (KFold if number else StratifiedKFold)(folds, shuffle=True, random_state=0)
+
+    def searches(self, rival: Rival) -> bool:
+        """Whether it can choose by cross-validation: there must be time, and groups enough."""
+        enough = not self.dataset.grouped or len(self.dataset.folds) > 0
+        return enough and rival.searches(self.size, self.limit)
+
     def seeds(self, rival: Rival) -> range:
         """Of the trainings of a rival: fewer than the network's where they would take too long."""
         affordable = int(self.limit / rival.seconds(self.size))
@@ -159,7 +177,7 @@ def _take_part(
         seeds: those that are wanted.
     """
     lines = {line["seed"]: line for line in (known or {}).get("seeds", ()) if line["failure"] is None}
-    searched = rival.searches(contest.size, contest.limit)
+    searched = contest.searches(rival)
     for seed in seeds:
         if seed not in lines:
             lines[seed] = line = _line(rival, contest, seed, searched)
@@ -211,7 +229,7 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
         metric_in_unit(metric_of(metric, dataset.predicts), dataset.target_scale),
         contest.plan.settings.class_weights == "balanced",
         searched,
-        _folds(contest.y),
+        contest.splits,
         seed,
         contest.threads or cores(),
     )
@@ -227,12 +245,6 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
         figures.pop("log-loss")  # what it says are no probabilities
     size = rival.size(getattr(model, "best_estimator_", model))
     return {"figures": figures, "seconds": round(seconds, 3), "size": size}
-
-
-def _folds(y: Targets) -> int:
-    """As many as there are examples of the largest class, at most 5."""
-    most = len(y) if y.dtype.kind == "f" else int(np.bincount(y).max())
-    return max(2, min(FOLDS, most))
 
 
 def _flat(x: NDArray[np.float32]) -> NDArray[np.float32]:

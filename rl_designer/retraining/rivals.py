@@ -47,6 +47,7 @@ class Setup:
         outputs: classes, or 1 where a number is predicted.
         metric: by which cross-validation on the training examples chooses.
         searched: whether there is time for that.
+        splits: of the training examples for it, as scikit-learn's `cv`.
         threads: that an estimator which makes its own may make.
     """
 
@@ -54,7 +55,7 @@ class Setup:
     metric: Metric
     balanced: bool
     searched: bool
-    folds: int
+    splits: Any
     seed: int
     threads: int
 
@@ -66,12 +67,18 @@ class Setup:
         """The same with the strength `C` that cross-validation chooses; with scikit-learn's where there is no
         time for that.
         """
-        from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+        from sklearn.model_selection import GridSearchCV
 
         if not self.searched:
             return estimator
-        folds = (KFold if self.outputs == 1 else StratifiedKFold)(self.folds, shuffle=True, random_state=0)
-        return GridSearchCV(estimator, {"C": list(values)}, scoring=self._score, cv=folds)
+        return GridSearchCV(estimator, {"C": list(values)}, scoring=self._score, cv=self.splits)
+
+    @property
+    def splits_of_groups(self) -> Any:
+        """None where each example stands for itself, which ridge regression can leave out for free."""
+        from sklearn.model_selection import PredefinedSplit
+
+        return self.splits if isinstance(self.splits, PredefinedSplit) else None
 
     def _score(self, model: Any, x: NDArray[Any], y: NDArray[Any]) -> float:
         outputs = outputs_of(model, x, self.outputs)
@@ -167,7 +174,7 @@ def _linear(setup: Setup) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 
     if setup.outputs == 1:
-        return RidgeCV(alphas=_PENALTIES) if setup.searched else Ridge()
+        return RidgeCV(_PENALTIES, cv=setup.splits_of_groups) if setup.searched else Ridge()
     model = LogisticRegression(max_iter=1000, class_weight=setup.class_weight)
     return setup.chosen(model, _STRENGTHS)
 
@@ -205,7 +212,8 @@ def _random_kernels(setup: Setup) -> Any:
     # As aeon's own classifier has it.
     alphas = np.logspace(-3, 3, 10)
     number = setup.outputs == 1
-    last = RidgeCV(alphas) if number else RidgeClassifierCV(alphas, class_weight=setup.class_weight)
+    cv, weight = setup.splits_of_groups, setup.class_weight
+    last = RidgeCV(alphas, cv=cv) if number else RidgeClassifierCV(alphas, cv=cv, class_weight=weight)
     kernels = MiniRocket(n_kernels=_KERNELS, random_state=setup.seed, n_jobs=setup.threads)
     return make_pipeline(kernels, StandardScaler(with_mean=False), last)
 

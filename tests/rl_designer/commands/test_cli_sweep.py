@@ -43,6 +43,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "retrain": ("gone.json", *GONE),
     "experience build": ("text.txt", "--kind", "signal"),
     "experience learn": ("gone.npz", "--output", "new.npz"),
+    "experience add": ("gone", "--to", "new.npz"),
     "experience info": ("gone.npz",),
     "export": ("gone.json", *GONE),
     "predict": ("gone", "gone.csv"),

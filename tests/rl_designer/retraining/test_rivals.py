@@ -13,6 +13,7 @@ from sklearn.dummy import DummyClassifier
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset, SealedTest
+from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.errors import Error, Interrupted
 from rl_designer.exporting.card import card
@@ -160,10 +161,31 @@ def test_on_validation_they_train_on_the_training_part_alone(
 
 
 def test_balanced_class_weights_are_theirs_too() -> None:
-    setup = models.Setup(2, models_metric(), True, False, 2, 0, 1)
+    setup = models.Setup(2, models_metric(), True, False, None, 0, 1)
     for rival in RIVALS.values():
         if rival.needs is None:
             assert rival.build(setup).class_weight == "balanced", rival.name
+
+
+def test_cross_validation_keeps_examples_of_a_group_together() -> None:
+    groups = np.arange(72) // 6  # of which the class is a property, so that examples of one give it away
+    draws = np.random.default_rng(0)
+    x = np.repeat(draws.normal(size=(12, 4)), 6, axis=0) + 0.01 * draws.normal(size=(72, 4))
+    raw = RawData("g", {"train": x}, {"train": groups % 2}, "g", "features", groups=groups)
+    dataset = prepare(raw, None, 0, sealed=True)
+    assert dataset.grouped
+    both = np.concatenate([dataset.x_train, dataset.x_val]), np.concatenate([dataset.y_train, dataset.y_val])
+    for x_fit, y_fit in (both, (dataset.x_train, dataset.y_train)):
+        contest = Contest.of(dataset, PLAN, x_fit, y_fit)
+        group_of = [tuple(np.round(row, 0)) for row in x_fit]
+        for train, val in contest.splits.split():
+            assert len(train) + len(val) == len(y_fit)
+            assert not {group_of[i] for i in train} & {group_of[i] for i in val}
+        assert contest.searches(RIVALS["linear model"])
+    too_few = replace(dataset, folds=np.empty(0, np.int8))
+    assert not Contest.of(too_few, PLAN, *both).searches(RIVALS["linear model"])
+    alone = replace(dataset, grouped=False)
+    assert Contest.of(alone, PLAN, *both).splits.get_n_splits() == 5
 
 
 def models_metric() -> Any:
