@@ -16,6 +16,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from rl_designer import cli
+from rl_designer.experience import adding
 from tests.helpers.quick_ppo import QUICK_PPO, quicken
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,6 +66,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     quicken(monkeypatch)
+    monkeypatch.setattr(adding, "shipped_trainings", lambda space: None)  # a minute of learning
     load_wine(as_frame=True).data.to_csv("wine.csv", index=False)  # which a page predicts
     write_named_snippets(tmp_path)
     return tmp_path

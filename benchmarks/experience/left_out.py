@@ -41,6 +41,7 @@ from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, run_trials
 from rl_designer.comparisons.records import Record
 from rl_designer.comparisons.trial import Searched, Trial, setting_of
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.envs.datasets import load_dataset
 from rl_designer.envs.datasets.dataset import SPACES, Kind
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.tasks.drawing import drawn_task
@@ -133,15 +134,14 @@ def measured(
 ) -> dict[str, list[Curve]]:
     """The runs on a task, by contender."""
     data = folder / "data" / f"{task.name}.npz"
-    arrays = task.make()
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(data, **arrays)
+        np.savez(data, **task.make())
     families = group_of(task.family, kind)
     experience = learned_without(families, trainings, folder)
     known = [other for other in trainings.tasks if other.family not in families]
     where = {"data": str(data), "space": SPACES[kind], "store": str(folder / "store.sqlite")}
-    examples = min(EXAMPLES, len(arrays["y_train"]))
+    examples = min(EXAMPLES, len(load_dataset(data, kind=kind).y_train))
     config = make_config({**USUAL, **where, "examples": examples, "evaluations": 1})
     designs = folder / "designs" / task.name
     if not designs.exists():
