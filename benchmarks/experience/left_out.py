@@ -13,7 +13,9 @@ with whole trainings:
 - the eight designs that its prior expects most of, among 20,000 random ones;
 - the portfolio: the eight of those that it expects most of on the average over the tasks that it has seen;
 - `ppo --from` one earlier run, eight evaluations;
-- `ppo` from nothing, regularized evolution, `optuna-tpe` and random search, 64 evaluations each.
+- `ppo` from nothing, regularized evolution, `optuna-tpe` and random search, 64 evaluations each;
+- with `--misleading`, `ppo` with experience from the same trainings with scores that were shuffled within each
+  task, and from those on one other family alone, 64 evaluations each.
 
 Runs are kept in the output folder; the same command goes on after any stop. `packaged_data.py` says how to
 get the real data that other packages ship.
@@ -22,7 +24,7 @@ get the real data that other packages ship.
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,7 @@ LIMIT = {"max_parameters": 20_000}
 USUAL: dict[str, Any] = {**LIMIT, "folds": 1, "fidelity": "full", "workers": 1}
 EXAMPLES = 300  # to train on, or fewer where there aren't as many
 PICKS, WHOLE, SHORT, RANKED = 8, 64, 32, 20_000
+MISLEADING = SHUFFLED, OTHER = "shuffled", "other"
 EXPERIENCED, PRIOR, PORTFOLIO, FROM = "experience", "prior", "portfolio", "from"
 RIVALS = {"nothing": "ppo", "evolution": "regularized-evolution", "tpe": "optuna-tpe", "random": "random"}
 _LISTED = f"{Path(__file__).with_name('listed.py').resolve()}:Listed:file="
@@ -89,6 +92,25 @@ def learned_without(families: Sequence[str], trainings: Trainings, folder: Path)
         rest = [number for number, task in enumerate(trainings.tasks) if task.family not in families]
         learn(trainings.chosen(rest)).save(path)
     return path
+
+
+def misleading_without(families: Sequence[str], trainings: Trainings, folder: Path) -> dict[str, Path]:
+    """Experience that nobody should believe, made once: from shuffled scores, and from one other family."""
+    others = [number for number, task in enumerate(trainings.tasks) if task.family not in families]
+    known = trainings.chosen(others)
+    paths = {name: folder / f"{name}-without-{'-'.join(families) or 'nothing'}.npz" for name in MISLEADING}
+    if not paths[SHUFFLED].exists():
+        curve, draws = known.curve.copy(), np.random.default_rng(0)
+        for task in range(len(known.tasks)):
+            own = np.flatnonzero(known.of(task))
+            curve[own] = curve[draws.permutation(own)]
+        learn(replace(known, curve=curve)).save(paths[SHUFFLED])
+    if not paths[OTHER].exists():
+        first = known.tasks[0].family
+        learn(known.chosen([n for n, task in enumerate(known.tasks) if task.family == first])).save(
+            paths[OTHER]
+        )
+    return paths
 
 
 def earlier_run(kind: Kind, seed: int, folder: Path) -> None:
@@ -130,7 +152,13 @@ def contenders(experience: Path, designs: Path, earlier: Path) -> dict[str, tupl
 
 
 def measured(
-    task: LeftOut, kind: Kind, trainings: Trainings, seeds: int, folder: Path, workers: int | None
+    task: LeftOut,
+    kind: Kind,
+    trainings: Trainings,
+    seeds: int,
+    folder: Path,
+    workers: int | None,
+    misleading: bool,
 ) -> dict[str, list[Curve]]:
     """The runs on a task, by contender."""
     data = folder / "data" / f"{task.name}.npz"
@@ -147,6 +175,9 @@ def measured(
     if not designs.exists():
         write_designs(Experience.load(experience), config, known, designs)
     entries = contenders(experience, designs, folder / "earlier")
+    if misleading:
+        named = misleading_without(families, trainings, folder).items()
+        entries |= {name: (f"ppo:experience={path}", WHOLE) for name, path in named}
     planned = [
         Trial(config.changed(agent=agent, evaluations=evaluations), seed, curve_of, fidelity="full")
         for seed in range(seeds)
@@ -162,9 +193,12 @@ def measured(
 @click.argument("folder", metavar="TRAININGS", type=click.Path(path_type=Path, exists=True))
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="[default: all]")
 @click.option("--seeds", default=3, show_default=True)
+@click.option("--misleading", is_flag=True, help="Experience that misleads, too.")
 @click.option("--workers", type=int, help="Runs at the same time.  [default: one a core]")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("left-out"), show_default=True)
-def main(folder: Path, kinds: tuple[Kind, ...], seeds: int, workers: int | None, output: Path) -> None:
+def main(
+    folder: Path, kinds: tuple[Kind, ...], seeds: int, misleading: bool, workers: int | None, output: Path
+) -> None:
     found: dict[str, dict[str, list[Curve]]] = {}
     for kind in kinds or KINDS:
         own = output.resolve() / kind
@@ -173,7 +207,8 @@ def main(folder: Path, kinds: tuple[Kind, ...], seeds: int, workers: int | None,
         for seed in range(seeds):
             earlier_run(kind, seed, own / "earlier")
         for task in left_out_tasks(kind):
-            found[f"{task.family}: {task.name}"] = measured(task, kind, trainings, seeds, own, workers)
+            runs = measured(task, kind, trainings, seeds, own, workers, misleading)
+            found[f"{task.family}: {task.name}"] = runs
             print(table(found), flush=True)
 
 

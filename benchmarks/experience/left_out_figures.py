@@ -69,11 +69,30 @@ def together(found: Found) -> list[str]:
         gaps = beyond("experience", SHORT, name)
         seconds = _seconds(found, name)
         lines.append(f"- {name}: ahead on {(gaps > 0).mean():.0%}, {_told(gaps)}; {seconds}")
+    for name in ("shuffled", "other"):
+        lines += _misled(found, name)
     until = [trainings_until(runs["experience"], random[task]) for task, runs in found.items()]
     lines.append(
         f"Trainings until as good as the best of 64 random ones: median {np.median(np.concatenate(until)):g}"
     )
     return lines
+
+
+def _misled(found: Found, name: str) -> list[str]:
+    """The trainings of a misled search beside those of one from nothing, until as good as the best of the
+    first 32 random ones; all where it never was.
+    """
+    counts = {other: list[float]() for other in (name, "nothing")}
+    for runs in found.values():
+        if name in runs:
+            bar = best(runs["random"], SHORT)
+            for other, own in counts.items():
+                own.extend(np.minimum(trainings_until(runs[other], bar), MOST))
+    if not counts[name]:
+        return []
+    means = {other: float(np.mean(own)) for other, own in counts.items()}
+    ratio = means[name] / means["nothing"]
+    return [f"Misled ({name}): {means[name]:.1f} trainings for {means['nothing']:.1f}, {ratio:.2f} times"]
 
 
 def _spread(curves: Sequence[Any]) -> float:
