@@ -14,8 +14,7 @@ from rl_designer.agents.memory import Source
 from rl_designer.agents.policy import Policy, check_weights
 from rl_designer.agents.prior import Prior, check_arrays
 from rl_designer.envs.errors import Error
-from rl_designer.envs.files import beside
-from rl_designer.envs.files.archives import DAMAGE, open_archive
+from rl_designer.envs.files.archives import read_described, write_described
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.tasks.facts import FACTS
@@ -98,21 +97,12 @@ class Experience:
         arrays = dict(self.task)
         arrays |= {_PRIOR + name: array for name, array in self.prior.items()}
         arrays |= {_POLICY + name: array for name, array in self.policy.items()}
-        with beside(path) as free, free.open("wb") as file:
-            np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)  # type: ignore[arg-type]
+        write_described(path, meta, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises ValueError for a file that is missing, damaged, or of other facts than today's."""
-        try:
-            with open_archive(path) as archive:
-                arrays = archive.read(archive.names, _MOST_BYTES)
-            found = cls._of(json.loads(str(arrays.pop("meta"))), arrays)
-        except Error as error:
-            raise Error(f"{path}: {error}") from error
-        except DAMAGE as error:
-            raise Error(f"{path} is no experience, or damaged: {error}") from error
-        return found
+        return read_described(path, "experience", cls._of, _MOST_BYTES)
 
     @classmethod
     def _of(cls, meta: Any, arrays: dict[str, NDArray[Any]]) -> Self:

@@ -112,6 +112,7 @@ def rewards_of(pair: Pair, workers: int | None) -> dict[str, NDArray[np.float64]
             "control_share": 0.0,
             "tensorboard": False,
             "fidelity": "full",
+            "experience": "none",
         }
         source = f"{name}/source-{seed}"
         searched(Path(source), {**common, **pair.learned, "seed": seed + 1_000})

@@ -14,8 +14,8 @@ with whole trainings:
 - the portfolio: the eight of those that it expects most of on the average over the tasks that it has seen;
 - `ppo --from` one earlier run, eight evaluations;
 - `ppo` from nothing, regularized evolution, `optuna-tpe` and random search, 64 evaluations each;
-- with `--misleading`, `ppo` with experience from the same trainings with scores that were shuffled within each
-  task, and from those on one other family alone, 64 evaluations each.
+- with `--misleading`, `ppo` with experience from the same trainings with scores that were shuffled within
+  each task, and from those on one other family alone, 64 evaluations each.
 
 Runs are kept in the output folder; the same command goes on after any stop. `packaged_data.py` says how to
 get the real data that other packages ship.

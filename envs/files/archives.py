@@ -4,14 +4,15 @@ A header of an `.npz` may declare any shape, and a few kilobytes may unpack to g
 taken every array's declared size is compared with what the archive holds, and all sizes with the file's.
 """
 
+import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.lib import format as npy
@@ -39,6 +40,8 @@ DAMAGE = (
     zlib.error,
 )
 _MOST_MEMBERS = 4_096
+_DESCRIPTION = "meta"  # array that says in JSON what the others are
+_Made = TypeVar("_Made")
 _MOST_BYTES = 2**28  # of a safetensors file
 _CHUNK = 2**20  # bytes
 _SUFFIX = ".npy"
@@ -190,3 +193,32 @@ def read_arrays(path: Path, what: str) -> dict[str, NDArray[Any]]:
         return load_file(path)
     except Exception as error:  # SafetensorError, but NumPy's errors too, on odd dtypes and shapes
         raise Error(f"{path} is damaged: {error}") from error
+
+
+def write_described(path: Path, description: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Writes one packed `.npz`, beside and renamed: arrays, and as JSON what they are."""
+    packed: dict[str, Any] = {_DESCRIPTION: np.array(json.dumps(description)), **arrays}
+    with beside(path) as free, free.open("wb") as file:
+        np.savez_compressed(file, **packed)
+
+
+def read_described(
+    path: Path, what: str, made_of: Callable[[Any, dict[str, NDArray[Any]]], _Made], most: int
+) -> _Made:
+    """What is made of the description and the arrays that `write_described` wrote.
+
+    Args:
+        most: bytes that the arrays may have together.
+
+    Raises:
+        ValueError: for a file that is missing or damaged, and with its name what `made_of` refuses.
+    """
+    path = readable(path, what)
+    try:
+        with open_archive(path) as archive:
+            arrays = archive.read(archive.names, most)
+        return made_of(json.loads(str(arrays.pop(_DESCRIPTION))), arrays)
+    except Error as error:
+        raise Error(f"{path}: {error}") from error
+    except DAMAGE as error:
+        raise Error(f"{path} is no {what}, or damaged: {error}") from error

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.dataset import SPACES, Kind
-from rl_designer.envs.files import beside
-from rl_designer.envs.files.archives import DAMAGE, open_archive
+from rl_designer.envs.files.archives import read_described, write_described
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.registry import DataSpace, make_space, space_definition
 from rl_designer.envs.tasks.facts import FACTS
@@ -112,21 +111,12 @@ class Trainings:
         meta: dict[str, Any] = {"format": FORMAT, "kind": self.kind, "facts": FACTS, "space": space}
         meta |= {"tasks": [asdict(task) for task in self.tasks]}
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        with beside(path) as free, free.open("wb") as file:
-            np.savez_compressed(file, meta=np.array(json.dumps(meta)), **arrays)
+        write_described(path, meta, arrays)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises ValueError for a file that is missing, damaged, or of other spaces or facts than today's."""
-        try:
-            with open_archive(path) as archive:
-                arrays = archive.read(["meta", *_ARRAYS], _MOST_BYTES)
-            found = cls._of(json.loads(str(arrays.pop("meta"))), arrays)
-        except Error as error:
-            raise Error(f"{path}: {error}") from error
-        except DAMAGE as error:
-            raise Error(f"{path} is no file of trainings, or damaged: {error}") from error
-        return found
+        return read_described(path, "file of trainings", cls._of, _MOST_BYTES)
 
     @classmethod
     def _of(cls, meta: Any, arrays: dict[str, NDArray[Any]]) -> Self:

@@ -49,7 +49,7 @@ def test_trainings_are_built_once_and_become_experience_that_designs(command: Ca
         (["sample", "--data", "wine", "--space", "cell1d"], 2, "space 'cell1d'"),
         (["experience", "add", "run", "--to", "o.npz"], 1, "run is no run folder"),
         (["sample", "--data", "wine", "--experience", "e.npz"], 2, "e.npz isn't for space 'mlp'"),
-        (["sample", "--data", "wine", "--experience", "no.npz"], 1, "no.npz is no experience"),
+        (["sample", "--data", "wine", "--experience", "no.npz"], 1, "no experience: no.npz is missing"),
         (["experience", "info", "cell"], 2, "no experience ships for space 'cell'"),
         (["experience", "learn", "e.npz", "--output", "o.npz"], 1, "e.npz"),
     ],
