@@ -19,8 +19,10 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --no-deps .
 	rm -rf build && touch $@
 
+# Eight designs of what was learned on other data, beside 64 random ones.
 demo: install
-	$(BIN)/rl-designer train --data mnist1d --max-parameters 20k --evaluations 64 --run $(DEMO)/run --store $(DEMO)/store.sqlite
+	$(BIN)/rl-designer train --data mnist1d --examples 1000 --max-parameters 20k --evaluations 72 --control-share 0.889 \
+		--run $(DEMO)/run --store $(DEMO)/store.sqlite
 	$(BIN)/rl-designer sample $(DEMO)/run -n 5
 
 # Types and tests at the same time: many tests wait.
