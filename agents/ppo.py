@@ -184,7 +184,7 @@ class PPO(PolicyAgent):
         """
         from scipy.stats import norm
 
-        from rl_designer.agents.reward_model import normal_scores
+        from rl_designer.agents.reward_model import scores_of
 
         space, designs = problem.space, problem.designs
         pool = [problem.actions, mutations(space, best_so_far(problem, self.parents), _POOL, draws)]
@@ -192,7 +192,7 @@ class PPO(PolicyAgent):
         distinct, place = np.unique(space.canonical(np.concatenate(pool)), axis=0, return_inverse=True)
         expected, deviation = self._believed.predict(space, distinct)
         evaluated = place.reshape(-1)[: len(designs)]
-        own = normal_scores(designs.rewards)
+        own = scores_of(designs.rewards, problem.actions, space, self._believed.sources)
         expected[evaluated] = (expected[evaluated] + own) / 2
         ordinary = self._believed.mean(space, space.random_actions(_ORDINARY_DESIGNS, draws))
         very_good = norm.cdf((expected - np.quantile(ordinary, _VERY_GOOD)) / deviation) >= _SURE

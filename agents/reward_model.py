@@ -16,6 +16,7 @@ from rl_designer.envs.seeding import stream
 
 _ORDINARY_DESIGNS = 2_000  # random ones, by which numbers are standardised
 _CONSTANT = 1e-6  # deviation of a number, up to which only rounding makes it vary
+_LEAST_SPREAD = 0.5  # of designs that are alike by what a prior expects, in that of random ones
 _IN_COMMON = 0.5  # of the luck: an example that is hard is hard for most designs
 _LOG_TREND, _LOG_NOISE = -1.2, -3.0  # before anything is known; all deviations below are 1
 
@@ -92,7 +93,7 @@ class RewardModel:
                 that of a small validation part; None is 0. What comes on top of it is learned.
         """
         kept = self._kept(rewards)
-        scores = normal_scores(rewards)
+        scores = scores_of(rewards, actions, self.space, self.sources)
         known = _known_variances(rewards, scores, deviations)[kept]
         described = describe(self.space, actions[kept], structured=self._measure.structured)
         loss = _Loss(
@@ -149,6 +150,22 @@ class RewardModel:
 def normal_scores(rewards: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rewards' ranks as quantiles of the standard normal distribution, float64 [n]."""
     return norm.ppf((rankdata(rewards) - 0.5) / len(rewards))
+
+
+def scores_of(
+    rewards: Values, actions: Actions, space: SearchSpace, sources: Sequence[Belief | Prior]
+) -> Values:
+    """What is learned of rewards: their normal scores, float64 [n]. With a prior it is those among random
+    designs, as far as it knows: what a search finds with experience is far better than these, and by ranks
+    among few good designs alone any other design would look as good.
+    """
+    scores = normal_scores(rewards)
+    prior = next((source for source in sources if isinstance(source, Prior)), None)
+    if prior is None:
+        return scores
+    expected = prior.mean(space, actions)
+    centre: float = expected.mean()
+    return centre + max(float(expected.std()), _LEAST_SPREAD) * scores
 
 
 def _known_variances(rewards: Values, scores: Values, deviations: Values | None) -> Values:
