@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 CHANCE = 0.1  # a source whose agreement would be as good by chance this often is dropped
 FEWEST = 6  # evaluations, below which nobody can tell
-# A prior's first designs are all among the best that it knows, so that little can be told by them.
-_CHANCE_OF_PRIOR = 0.5
+# A prior's first designs are all among the best that it knows, so that little can be told by them; and one
+# that misleads costs little, since what is found is soon believed more.
+_CHANCE_OF_PRIOR = 0.75
 _FEWEST_OF_PRIOR = 16
 _APART = 2  # layers that not both of two first designs have
 _SAMPLES = 4_096  # of a source's policy, of which the most promising are tried
@@ -153,19 +154,19 @@ class Memory:
     def first(self, space: SearchSpace, warm: int, draws: np.random.Generator) -> Actions:
         """The designs to start with. Half of the `warm` are from the sources in turn, each giving its best
         first, and at least two from each; the rest are random, so that the sources can be judged. With
-        experience all are from sources, and what experience gives differs in two layers at least.
+        experience there is no rest, and what experience gives differs in two layers at least.
         """
         if not self.sources:
             return space.random_actions(warm, draws)
         self._proposed = [source.proposals(space, draws) for source in self.sources]
+        most = max((warm + 1) // 2, 2 * len(self.sources))
         if not self.experienced:
-            told = _in_turn(self._proposed, max((warm + 1) // 2, 2 * len(self.sources)))
-            return np.concatenate([told, space.random_actions(warm // 2, draws)])
+            return np.concatenate([_in_turn(self._proposed, most), space.random_actions(warm // 2, draws)])
         first = [
             various(space, proposed, warm) if source.is_experience else proposed
             for source, proposed in zip(self.sources, self._proposed, strict=True)
         ]
-        return _in_turn(first, max(warm, 2 * len(self.sources)))
+        return _in_turn(first, most)
 
     @property
     def experienced(self) -> Policy | None:
