@@ -102,7 +102,8 @@ def stopped_at(at: int) -> Callable[..., SearchResult]:
 
 
 def test_a_limit_within_which_no_training_ends_is_told(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = train("a", Slow(monkeypatch, 50), agent=PPO, evaluations=None, time_limit=10.0)
+    config = {"agent": PPO, "experience": "none", "evaluations": None, "time_limit": 10.0}
+    result = train("a", Slow(monkeypatch, 50), **config)
     assert (result.designs, result.controls, result.summary["best"]) == ([], [], None)
     assert (result.summary["given_up"], result.summary["state"]) == (4, "finished")
     console = terminal(stderr=False)
