@@ -163,7 +163,7 @@ class Memory:
         if not self.experienced:
             return np.concatenate([_in_turn(self._proposed, most), space.random_actions(warm // 2, draws)])
         first = [
-            various(space, proposed, warm) if source.is_experience else proposed
+            various(space, proposed, most) if source.is_experience else proposed
             for source, proposed in zip(self.sources, self._proposed, strict=True)
         ]
         return _in_turn(first, most)

@@ -33,7 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from left_out_figures import table
+from left_out_figures import MOST, PICKS, SHORT, table
 from left_out_tasks import LeftOut, group_of, left_out_tasks
 
 import rl_designer as rl
@@ -57,7 +57,7 @@ KINDS: tuple[Kind, ...] = ("signal", "features", "image")
 LIMIT = {"max_parameters": 20_000}
 USUAL: dict[str, Any] = {**LIMIT, "folds": 1, "fidelity": "full", "workers": 1}
 EXAMPLES = 300  # to train on, or fewer where there aren't as many
-PICKS, WHOLE, SHORT, RANKED = 8, 64, 32, 20_000
+RANKED = 20_000
 MISLEADING = SHUFFLED, OTHER = "shuffled", "other"
 EXPERIENCED, PRIOR, PORTFOLIO, FROM = "experience", "prior", "portfolio", "from"
 RIVALS = {"nothing": "ppo", "evolution": "regularized-evolution", "tpe": "optuna-tpe", "random": "random"}
@@ -117,7 +117,7 @@ def earlier_run(kind: Kind, seed: int, folder: Path) -> None:
     """A search from nothing on a made task, as one that a user has at hand."""
     if not (folder / str(seed)).exists():
         data = f"task:{drawn_task(kind, 0).text}"
-        settings = {**LIMIT, "evaluations": WHOLE, "control_share": 0.0, "experience": "none"}
+        settings = {**LIMIT, "evaluations": MOST, "control_share": 0.0, "experience": "none"}
         rl.search(data, run=folder / str(seed), seed=seed, progress=False, tensorboard=False, **settings)
 
 
@@ -147,7 +147,7 @@ def contenders(experience: Path, designs: Path, earlier: Path) -> dict[str, tupl
         EXPERIENCED: (f"ppo:experience={experience}", SHORT),
         **listed,
         FROM: (f"ppo:from={earlier}/{{seed}}", PICKS),
-        **{name: (agent, WHOLE) for name, agent in RIVALS.items()},
+        **{name: (agent, MOST) for name, agent in RIVALS.items()},
     }
 
 
@@ -177,7 +177,7 @@ def measured(
     entries = contenders(experience, designs, folder / "earlier")
     if misleading:
         named = misleading_without(families, trainings, folder).items()
-        entries |= {name: (f"ppo:experience={path}", WHOLE) for name, path in named}
+        entries |= {name: (f"ppo:experience={path}", MOST) for name, path in named}
     planned = [
         Trial(config.changed(agent=agent, evaluations=evaluations), seed, curve_of, fidelity="full")
         for seed in range(seeds)

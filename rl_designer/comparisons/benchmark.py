@@ -231,7 +231,7 @@ def key_of(trial: Trial) -> str:
     """Changes with everything that a run's figures depend on besides its seed."""
     config, reward = trial.config, reward_of(trial.config)
     starts_with = Contender.of(config.agent, trial.seed).starts_with(setting_of(config))
-    what = [*_problem_digests(common_of(config)), config.agent, *starts_with.values()]
+    what = [*_problem_digests(common_of(config)), config.agent, *starts_with]
     what += [config.reward, reward.text, _source_digest(reward.function)]
     what += [trial.ends_at, trial.at_least, trial.fidelity, trial.energy]
     what.append(trial.record.keywords if isinstance(trial.record, partial) else {})

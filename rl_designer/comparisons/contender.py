@@ -1,6 +1,5 @@
 """`Contender`: an agent of a comparison, and what it starts with."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -56,9 +55,9 @@ class Contender:
             sources.append(experienced_source(self.experience, setting))
         return sources
 
-    def starts_with(self, setting: Setting) -> Mapping[str, str]:
-        """Changes with the content of what it starts with."""
-        named = {"runs": digest_of_sources(self.runs)}
-        if self.experience != NONE:
-            named["experience"] = experience_for(self.experience, setting.space).digest
-        return named
+    def starts_with(self, setting: Setting) -> list[str]:
+        """Digests, which change with the content of what it starts with."""
+        runs = digest_of_sources(self.runs)
+        if self.experience == NONE:
+            return [runs]
+        return [runs, experience_for(self.experience, setting.space).digest]

@@ -11,7 +11,7 @@ from rl_designer.agents.experience import Experience
 from rl_designer.agents.memory import Memory, Source, various
 from rl_designer.agents.ppo import PPO
 from rl_designer.agents.prior import Prior
-from rl_designer.agents.reward_model import RewardModel
+from rl_designer.agents.reward_model import RewardModel, normal_scores, scores_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.tasks.facts import FACTS
@@ -153,3 +153,21 @@ def test_ppo_goes_on_with_the_policy_of_experience() -> None:
     controller = agent._controller(space(), lambda a: np.zeros(len(a)), 0.1, np.random.default_rng(0))
     weights, theirs = controller.policy().weights, source().policy.weights
     assert all(np.array_equal(weights[name], theirs[name]) for name in theirs)
+
+
+def test_scores_are_those_among_random_designs() -> None:
+    prior = source().belief
+    assert isinstance(prior, Prior)
+    random = space().random_actions(400, np.random.default_rng(0))
+    expected = prior.mean(space(), random)
+    best, rewards = random[np.argsort(-expected)[:8]], np.linspace(0.5, 0.6, 8)
+    alone, told = (scores_of(rewards, best, space(), sources) for sources in ((), (prior,)))
+    np.testing.assert_array_equal(alone, normal_scores(rewards))
+    assert told.mean() == pytest.approx(np.sort(expected)[-8:].mean())  # of all, not of these eight
+    assert told.std() < alone.std() and (np.diff(told) > 0).all()
+
+    def gap(*sources: Prior) -> float:
+        belief = RewardModel(space(), sources=sources).fit(best, rewards)
+        return float(belief.mean(space(), best).mean() - belief.mean(space(), random).mean())
+
+    assert gap(prior) > gap() + 0.3  # any other design is a random one, and not as good as the eight

@@ -19,17 +19,14 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from rl_designer.agents.belief import NUMBERS, Belief
-from rl_designer.agents.prior import Prior
-from rl_designer.agents.reward_model import RewardModel, RewardModelSettings, _Loss, normal_scores, scores_of
-from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.agents.reward_model import RewardModel, RewardModelSettings, _Loss, normal_scores
+from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.wiring import Wiring
-from rl_designer.envs.tasks.facts import FACTS
 from rl_designer.envs.workers.devices import one_thread
 from rl_designer.testing.problems import LayerEvaluator
 from tests.agents.test_belief import Process
-from tests.helpers.experiences import made_experience, made_trainings
 from tests.helpers.strategies import many_examples, walks
 from tests.helpers.tables import synthetic_table
 
@@ -483,30 +480,3 @@ def test_it_draws_nothing_from_the_global_generators() -> None:
     before = [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index]  # noqa: NPY002
     fitted(DESIGNS[:20], additive(DESIGNS[:20]))
     assert before == [torch.get_rng_state().tolist(), np.random.get_state()[1].tolist()]  # type: ignore[index]  # noqa: NPY002
-
-
-def test_with_a_prior_scores_are_those_among_random_designs() -> None:
-    space = made_trainings().tasks[0].space()
-    source = made_experience().source(
-        space, dict(zip(FACTS, made_trainings().tasks[0].facts, strict=True)), "e"
-    )
-    assert isinstance(source.belief, Prior)
-    random = space.random_actions(400, np.random.default_rng(0))
-    expected = source.belief.mean(space, random)
-    best = random[np.argsort(-expected)[:8]]
-    rewards = np.linspace(0.5, 0.6, 8)
-    alone = scores_of(rewards, best, space, ())
-    np.testing.assert_array_equal(alone, normal_scores(rewards))
-    told = scores_of(rewards, best, space, (source.belief,))
-    assert told.mean() == pytest.approx(np.sort(expected)[-8:].mean())  # of all, not of these eight
-    assert told.std() < alone.std() and (np.diff(told) > 0).all()
-    # Any other design is taken for a random one, and not for as good as the eight.
-    assert gap(space, best, rewards, random, (source.belief,)) > gap(space, best, rewards, random) + 0.3
-
-
-def gap(
-    space: SearchSpace, best: Actions, rewards: np.ndarray, random: Actions, sources: tuple[Prior, ...] = ()
-) -> float:
-    """By how much designs are believed to be better than random ones, after those alone were evaluated."""
-    belief = RewardModel(space, sources=sources).fit(best, rewards)
-    return float(belief.mean(space, best).mean() - belief.mean(space, random).mean())

@@ -15,7 +15,6 @@ from rl_designer.envs.workers.engines import ENGINES, make_engine
 from rl_designer.envs.workers.ray_engine import RayEngine
 from rl_designer.errors import WrongUsage
 from rl_designer.searches.search import on_engine
-from tests.helpers.command_line import runner
 from tests.helpers.training_candidates import blobs
 
 needs_ray = pytest.mark.skipif(ray_engine.find_spec("ray") is None, reason="Ray (the extra `ray`) is missing")
@@ -153,12 +152,6 @@ def test_workers_and_an_engine_exclude_each_other() -> None:
 # -- the command line ------------------------------------------------------------------------------
 
 Command = Callable[..., Any]
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.chdir(tmp_path)
-    return runner(capsys)
 
 
 TRAIN = ("train", "--data", "wine", "--engine", "ray", "--run", "a")

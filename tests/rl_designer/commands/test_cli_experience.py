@@ -6,16 +6,8 @@ from pathlib import Path
 import pytest
 
 from rl_designer.experience.trainings import Trainings
-from tests.helpers.command_line import Ended, runner
+from tests.helpers.command_line import Ended
 from tests.helpers.experiences import made_experience
-
-
-@pytest.fixture
-def command(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ended]:
-    monkeypatch.chdir(tmp_path)
-    return runner(capsys)
 
 
 def test_trainings_are_built_once_and_become_experience_that_designs(command: Callable[..., Ended]) -> None:

@@ -20,7 +20,7 @@ from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import RunReport
 from rl_designer.setting import space_of
 from rl_designer.store.store import StoredDesign
-from tests.helpers.command_line import Ended, runner
+from tests.helpers.command_line import Ended
 
 optuna = pytest.importorskip("optuna", reason="Optuna isn't installed")
 
@@ -186,14 +186,6 @@ def test_without_optuna_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ValueError, match=r"pip install 'rl-designer\[optuna\]'"):
         export_to_optuna(report_of(tmp_path / "run", TABLE, 2), str(tmp_path / "o.db"))
-
-
-@pytest.fixture
-def command(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Ended]:
-    monkeypatch.chdir(tmp_path)
-    return runner(capsys)
 
 
 def test_the_command_writes_a_study_and_no_file(command: Callable[..., Ended], tmp_path: Path) -> None:

@@ -234,12 +234,6 @@ def test_images_are_read_without_classes_and_resized_and_said_to_be(
 # -- what is told and refused ---------------------------------------------------------------------------
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    monkeypatch.chdir(tmp_path)
-    return runner(capsys)
-
-
 def test_the_command_writes_a_table(command: Callable[..., Ended], retrained: Path, rows: Path) -> None:
     ended = command("predict", retrained, rows)
     lines = ended.out.splitlines()

@@ -21,7 +21,7 @@ from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.same_data import ChangedData, data_of_run
 from rl_designer.searches.search import resume_search, run_search
 from rl_designer.setting import setting_on, training_data
-from tests.helpers.command_line import Ended, runner
+from tests.helpers.command_line import Ended
 
 ROWS, CLASSES = 60, ("calm", "loud", "wild")
 COMMANDS = (("resume",), ("retrain",), ("export", "--format", "card"), ("benchmark", "references"))
@@ -148,12 +148,6 @@ def moved(tmp_path: Path, made: Searched) -> Iterator[Path]:
     shutil.move(made.data, path)
     yield path
     write(made.data, table())
-
-
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.chdir(tmp_path)
-    return runner(capsys)
 
 
 @pytest.mark.parametrize("change", CHANGES)

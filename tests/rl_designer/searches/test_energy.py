@@ -8,18 +8,10 @@ from pathlib import Path
 import pytest
 
 from rl_designer.searches.energy import check_energy, measured_energy
-from tests.helpers.command_line import Ended, runner
+from tests.helpers.command_line import Ended
 
 TABLE = ("--table", "mnist1d-convnet1d")
 SEARCH = ("train", *TABLE, "--agent", "random", "--evaluations", 8, "--no-tensorboard")
-
-
-@pytest.fixture
-def command(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Ended]:
-    monkeypatch.chdir(tmp_path)
-    return runner(capsys)
 
 
 def summary() -> dict[str, object]:
