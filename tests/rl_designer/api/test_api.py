@@ -72,7 +72,7 @@ def test_the_public_names_are_shown_verbs_first_and_importing_them_is_cheap() ->
     with pytest.raises(AttributeError, match="no attribute 'no_such'"):
         rl.no_such  # noqa: B018
     code = "import sys, rl_designer; print([m for m in ('torch', 'numpy', 'pydantic') if m in sys.modules])"
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -1,0 +1,34 @@
+"""What the command line does, in Python: `rl_designer.search("mnist1d", max_parameters=20_000)` and the rest.
+
+Settings have the names of a run's `config.toml`: the options of `rl-designer train` with `_` for `-`, and
+`sources` for `--from`. What is wrong is an `rl_designer.Error` (a ValueError, too), an OSError or an
+ImportError of one line.
+"""
+
+from rl_designer.api.searches import (
+    compare_agents,
+    compare_rewards,
+    export,
+    load_run,
+    predict,
+    resume,
+    retrain,
+    sample,
+    search,
+)
+from rl_designer.results import Network, Networks, Run
+
+__all__ = [
+    "Network",
+    "Networks",
+    "Run",
+    "compare_agents",
+    "compare_rewards",
+    "export",
+    "load_run",
+    "predict",
+    "resume",
+    "retrain",
+    "sample",
+    "search",
+]
