@@ -1,0 +1,82 @@
+"""`compare_agents`, `compare_rewards`: is one better, and how sure is that?"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rl_designer.api.given import interruptible, plain
+from rl_designer.config import SearchConfig
+from rl_designer.envs.rewards import RewardFunction, file_and_name
+
+if TYPE_CHECKING:
+    from rl_designer.comparisons.benchmark import BenchmarkResult
+
+
+def compare_agents(
+    *agents: str,
+    seeds: int = 10,
+    samples: int = 100,
+    sample_after: int = 100,
+    output: str | Path | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> "BenchmarkResult":
+    """Runs every agent with every seed, as `rl-designer benchmark agents`: is one better, how sure is that?
+
+    Args:
+        agents: names, with options where wanted; the others are compared with the first. Without any:
+            `ppo`, `regularized-evolution`, `local-search`, `random`.
+        seeds: runs of each.
+        samples, sample_after: as `rl_designer.comparisons.agents.Benchmark` takes them.
+        output: a folder for the runs, JSON and CSV; the same again goes on with the rest.
+        settings: as `search` takes them; without `data` on the table that the package carries.
+    """
+    from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
+
+    def make(config: SearchConfig) -> Benchmark:
+        return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
+
+    return _compared(make, run_benchmark, settings, output, progress)
+
+
+def compare_rewards(
+    *rewards: str | RewardFunction,
+    seeds: int = 20,
+    yardstick: str | None = None,
+    energy: bool = False,
+    output: str | Path | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> "BenchmarkResult":
+    """Searches with every reward and every seed, as `rl-designer benchmark rewards`: is one better?
+
+    Args:
+        rewards: names, or functions at the top level of a file, which runs in every process; the others are
+            compared with the first.
+        yardstick: what they are judged by; None for one that suits them.
+        energy: whether to estimate it.
+        seeds, output, settings: as `compare_agents` takes them.
+    """
+    from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
+
+    texts = tuple(reward if isinstance(reward, str) else file_and_name(reward) for reward in rewards)
+
+    def make(config: SearchConfig) -> RewardBenchmark:
+        return RewardBenchmark(config, texts, seeds, yardstick, energy)
+
+    return _compared(make, run_reward_benchmark, settings, output, progress)
+
+
+def _compared(
+    make: Callable[[SearchConfig], Any],
+    run: Callable[..., "BenchmarkResult"],
+    settings: Mapping[str, Any],
+    output: str | Path | None,
+    progress: bool,
+) -> "BenchmarkResult":
+    from rl_designer.comparisons.output import compared
+    from rl_designer.jobs.progress import Display
+
+    with interruptible():
+        folder = None if output is None else Path(output)
+        return compared(make, run, plain({"evaluations": 100, **settings}), folder, Display(not progress))[0]
