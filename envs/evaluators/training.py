@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from itertools import takewhile
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
-from rl_designer.envs.metrics import DEFAULTS, METRICS, metric_digest, metric_of
+from rl_designer.envs.evaluators.training_digest import TrainingDataset, digest_of
+from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
 from rl_designer.envs.training.settings import (
@@ -35,36 +32,6 @@ from rl_designer.envs.workers.memory_limit import peak_memory
 from rl_designer.envs.workers.pool import Lost
 
 __all__ = ["TrainingEvaluator", "TrainingSettings"]
-
-# Part of the digest: raise it with every change of the recipe, or of the networks, that changes results by
-# more than rounding, as another processor or release of torch may.
-RECIPE_VERSION = 1
-
-# Settings at these values are left out of the digest, which so is what it was before there was a choice.
-_ONCE_WITHOUT_CHOICE = (("precision", "float32"), ("optimizer", "adamw"), ("class_weights", "none"))
-
-
-class TrainingDataset(Protocol):
-    """What is read of a data set: its training and validation parts, never its test."""
-
-    @property
-    def x_train(self) -> NDArray[np.float32]: ...
-    @property
-    def y_train(self) -> NDArray[np.int64] | NDArray[np.float32]: ...
-    @property
-    def x_val(self) -> NDArray[np.float32]: ...
-    @property
-    def y_val(self) -> NDArray[np.int64] | NDArray[np.float32]: ...
-    @property
-    def folds(self) -> NDArray[np.int8]: ...
-    @property
-    def input_shape(self) -> tuple[int, ...]: ...
-    @property
-    def num_classes(self) -> int: ...
-    @property
-    def target_scale(self) -> TargetScale | None: ...
-    @property
-    def digest(self) -> str: ...
 
 
 class TrainingEvaluator:
@@ -114,13 +81,9 @@ class TrainingEvaluator:
             raise Error(f"workers must be 0 (this process) or more, got {workers}")
         if workers and engine is not None:
             raise Error(f"workers and an engine exclude each other, got {workers} and {engine!r}")
-        if time_limit is not None and not time_limit > 0:
-            raise Error(f"a training's time limit must be more than 0 seconds, got {time_limit}")
         engine = LocalEngine(workers) if workers else engine
-        _check_memory_limit(memory_limit, engine)
-        if folds != 1 and not 1 < folds <= int(dataset.folds.max(initial=-1)) + 1:
-            most = int(dataset.folds.max(initial=0)) + 1
-            raise Error(f"folds must be from 1 to {most} on these data, got {folds}")
+        _check_limits(time_limit, memory_limit, engine)
+        _check_folds(folds, dataset)
         metric_of(metric, "number" if dataset.num_classes == 1 else "class")
         check_class_weights(settings.class_weights, dataset.num_classes)
         if settings.augment:
@@ -133,7 +96,7 @@ class TrainingEvaluator:
         self.metric = metric
         self.folds = folds
         self._dataset = dataset
-        self._digest = _digest(dataset, settings, repeat=repeat, metric=metric, folds=folds)
+        self._digest = digest_of(dataset, settings, repeat=repeat, metric=metric, folds=folds)
         self._build = _build
         self._engine = engine
         self._pace = math.inf  # seconds a training, of those of the batch before
@@ -292,7 +255,9 @@ class TrainingEvaluator:
         return TrainingPlan(*how, self._dataset.target_scale)
 
 
-def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None:
+def _check_limits(time_limit: float | None, memory_limit: int | None, engine: Engine | None) -> None:
+    if time_limit is not None and not time_limit > 0:
+        raise Error(f"a training's time limit must be more than 0 seconds, got {time_limit}")
     if memory_limit is None:
         return
     if memory_limit < 1:
@@ -303,39 +268,7 @@ def _check_memory_limit(memory_limit: int | None, engine: Engine | None) -> None
         raise Error("a memory limit can't be kept on this system: leave it out")
 
 
-def is_digest_of(digest: str, dataset: TrainingDataset, settings: TrainingSettings, **scoring: Any) -> bool:
-    """Whether it is the digest of an evaluator with these (and `metric` and `folds`), of this version or an
-    earlier one.
-    """
-    recipes = range(1, RECIPE_VERSION + 1)
-    return digest in [_digest(dataset, settings, recipe=recipe, **scoring) for recipe in recipes]
-
-
-def _digest(
-    dataset: TrainingDataset,
-    settings: TrainingSettings,
-    *,
-    repeat: int = 0,
-    metric: str | None = None,
-    folds: int = 1,
-    recipe: int | None = None,
-) -> str:
-    # Numbers as floats: an epoch count of 12 and a learning rate of 1 mean the same however they were typed.
-    plain = {
-        name: value if isinstance(value, str | bool) else float(value)
-        for name, value in asdict(settings).items()
-        if (name, value) not in _ONCE_WITHOUT_CHOICE
-    }
-    parts: dict[str, Any] = {
-        "recipe": recipe or RECIPE_VERSION,
-        "dataset": dataset.digest,
-        "settings": plain,
-        "repeat": repeat,
-    }
-    if metric is not None and metric not in DEFAULTS.values():
-        parts["metric"] = metric_digest(metric)
-        if (scale := dataset.target_scale) is not None and metric not in METRICS:
-            parts["target_scale"] = [scale.mean, scale.deviation]  # what the metric sees depends on it
-    if folds > 1:
-        parts["folds"] = [folds, hashlib.sha256(dataset.folds.tobytes()).hexdigest()[:20]]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+def _check_folds(folds: int, dataset: TrainingDataset) -> None:
+    if folds != 1 and not 1 < folds <= int(dataset.folds.max(initial=-1)) + 1:
+        most = int(dataset.folds.max(initial=0)) + 1
+        raise Error(f"folds must be from 1 to {most} on these data, got {folds}")

@@ -9,7 +9,7 @@ from rl_designer.config import Subject
 from rl_designer.envs.datasets import DATASETS, Dataset
 from rl_designer.envs.datasets.catalogue import is_function
 from rl_designer.envs.datasets.content import same_content
-from rl_designer.envs.evaluators.training import is_digest_of
+from rl_designer.envs.evaluators.training_digest import is_digest_of
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.runs.folder import CONFIG, DATA_CONTENT, RunFolder
 from rl_designer.setting import dataset_of

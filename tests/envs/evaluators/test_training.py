@@ -13,7 +13,7 @@ import torch
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, SealedTest, load_dataset
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.evaluators import training
+from rl_designer.envs.evaluators import training, training_digest
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.workers.failures import is_transient
@@ -189,7 +189,7 @@ def test_the_digest_changes_with_the_augmentation(signals: Dataset) -> None:
 
 def test_the_digest_changes_with_the_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     before = TrainingEvaluator(blobs()).digest
-    monkeypatch.setattr(training, "RECIPE_VERSION", training.RECIPE_VERSION + 1)
+    monkeypatch.setattr(training_digest, "RECIPE_VERSION", training_digest.RECIPE_VERSION + 1)
     assert TrainingEvaluator(blobs()).digest != before
 
 
