@@ -15,7 +15,8 @@ from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.workers.engines import read_arrays
 
 if TYPE_CHECKING:
-    from rl_designer.envs.training.recipe import Scoring, TrainingData
+    from rl_designer.envs.training.data import TrainingData
+    from rl_designer.envs.training.scoring import Scoring
 
 # All that is read of a data set: never its test part.
 PARTS = ("x_train", "y_train", "x_val", "y_val", "folds")
@@ -54,7 +55,8 @@ class Trainer:
     @classmethod
     def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, plan: TrainingPlan) -> Self:
         """`parts` in the order of `PARTS`."""
-        from rl_designer.envs.training.recipe import Scoring, TrainingData
+        from rl_designer.envs.training.data import TrainingData
+        from rl_designer.envs.training.scoring import Scoring
 
         metric = metric_of(plan.metric, "number" if num_classes == 1 else "class")
         scoring = Scoring(metric_in_unit(metric, plan.target_scale), plan.folds)
