@@ -22,7 +22,7 @@ from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
 from rl_designer.searches.control import rewards_of
 from rl_designer.searches.energy import measured_energy
-from rl_designer.searches.run import stopping_early
+from rl_designer.searches.stopping import stopping_early
 from rl_designer.setting import Setting, make_setting
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store

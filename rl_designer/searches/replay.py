@@ -29,6 +29,7 @@ _SOURCE = (
     "rl_designer.searches.replay",
     "rl_designer.searches.run",
     "rl_designer.searches.search",
+    "rl_designer.searches.stopping",
     "rl_designer.setting",
 )
 

@@ -5,14 +5,13 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeGuard
+from typing import Any
 
 from rl_designer.agents.base import Agent, PolicyAgent
 from rl_designer.agents.memory import Memory, Remembers
 from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, Evaluator
-from rl_designer.envs.evaluators.early_stopping import FULL, CanStop, EarlyStopping
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardError
@@ -32,6 +31,7 @@ from rl_designer.searches.energy import kept_energy
 from rl_designer.searches.observers import Observers, Start
 from rl_designer.searches.replay import RecordedProblem, Replay, changed_code
 from rl_designer.searches.sources import kept_sources, reviews_to_dict
+from rl_designer.searches.stopping import stopping_early, stops_early
 from rl_designer.setting import Setting
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store, StoredRun, StoreError
@@ -300,23 +300,3 @@ class SearchRun:
 
     def _rewards(self, evaluations: Iterable[Evaluation]) -> list[float]:
         return rewards_of(evaluations, self._search.reward, self._search.config.failure_reward)
-
-
-def stops_early(trainer: Evaluator, fidelity: str | None) -> TypeGuard[CanStop]:
-    """Whether a search on `trainer` stops any training; one that can't stop trains in full."""
-    return fidelity not in (None, FULL) and isinstance(trainer, CanStop)
-
-
-def stopping_early(
-    stored: StoredEvaluator, trainer: Evaluator, fidelity: str | None, reward: Reward
-) -> Evaluator:
-    """The evaluator for one search: `stored`, stopping early where the fidelity says so.
-
-    Args:
-        trainer: what `stored` asks.
-    """
-    if not stops_early(trainer, fidelity):
-        return stored
-    return EarlyStopping(
-        stored, str(fidelity), reward, epochs=trainer.epochs, costs=trainer.costs, folds=trainer.folds
-    )
