@@ -9,7 +9,8 @@ from rl_designer.envs.datasets.catalogue import read_rows
 from rl_designer.envs.datasets.errors import DatasetError, named
 from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.datasets.readers.arrays import read_unlabelled_npz
-from rl_designer.envs.datasets.readers.images import is_image, read_unlabelled_images
+from rl_designer.envs.datasets.readers.image_files import is_image
+from rl_designer.envs.datasets.readers.images import read_unlabelled_images
 from rl_designer.envs.datasets.readers.series import is_headless, read_signals
 
 

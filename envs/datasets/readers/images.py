@@ -1,10 +1,8 @@
 """A folder of images by class; needs the extra `images`."""
 
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +11,16 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, listed, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.datasets.readers.image_files import (
+    SUFFIXES,
+    Picture,
+    check_pillow,
+    is_image,
+    measured,
+    pixels_of,
+)
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 
-_SUFFIXES = (
-    ".bmp",
-    ".gif",
-    ".jfif",
-    ".jpe",
-    ".jpeg",
-    ".jpg",
-    ".pgm",
-    ".png",
-    ".ppm",
-    ".tif",
-    ".tiff",
-    ".webp",
-)
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _SPELLINGS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "validate", "dev", "eval", "evaluation"),
@@ -37,28 +28,7 @@ _SPELLINGS = {
 }
 _BESIDE_PARTS = re.compile(r"[^a-z]+|(?:data)?sets?|data|images?|imgs?")  # as in training_set, test-images
 _PART_FOLDERS = {spelling: part for part, spellings in _SPELLINGS.items() for spelling in spellings}
-_GREY_MODES = ("1", "L", "LA")
-_DEEP_MODES = ("I", "F")  # and I;16 in its spellings; all grey
-_HIGHEST = {"F": 1.0}  # white in a mode; of other deep ones it is 16 bits'
-_WHITE_16 = 65535.0
-_EXIF_ORIENTATION = 0x0112
-_SIDES_SWAPPED = (5, 6, 7, 8)
 _LARGEST = 8 << 30  # bytes of all images as 32-bit floats
-_MOST_PIXELS = 50_000_000  # of one image, which is held some three times while it is decoded
-
-
-@dataclass(frozen=True)
-class _Picture:
-    path: Path
-    label: str
-    size: tuple[int, int]  # height, width as shown
-    grey: bool
-    transparent: bool
-    deep: bool  # more than 8 bits a channel, all of which are read
-    cut: bool  # colours of 16 bits, of which Pillow reads the upper 8
-    frames: bool  # several, of which the first is read
-
-
 _SAID = {
     "transparent": "with transparency, laid over white",
     "deep": "of more than 8 bits, scaled to 0 to 255 without rounding",
@@ -108,7 +78,7 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
             f"belief; if it is meant to be so, say --image-size {height}"
         )
     dtype = np.float32 if any(picture.deep for picture in everything) else np.uint8
-    x = {part: _pixels(found, channels, height, width, dtype) for part, found in pictures.items()}
+    x = {part: pixels_of(found, channels, height, width, dtype) for part, found in pictures.items()}
     y = {part: np.array([picture.label for picture in found]) for part, found in pictures.items()}
     where = named(path.resolve())
     notes = [f"{where}: {note}" for note in _notes(everything, passed_over)]
@@ -139,8 +109,8 @@ def read_unlabelled_images(
     except OSError as reason:
         raise unreadable(path, "a folder of images", reason) from reason
     if not files:
-        raise DatasetError(f"{named(path)} holds no images ({listed(_SUFFIXES)})")
-    pictures = [_measured(file, "") for file in files]
+        raise DatasetError(f"{named(path)} holds no images ({listed(SUFFIXES)})")
+    pictures = [measured(file, "") for file in files]
     if 4 * len(files) * channels * height * width > _LARGEST:
         raise DatasetError(f"the {len(files):,} images of {named(path)} don't fit into memory; take fewer")
     dtype = np.float32 if any(picture.deep for picture in pictures) else np.uint8
@@ -150,23 +120,10 @@ def read_unlabelled_images(
     if channels == 1 and (coloured := sum(not picture.grey for picture in pictures)):
         notes.append(f"images in colour, made grey as all were in training: {coloured:,}")
     names = tuple(str(file.relative_to(path)) if path.is_dir() else file.name for file in files)
-    return _pixels(pictures, channels, height, width, dtype), names, tuple(notes)
+    return pixels_of(pictures, channels, height, width, dtype), names, tuple(notes)
 
 
-def is_image(path: Path) -> bool:
-    """Whether a file's name says so."""
-    return path.suffix.lower() in _SUFFIXES
-
-
-def check_pillow() -> None:
-    """Raises DatasetError where Pillow isn't installed."""
-    try:
-        import PIL.Image  # noqa: F401
-    except ImportError as reason:
-        raise DatasetError("images need Pillow to be read: pip install 'rl-designer[images]'") from reason
-
-
-def _notes(pictures: Sequence[_Picture], passed_over: Counter[str]) -> Iterator[str]:
+def _notes(pictures: Sequence[Picture], passed_over: Counter[str]) -> Iterator[str]:
     for why, count in passed_over.items():
         yield f"files passed over, {why}: {count:,}"
     for attribute, said in _SAID.items():
@@ -196,7 +153,7 @@ def _folders(path: Path) -> list[Path]:
     return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _pictures(folder: Path, passed_over: Counter[str]) -> Iterator[_Picture]:
+def _pictures(folder: Path, passed_over: Counter[str]) -> Iterator[Picture]:
     classes = _folders(folder)
     if len(classes) < 2:
         raise DatasetError(
@@ -206,8 +163,8 @@ def _pictures(folder: Path, passed_over: Counter[str]) -> Iterator[_Picture]:
     for entry in classes:
         files = list(_images_in(entry, passed_over))
         if not files:
-            raise DatasetError(f"class folder {named(entry)} holds no images ({listed(_SUFFIXES)})")
-        yield from (_measured(file, entry.name) for file in files)
+            raise DatasetError(f"class folder {named(entry)} holds no images ({listed(SUFFIXES)})")
+        yield from (measured(file, entry.name) for file in files)
 
 
 def _images_in(folder: Path, passed_over: Counter[str]) -> Iterator[Path]:
@@ -221,44 +178,7 @@ def _images_in(folder: Path, passed_over: Counter[str]) -> Iterator[Path]:
             yield file
 
 
-def _open(file: Path) -> Any:
-    """An image, opened but not decoded. Raises DatasetError where it is broken or absurdly large."""
-    from PIL import Image, UnidentifiedImageError
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            return Image.open(file, formats=_FORMATS)
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as reason:
-            raise DatasetError(f"image {str(file)!r} has too many pixels; make it smaller") from reason
-        except UnidentifiedImageError as reason:
-            raise DatasetError(f"{str(file)!r} can't be read as an image: unknown format") from reason
-        except (OSError, ValueError, SyntaxError) as reason:
-            raise unreadable(file, "an image", reason) from reason
-
-
-def _measured(file: Path, label: str) -> _Picture:
-    with _open(file) as image:
-        deep = _is_deep(image)
-        grey = deep or image.mode in _GREY_MODES
-        cut = not deep and any(";16" in str(tile.args) for tile in image.tile)
-        width, height = image.size
-        if width * height > _MOST_PIXELS:
-            raise DatasetError(f"image {str(file)!r} has too many pixels; make it smaller")
-        try:
-            orientation = image.getexif().get(_EXIF_ORIENTATION, 1)
-            frames = getattr(image, "is_animated", False)
-        except Exception as reason:  # Pillow decodes a PNG to find its EXIF data
-            raise unreadable(file, "an image", reason) from reason
-        size = (width, height) if orientation in _SIDES_SWAPPED else (height, width)
-        return _Picture(file, label, size, grey, image.has_transparency_data, deep, cut, frames)
-
-
-def _is_deep(image: Any) -> bool:
-    return image.mode in _DEEP_MODES or image.mode.startswith("I;")
-
-
-def _one_size(pictures: Sequence[_Picture], path: Path) -> tuple[int, int]:
+def _one_size(pictures: Sequence[Picture], path: Path) -> tuple[int, int]:
     first = pictures[0]
     for other in pictures:
         if other.size != first.size:
@@ -268,54 +188,3 @@ def _one_size(pictures: Sequence[_Picture], path: Path) -> tuple[int, int]:
                 "bring them to one with --image-size"
             )
     return first.size
-
-
-def _pixels(
-    pictures: Sequence[_Picture], channels: int, height: int, width: int, dtype: type[np.generic]
-) -> NDArray[Any]:
-    """[n, channels, height, width], from 0 to 255."""
-    pixels = np.empty((len(pictures), channels, height, width), dtype)
-    for index, picture in enumerate(pictures):
-        try:
-            pixels[index] = _decoded(picture.path, channels, height, width)
-        except Exception as reason:  # decoders of many formats raise whatever they like
-            raise unreadable(picture.path, "an image", reason) from reason
-    return pixels
-
-
-def _decoded(file: Path, channels: int, height: int, width: int) -> NDArray[Any]:
-    """[channels, height, width], uint8, or float32 of a deep image."""
-    from PIL import Image, ImageOps
-
-    with _open(file) as image:
-        shown = ImageOps.exif_transpose(image)
-        if _is_deep(shown):
-            shown = Image.fromarray(_scaled(shown))
-        else:
-            if shown.has_transparency_data:
-                white = Image.new("RGBA", shown.size, "white")
-                shown = Image.alpha_composite(white, shown.convert("RGBA"))
-            shown = shown.convert("L" if channels == 1 else "RGB")
-    if shown.size != (width, height):
-        shown = shown.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.asarray(shown).reshape(height, width, -1).transpose(2, 0, 1)
-    return np.broadcast_to(pixels, (channels, height, width))
-
-
-def _scaled(image: Any) -> NDArray[np.float32]:
-    """The pixels of a deep image from 0 to 255, [height, width].
-
-    Raises:
-        DatasetError: for numbers outside of what is black and white in its mode.
-    """
-    values = np.asarray(image)
-    highest = _HIGHEST.get(image.mode, _WHITE_16)
-    if not (values.min() >= 0 and values.max() <= highest):
-        raise DatasetError(
-            f"its numbers must be from 0 to {highest:g}, got {values.min():g} to {values.max():g}; save it "
-            "with 8 or 16 bits a pixel"
-        )
-    scaled = (values * (255 / highest)).astype(np.float32)
-    if isinstance(key := image.info.get("transparency"), int):
-        scaled[values == key] = 255
-    return scaled
