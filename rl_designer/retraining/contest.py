@@ -22,16 +22,8 @@ from rl_designer.errors import Interrupted
 from rl_designer.interruption import uninterrupted
 from rl_designer.quantities import show_seconds
 from rl_designer.retraining.folder import RetrainedFolder
-from rl_designer.retraining.rivals import (
-    FOLDS,
-    MOST_SECONDS,
-    QUICK_SECONDS,
-    RIVALS,
-    Rival,
-    Setup,
-    Size,
-    outputs_of,
-)
+from rl_designer.retraining.rival import MOST_SECONDS, QUICK_SECONDS, Rival, Setup, Size, outputs_of
+from rl_designer.retraining.rivals import FOLDS, RIVALS
 from rl_designer.retraining.scores import score, spread
 from rl_designer.retraining.settings import Plan
 from rl_designer.retraining.verdicts import with_rivals

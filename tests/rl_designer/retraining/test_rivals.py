@@ -19,13 +19,13 @@ from rl_designer.errors import Error, Interrupted
 from rl_designer.exporting.card import card
 from rl_designer.exporting.find import find_subject
 from rl_designer.retraining import contest as contests
-from rl_designer.retraining import rivals as models
 from rl_designer.retraining.contest import Contest
 from rl_designer.retraining.folder import RetrainedFolder
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.output import print_comparison, print_retrained
 from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.rivals import QUICK_SECONDS, RIVALS, Rival, Size
+from rl_designer.retraining.rival import QUICK_SECONDS, Rival, Setup, Size
+from rl_designer.retraining.rivals import RIVALS
 from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.retraining.verdicts import against_rivals
 from rl_designer.runs.architecture_files import ArchitectureFile
@@ -161,7 +161,7 @@ def test_on_validation_they_train_on_the_training_part_alone(
 
 
 def test_balanced_class_weights_are_theirs_too() -> None:
-    setup = models.Setup(2, models_metric(), True, False, None, 0, 1)
+    setup = Setup(2, models_metric(), True, False, None, 0, 1)
     for rival in RIVALS.values():
         if rival.needs is None:
             assert rival.build(setup).class_weight == "balanced", rival.name
@@ -200,7 +200,7 @@ def models_metric() -> Any:
 def test_signals_without_aeon_have_the_linear_model_and_are_told_of_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(models, "find_spec", lambda name: None)
+    monkeypatch.setattr("rl_designer.retraining.rival.find_spec", lambda name: None)
     [result] = retrain([winner(tmp_path)], data(1, 12), PLAN)
     assert [line["name"] for line in result["rivals"]] == ["linear model"]
     [left] = result["rivals_left_out"]
