@@ -1,8 +1,7 @@
 """`build_table`: trains what a plan names, measures latencies, and makes the architecture table."""
 
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -26,17 +25,13 @@ from rl_designer.runs.folder import store_location
 from rl_designer.setting import engine_of, training_data, training_evaluator
 from rl_designer.table_making.cells import all_cells, cell_layout, random_cells
 from rl_designer.table_making.designs import Decisions, all_designs, layout, random_designs, share_of
+from rl_designer.table_making.metrics import REPORTED, SEARCHED, failures, measured
 
 if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
     from rl_designer.jobs.progress import Display
     from rl_designer.store.evaluator import EvaluationObserver
     from rl_designer.store.store import Store
-
-SEARCHED = "valid_accuracy_first_seed"
-REPORTED = "valid_accuracy_other_seeds"
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -124,11 +119,7 @@ def build_table(
     decisions, rows, wiring = laid_out(space, designs)
     trained, network = np.unique(canonical := networks_of(space, designs), return_inverse=True)
     architectures = space.architectures(designs[trained])
-    amount = f"{_some(plan.settings.epochs, 'epoch')}, {_some(plan.seeds, 'seed')}"
-    what = _some(len(rows), "design")
-    if len(trained) < len(rows):
-        what += f" ({_some(len(trained), 'network')})"
-    how = f"{what} of space {space.name} on {dataset.name}: {amount}"
+    how = _titled(plan, space, dataset, len(rows), len(trained))
     progress = EvaluationProgress(display)
     with Store(store_location(plan.config, None)) as store, closing(display):
         progress.begin(how, len(trained) * plan.seeds, "trainings")
@@ -151,6 +142,14 @@ def build_table(
         wiring=wiring,
         made=_made(plan, dataset, space, results),
     )
+
+
+def _titled(plan: TablePlan, space: DataSpace, dataset: "Dataset", designs: int, networks: int) -> str:
+    amount = f"{_some(plan.settings.epochs, 'epoch')}, {_some(plan.seeds, 'seed')}"
+    what = _some(designs, "design")
+    if networks < designs:
+        what += f" ({_some(networks, 'network')})"
+    return f"{what} of space {space.name} on {dataset.name}: {amount}"
 
 
 def _some(number: int, what: str) -> str:
@@ -228,84 +227,3 @@ def _made(
         "processor": processor(),
         "torch": torch.__version__,
     }
-
-
-# -- evaluations as metrics --------------------------------------------------------------------------
-
-
-def curve_metric(epoch: int) -> str:
-    """The name of the validation accuracies, of all seeds, after an epoch, counted from 1."""
-    return f"valid_accuracy_epoch_{epoch}"
-
-
-def measured(
-    results: Sequence[Sequence[Evaluation]], latencies: Sequence[Evaluation], epochs: int, dataset: str
-) -> tuple[dict[str, Floats], dict[str, Mapping[str, Any]]]:
-    """Metrics, float32 [designs, repeats], and their facts. What failed is NaN; costs are known all the same.
-
-    A search sees the last accuracy of the first seed's training; that of the others is reported, so that luck
-    in one training doesn't count twice. With one seed both are the same, which the facts say.
-
-    Args:
-        results: by seed, then by design.
-        latencies: by design.
-    """
-    accuracy = _column(results, "val_accuracy")
-    about = {"unit": "fraction", "split": "valid", "dataset": dataset, "maximize": True}
-    metrics = {SEARCHED: accuracy[:, :1]}
-    facts: dict[str, Mapping[str, Any]] = {
-        SEARCHED: {**about, "epochs": epochs, "repeats": 1, "failures": failures(results[:1])}
-    }
-    if len(results) > 1:
-        metrics[REPORTED] = accuracy[:, 1:]
-        repeats = {"repeats": len(results) - 1, "failures": failures(results[1:])}
-        facts[REPORTED] = {**about, "epochs": epochs, **repeats}
-    else:
-        facts[SEARCHED] = {
-            **facts[SEARCHED],
-            "note": "one seed: what is searched for is also what is reported",
-        }
-    for epoch in range(1, epochs + 1):
-        curve = [[_at(e.learning_curve, epoch) for e in evaluations] for evaluations in results]
-        metrics[curve_metric(epoch)] = np.array(curve, dtype=np.float32).T
-        facts[curve_metric(epoch)] = {**about, "epochs": epoch, "repeats": len(results)}
-    metrics["valid_loss"] = _column(results, "val_loss")
-    loss = {"unit": "nats", "epochs": epochs, "repeats": len(results), "maximize": False}
-    facts["valid_loss"] = {**about, **loss}
-    return metrics | _costs(results, latencies), facts | _cost_facts(len(results))
-
-
-def _costs(results: Sequence[Sequence[Evaluation]], latencies: Sequence[Evaluation]) -> dict[str, Floats]:
-    return {
-        "parameters": _column(results[:1], "parameters"),
-        "macs": _column(results[:1], "macs"),
-        "latency_seconds": _column([latencies], "latency_seconds"),
-        "training_seconds": _column(results, "training_seconds"),
-    }
-
-
-def _cost_facts(seeds: int) -> dict[str, Mapping[str, Any]]:
-    count = {"unit": "count", "maximize": False}
-    seconds = {"unit": "seconds", "maximize": False}
-    return {
-        "parameters": count,
-        "macs": count,
-        "latency_seconds": seconds,
-        "training_seconds": {**seconds, "repeats": seeds},
-    }
-
-
-def failures(results: Sequence[Sequence[Evaluation]]) -> dict[str, int]:
-    """How many trainings failed, by what the failure's text begins with."""
-    texts = [e.failure for evaluations in results for e in evaluations if e.failure is not None]
-    return dict(Counter(text.partition(":")[0] for text in texts).most_common())
-
-
-def _column(results: Sequence[Sequence[Evaluation]], field: str) -> Floats:
-    """One field of all evaluations, float32 [designs, seeds]; None becomes NaN."""
-    values = [[getattr(e, field) for e in evaluations] for evaluations in results]
-    return np.array(values, dtype=np.float32).T
-
-
-def _at(curve: Sequence[float], epoch: int) -> float:
-    return curve[epoch - 1] if epoch <= len(curve) else float("nan")

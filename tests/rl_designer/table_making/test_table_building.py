@@ -25,8 +25,9 @@ from rl_designer.envs.training import recipe
 from rl_designer.errors import WrongUsage
 from rl_designer.jobs.progress import Display
 from rl_designer.table_making import building as table_building
-from rl_designer.table_making.building import TablePlan, build_table, measured
+from rl_designer.table_making.building import TablePlan, build_table
 from rl_designer.table_making.designs import all_designs
+from rl_designer.table_making.metrics import measured
 from tests.helpers.command_line import runner
 
 ROOT = Path(__file__).resolve().parents[3]
