@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
 )
 
 from rl_designer.config import make_config
-from rl_designer.envs.datasets.dataset import FOLDS, KINDS, SHARE, Dataset, fold_numbers
+from rl_designer.envs.datasets.dataset import FOLDS, KINDS, Dataset, fold_numbers, held_out
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.datasets.readers.frames import is_mixed, rows_of, typed_rows
 from rl_designer.envs.datasets.rows import Rows
@@ -28,7 +28,6 @@ from rl_designer.envs.datasets.targets import strata
 from rl_designer.envs.metrics import MetricFunction, Predicts, metric_name
 from rl_designer.envs.rewards import RewardFunction, name_of
 from rl_designer.envs.search_spaces.registry import kind_of, make_space
-from rl_designer.envs.seeding import stream
 from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import Error
@@ -147,13 +146,7 @@ class _NetworkEstimator(BaseEstimator):
         seed: int,
     ) -> Dataset:
         """Training and validation part; a class of a single example is in the first alone."""
-        order, groups = stream(seed, "validation").permutation(len(y)), strata(y)
-        held = [
-            members[: min(max(round(len(members) * SHARE), 1), len(members) - 1)]
-            for members in (order[groups[order] == number] for number in range(groups.max() + 1))
-        ]
-        cut = np.zeros(len(y), dtype=bool)
-        cut[np.concatenate(held)] = True
+        cut = held_out(strata(y), seed)
         if not cut.any():
             raise Error(
                 f"{type(self).__name__} needs at least 2 examples of some class, to hold one out and score "

@@ -61,6 +61,22 @@ def drawn(y: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     return np.sort(order[np.argsort(place, kind="stable")[:count]])
 
 
+def held_out(y: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:
+    """Which examples are validated on, bool [n]: a `SHARE` of each class, none of a class of one example.
+
+    Args:
+        y: int64 [n], classes (or other `strata`) from 0 up.
+    """
+    order = stream(seed, "validation").permutation(len(y))
+    held = [
+        members[: min(max(round(len(members) * SHARE), 1), len(members) - 1)]
+        for members in (order[y[order] == number] for number in range(y.max() + 1))
+    ]
+    cut = np.zeros(len(y), dtype=bool)
+    cut[np.concatenate(held)] = True
+    return cut
+
+
 def fold_numbers(y: NDArray[np.int64], seed: int) -> NDArray[np.int8]:
     """The fold of each training example, int8 [n], 1 to `FOLDS` - 1, each class in its share; the validation
     part is fold 0.
