@@ -57,31 +57,10 @@ def overlay_front(reports: Sequence[RunReport], names: Sequence[str]) -> Plot | 
 
 
 def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: str, name: str) -> Plot:
-    front = front_of(drawn, cost)
-    by_agent = [d for d in drawn if d.source == "agent"]
-    controls = [d for d in drawn if d.source != "agent"]
-    agent, what = report.agent, report.objective.score_name
+    front, what = front_of(drawn, cost), report.objective.score_name
     ends = [mark(_cost(d, cost), _score(d), d, report) for d in front]
     widest = max(_cost(d, cost) for d in drawn)
-    series = [Series("front", "steps", [*ends, Point(widest, ends[-1].y)], "front")]
-    for found, label, colour, shape in (
-        (controls, "random search", "control", "diamond"),
-        (by_agent, agent, "agent", "circle"),
-    ):
-        points = [mark(_cost(d, cost), _score(d), d, report) for d in thinned(found)]
-        if points:
-            series.append(Series(label, "points", points, colour, shape))
-    winner = report.winners[0]
-    if _known(winner, cost):
-        series.append(
-            Series(
-                "the best design",
-                "points",
-                [mark(_cost(winner, cost), _score(winner), winner, report)],
-                "front",
-                "ring",
-            )
-        )
+    line = Series("front", "steps", [*ends, Point(widest, ends[-1].y)], "front")
     rows = [
         (
             show_count(_cost(d, cost)),
@@ -99,10 +78,26 @@ def _plot(report: RunReport, drawn: Sequence[StoredDesign], cost: str, title: st
         f"{show_count(ends[0].x)} {title} to {ends[-1].y:.4f} with {show_count(ends[-1].x)}.",
         Axis(title, logarithmic=True),
         Axis(what),
-        series,
+        [line, *_designs(report, drawn, cost)],
         (title, what, "evaluation", "by", "design"),
         rows,
     )
+
+
+def _designs(report: RunReport, drawn: Sequence[StoredDesign], cost: str) -> list[Series]:
+    """Those of random search, those of the agent, and the best."""
+    by_agent = [d for d in drawn if d.source == "agent"]
+    controls = [d for d in drawn if d.source != "agent"]
+    best = [d for d in report.winners[:1] if _known(d, cost)]
+    return [
+        Series(label, "points", [mark(_cost(d, cost), _score(d), d, report) for d in found], colour, shape)
+        for found, label, colour, shape in (
+            (thinned(controls), "random search", "control", "diamond"),
+            (thinned(by_agent), report.agent, "agent", "circle"),
+            (best, "the best design", "front", "ring"),
+        )
+        if found
+    ]
 
 
 def _known(found: StoredDesign, cost: str) -> bool:

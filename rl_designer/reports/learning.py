@@ -134,22 +134,7 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
     series.append(Series(f"each design of {agent}", "points", thinned(tried), "agent"))
     series.append(Series(f"best so far of {agent}", "steps", line, "agent"))
     lowest = min([p.y for p in tried] + ([] if control is None else [float(control.low[0])]))
-    failed = [
-        mark(i + 1, lowest, d, report)
-        for i, d in enumerate(designs)
-        if d.design.evaluation.failure is not None
-    ]
-    stopped = [
-        mark(i + 1, merit(d.design, report.best_by), d, report)
-        for i, d in enumerate(designs)
-        if d.design.evaluation.stopped_at is not None
-    ]
-    for points, label, colour, shape in (
-        (stopped, "stopped early (expected)", "stopped", "triangle"),
-        (failed, "failed (drawn at the bottom)", "failed", "cross"),
-    ):
-        if points:
-            series.append(Series(label, "points", thinned(points), colour, shape))
+    series += _unfinished(designs, lowest, report)
     return Plot(
         f"{name}-learning",
         "Learning curve",
@@ -161,6 +146,28 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
         [_learning_row(i, course, control) for i in _checkpoints(len(course))],
         _control_notes(control),
     )
+
+
+def _unfinished(designs: Sequence[StoredDesign], lowest: float, report: RunReport) -> list[Series]:
+    """What was stopped early, and what failed, which is drawn at `lowest`."""
+    failed = [
+        mark(i + 1, lowest, d, report)
+        for i, d in enumerate(designs)
+        if d.design.evaluation.failure is not None
+    ]
+    stopped = [
+        mark(i + 1, merit(d.design, report.best_by), d, report)
+        for i, d in enumerate(designs)
+        if d.design.evaluation.stopped_at is not None
+    ]
+    return [
+        Series(label, "points", thinned(points), colour, shape)
+        for points, label, colour, shape in (
+            (stopped, "stopped early (expected)", "stopped", "triangle"),
+            (failed, "failed (drawn at the bottom)", "failed", "cross"),
+        )
+        if points
+    ]
 
 
 def mark(x: float, y: float, found: StoredDesign, report: RunReport) -> Point:
