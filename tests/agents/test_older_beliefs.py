@@ -10,7 +10,7 @@ from rl_designer.agents.belief import FILE, JITTER, Belief
 from rl_designer.agents.reward_model import RewardModel
 from rl_designer.envs.files.archives import write_arrays
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
-from tests.agents.test_belief import (
+from tests.helpers.beliefs import (
     BELIEFS,
     SPACES,
     TABLE,
