@@ -25,7 +25,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.helpers.hostile_files import LOADERS, Loader
+from tests.helpers.hostile_files import LOADERS
+from tests.helpers.loader import Loader
 
 TOKENS = (
     *(
