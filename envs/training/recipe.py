@@ -86,13 +86,7 @@ def train_candidate(
         None where it was given up.
     """
     clock, metric = _Clock(time_limit, deadline), scoring.metric
-    known: dict[str, Any] = {
-        "seed": seed,
-        "device": str(data.device),
-        "val_examples": data.examples_validated(scoring.folds),
-        "metric": None if metric is ACCURACY else metric.name,
-        "folds": scoring.folds,
-    }
+    known = _known_before(data, scoring, seed)
     curve: list[float] = []
     try:
         with one_thread(), own_randomness(seed, data.device):
@@ -114,6 +108,17 @@ def train_candidate(
     if data.device.type == "cuda":
         torch.cuda.empty_cache()
     return Evaluation.failed(failure, learning_curve=tuple(curve), epochs=len(curve), **known)
+
+
+def _known_before(data: TrainingData, scoring: Scoring, seed: int) -> dict[str, Any]:
+    """What an evaluation says of a training however that ends."""
+    return {
+        "seed": seed,
+        "device": str(data.device),
+        "val_examples": data.examples_validated(scoring.folds),
+        "metric": None if scoring.metric is ACCURACY else scoring.metric.name,
+        "folds": scoring.folds,
+    }
 
 
 def _falls_behind(curve: Sequence[float], bars: Bars, folds: int) -> bool:
