@@ -30,7 +30,13 @@ from rl_designer.envs.workers.worker import Processes, Unprepared, begin, call, 
 _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
 
 # Loaded once, by the server process that workers are forked from, so that a worker starts in no time.
-_PRELOADED = ["torch", "gymnasium"]
+_PRELOADED = [
+    "torch",
+    "gymnasium",
+    "rl_designer.envs.training.trainer",
+    "rl_designer.envs.training.recipe",
+    "rl_designer.envs.networks.network",
+]
 
 _START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
 
