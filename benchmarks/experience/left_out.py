@@ -9,7 +9,7 @@ For each kind of data the families of made tasks are left out in turn: experienc
 trainings on all others, and for real data from all. Then on each left-out task, within the same limit and
 with whole trainings:
 
-- `ppo` with experience, 32 evaluations, of which the first eight are experience's own designs;
+- `ppo` with experience, 64 evaluations, of which the first eight and the first 32 are looked at, too;
 - the eight designs that its prior expects most of, among 20,000 random ones;
 - the portfolio: the eight of those that it expects most of on the average over the tasks that it has seen;
 - `ppo --from` one earlier run, eight evaluations;
@@ -33,7 +33,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from left_out_figures import MOST, PICKS, SHORT, table
+from left_out_figures import MOST, PICKS, table
 from left_out_tasks import LeftOut, group_of, left_out_tasks
 
 import rl_designer as rl
@@ -144,7 +144,7 @@ def contenders(experience: Path, designs: Path, earlier: Path) -> dict[str, tupl
     """By what they are called: the agent, and its evaluations."""
     listed = {name: (f"{_LISTED}{designs / name}.json", PICKS) for name in (PRIOR, PORTFOLIO)}
     return {
-        EXPERIENCED: (f"ppo:experience={experience}", SHORT),
+        EXPERIENCED: (f"ppo:experience={experience}", MOST),
         **listed,
         FROM: (f"ppo:from={earlier}/{{seed}}", PICKS),
         **{name: (agent, MOST) for name, agent in RIVALS.items()},

@@ -27,20 +27,20 @@ def trainings_until(curves: Sequence[Any], scores: Values) -> Values:
     return np.array([places[0] + 1 if len(places) else np.inf for places in reached])
 
 
-def seconds_of(curves: Sequence[Any]) -> Values:
-    """Of all trainings and of the agent, [seeds]."""
-    return np.array([sum(curve.training_seconds) + curve.own_seconds for curve in curves])
+def seconds_of(curves: Sequence[Any], evaluations: int) -> Values:
+    """Of the first so many trainings, and of the agent in the whole run, [seeds]."""
+    return np.array([sum(curve.training_seconds[:evaluations]) + curve.own_seconds for curve in curves])
 
 
 def table(found: Found) -> str:
     """A row a task, means over seeds; below what they say together."""
     names = [*(f"{name}, 8" for name in EIGHT), "random, 64", "experience, 32"]
-    names += [f"{name}, 64" for name in WHOLE[1:]]
+    names += [f"{name}, 64" for name in WHOLE]
     lines = ["| task | " + " | ".join(names) + " | until random's |", "|---|" + "---|" * (len(names) + 1)]
     for task, runs in found.items():
         random = best(runs["random"], MOST)
         scores = [best(runs[name], PICKS) for name in EIGHT] + [random, best(runs["experience"], SHORT)]
-        scores += [best(runs[name], MOST) for name in WHOLE[1:]]
+        scores += [best(runs[name], MOST) for name in WHOLE]
         until = float(np.median(trainings_until(runs["experience"], random)))
         lines.append(f"| {task} | " + " | ".join(f"{s.mean():.3f}" for s in scores) + f" | {until:g} |")
     return "\n".join([*lines, "", *together(found)]) + "\n"
@@ -64,11 +64,12 @@ def together(found: Found) -> list[str]:
         gaps = beyond(name, PICKS)
         ours = "" if name == EIGHT[0] else f"; experience ahead by {_told(beyond(EIGHT[0], PICKS) - gaps)}"
         lines.append(f"- {name}: at least as good on {(gaps >= 0).mean():.0%}, {_told(gaps)}{ours}")
-    lines.append("32 evaluations with experience beside 64 of:")
-    for name in (*WHOLE[1:], "random"):
-        gaps = beyond("experience", SHORT, name)
-        seconds = _seconds(found, name)
-        lines.append(f"- {name}: ahead on {(gaps > 0).mean():.0%}, {_told(gaps)}; {seconds}")
+    for evaluations in (SHORT, MOST):
+        lines.append(f"{evaluations} evaluations with experience beside 64 of:")
+        for name in (*WHOLE[1:], "random"):
+            gaps = beyond("experience", evaluations, name)
+            seconds = _seconds(found, name, evaluations)
+            lines.append(f"- {name}: ahead on {(gaps > 0).mean():.0%}, {_told(gaps)}; {seconds}")
     for name in ("shuffled", "other"):
         lines += _misled(found, name)
     until = [trainings_until(runs["experience"], random[task]) for task, runs in found.items()]
@@ -104,8 +105,9 @@ def _told(values: Values) -> str:
     return f"{values.mean():+.2f} [{low:+.2f}, {high:+.2f}] standard deviations"
 
 
-def _seconds(found: Found, other: str) -> str:
+def _seconds(found: Found, other: str, evaluations: int) -> str:
     ratios = [
-        seconds_of(runs["experience"]).mean() / seconds_of(runs[other]).mean() for runs in found.values()
+        seconds_of(runs["experience"], evaluations).mean() / seconds_of(runs[other], MOST).mean()
+        for runs in found.values()
     ]
     return f"{np.exp(np.mean(np.log(ratios))):.2f} times its seconds"
