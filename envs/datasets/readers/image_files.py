@@ -54,14 +54,6 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def check_pillow() -> None:
-    """Raises DatasetError where Pillow isn't installed."""
-    try:
-        import PIL.Image  # noqa: F401
-    except ImportError as reason:
-        raise DatasetError("images need Pillow to be read: pip install 'rl-designer[images]'") from reason
-
-
 def _open(file: Path) -> Any:
     """An image, opened but not decoded. Raises DatasetError where it is broken or absurdly large."""
     from PIL import Image, UnidentifiedImageError

@@ -14,7 +14,6 @@ from rl_designer.envs.datasets.preparation import RawData
 from rl_designer.envs.datasets.readers.image_files import (
     SUFFIXES,
     Picture,
-    check_pillow,
     is_image,
     measured,
     pixels_of,
@@ -56,7 +55,6 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
     """
     if image_size is not None and not 1 <= image_size <= 4096:
         raise DatasetError(f"the image size must be from 1 to 4096 pixels, got {image_size}")
-    check_pillow()
     passed_over = Counter[str]()
     try:
         pictures = {part: list(_pictures(folder, passed_over)) for part, folder in _parts(path).items()}
@@ -97,9 +95,8 @@ def read_unlabelled_images(
         [n, *shape], 0 to 255; the files' names within the folder; and what is said of them.
 
     Raises:
-        DatasetError: for no images, a broken image, or where Pillow isn't installed.
+        DatasetError: for no images, or a broken image.
     """
-    check_pillow()
     channels, height, width = shape
     if channels not in (1, 3):
         raise DatasetError(f"the network takes images of {channels} channels, {named(path)} has 1 or 3")

@@ -1,6 +1,5 @@
 """A folder of images by class, and what is said of a bad one."""
 
-import sys
 
 import numpy as np
 import pytest
@@ -267,8 +266,3 @@ def test_an_image_that_can_not_be_opened_is_named(pets, monkeypatch):
     fill(pets)
     monkeypatch.setattr(Image, "open", denied)
     assert "'0.png' can't be read as an image: Permission denied" in refusal(pets)
-
-
-def test_without_pillow_the_extra_is_named(pets, monkeypatch):
-    monkeypatch.setitem(sys.modules, "PIL.Image", None)
-    assert "pip install 'rl-designer[images]'" in refusal(fill(pets, n=0))
