@@ -82,6 +82,8 @@ def test_the_figures_are_what_they_are_called(benchmark):
     np.testing.assert_array_equal(figures.best([low, high], 8), [0.5, 0.9])
     np.testing.assert_array_equal(figures.best([high], 1), [0.5])
     np.testing.assert_array_equal(figures.trainings_until([high, low], np.array([0.9, 0.9])), [2, np.inf])
+    timed = Run((0.5,) * 3, training_seconds=(1.0, 2.0, 4.0), own_seconds=0.5)
+    np.testing.assert_array_equal(figures.seconds_of([timed], 2), [3.5])
     runs = {name: [low] for name in ("random", *figures.EIGHT, *figures.WHOLE)} | {"experience": [high]}
     runs["random"] = [Run((0.4, 0.6) * 32)]
     told = figures.table({"a": runs, "b": runs})
