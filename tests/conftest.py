@@ -1,11 +1,17 @@
 """What tests of many rooms take."""
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from rl_designer.envs.workers.pool import PRELOADED
 from tests.helpers.command_line import Ended, runner
+
+# Whoever starts the server that processes are forked from: SB3's `SubprocVecEnv` asks for no modules, and each
+# worker of all later tests would load PyTorch by itself.
+multiprocessing.set_forkserver_preload(PRELOADED)
 
 
 @pytest.fixture

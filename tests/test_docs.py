@@ -24,7 +24,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 SMALLER = ["--epochs", "1"]
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
-FEWER = {"16": "2", "64": "4", "20": "2", "ppo": QUICK_PPO}
+FEWER = {"3": "1", "16": "2", "64": "4", "20": "2", "ppo": QUICK_PPO}
 
 
 def blocks(page: Path, language: str) -> list[str]:

@@ -30,7 +30,7 @@ from rl_designer.envs.workers.worker import Processes, Unprepared, begin, call, 
 _GRACE_SHARE, _GRACE_SECONDS = 0.25, 1.0
 
 # Loaded once, by the server process that workers are forked from, so that a worker starts in no time.
-_PRELOADED = [
+PRELOADED = [
     "torch",
     "gymnasium",
     "rl_designer.envs.training.trainer",
@@ -208,7 +208,7 @@ class WorkerPool:
 
     def _new(self) -> ProcessPool:
         if _START_METHOD == "forkserver":
-            self._processes.set_forkserver_preload(_PRELOADED)
+            self._processes.set_forkserver_preload(PRELOADED)
         return ProcessPool(
             self._workers,
             max_tasks=_TASKS_A_WORKER,

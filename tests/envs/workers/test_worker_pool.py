@@ -202,7 +202,7 @@ SCRIPT = """
     from rl_designer.envs.workers.pool import WorkerPool
     from tests.helpers import worker_tasks as tasks
 
-    worker_pool._PRELOADED = []  # loading PyTorch in two more processes is most of the time of a start
+    worker_pool.PRELOADED = []  # loading PyTorch in two more processes is most of the time of a start
 
     if __name__ == "__main__":
         note = Path(sys.argv[1])
@@ -254,7 +254,7 @@ SLOW_START = """\
     from rl_designer.envs.workers.pool import WorkerPool
     from tests.helpers import worker_tasks as tasks
 
-    worker_pool._PRELOADED = ["slow"]
+    worker_pool.PRELOADED = ["slow"]
 
     if __name__ == "__main__":
         pool = WorkerPool(2, tasks.prepare_folder, (Path(sys.argv[1]),))
@@ -304,7 +304,7 @@ UNGUARDED = """\
         return number + 1
 
     print("once")
-    worker_pool._PRELOADED = []
+    worker_pool.PRELOADED = []
     pool = WorkerPool(1, tasks.double, (1,))
     pool.run({function}, [(2,)], print)
     pool.close()
