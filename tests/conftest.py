@@ -9,8 +9,8 @@ import pytest
 from rl_designer.envs.workers.pool import PRELOADED
 from tests.helpers.command_line import Ended, runner
 
-# Whoever starts the server that processes are forked from: SB3's `SubprocVecEnv` asks for no modules, and each
-# worker of all later tests would load PyTorch by itself.
+# Whoever starts the server that processes are forked from: SB3's `SubprocVecEnv` asks for no modules, and all
+# workers of later tests would load PyTorch themselves.
 multiprocessing.set_forkserver_preload(PRELOADED)
 
 
