@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.comparisons.estimators import interval_of_mean
+from rl_designer.runs.verdict import SIGNIFICANCE, precedence_p_value
 
 EIGHT = ("experience", "prior", "portfolio", "from", "nothing")
 WHOLE = ("experience", "nothing", "evolution", "tpe")
@@ -43,7 +44,7 @@ def table(found: Found) -> str:
         scores += [best(runs[name], MOST) for name in WHOLE]
         until = float(np.median(trainings_until(runs["experience"], random)))
         lines.append(f"| {task} | " + " | ".join(f"{s.mean():.3f}" for s in scores) + f" | {until:g} |")
-    return "\n".join([*lines, "", *together(found)]) + "\n"
+    return "\n".join([*lines, "", *together(found), "", *budgets(found)]) + "\n"
 
 
 def together(found: Found) -> list[str]:
@@ -96,8 +97,33 @@ def _misled(found: Found, name: str) -> list[str]:
     return [f"Misled ({name}): {means[name]:.1f} trainings for {means['nothing']:.1f}, {ratio:.2f} times"]
 
 
+def budgets(found: Found, share: float = 0.25) -> list[str]:
+    """What `train` would have ended with, of which a share are random designs: how often it would have called
+    itself better than random search, and its best beyond the best of 64 random designs.
+    """
+    lines = [
+        "| evaluations | experience | beyond random's 64 | nothing | beyond random's 64 |",
+        "|---|---|---|---|---|",
+    ]
+    for evaluations in (16, 32, 64):
+        controls, cells = round(share * evaluations), [f"{evaluations}"]
+        for name in ("experience", "nothing"):
+            better, beyond = [], []
+            for runs in found.values():
+                for run, random in zip(runs[name], runs["random"], strict=True):
+                    own, bar = run.scores[: evaluations - controls], max(random.scores[:controls])
+                    above = sum(score > bar for score in own)
+                    better.append(precedence_p_value(len(own), controls, above) <= SIGNIFICANCE)
+                    beyond.append(max(own) - max(random.scores[:MOST]))
+            cells += [f"{np.mean(better):.0%}", f"{np.mean(beyond):+.3f}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
 def _spread(curves: Sequence[Any]) -> float:
-    return float(np.mean([np.clip(curve.scores, 0, 1).std() for curve in curves])) or 1.0
+    """Of what hasn't failed, which counts as -1; an R² may be below 0, and below that, too."""
+    scores = [np.array(curve.scores) for curve in curves]
+    return float(np.mean([own[own > -1].std() for own in scores])) or 1.0
 
 
 def _told(values: Values) -> str:

@@ -1,6 +1,5 @@
 """A folder of images by class, and what is said of a bad one."""
 
-
 import numpy as np
 import pytest
 
