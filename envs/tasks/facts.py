@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.seeding import stream
+from rl_designer.envs.workers.devices import one_blas_thread
 
 Values = NDArray[np.float64]
 
@@ -32,6 +33,7 @@ class Parts(Protocol):
     def num_classes(self) -> int: ...
 
 
+@one_blas_thread()
 def facts_of(data: Parts) -> dict[str, float]:
     """Facts of a task by name, in the order of `FACTS`, finite numbers of order 1: how much there is, what
     guessing and simple models reach on the validation part (`skill`: 0 as guessing, 1 all right; of numbers

@@ -8,6 +8,7 @@ from rl_designer.config import Subject
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tasks.facts import facts_of
+from rl_designer.envs.workers.devices import one_blas_thread
 from rl_designer.errors import WrongUsage
 from rl_designer.experience.shipped import SHIPPED, experience_for
 from rl_designer.setting import training_data
@@ -34,10 +35,11 @@ def propose(
         raise WrongUsage("experience is for data; of an architecture table `train` finds the best")
     dataset, space = training_data(subject)
     source = experience_for(experience, space).source(space, facts_of(dataset), experience)
-    actions = various(space, source.proposals(space, stream(seed, "propose")), n)
-    expected = source.expects(space, actions)
     random = space.random_actions(_ORDINARY_DESIGNS, stream(seed, "propose", "ordinary designs"))
-    ordinary = np.sort(source.expects(space, random))
+    with one_blas_thread():
+        actions = various(space, source.proposals(space, stream(seed, "propose")), n)
+        expected = source.expects(space, actions)
+        ordinary = np.sort(source.expects(space, random))
     better_than = np.searchsorted(ordinary, expected) / len(ordinary)
     logs = source.policy.log_probability_of(space, actions)
     samples = [

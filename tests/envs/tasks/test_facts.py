@@ -2,12 +2,15 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from rl_designer.envs.datasets import load_dataset
+from rl_designer.envs.tasks import facts
 from rl_designer.envs.tasks.facts import FACTS, facts_of
 
 
@@ -67,3 +70,21 @@ def test_the_facts_of_any_data_are_finite_named_alike_and_the_same_again_in_a_se
     assert tuple(facts) == FACTS
     assert np.isfinite(list(facts.values())).all()
     assert facts == facts_of(data)
+
+
+def test_blas_has_one_thread_since_more_wait_for_each_other_on_a_busy_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: set[int] = set()
+    some = facts._some
+
+    def watched(data: facts.Parts, part: str) -> Any:
+        threads.update(
+            library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+        )
+        return some(data, part)
+
+    monkeypatch.setattr(facts, "_some", watched)
+    with threadpool_limits(2, user_api="blas"):
+        facts_of(load_dataset("mnist1d"))
+    assert threads == {1}
