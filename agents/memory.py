@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 CHANCE = 0.1  # a source whose agreement would be as good by chance this often is dropped
 FEWEST = 6  # evaluations, below which nobody can tell
-# A prior's first designs are all among the best that it knows, so that little can be told by them; and one
-# that misleads costs little, since what is found is soon believed more.
+# A prior's first designs are all among the best that it knows, so that little can be told by them.
 _CHANCE_OF_PRIOR = 0.75
 _FEWEST_OF_PRIOR = 16
 _APART = 2  # layers that not both of two first designs have

@@ -97,16 +97,16 @@ def _misled(found: Found, name: str) -> list[str]:
     return [f"Misled ({name}): {means[name]:.1f} trainings for {means['nothing']:.1f}, {ratio:.2f} times"]
 
 
-def budgets(found: Found, share: float = 0.25) -> list[str]:
-    """What `train` would have ended with, of which a share are random designs: how often it would have called
-    itself better than random search, and its best beyond the best of 64 random designs.
+def budgets(found: Found) -> list[str]:
+    """What `train` would have ended with, where some of its evaluations are random designs: how often it
+    would have called itself better than random search, and its best beyond the best of 64 random designs.
     """
     lines = [
-        "| evaluations | experience | beyond random's 64 | nothing | beyond random's 64 |",
-        "|---|---|---|---|---|",
+        "| evaluations | of them random | experience | beyond random's 64 | nothing | beyond random's 64 |",
+        "|---|---|---|---|---|---|",
     ]
-    for evaluations in (16, 32, 64):
-        controls, cells = round(share * evaluations), [f"{evaluations}"]
+    for evaluations, controls in ((n, n // part) for n in (16, 32, 64) for part in (8, 4, 2)):
+        cells = [f"{evaluations}", f"{controls}"]
         for name in ("experience", "nothing"):
             better, beyond = [], []
             for runs in found.values():

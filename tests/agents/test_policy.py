@@ -22,6 +22,7 @@ from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
+from tests.helpers.policies import random_weights
 from tests.helpers.strategies import few_examples, limited_tables, many_examples, seeds, walks
 from tests.helpers.tables import synthetic_table
 
@@ -34,15 +35,7 @@ temperatures = st.sampled_from([1e-300, 0.01, 0.5, 1.0, 3.0, 1e9])
 
 def policy_of(space: SearchSpace, seed: int = 0, scale: float = 1.0) -> Policy:
     """A policy of random weights."""
-    generator = np.random.default_rng(seed)
-    shapes = {
-        "hidden.weight": (8, space.observation_size),
-        "hidden.bias": (8,),
-        "output.weight": (space.num_actions, 8),
-        "output.bias": (space.num_actions,),
-    }
-    weights = {name: (scale * generator.normal(size=s)).astype(np.float32) for name, s in shapes.items()}
-    return Policy(weights, space.name, {"agent": "ppo", "seed": 3})
+    return Policy(random_weights(space, seed=seed, scale=scale), space.name, {"agent": "ppo", "seed": 3})
 
 
 def sampled(policy: Policy, space: SearchSpace, n: int = 50, seed: int = 0, **options: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.helpers.loader import Loader
+from tests.helpers.policies import random_weights
 from tests.helpers.tables import synthetic_table
 
 
@@ -58,15 +59,7 @@ def _space() -> Any:
 
 
 def _policy_weights() -> dict[str, Any]:
-    space = _space()
-    generator = np.random.default_rng(0)
-    shapes = {
-        "hidden.weight": (4, space.observation_size),
-        "hidden.bias": (4,),
-        "output.weight": (space.num_actions, 4),
-        "output.bias": (space.num_actions,),
-    }
-    return {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    return random_weights(_space(), hidden=4)
 
 
 def _save_policy(folder: Path) -> None:

@@ -304,41 +304,6 @@ def test_a_copied_run_that_names_code_goes_on_only_where_it_is_trusted() -> None
     assert rl.resume("copied", trust=True, progress=False).summary["state"] == "finished"
 
 
-# -- comparisons -----------------------------------------------------------------------------------
-
-
-def timeless(data: Any) -> Any:
-    """Without what no two runs have in common."""
-    if isinstance(data, list):
-        return [timeless(part) for part in data]
-    if not isinstance(data, dict):
-        return data
-    return {name: timeless(part) for name, part in data.items() if "seconds" not in name}
-
-
-def test_agents_and_rewards_are_compared_as_by_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    command = runner(capsys)
-    words = ("--table", "t.npz", "--evaluations", 6, "--seeds", 2, "--json", "--quiet")
-    settings: dict[str, Any] = {"table": "t.npz", "evaluations": 6, "seeds": 2, "progress": False}
-    agents = rl.compare_agents("random", "local-search", **settings, output="agents")
-    theirs = command("benchmark", "agents", "random", "local-search", *words).json
-    assert timeless(agents.data) == timeless(theirs)
-    assert {"runs.jsonl", "summary.json"} <= {path.name for path in Path("agents").iterdir()}
-    rewards = rl.compare_rewards("accuracy", accuracy_squared, **settings, agent="random")
-    mine = f"{__file__}:accuracy_squared"
-    given = ("--reward", "accuracy", "--reward", mine, "--agent", "random")
-    assert timeless(rewards.data) == timeless(command("benchmark", "rewards", *given, *words).json)
-
-
-def test_what_can_not_be_compared_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"must be a function at the top level of a \.py file"):
-        rl.compare_rewards("accuracy", lambda evaluation: 1, progress=False)
-    with pytest.raises(WrongUsage, match="--epochs needs --data"):
-        rl.compare_agents("random", epochs=3, progress=False)
-    with pytest.raises(WrongUsage, match="unknown agent 'rendom'"):
-        rl.compare_agents("rendom", progress=False)
-
-
 # -- what is damaged -------------------------------------------------------------------------------
 
 NOT_JSON, NO_RUN = b"\xff{", b'{"id": 5}'

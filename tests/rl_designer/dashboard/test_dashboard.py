@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from rl_designer.agents.policy import Policy
@@ -50,6 +49,7 @@ from tests.helpers.dashboard import (
     until,
     waiting_processes,
 )
+from tests.helpers.policies import random_weights
 
 
 @pytest.fixture
@@ -201,16 +201,8 @@ def test_a_line_among_others_has_the_best_and_what_it_took(searched: Path) -> No
 def trained(folder: RunFolder) -> RunFolder:
     """A run with a policy."""
     space = LayerSpace(space_definition("mlp"), (13,), 3)
-    generator = np.random.default_rng(0)
-    shapes = {
-        "hidden.weight": (4, space.observation_size),
-        "hidden.bias": (4,),
-        "output.weight": (space.num_actions, 4),
-        "output.bias": (space.num_actions,),
-    }
-    weights = {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     (folder.path / POLICY).mkdir()
-    Policy(weights, space.name, {"agent": "ppo"}).save(folder.path / POLICY)
+    Policy(random_weights(space, hidden=4), space.name, {"agent": "ppo"}).save(folder.path / POLICY)
     folder.update_summary(state="finished")
     return folder
 

@@ -26,6 +26,7 @@ from rl_designer.reports.run_page import failures
 from rl_designer.runs.verdict import expected_best, median_best
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import short_design
+from tests.helpers.policies import random_weights
 
 numbers = st.floats(-1e9, 1e9, allow_nan=False)
 
@@ -46,15 +47,7 @@ def table() -> TableSpace:
 
 
 def policy_for(space: SearchSpace, seed: int = 0) -> Policy:
-    draws = np.random.default_rng(seed)
-    sizes = {
-        "hidden.weight": (8, space.observation_size),
-        "hidden.bias": (8,),
-        "output.weight": (space.num_actions, 8),
-        "output.bias": (space.num_actions,),
-    }
-    weights = {name: draws.normal(size=shape).astype(np.float32) for name, shape in sizes.items()}
-    return Policy(weights, space.name, {})
+    return Policy(random_weights(space, seed=seed), space.name, {})
 
 
 def found(
