@@ -34,7 +34,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from left_out_figures import MOST, PICKS, table
-from left_out_tasks import LeftOut, group_of, left_out_tasks
+from left_out_tasks import LeftOut, group_of, learned_without, left_out_tasks
 
 import rl_designer as rl
 from rl_designer.agents.experience import Experience
@@ -83,15 +83,6 @@ def curve_of(searched: Searched) -> Curve:
     seconds = tuple(e.training_seconds or 0.0 for e in found)
     trial = searched.trial
     return Curve(trial.config.agent, trial.seed, scores, seconds, searched.own_seconds)
-
-
-def learned_without(families: Sequence[str], trainings: Trainings, folder: Path) -> Path:
-    """Experience from the trainings on all other families, made once."""
-    path = folder / f"experience-without-{'-'.join(families) or 'nothing'}.npz"
-    if not path.exists():
-        rest = [number for number, task in enumerate(trainings.tasks) if task.family not in families]
-        learn(trainings.chosen(rest)).save(path)
-    return path
 
 
 def misleading_without(families: Sequence[str], trainings: Trainings, folder: Path) -> dict[str, Path]:

@@ -14,6 +14,8 @@ from rl_designer.envs.datasets.dataset import Kind
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tasks.drawing import VALIDATED, drawn_task
 from rl_designer.envs.tasks.made import FAMILIES, make_task
+from rl_designer.experience.learning import learn
+from rl_designer.experience.trainings import Trainings
 
 Arrays = dict[str, Any]
 
@@ -69,6 +71,15 @@ def group_of(family: str, kind: Kind) -> list[str]:
     """The families that are left out together with one; none for real data."""
     families = families_of(kind)
     return [] if family == REAL else families[families.index(family) % GROUPS[kind] :: GROUPS[kind]]
+
+
+def learned_without(families: Sequence[str], trainings: Trainings, folder: Path) -> Path:
+    """Experience from the trainings on all other families, made once."""
+    path = folder / f"experience-without-{'-'.join(families) or 'nothing'}.npz"
+    if not path.exists():
+        rest = [number for number, task in enumerate(trainings.tasks) if task.family not in families]
+        learn(trainings.chosen(rest)).save(path)
+    return path
 
 
 def made_arrays(text: str) -> Arrays:

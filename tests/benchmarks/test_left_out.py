@@ -1,5 +1,6 @@
 """`benchmarks/experience/left_out.py` learns without what it measures on, and says what the runs say."""
 
+import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
@@ -8,9 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rl_designer.agents.controller import Controller, PPOSettings
 from rl_designer.agents.experience import Experience
+from rl_designer.agents.memory import Source
+from rl_designer.agents.prior import Prior
 from rl_designer.envs.datasets import load_dataset
 from rl_designer.envs.datasets.dataset import SPACES
+from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.tasks.made import PREFIX
 from rl_designer.experience.shipped import shipped, shipped_trainings
 from tests.helpers.experiences import QUICK_POLICY, QUICK_PRIOR, made_trainings
@@ -41,8 +46,9 @@ def test_there_are_enough_tasks_and_each_family_is_left_out_once(benchmark):
 
 
 def test_experience_is_learned_from_the_other_families_alone(benchmark, monkeypatch, tmp_path):
-    learn = benchmark.learn
-    monkeypatch.setattr(benchmark, "learn", lambda known: learn(known, QUICK_PRIOR, QUICK_POLICY))
+    tasks = sys.modules["left_out_tasks"]
+    learn = tasks.learn
+    monkeypatch.setattr(tasks, "learn", lambda known: learn(known, QUICK_PRIOR, QUICK_POLICY))
     known = made_trainings()
     families = [task.family for task in known.tasks]
     path = benchmark.learned_without(families[:2], known, tmp_path)
@@ -91,3 +97,27 @@ def test_the_figures_are_what_they_are_called(benchmark):
     assert "evolution: ahead on 100%" in told
     assert "median 2" in told
     assert "| 16 | 4 | 0% | +0.300 | 0% | -0.100 |" in told  # one of twelve isn't enough
+
+
+class Knows(Prior):
+    """Of some designs how good they are, of all others nothing."""
+
+    def mean(self, space, actions):
+        return np.array([self.arrays.get(row.tobytes(), 0.0) for row in actions])
+
+
+def test_how_much_better_designs_are_ranked_with_experience(benchmark, monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER.parent))
+    ranked = importlib.import_module("ranked")
+    space = make_space(None, (8,), 3, max_parameters=20_000)
+    actions = np.unique(space.random_actions(200, np.random.default_rng(0)), axis=0)[: ranked.DESIGNS]
+    scores = np.random.default_rng(0).random(len(actions))  # of which a design tells nothing
+    known = Knows({row.tobytes(): score for row, score in zip(actions, scores, strict=True)})
+    policy = Controller(space, lambda actions: np.zeros(len(actions)), PPOSettings(), 0).policy()
+    trained = ranked.Trained(space, actions, np.stack([scores, scores]), (300, 300))
+    found = ranked.correlations(trained, Source("knows", policy, known), 3)
+    assert found.shape == (3, 3)
+    assert found[:, 2] == pytest.approx(1)
+    assert found[:, 1].mean() > 0.9
+    assert abs(found[:, 0].mean()) < 0.4  # by chance 0, three splits of 24: a standard error of 0.12
+    assert "| one | " in [*ranked.lines({"one": found[0], "other": found[1]})][2]
