@@ -54,6 +54,8 @@ class Setting:
         on_table: whether the evaluator is a table's, which knows every design.
         at_once: designs that are evaluated at the same time.
         task_facts: computes the data's facts, see `facts_of`; None on a table.
+        whole: the data with all their training examples, without their test; None on a table.
+        engine: where designs are trained; None for in this process.
     """
 
     space: SearchSpace
@@ -68,6 +70,8 @@ class Setting:
     content: str | None = None
     folds: int = 1
     task_facts: Callable[[], Mapping[str, float]] | None = None
+    whole: Dataset | None = field(default=None, repr=False)
+    engine: Engine | None = None
 
     @property
     def space_key(self) -> str:
@@ -176,18 +180,25 @@ def _space_on(dataset: Dataset, subject: Subject) -> DataSpace:
 
 def training_setting(config: SearchConfig, dataset: Dataset) -> Setting:
     """On the data that a config names, once they are read. Raises as `make_setting`."""
-    space = _space_on(dataset, config.subject)
+    space, whole = _space_on(dataset, config.subject), dataset
     with usage_errors():
         if config.training.examples is not None:
             dataset = dataset.with_examples(config.training.examples)
-        return setting_on(config, dataset, space, engine_of(config.where))
+        return setting_on(config, dataset, space, engine_of(config.where), whole)
 
 
-def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine: Engine | None) -> Setting:
+def setting_on(
+    config: SearchConfig,
+    dataset: Dataset,
+    space: DataSpace,
+    engine: Engine | None,
+    whole: Dataset | None = None,
+) -> Setting:
     """On data that are there already, whatever the config names.
 
     Args:
         engine: None trains in this process.
+        whole: the data where `dataset` has a part of their training examples; None where it has all.
 
     Raises:
         ValueError: for settings that fit neither the data nor the machine.
@@ -218,6 +229,8 @@ def setting_on(config: SearchConfig, dataset: Dataset, space: DataSpace, engine:
         content=dataset.content,
         folds=folds,
         task_facts=partial(facts_of, dataset),
+        whole=(whole or dataset).without_test(),
+        engine=engine,
     )
 
 

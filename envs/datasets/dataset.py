@@ -257,6 +257,20 @@ class Dataset:
         folds = self.folds[chosen] if len(self.folds) else self.folds
         return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen], folds=folds)
 
+    def fold(self, number: int) -> Self:
+        """The same examples with those of a fold for validation, see `folds`; 0 is the data as they are."""
+        if number == 0:
+            return self
+        held = self.folds == number
+        x, y = (
+            np.concatenate(pair)
+            for pair in ((self.x_train[~held], self.x_val), (self.y_train[~held], self.y_val))
+        )
+        none = np.empty(0, dtype=np.int8)
+        return replace(
+            self, x_train=x, y_train=y, x_val=self.x_train[held], y_val=self.y_train[held], folds=none
+        )
+
     def without_test(self) -> Self:
         """The same data set without its test part, for handing to workers."""
         return replace(self, sealed_test=None)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import tomli_w
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from rl_designer.config.kept import absolute, kept_experience, kept_store
 from rl_designer.config.subject import Subject
@@ -32,6 +32,26 @@ class SearchBudget(Settings):
         default=0.25,
         limits={"ge": 0, "le": 0.9},
     )
+    finalists: int | None = setting(
+        "Best designs of the search to train longer, on all examples, before one is chosen; they are part of "
+        "the budget.",
+        shown="none",
+        for_training=True,
+        limits={"ge": 0},
+    )
+    finalist_epochs: Count | None = setting(
+        "Epochs of each of these trainings.",
+        shown="as many as `retrain` takes",
+        needs="finalists",
+        for_training=True,
+    )
+
+    @field_validator("finalists")
+    @classmethod
+    def _several(cls, count: int | None) -> int | None:
+        if count == 1:
+            raise Error("must be at least 2, since of one alone nothing is chosen, or 0 for none, got 1")
+        return count
 
     @model_validator(mode="before")
     @classmethod
@@ -103,7 +123,7 @@ class SearchConfig(Settings):
         if "table" not in given["subject"]:
             training = {"epochs": DEFAULT_EPOCHS, **given["training"]}
             return given | {"training": training, "where": {"device": "auto", **given["where"]}}
-        for group in ("subject", "training", "where"):
+        for group in ("subject", "training", "where", "budget"):
             for name in cls.groups()[group].model_fields:
                 if name in given[group] and needs_training(name):
                     raise Error(
@@ -130,7 +150,7 @@ class SearchConfig(Settings):
 
 def needs_training(name: str) -> bool:
     """Whether a setting has no use on an architecture table, where nothing is trained."""
-    field = Subject.model_fields.get(name)
+    field = SearchConfig.declared().get(name)
     trains = name in Training.model_fields or name in Where.model_fields
     return trains or (field is not None and about(field).for_training)
 

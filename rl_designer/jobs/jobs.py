@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from rl_designer.envs.evaluation import until
 from rl_designer.envs.source import source_digest
 from rl_designer.envs.workers.engines import Engine, Pool, Workload
 from rl_designer.envs.workers.failures import failure_of
@@ -91,7 +92,13 @@ class JobObserver:
         """Once, whatever happened."""
 
 
-def run_jobs(jobs: Sequence[Job], pool: Pool, journal: Journal, observer: JobObserver) -> Results:
+def run_jobs(
+    jobs: Sequence[Job],
+    pool: Pool,
+    journal: Journal,
+    observer: JobObserver,
+    deadline: float | None = None,
+) -> Results:
     """Does every job that the journal doesn't know, begun in the given order.
 
     A job that is lost, since it failed, or its worker died or took too much memory or time, has a result as
@@ -99,9 +106,10 @@ def run_jobs(jobs: Sequence[Job], pool: Pool, journal: Journal, observer: JobObs
 
     Args:
         observer: told of each result once it is kept.
+        deadline: when to give up, by `time.monotonic`; None for never.
 
     Returns:
-        Each job's result by its key.
+        Each job's result by its key, but of those that hadn't ended by the deadline.
 
     Raises:
         Interrupted: with a text that says how to go on.
@@ -122,7 +130,7 @@ def run_jobs(jobs: Sequence[Job], pool: Pool, journal: Journal, observer: JobObs
 
     try:
         observer.started(jobs, len(results))
-        pool.run(_call, [job.task(job.state) for job in missing], finished)
+        pool.run(_call, [job.task(job.state) for job in missing], finished, **until(deadline))
     except KeyboardInterrupt:
         raise Interrupted(journal.how_to_go_on(len(results), len(jobs))) from None
     finally:

@@ -47,6 +47,8 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
         )
     for source in report.folder.summary.get("sources", []):
         yield Text(f"Started from {printable(source['reason'])}.")
+    if told := report.folder.summary.get("finalists_verdict"):
+        yield Text(printable(told))
     if "verdict" in report.folder.summary:
         yield Text(printable(report.folder.summary["verdict"]))
 
@@ -87,6 +89,7 @@ def _winners_table(report: RunReport, width: int) -> Table:
         "": [str(rank) for rank in range(1, len(winners) + 1)],
         "reward": [show_figure(winner.design.reward) for winner in winners],
         f"val. {report.objective.metric}": [show_figure(report.measured(e)) for e in evaluations],
+        "as finalist": [show_figure(report.measured_longer(winner)) for winner in winners],
         "parameters": [show_count(e.parameters) for e in evaluations],
         "multiply-adds": [show_count(e.macs) for e in evaluations],
         "found at": [str(report.position(winner)) for winner in winners],

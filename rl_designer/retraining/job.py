@@ -107,13 +107,18 @@ class Retraining:
         )
         self.folder = folder_of(winner, plan)
 
+    @property
+    def keys(self) -> list[Hashable]:
+        """Of its jobs."""
+        return [(self.folder.path, number) for number in range(self.plan.seeds)]
+
     def jobs(self) -> list[Job]:
         """A training each seed; one that was stopped goes on from its checkpoint."""
         from rl_designer.retraining.checkpoint import most_of_checkpoint
         from rl_designer.retraining.training import Task, train_in_worker
 
         jobs = []
-        for number in range(self.plan.seeds):
+        for number, key in enumerate(self.keys):
             checkpoint, state = self.folder.checkpoint(number), None
             if checkpoint.exists():
                 with checkpoint.open("rb") as file:
@@ -126,7 +131,7 @@ class Retraining:
                 str(checkpoint),
             )
             title = f"{self.winner.name}, seed {number}"
-            jobs.append(Job((self.folder.path, number), title, train_in_worker, (task,), state))
+            jobs.append(Job(key, title, train_in_worker, (task,), state))
         return jobs
 
     def _seed(self, number: int) -> int:

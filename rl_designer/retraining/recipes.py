@@ -23,6 +23,9 @@ RECIPES: Sequence[Mapping[str, Any]] = (
     {"epochs": 30, "weight_decay": 2.0, "learning_rate": 0.004},
 )
 
+# For designs that are to be compared, before anything is chosen for one of them.
+CAUTIOUS = RECIPES[2]
+
 
 @dataclass(frozen=True)
 class Chosen:

@@ -34,6 +34,12 @@ from rl_designer.setting import training_data
 from rl_designer.text import command
 
 DATA = Subject.of_data()
+
+
+class AllFailed(Error):
+    """No training has brought weights."""
+
+
 _SPACE_OF_RANK = {1: "convnet1d", 2: "convnet"}
 
 
@@ -180,6 +186,7 @@ def retrain(
     plan: Plan,
     observer: JobObserver | None = None,
     told: Callable[[str], None] = lambda line: None,
+    deadline: float | None = None,
 ) -> list[dict[str, Any]]:
     """Trains each winner with each seed on training and validation part together, and writes its folder.
 
@@ -190,14 +197,16 @@ def retrain(
     Args:
         observer: told of the trainings, see `output.shown`.
         told: of each rival that was trained.
+        deadline: when to give up, by `time.monotonic`; None for never.
 
     Returns:
-        The content of each winner's `results.json`, and its `folder` and `origin`, in their order.
+        The content of each winner's `results.json`, and its `folder` and `origin`, in their order; without
+        those whose trainings hadn't all ended by the deadline.
 
     Raises:
         WrongUsage: for a device that isn't there, or a folder that holds something else.
         ValueError: for a network that doesn't fit the data, data without a test split, a damaged folder, and
-            where every training failed.
+            where every training failed (AllFailed).
         Interrupted: on Ctrl-C; its text says how to go on.
     """
     with usage_errors():
@@ -214,14 +223,16 @@ def retrain(
             retraining.folder.begin(retraining.file, retraining.training)
             locks.enter_context(retraining.folder.locked())
         engine = plan.engine or _local(plan, device, len(retrainings))
-        failures = _train(retrainings, dataset, plan, engine, observer or JobObserver())
-        results = {retraining.folder.path: retraining.finish(failures, device) for retraining in retrainings}
-        if all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
-            raise Error(f"every training failed; the first: {next(filter(None, failures.values()))}")
+        failures = _train(retrainings, dataset, plan, engine, observer or JobObserver(), deadline)
+        ended = [retraining for retraining in retrainings if failures.keys() >= set(retraining.keys)]
+        results = {retraining.folder.path: retraining.finish(failures, device) for retraining in ended}
+        if ended and all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
+            raise AllFailed(f"every training failed; the first: {next(filter(None, failures.values()))}")
         if plan.rivals is not False:
             examples = _training_examples(dataset, plan.on_validation)
             results = compete(Contest.of(dataset, plan, **examples), results, told)
-    return [{**results[folder_of(winner, plan).path], "origin": winner.origin} for winner in winners]
+    places = [(winner, folder_of(winner, plan).path) for winner in winners]
+    return [{**results[path], "origin": winner.origin} for winner, path in places if path in results]
 
 
 def _local(plan: Plan, device: str, winners: int) -> LocalEngine:
@@ -231,13 +242,21 @@ def _local(plan: Plan, device: str, winners: int) -> LocalEngine:
 
 
 def _train(
-    retrainings: Sequence[Retraining], dataset: Dataset, plan: Plan, engine: Engine, observer: JobObserver
+    retrainings: Sequence[Retraining],
+    dataset: Dataset,
+    plan: Plan,
+    engine: Engine,
+    observer: JobObserver,
+    deadline: float | None,
 ) -> Results:
     """Failures, or None, by the jobs' keys."""
     from rl_designer.retraining.training import prepare_worker
 
-    # The longest first, so that no worker starts a long one when the others are done.
-    ordered = sorted(retrainings, key=lambda retraining: -retraining.costs.macs)
+    # The longest first, so that no worker starts a long one when the others are done; where there may not be
+    # time for all, as they come.
+    ordered = list(retrainings)
+    if deadline is None:
+        ordered.sort(key=lambda retraining: -retraining.costs.macs)
     jobs = [job for retraining in ordered for job in retraining.jobs()]
     with closing(engine):
         with usage_errors():
@@ -245,7 +264,7 @@ def _train(
         examples = _training_examples(dataset, plan.on_validation)
         workload = Workload(prepare_worker, examples, (device,), device)
         with closing(engine.pool(workload)) as pool:
-            return run_jobs(jobs, pool, _Folders(), observer)
+            return run_jobs(jobs, pool, _Folders(), observer, deadline)
 
 
 class _Folders:

@@ -63,6 +63,20 @@ class _SourceFacts(BaseModel):
     reason: str
 
 
+class _Finalist(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    digest: str
+    place: int = Field(ge=1)
+    epochs: int
+    examples: int
+    val_score: float | None = None
+    reward: float | None = None
+    failure: str | None = None
+    seconds: float | None = None
+    folders: list[str]
+
+
 class _Summary(BaseModel):
     """What other code relies on in a summary, where it is there."""
 
@@ -79,6 +93,9 @@ class _Summary(BaseModel):
     data_content: str | None = None
     control_plan: _Plan | None = None
     sources: list[_SourceFacts] = []
+    finalists: list[_Finalist] = []
+    finalists_seconds: float = Field(default=0.0, ge=0)
+    finalists_verdict: str = ""
 
 
 class RunFolder:

@@ -11,6 +11,7 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.problem import Design, best_of, rank
 from rl_designer.envs.rewards import BestBy
+from rl_designer.runs.finalists import Finalist, finalists_of
 from rl_designer.runs.folder import DATA_CONTENT, RunFolder
 from rl_designer.runs.verdict import CONTROL_AGENT, Verdict, quarter_means
 from rl_designer.store.store import Store, StoredDesign
@@ -41,12 +42,21 @@ class RunReport:
 
     @property
     def winners(self) -> list[StoredDesign]:
-        """Distinct designs that were trained in full, the best first, by `rank`."""
+        """Distinct designs that were trained in full, the best first: the finalists as they were after their
+        longer training, then the others by `rank`.
+        """
         trained = [d for d in self.designs if d.design.evaluation.in_full]
         best: dict[str, StoredDesign] = {}
         for found in sorted(trained, key=lambda d: rank(d.design, self.best_by)):
             best.setdefault(found.design.architecture.digest, found)
-        return list(best.values())
+        places = {finalist.digest: place for place, finalist in enumerate(self.finalists)}
+        return sorted(best.values(), key=lambda d: places.get(d.design.architecture.digest, len(places)))
+
+    @property
+    def finalists(self) -> list[Finalist]:
+        """Those that were trained longer and have a score, the best first."""
+        known = finalists_of(self.folder.summary)
+        return [finalist for finalist in known if finalist.val_score is not None]
 
     @property
     def best_by(self) -> BestBy:
@@ -67,6 +77,13 @@ class RunReport:
     def measured(self, evaluation: Evaluation) -> float | None:
         """The value of the run's metric, see `objective`; None where it isn't known."""
         return None if evaluation.score is None else self.objective.value_of(evaluation.score)
+
+    def measured_longer(self, design: StoredDesign) -> float | None:
+        """The same after a finalist's longer training; None of other designs."""
+        digest = design.design.architecture.digest
+        scores = (finalist.val_score for finalist in self.finalists if finalist.digest == digest)
+        score = next(scores, None)
+        return None if score is None else self.objective.value_of(score)
 
     def position(self, design: StoredDesign) -> int:
         """Which evaluation of the run it was, from 1; the control's come after the agent's."""
@@ -103,7 +120,15 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
         for report in reports
         for d in report.designs
     ]
-    trained = [design for design in designs if design["failure"] is None and design["stopped_at"] is None]
+    # Of a run with finalists only the best of them can be the best of all.
+    decided = {str(r.folder.path): r.finalists[0].digest for r in reports if r.finalists}
+    trained = [
+        design
+        for design in designs
+        if design["failure"] is None
+        and design["stopped_at"] is None
+        and design["digest"] == decided.get(design["run"], design["digest"])
+    ]
     by_accuracy = any(report.best_by == "val_accuracy" for report in reports)
     best_by = "val_accuracy" if by_accuracy else "reward"
     return {

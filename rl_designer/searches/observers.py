@@ -15,8 +15,10 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.problem import Design
 from rl_designer.interruption import uninterrupted
-from rl_designer.jobs.progress import Display, EvaluationProgress
+from rl_designer.jobs.jobs import Job
+from rl_designer.jobs.progress import Display, EvaluationProgress, JobProgress
 from rl_designer.quantities import show_figure, show_seconds
+from rl_designer.retraining.output import shown
 from rl_designer.runs.folder import TENSORBOARD
 from rl_designer.runs.verdict import CONTROL_AGENT
 
@@ -34,6 +36,7 @@ class Start:
         seconds: limit of the whole search, or None.
         done: designs that an earlier start of this run left behind.
         sources: earlier runs that it starts with.
+        finalists: what is trained longer after it, in words; "" for nothing.
         about: what to know of the data, a line each.
     """
 
@@ -47,6 +50,7 @@ class Start:
     done: int = 0
     sources: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
+    finalists: str = ""
 
 
 class Observer:
@@ -67,6 +71,17 @@ class Observer:
 
     def reviewed(self, review: Review) -> None:
         """When an earlier run that this one started with is first judged, and when it is dropped."""
+
+    def finalists_started(self, jobs: Sequence[Job], known: int, epochs: int) -> None:
+        """Once the search is over, before the finalists' trainings of so many epochs, of which `known` are
+        there from before; with several folds before each.
+        """
+
+    def finalist_advanced(self, job: Job, progress: Any) -> None:
+        """A finalist's training has come to a checkpoint; `progress`: epochs done, and the loss."""
+
+    def finalist_trained(self, job: Job, failure: str | None) -> None:
+        """A finalist's training has ended."""
 
     def closed(self) -> None:
         """Once, whatever happened."""
@@ -101,6 +116,15 @@ class Observers(Observer):
 
     def reviewed(self, review: Review) -> None:
         self._tell("reviewed", review)
+
+    def finalists_started(self, jobs: Sequence[Job], known: int, epochs: int) -> None:
+        self._tell("finalists_started", jobs, known, epochs)
+
+    def finalist_advanced(self, job: Job, progress: Any) -> None:
+        self._tell("finalist_advanced", job, progress)
+
+    def finalist_trained(self, job: Job, failure: str | None) -> None:
+        self._tell("finalist_trained", job, failure)
 
     def closed(self) -> None:
         self._tell("closed")
@@ -144,6 +168,16 @@ class SearchProgress(Observer):
     def reviewed(self, review: Review) -> None:
         self._display.say(str(review))
 
+    def finalists_started(self, jobs: Sequence[Job], known: int, epochs: int) -> None:
+        self._trainings = JobProgress(self._display, shown(epochs))
+        self._trainings.started(jobs, known)
+
+    def finalist_advanced(self, job: Job, progress: Any) -> None:
+        self._trainings.advanced(job, progress)
+
+    def finalist_trained(self, job: Job, failure: str | None) -> None:
+        self._trainings.finished(job, failure)
+
     def closed(self) -> None:
         self._display.close()
 
@@ -157,7 +191,8 @@ def _opening(start: Start) -> str:
     again = f", {start.done:,} already done" if start.done else ""
     begin = f", starting from {', '.join(start.sources)}" if start.sources else ""
     what = f"{start.agent} on {start.title}, space {start.space}{begin}: at most {' or '.join(limits)}"
-    return f"{what}{share}{again}; run folder {start.folder}"
+    then = f"; then {start.finalists}" if start.finalists else ""
+    return f"{what}{share}{again}{then}; run folder {start.folder}"
 
 
 class TensorBoardLog(Observer):

@@ -26,6 +26,7 @@ _SOURCE = (
     "rl_designer.agents",
     "rl_designer.envs",
     "rl_designer.searches.control",
+    "rl_designer.searches.finalists",
     "rl_designer.searches.replay",
     "rl_designer.searches.run",
     "rl_designer.searches.search",

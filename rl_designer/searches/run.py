@@ -9,15 +9,16 @@ from typing import Any
 
 from rl_designer.agents.base import Agent, PolicyAgent
 from rl_designer.agents.memory import Memory, Remembers
-from rl_designer.config import SearchConfig
+from rl_designer.config import SearchBudget, SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardError
 from rl_designer.errors import Error, Interrupted, Stopped
+from rl_designer.runs.finalists import FINALISTS
 from rl_designer.runs.folder import RunFolder
-from rl_designer.runs.reading import summary_of
+from rl_designer.runs.reading import design_to_dict, summary_of
 from rl_designer.runs.verdict import (
     CONTROL_AGENT,
     Verdict,
@@ -28,6 +29,8 @@ from rl_designer.runs.verdict import (
 )
 from rl_designer.searches.control import MOST_STORED, ControlPlan, evaluate_control, plan_control, rewards_of
 from rl_designer.searches.energy import kept_energy
+from rl_designer.searches.finalists import SECONDS as FINALISTS_SECONDS
+from rl_designer.searches.finalists import Finals, Found, train_finalists
 from rl_designer.searches.observers import Observers, Start
 from rl_designer.searches.replay import RecordedProblem, Replay, changed_code
 from rl_designer.searches.sources import kept_sources, reviews_to_dict
@@ -49,6 +52,7 @@ class Search:
     Attributes:
         folder: of the run.
         config: the folder's; where this start trains its designs may differ.
+        finals: how its finalists are trained; None where it has none.
     """
 
     folder: RunFolder
@@ -58,6 +62,13 @@ class Search:
     agent: Agent
     reward: Reward
     observers: Observers
+    finals: Finals | None = None
+
+    @property
+    def budget(self) -> SearchBudget:
+        """Of the search and its control."""
+        budget = self.config.budget
+        return budget if self.finals is None else self.finals.left_of(budget)
 
 
 @dataclass(frozen=True)
@@ -132,7 +143,10 @@ def _searched(search: Search) -> SearchResult:
     search.store.cut_designs(folder.id, {AGENT: len(designs), CONTROL: len(controls)})
     best_by = search.reward.best_by
     figures = summary_of(config.agent_name, designs, controls, verdict, best_by=best_by)
-    figures |= {"space": search.setting.space.name, "seconds": round(start.clock(), 3)}
+    if (winner := start.train_finalists([*designs, *controls])) is not None:
+        own = any(design.architecture.digest == winner.architecture.digest for design in designs)
+        figures |= {"best": design_to_dict(winner, config.agent_name if own else CONTROL_AGENT)}
+    figures |= {"space": search.setting.space.name, "seconds": round(start.seconds, 3)}
     figures |= {"given_up": start.given_up}
     if start.memory.reviews:
         figures["sources"] = reviews_to_dict(start.memory.reviews)
@@ -154,7 +168,7 @@ def _settled_plan(search: Search, evaluator: Evaluator) -> ControlPlan:
         stored = store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
         comparable = not search.reward.sees_history
         plan = plan_control(
-            config.agent_name, config.budget, search.setting.on_table, stored, comparable=comparable
+            config.agent_name, search.budget, search.setting.on_table, stored, comparable=comparable
         )
     changed = {"code_changed": changes} if (changes := changed_code(folder.summary)) else {}
     folder.update_summary(**key, **changed, state="running", control_plan=plan.to_dict())
@@ -190,6 +204,7 @@ class SearchRun:
         sources = kept_sources(folder.path, config.sources, setting.space, config.experience)
         self._replay = Replay(folder.path, search.store.designs(folder.id))
         self.clock = self._replay.clock
+        self._finalists_before = float(folder.summary.get(FINALISTS_SECONDS, 0.0))
         self.memory = Memory(sources, search.observers.reviewed)
         self._stored = StoredEvaluator(search.store, evaluator, folder.id, self._evaluated)
         # A run without a fidelity is older than early stopping.
@@ -200,12 +215,13 @@ class SearchRun:
                 setting.title,
                 setting.space.name,
                 config.agent,
-                config.budget.evaluations,
+                search.budget.evaluations,
                 plan.paid or 0,
                 config.budget.time_limit,
                 len(self._replay),
                 tuple(source.name for source in sources),
                 setting.about,
+                "" if search.finals is None else search.finals.told,
             )
         )
 
@@ -216,14 +232,14 @@ class SearchRun:
 
     def search_agent(self) -> Sequence[Design]:
         """The agent's designs."""
-        config, agent, paid = self._search.config, self._search.agent, self._plan.paid
-        evaluations, seconds = config.budget.evaluations, config.budget.time_limit
+        budget, agent, paid = self._search.budget, self._search.agent, self._plan.paid
+        evaluations, seconds = budget.evaluations, budget.time_limit
         if seconds is not None:
-            kept = config.budget.control_share if paid != 0 else 0.0
+            kept = budget.control_share if paid != 0 else 0.0
             seconds = min(seconds * (1 - kept), _without_closing(seconds, agent))
         if paid != 0:
             evaluations = None if evaluations is None else evaluations - (paid or 0)
-        if self._replay.count(CONTROL):  # an earlier start got as far as the control
+        if self._replay.count(CONTROL) or self._in_finals:  # an earlier start got as far as that
             evaluations, seconds = self._replay.count(AGENT), None
         problem = self._problem(AGENT, Budget(evaluations, seconds), self._stopping)
         if isinstance(agent, Remembers):
@@ -234,7 +250,9 @@ class SearchRun:
 
     def search_control(self) -> Sequence[Design]:
         """The random designs that this run pays for."""
-        seconds, paid = self._search.config.budget.time_limit, self._plan.paid
+        seconds, paid = self._search.budget.time_limit, self._plan.paid
+        if self._in_finals:
+            seconds, paid = None, self._replay.count(CONTROL)
         if seconds is not None:
             seconds -= self.clock()
         if paid == 0 or (seconds is not None and seconds <= 0) or not self._problems[AGENT].designs:
@@ -244,6 +262,25 @@ class SearchRun:
         batch = max(self._search.setting.at_once, CONTROL_BATCH)
         evaluate_control(problem, self._plan.known, self._search.config.seed, batch)
         return problem.designs
+
+    @property
+    def _in_finals(self) -> bool:
+        """Whether an earlier start had ended the search."""
+        return FINALISTS in self._search.folder.summary
+
+    def train_finalists(self, designs: Sequence[Design]) -> Design | None:
+        """The best of the best designs after longer trainings; None where there are none."""
+        search, limit = self._search, self._search.config.budget.time_limit
+        if search.finals is None or search.setting.objective is None:
+            return None
+        seconds = None if limit is None else limit - self.clock()
+        found = Found(search.folder, designs, search.reward, search.setting.objective, seconds)
+        return train_finalists(found, search.finals, search.observers)
+
+    @property
+    def seconds(self) -> float:
+        """Of the run, over all its starts."""
+        return self.clock() + self._finalists_before
 
     def judge(self, designs: Sequence[Design], controls: Sequence[Design]) -> Verdict:
         """Was the agent better than random search?"""

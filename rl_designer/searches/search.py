@@ -22,6 +22,7 @@ from rl_designer.experience.shipped import starting_experience
 from rl_designer.runs.folder import DATA_CONTENT, METRIC_CODE, RunFolder, store_location
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
+from rl_designer.searches.finalists import Finals
 from rl_designer.searches.observers import Observer, Observers
 from rl_designer.searches.replay import BEGAN, began, begin_anew, changed_settings
 from rl_designer.searches.run import Search, SearchResult, search
@@ -57,6 +58,7 @@ def run_search(
     with usage_errors():
         paid = _reward(config, setting, reward)
         fidelity = settled_fidelity(config, paid)
+        finals = Finals.of(config, setting)
     experience, source = starting_experience(config, setting, agent)
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
@@ -71,7 +73,7 @@ def run_search(
         facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
         facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources, source))
-        return search(Search(made, config, setting, store, agent, paid, Observers(observers)))
+        return search(Search(made, config, setting, store, agent, paid, Observers(observers), finals))
 
 
 def resume_search(
@@ -108,9 +110,9 @@ def resume_search(
     config = on_engine(folder.config, engine)
     agent = _agent(config)
     setting = _setting_now(folder, config, data)
-    paid = _reward(config, setting, reward)
+    paid, finals = _reward(config, setting, reward), Finals.of(config, setting)
     with Store(store or folder.store_location, create=False) as opened:
-        return search(Search(folder, config, setting, opened, agent, paid, Observers(observers)))
+        return search(Search(folder, config, setting, opened, agent, paid, Observers(observers), finals))
 
 
 def _own_metric(config: SearchConfig) -> str | None:
