@@ -61,6 +61,8 @@ class _NetworkEstimator(BaseEstimator):
     evaluations: int = 64
     epochs: int = 12
     final_epochs: int | None = None
+    finalists: int | None = None
+    finalist_epochs: int | None = None
     agent: str = "ppo"
     reward: str | RewardFunction = "accuracy"
     metric: str | MetricFunction | None = None
@@ -223,6 +225,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         evaluations: designs to train, the control's included.
         epochs: of each of these trainings.
         final_epochs: of the full training; None for 30 to 100, by the number of examples.
+        finalists: best designs to train longer, on the same part as the others, before one of them is
+            trained in full; a part of `evaluations`, see docs/retraining.md. None for none.
+        finalist_epochs: of these trainings; None for 30 to 100, by the number of examples.
         metric: what is good, in the search; None for accuracy. A name (see `rl-designer list metrics`),
             `file.py:function`, or a function at the top level of a file. `score` is accuracy all the same.
         class_weights: `none`, or `balanced`: rare classes weigh as much as others in the loss.

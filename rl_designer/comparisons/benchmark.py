@@ -216,7 +216,9 @@ def check_budget(config: SearchConfig) -> int:
     if evaluations is None or time_limit is not None:
         raise WrongUsage("a benchmark counts evaluations: give a number of them, and no time limit")
     if config.budget.finalists:
-        raise WrongUsage("a benchmark compares searches, whose designs are trained once; leave finalists away")
+        raise WrongUsage(
+            "a benchmark compares searches, whose designs are trained once; leave finalists away"
+        )
     return evaluations
 
 

@@ -40,6 +40,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data |= {"metric": report.objective.metric, "about": list(map(printable, report.about))}
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
+    data |= {"finalists": report.folder.summary.get("finalists_verdict", "")}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
     plots = (learning_plot(report, control_of(report, space), name), front_plot(report, name))
     data["plots"] = [plot for plot in plots if plot is not None]
@@ -120,6 +121,7 @@ def _winner(report: RunReport) -> dict[str, Any]:
                 "digest": found.design.architecture.digest,
                 "reward": show_figure(found.design.reward),
                 "accuracy": show_figure(report.measured(evaluation)),
+                "longer": show_figure(report.measured_longer(found)),
                 "parameters": show_count(evaluation.parameters),
                 "macs": show_count(evaluation.macs),
                 "found": f"{report.position(found):,}",

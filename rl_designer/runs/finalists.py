@@ -64,7 +64,9 @@ def told(finalists: Sequence[Finalist], asked: int, objective: Objective) -> str
     elif finalists:
         parts.append("No finalist could be trained, so the search's best stays the winner. ")
     parts += [f"{failed:,} of the {len(finalists):,} failed. "] * (failed > 0)
-    parts += [f"{late:,} of the {len(finalists):,} had not been trained when the time was over. "] * (late > 0)
+    parts += [f"{late:,} of the {len(finalists):,} had not been trained when the time was over. "] * (
+        late > 0
+    )
     return "".join(parts).strip()
 
 

@@ -91,10 +91,8 @@ class Finals:
     @property
     def told(self) -> str:
         """In words: how many, and how they are trained."""
-        examples = len(self.dataset.y_train)
-        return (
-            f"{self.count:,} finalists, trained for {self.plan.settings.epochs:,} epochs on {examples:,} examples"
-        )
+        epochs, examples = self.plan.settings.epochs, len(self.dataset.y_train)
+        return f"{self.count:,} finalists, trained for {epochs:,} epochs on {examples:,} examples"
 
     def left_of(self, budget: SearchBudget) -> SearchBudget:
         """What a budget leaves to the search and its control."""
@@ -110,25 +108,15 @@ def _plan(config: SearchConfig, setting: Setting, dataset: Dataset) -> Plan:
     """As `retrain` would train, by the search's settings where it has such; on rows and few examples by the
     recipe that learns no noise by heart, since choosing one for each design costs more than the search.
     """
-    training, engine = config.training, setting.engine
-    local = engine is None or isinstance(engine, LocalEngine)
+    training = config.training
     given = {
         "augment": training.augment,
         "precision": training.precision or "float32",  # so that a run may go on on another machine
         "optimizer": training.optimizer,
         "class_weights": training.class_weights,
     }
-    device = config.where.device or "auto"
-    plan = Plan.of(
-        dataset,
-        given,
-        seeds=1,
-        on_validation=True,
-        workers=0 if engine is None else setting.at_once if local else None,
-        engine=None if local else engine,
-        device=device,
-        metric=training.metric,
-    )
+    where = {"engine": setting.engine or LocalEngine(0), "device": config.where.device}
+    plan = Plan.of(dataset, given, seeds=1, on_validation=True, metric=training.metric, **where)
     recipe = dict(CAUTIOUS) if plan.free_recipe else {}
     usual = max(int(recipe.get("epochs", plan.settings.epochs)), training.epochs or 1)
     recipe |= {"epochs": config.budget.finalist_epochs or usual}
@@ -255,7 +243,9 @@ def _judged(finalist: Finalist, design: Design, by_fold: Sequence[Results], foun
         return replace(finalist, failure=failure, folders=folders)
     score = fmean(_score(line) for line in results)
     try:
-        paid = None if found.reward.sees_history else found.reward(_measured(design.evaluation, results, score))
+        paid = (
+            None if found.reward.sees_history else found.reward(_measured(design.evaluation, results, score))
+        )
     except RewardError:
         paid = None
     seconds = round(sum(line["training_seconds"] for line in seeds), 3)

@@ -6,7 +6,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,8 @@ class SearchProgress(Observer):
         self._display.say(str(review))
 
     def finalists_started(self, jobs: Sequence[Job], known: int, epochs: int) -> None:
-        self._trainings = JobProgress(self._display, shown(epochs))
+        title = f"{len(jobs):,} finalists, {epochs:,} epochs each"
+        self._trainings = JobProgress(self._display, replace(shown(epochs), title=lambda missing: title))
         self._trainings.started(jobs, known)
 
     def finalist_advanced(self, job: Job, progress: Any) -> None:

@@ -266,7 +266,7 @@ class SearchRun:
     @property
     def _in_finals(self) -> bool:
         """Whether an earlier start had ended the search."""
-        return FINALISTS in self._search.folder.summary
+        return FINALISTS in self._search.folder.summary and len(self._replay) > 0
 
     def train_finalists(self, designs: Sequence[Design]) -> Design | None:
         """The best of the best designs after longer trainings; None where there are none."""

@@ -35,6 +35,9 @@ SUMMARY: Mapping[str, Any] = {
         "num_classes": 3,
     },
     "control_plan": {"known": [], "paid": 3},
+    "finalists": [
+        {"digest": "0" * 20, "place": 1, "epochs": 2, "examples": 9, "val_score": 0.5, "folders": ["f"]}
+    ],
 }
 
 
