@@ -226,7 +226,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         epochs: of each of these trainings.
         final_epochs: of the full training; None for 30 to 100, by the number of examples.
         finalists: best designs to train longer, on the same part as the others, before one of them is
-            trained in full; a part of `evaluations`, see docs/retraining.md. None for none.
+            trained in full; a part of `evaluations`, see docs/designing.md. None for none.
         finalist_epochs: of these trainings; None for 30 to 100, by the number of examples.
         metric: what is good, in the search; None for accuracy. A name (see `rl-designer list metrics`),
             `file.py:function`, or a function at the top level of a file. `score` is accuracy all the same.
