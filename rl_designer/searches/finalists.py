@@ -35,7 +35,7 @@ from rl_designer.setting import Setting
 SECONDS = "finalists_seconds"  # in the summary: that they have taken over all starts
 SHARE_OF_TIME = 0.25
 
-Results = Mapping[str, dict[str, Any]]  # digest → what `results.json` has
+Results = Mapping[str, dict[str, Any]]  # digest → what `results.json` has, and its folder in the run's
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,13 @@ def _trained(found: Found, finals: Finals, chosen: Sequence[Design], observer: O
                 retrain(winners, finals.dataset.fold(number), finals.plan, heard, deadline=deadline)
         except Interrupted:
             raise KeyboardInterrupt from None  # the search says how to go on
-        known = {winner.architecture.digest: folder_of(winner, finals.plan).results() for winner in winners}
-        by_fold.append({digest: results for digest, results in known.items() if results is not None})
+        known: dict[str, dict[str, Any]] = {}
+        for winner in winners:
+            folder = folder_of(winner, finals.plan)
+            if (results := folder.results()) is not None:
+                place = folder.path.relative_to(found.folder.path)  # it may have been written elsewhere
+                known[winner.architecture.digest] = {**results, "folder": str(place)}
+        by_fold.append(known)
     return [results for results in by_fold if len(results) == len(chosen)] or by_fold[:1]
 
 
@@ -238,7 +243,7 @@ def _judged(finalist: Finalist, design: Design, by_fold: Sequence[Results], foun
         return finalist
     seeds = [line["seeds"][0] for line in results]
     failure = next((line["failure"] for line in seeds if line["failure"] is not None), None)
-    folders = tuple(str(Path(line["folder"]).relative_to(found.folder.path)) for line in results)
+    folders = tuple(line["folder"] for line in results)
     if failure is not None:
         return replace(finalist, failure=failure, folders=folders)
     score = fmean(_score(line) for line in results)
