@@ -73,12 +73,14 @@ class Controller:
         if len(chosen) == 0:
             return
         policy = self.ppo.policy
+        parameters = list(policy.parameters())
         with one_thread(), unchecked_distributions():
             for _ in range(steps):
-                _, log_probabilities, _ = policy.evaluate_actions(observations, chosen, masks)
+                # Not `evaluate_actions`, which computes values and an entropy besides.
+                log_probabilities = policy.get_distribution(observations, masks).log_prob(chosen)
                 policy.optimizer.zero_grad()
                 (-log_probabilities.mean()).backward()
-                torch.nn.utils.clip_grad_norm_(policy.parameters(), self.settings.max_gradient_norm)
+                torch.nn.utils.clip_grad_norm_(parameters, self.settings.max_gradient_norm)
                 policy.optimizer.step()
 
     def policy(self, **facts: Any) -> Policy:

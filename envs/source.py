@@ -1,12 +1,15 @@
 """A digest of our own source: what other code has computed is another figure."""
 
 import hashlib
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 
+@cache
 def source_digest(*modules: str) -> str:
-    """12 hexadecimal characters of SHA-256, the same wherever the package is installed.
+    """12 hexadecimal characters of SHA-256, the same wherever the package is installed; of the files as they
+    are when this process asks first, which is what it runs.
 
     Args:
         modules: full names, such as `rl_designer.agents`; of a package all that is in it counts.

@@ -5,6 +5,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -165,12 +166,17 @@ def code_version() -> dict[str, str]:
     """Whatever of the software a search's results may depend on, each with its version."""
     source = source_digest(*_SOURCE)
     found = {"rl-designer": __version__, "its source": source, "python": platform.python_version()}
-    for library in _LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return found
+    versions = {library: _version(library) for library in _LIBRARIES}
+    return found | {library: known for library, known in versions.items() if known is not None}
+
+
+@cache
+def _version(library: str) -> str | None:
+    """None where it isn't installed. Kept, since a search asks twice, and each takes milliseconds to find."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
 
 
 def changed_settings(run_summary: Mapping[str, Any], config: SearchConfig) -> list[str]:

@@ -25,7 +25,7 @@ from tests.helpers.command_line import Ended, runner
 from tests.helpers.jobs import Noted
 from tests.helpers.tables import synthetic_table
 
-QUICK = "ppo:updates=2,final_updates=2,candidates=64"
+QUICK = "ppo:updates=2,final_updates=2,final_share=0,candidates=64"
 
 
 @pytest.fixture(scope="module")
