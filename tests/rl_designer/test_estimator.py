@@ -20,15 +20,15 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from rl_designer import NetworkClassifier, NetworkRegressor
 
 QUICK = {
-    "evaluations": 2,
-    "epochs": 2,
+    "evaluations": 1,
+    "epochs": 1,
     "agent": "random",
     "control_share": 0.0,
-    "max_parameters": 2_000,
+    "max_parameters": 400,
     "folds": 1,
 }
-SMALL = NetworkClassifier(**QUICK, final_epochs=20, random_state=0)
-NUMBER = NetworkRegressor(**{**QUICK, "evaluations": 1, "epochs": 1}, final_epochs=20, random_state=0)
+SMALL = NetworkClassifier(**QUICK, final_epochs=10, random_state=0)
+NUMBER = NetworkRegressor(**QUICK, final_epochs=10, random_state=0)
 
 
 @parametrize_with_checks([SMALL, NUMBER])

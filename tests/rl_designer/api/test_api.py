@@ -19,7 +19,8 @@ from tests.helpers.command_line import Ended, runner
 from tests.helpers.tables import synthetic_table
 
 Command = Callable[..., Ended]
-QUICK = {"evaluations": 8, "agent": "ppo:warm=4,batch=4,updates=1,final_updates=1", "progress": False}
+AGENT = "ppo:warm=4,batch=4,updates=1,final_updates=1,final_share=0"
+QUICK = {"evaluations": 8, "agent": AGENT, "progress": False}
 TRAINED = {
     "evaluations": 4,
     "epochs": 1,
@@ -34,6 +35,22 @@ TRAINED = {
 def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     synthetic_table().save(tmp_path / "t.npz")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run on a table, and its store."""
+    folder = tmp_path_factory.mktemp("searched")
+    synthetic_table().save(folder / "t.npz")
+    rl.search(table=folder / "t.npz", **QUICK, run=folder / "own", store=folder / "store.sqlite")
+    return folder
+
+
+@pytest.fixture
+def own(searched: Path) -> rl.Run:
+    """The same run in the test's own folder."""
+    shutil.copytree(searched, Path(), dirs_exist_ok=True)
+    return rl.load_run("own")
 
 
 def accuracy_squared(evaluation: Any) -> float:
@@ -85,6 +102,8 @@ def test_lines_of_python_give_what_the_commands_give(capsys: pytest.CaptureFixtu
     words: tuple[Any, ...] = (
         "--max-parameters",
         "2k",
+        "--agent",
+        AGENT,
         "--evaluations",
         6,
         "--epochs",
@@ -101,7 +120,14 @@ def test_lines_of_python_give_what_the_commands_give(capsys: pytest.CaptureFixtu
     assert command("export", "a/run", "--format", "python", "--quiet").status == 0
     sampled = command("sample", "a/run", "-n", 4, "--seed", 5, "--json", "--quiet").json["architectures"]
 
-    settings = {"max_parameters": 2_000, "evaluations": 6, "epochs": 1, "seed": 3, "workers": 1}
+    settings = {
+        "max_parameters": 2_000,
+        "agent": AGENT,
+        "evaluations": 6,
+        "epochs": 1,
+        "seed": 3,
+        "workers": 1,
+    }
     run = rl.search("wine", **settings, run="b/run", progress=False)
     networks = rl.retrain(run, seeds=2, epochs=2, workers=1, progress=False)
     rl.export(run, formats=["python"])
@@ -158,27 +184,24 @@ def test_a_run_says_what_it_found() -> None:
     assert list(frame["found_by"]) == ["ppo"] * 8  # of a table's designs all are known
 
 
-def test_a_run_shows_itself_in_a_notebook() -> None:
-    run = rl.search(table="t.npz", **QUICK, run="own")
-    cell = run._repr_html_()
+def test_a_run_shows_itself_in_a_notebook(own: rl.Run) -> None:
+    cell = own._repr_html_()
     assert "<svg" in cell and "random search" in cell and "<script" not in cell
 
 
-def test_a_table_of_designs_needs_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = rl.search(table="t.npz", **QUICK, run="own")
+def test_a_table_of_designs_needs_pandas(own: rl.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
-        run.to_frame()
+        own.to_frame()
 
 
 @pytest.mark.parametrize(
     ("draw", "reason"),
     [({"n": 0}, "n must be at least 1, got 0"), ({"temperature": 0}, "must be above 0, got 0")],
 )
-def test_what_cannot_be_drawn_is_refused(draw: dict[str, Any], reason: str) -> None:
-    run = rl.search(table="t.npz", **QUICK, run="own")
+def test_what_cannot_be_drawn_is_refused(own: rl.Run, draw: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        rl.sample(run, **draw)
+        rl.sample(own, **draw)
 
 
 def test_a_search_starts_from_a_run() -> None:
@@ -343,8 +366,8 @@ def refused(verb: str, damaged: Path) -> None:
         VERBS[verb](damaged)
 
 
-def test_a_damaged_run_is_one_kind_of_error_in_every_verb() -> None:
-    run = rl.search(table="t.npz", run="whole", **QUICK).folder
+def test_a_damaged_run_is_one_kind_of_error_in_every_verb(own: rl.Run) -> None:
+    run = own.folder
     for file, content, verbs in DAMAGED_RUNS:
         whole = (run / file).read_bytes()
         (run / file).write_bytes(content)

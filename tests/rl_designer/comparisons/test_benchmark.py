@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -23,6 +24,7 @@ from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import WrongUsage
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import page
+from tests.helpers.command_line import Ended
 from tests.helpers.jobs import Noted
 from tests.helpers.tables import synthetic_table
 
@@ -103,12 +105,12 @@ def test_every_agent_runs_with_every_seed_and_the_number_of_workers_changes_noth
 
 def test_a_stopped_benchmark_goes_on_with_the_rest(config: SearchConfig, tmp_path: Path) -> None:
     benchmark, log = Benchmark(config, AGENTS, seeds=2), BenchmarkLog(tmp_path / RUNS)
-    whole = run_benchmark(benchmark, log=log)
+    whole = run_benchmark(benchmark, log=log, engine=LocalEngine(1))
     lines = log.path.read_bytes().splitlines(keepends=True)
     # Two runs, and the third as a crash would leave it.
     log.path.write_bytes(b"".join(lines[:2]) + lines[2][:40])
     noted = Noted()
-    again = run_benchmark(benchmark, log=log, observer=noted)
+    again = run_benchmark(benchmark, log=log, engine=LocalEngine(1), observer=noted)
     assert (noted.known, noted.total, len(noted.results)) == (2, 4, 2)
     assert {a: list(map(timeless, r)) for a, r in again.runs.items()} == {
         a: list(map(timeless, r)) for a, r in whole.runs.items()
@@ -120,11 +122,11 @@ def test_more_seeds_and_agents_take_over_what_is_there_and_another_problem_does_
     config: SearchConfig, tmp_path: Path
 ) -> None:
     log = BenchmarkLog(tmp_path / RUNS)
-    run_benchmark(Benchmark(config, ("random",), seeds=1), log=log)
+    run_benchmark(Benchmark(config, ("random",), seeds=1), log=log, engine=LocalEngine(1))
 
     def taken_over(benchmark: Benchmark) -> int:
         noted = Noted()
-        run_benchmark(benchmark, log=log, observer=noted)
+        run_benchmark(benchmark, log=log, engine=LocalEngine(1), observer=noted)
         return noted.known
 
     assert taken_over(Benchmark(config, AGENTS, seeds=2)) == 1
@@ -142,7 +144,7 @@ def test_a_damaged_log_is_not_passed_over(config: SearchConfig, tmp_path: Path) 
 def test_a_line_that_is_no_run_is_not_passed_over(config: SearchConfig, tmp_path: Path) -> None:
     log = BenchmarkLog(tmp_path / RUNS)
     benchmark = Benchmark(config, ("random",), seeds=1)
-    run_benchmark(benchmark, log=log)
+    run_benchmark(benchmark, log=log, engine=LocalEngine(1))
     line = next(log.read())
     del line["improvements"]
     log.append(line)
@@ -212,7 +214,7 @@ def test_real_training_is_compared_by_its_validation_accuracy(tmp_path: Path) ->
 
 @pytest.fixture(scope="module")
 def result(config: SearchConfig):  # type: ignore[no-untyped-def]
-    return run_benchmark(Benchmark(config, AGENTS, seeds=2))
+    return run_benchmark(Benchmark(config, AGENTS, seeds=2), engine=LocalEngine(1))
 
 
 def test_json_and_csv_are_written_and_hold_the_figures(result, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -259,7 +261,7 @@ if __name__ == "__main__":
 """
 
 
-def command(tmp_path: Path, *arguments: object) -> list[str]:
+def of_a_process(tmp_path: Path, *arguments: object) -> list[str]:
     door = tmp_path / "door.py"
     door.write_text(_DOOR)
     return [sys.executable, str(door), "benchmark", "agents", *map(str, arguments)]
@@ -267,7 +269,7 @@ def command(tmp_path: Path, *arguments: object) -> list[str]:
 
 def ended(tmp_path: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(tmp_path, *arguments), capture_output=True, text=True, env=environment(), check=False
+        of_a_process(tmp_path, *arguments), capture_output=True, text=True, env=environment(), check=False
     )
 
 
@@ -301,11 +303,11 @@ def test_the_command_prints_one_json_object_and_writes_its_files(table: Path, tm
     ],
 )
 def test_wrong_usage_is_one_line_that_helps(
-    arguments: tuple[str, ...], status: int, message: str, table: Path, tmp_path: Path
+    arguments: tuple[str, ...], status: int, message: str, table: Path, command: Callable[..., Ended]
 ) -> None:
-    done = ended(tmp_path, *(argument.format(table=table) for argument in arguments))
-    assert done.returncode == status and message in done.stderr
-    assert done.stdout == "" and len(done.stderr.splitlines()) == 1
+    done = command("benchmark", "agents", *(argument.format(table=table) for argument in arguments))
+    assert done.status == status and message in done.err
+    assert done.out == "" and len(done.err.splitlines()) == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
@@ -315,7 +317,7 @@ def test_an_interrupted_benchmark_ends_its_workers_and_keeps_what_is_finished(
     output = tmp_path / "out"
     arguments = [*AGENTS, "--table", table, "--seeds", 5_000, "--output", output, "--quiet"]
     with subprocess.Popen(
-        command(tmp_path, *arguments), env=environment(), stderr=subprocess.PIPE, text=True
+        of_a_process(tmp_path, *arguments), env=environment(), stderr=subprocess.PIPE, text=True
     ) as process:
         deadline = time.monotonic() + 60
         while not (output / RUNS).exists() and time.monotonic() < deadline:

@@ -14,7 +14,7 @@ from rl_designer.searches.replay import RunClock
 from rl_designer.searches.search import resume_search
 from tests.helpers.searches import Fake, all_digests
 
-PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1"
+PPO = "ppo:warm=4,batch=4,updates=1,final_updates=1,final_share=0"
 
 
 @pytest.mark.parametrize(
