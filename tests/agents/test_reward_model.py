@@ -1,11 +1,7 @@
 """`RewardModel`: what it learns of a space from a few evaluated designs, and that scales don't matter."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -295,23 +291,6 @@ def test_the_same_evaluations_give_the_same_belief() -> None:
     rewards = additive(DESIGNS[:20])
     assert fingerprint(fitted(DESIGNS[:20], rewards)) == fingerprint(fitted(DESIGNS[:20], rewards))
     assert fingerprint(fitted(DESIGNS[:20], rewards)) != fingerprint(fitted(DESIGNS[:20], -rewards))
-
-
-def test_a_fresh_process_believes_the_same() -> None:
-    expected = fingerprints()
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from tests.agents import test_reward_model as t; print(t.fingerprints(), end='')",
-        ],
-        cwd=Path(__file__).resolve().parents[2],
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout == expected
 
 
 def test_it_draws_nothing_from_the_global_generators() -> None:

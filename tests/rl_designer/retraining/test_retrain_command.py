@@ -239,7 +239,7 @@ def test_a_retraining_that_is_stopped_by_a_signal_goes_on(
     options = ["retrain", "a.json", "--data", "data.npz", "--seeds", "4", "--workers", "1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "run.py"), *options, "--epochs", "40"],
+        [sys.executable, str(ROOT / "run.py"), *options, "--epochs", "20"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
     )  # fmt: skip
     folder = tmp_path / "retrained"
@@ -254,9 +254,9 @@ def test_a_retraining_that_is_stopped_by_a_signal_goes_on(
         assert process.returncode == 130
         assert "of 4 trainings have ended" in err and "give the same command again" in err
     assert not list(folder.rglob("results.json"))
-    again = command(*options, "--epochs", 40, "--json")
+    again = command(*options, "--epochs", 20, "--json")
     assert again.status == 0 and "already done" in again.err
-    whole = command(*options, "--epochs", 40, "--json", "--output", "whole")
+    whole = command(*options, "--epochs", 20, "--json", "--output", "whole")
     per_seed = [ended.json["designs"][0]["test_loss"]["per_seed"] for ended in (again, whole)]
     assert per_seed[0] == per_seed[1] and len(per_seed[0]) == 4
 
