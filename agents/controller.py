@@ -69,9 +69,10 @@ class Controller:
 
     def imitate(self, actions: Actions, steps: int) -> None:
         """Cross-entropy steps towards complete designs, int64 [n, max_steps] padded with -1."""
-        observations, chosen, masks = (torch.as_tensor(a) for a in _transitions(self.space, actions))
-        if len(chosen) == 0:
+        seen, choices, masks = _transitions(self.space, actions)
+        if len(choices) == 0:
             return
+        observations, chosen = torch.as_tensor(seen), torch.as_tensor(choices)
         policy = self.ppo.policy
         parameters = list(policy.parameters())
         with one_thread(), unchecked_distributions():
