@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
 
+from rl_designer.agents.masked_actions import MaskedActions
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.sb3_files import NAMES
 from rl_designer.envs.design_vec_env import DesignVecEnv, Score
@@ -113,6 +114,7 @@ def masked_ppo(env: DesignVecEnv, steps: int, settings: PPOSettings, seed: int) 
             },
             device="cpu",
         )
+    ppo.policy.action_dist = MaskedActions(env.space.num_actions)
     ppo.set_logger(Logger(None, []))
     return ppo
 
