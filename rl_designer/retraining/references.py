@@ -1,24 +1,16 @@
-"""Networks designed by hand, as architectures for data of any shape, at their own width or within a budget.
+"""Networks designed by hand at their own width or within a budget, trained side by side with winners."""
 
-They are made of the same layer kinds as every design, which differ from the originals in these ways: every
-convolution pads, and has a batch norm and a ReLU; maps become vectors by global pooling, never by
-flattening; the classifier is linear with softmax. Each reference's `note` says what else differs. Where a map
-is too small for a kernel, the largest odd one that fits is taken, and a stride or a pool that would leave
-fewer than 3 positions a side is left out. No torch here.
-"""
-
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset
-from rl_designer.envs.layers import KINDS, MOST_WIDTH, Shape, full_options
-from rl_designer.envs.search_spaces.costs import Costs, costs, input_of
-from rl_designer.envs.search_spaces.layer_rules import family_of
-from rl_designer.errors import Error, unknown_name, usage_errors
+from rl_designer.envs.layers import MOST_WIDTH
+from rl_designer.envs.references.by_hand import STEPS, Reference, architecture_of, references_for
+from rl_designer.envs.search_spaces.costs import Costs, costs
+from rl_designer.errors import Error, usage_errors
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
@@ -26,143 +18,6 @@ from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.settings import Plan, shape_for
 from rl_designer.retraining.verdicts import judged
 from rl_designer.runs.architecture_files import ArchitectureFile
-
-_STEPS = 128  # widths are multiplied by steps / 128
-_FEWEST_POSITIONS = 3
-
-# A width of the original → the width to take.
-Width = Callable[[int], int]
-
-
-class _Stack:
-    """Layers one on the other, and the shape on top."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.layers: list[Layer] = []
-        self._shape = shape
-
-    def add(self, kind: str, *, halve: bool = False, **options: Any) -> None:
-        """A layer with a kernel that fits the map; `halve`: with stride 2 where the map is large enough."""
-        if "kernel" in options:
-            side = int(self._shape.side)
-            options["kernel"] = min(options["kernel"], side - 1 + side % 2)
-            options["stride"] = 2 if halve and self._may_halve(-(-side // 2), options["kernel"]) else 1
-        layer = Layer.of(kind, **options)
-        self._shape = KINDS[kind].effect(self._shape, **full_options(layer)).outputs
-        self.layers.append(layer)
-
-    def pool(self, operation: str) -> None:
-        if self._may_halve(int(self._shape.side) // 2, 2):
-            self.add("pool", operation=operation)
-
-    def _may_halve(self, side: int, kernel: int) -> bool:
-        return side >= _FEWEST_POSITIONS and kernel >= 2
-
-
-Build = Callable[[_Stack, Width], None]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A network designed by hand.
-
-    Attributes:
-        ranks: spatial dimensions of the data that it is for: 1 signals, 2 images; 0 takes all, flattened.
-        scales: whether it has widths.
-    """
-
-    name: str
-    ranks: tuple[int, ...]
-    source: str
-    note: str
-    build: Build
-    scales: bool = True
-
-
-def _linear(stack: _Stack, width: Width) -> None:
-    pass
-
-
-def _mlp(stack: _Stack, width: Width) -> None:
-    for _ in range(2):
-        stack.add("dense", width=width(100), activation="relu", normalisation="none")
-
-
-def _cnn(stack: _Stack, width: Width) -> None:
-    for kernel in (5, 3, 3):
-        stack.add("conv", kernel=kernel, width=width(25), halve=True)
-    stack.add("global-pool", operation="average")
-
-
-def _lenet(stack: _Stack, width: Width) -> None:
-    for channels in (6, 16):
-        stack.add("conv", kernel=5, width=width(channels))
-        stack.pool("average")
-    stack.add("conv", kernel=5, width=width(120))
-    stack.add("global-pool", operation="average")
-    stack.add("dense", width=width(84), activation="tanh", normalisation="none")
-
-
-def _resnet(blocks: int) -> Build:
-    def build(stack: _Stack, width: Width) -> None:
-        stack.add("conv", kernel=3, width=width(16))
-        for channels in (16, 32, 64):
-            for block in range(blocks):
-                halve = block == 0 and channels > 16
-                stack.add("residual", kernel=3, width=width(channels), halve=halve)
-        stack.add("global-pool", operation="average")
-
-    return build
-
-
-def _mobilenet(stack: _Stack, width: Width) -> None:
-    stack.add("conv", kernel=3, width=width(32))
-    # expansion, channels, blocks, stride: Table 2 of the paper, its first stages
-    for expansion, channels, blocks, stride in ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2)):
-        for block in range(blocks):
-            stack.add(
-                "inverted-residual",
-                expansion=expansion,
-                kernel=3,
-                width=width(channels),
-                halve=block == 0 and stride == 2,
-                squeeze_excitation=False,
-            )
-    stack.add("conv", kernel=1, width=width(256))
-    stack.add("global-pool", operation="average")
-
-
-_MNIST1D = "Greydanus & Kobak 2024, Scaling down deep learning with MNIST-1D, arXiv:2011.14439"
-_HE = "He et al. 2015, Deep residual learning for image recognition, section 4.2, arXiv:1512.03385"
-_SHORTCUT = "shortcuts are projections where the shape changes"
-
-REFERENCES: Mapping[str, Reference] = {
-    reference.name: reference
-    for reference in (
-        Reference("linear", (0,), _MNIST1D, "logistic regression, as there", _linear, scales=False),
-        Reference("mlp", (0,), _MNIST1D, "two hidden layers of 100, ReLU, as there", _mlp),
-        Reference(
-            "cnn", (1,), _MNIST1D, "three convolutions of stride 2, as there, but averaged at the end", _cnn
-        ),
-        Reference(
-            "lenet-5",
-            (1, 2),
-            "LeCun et al. 1998, Gradient-based learning applied to document recognition, Proc. IEEE 86(11)",
-            "batch norm and ReLU in place of tanh in convolutions; the 120 maps of C5 are averaged",
-            _lenet,
-        ),
-        Reference("resnet-8", (1, 2), _HE, f"one block a stage (n = 1); {_SHORTCUT}", _resnet(1)),
-        Reference("resnet-20", (1, 2), _HE, f"three blocks a stage (n = 3); {_SHORTCUT}", _resnet(3)),
-        Reference(
-            "mobilenet-v2",
-            (1, 2),
-            "Sandler et al. 2018, MobileNetV2, arXiv:1801.04381",
-            "its first four stages, with stride 1 in the first two as is usual for small images; ReLU in "
-            "place of ReLU6",
-            _mobilenet,
-        ),
-    )
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -174,20 +29,6 @@ class Built:
     costs: Costs
 
 
-def references_for(input_shape: Sequence[int], names: Sequence[str] = ()) -> list[Reference]:
-    """Those that data of a shape have, all or those with `names`.
-
-    Raises:
-        ValueError: for a name that is unknown, or isn't for such data.
-    """
-    rank = input_of(input_shape).rank
-    fitting = {name: found for name, found in REFERENCES.items() if 0 in found.ranks or rank in found.ranks}
-    for name in names:
-        if name not in fitting:
-            raise Error(unknown_name("reference for such data", name, fitting))
-    return [reference for name, reference in fitting.items() if not names or name in names]
-
-
 def build_reference(
     reference: Reference, input_shape: Sequence[int], num_classes: int, max_parameters: int | None = None
 ) -> Built:
@@ -197,13 +38,13 @@ def build_reference(
         ValueError: where not even the narrowest version is within the budget, or the data don't fit it.
     """
     if max_parameters is None or not reference.scales:
-        built = _built(reference, input_shape, num_classes, _STEPS)
+        built = _built(reference, input_shape, num_classes, STEPS)
         if max_parameters is not None and built.costs.parameters > max_parameters:
             raise Error(
                 f"{reference.name} has {built.costs.parameters:,} parameters, and no widths to narrow"
             )
         return built
-    best, low, high = _built(reference, input_shape, num_classes, 1), 1, _STEPS * MOST_WIDTH
+    best, low, high = _built(reference, input_shape, num_classes, 1), 1, STEPS * MOST_WIDTH
     if best.costs.parameters > max_parameters:
         least = f"{best.costs.parameters:,} parameters"
         raise Error(f"{reference.name} has at least {least}, more than {max_parameters:,}")
@@ -221,12 +62,7 @@ def build_reference(
 
 
 def _built(reference: Reference, input_shape: Sequence[int], num_classes: int, steps: int) -> Built:
-    shape = input_of(input_shape)
-    if 0 in reference.ranks:
-        shape = Shape(shape.channels * shape.positions)
-    stack = _Stack(shape)
-    reference.build(stack, lambda width: max(1, (width * steps) // _STEPS))
-    architecture = Architecture(family_of(shape.rank), tuple(stack.layers), complete=True)
+    architecture = architecture_of(reference, input_shape, steps)
     taken = shape_for(architecture, input_shape)
     file = ArchitectureFile(
         architecture, taken, num_classes, reference.name, reference.source, reference.note

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.networks.network import build_network
+from rl_designer.envs.references.by_hand import REFERENCES, references_for
 from rl_designer.envs.search_spaces.costs import costs
-from rl_designer.retraining.references import REFERENCES, build_reference, references_for
+from rl_designer.retraining.references import build_reference
 from rl_designer.retraining.verdicts import judged
 from rl_designer.runs.architecture_files import read_architecture, write_architecture
 

@@ -1,0 +1,1 @@
+"""Networks designed by hand, and the nearest to each that a search space has."""

@@ -1,0 +1,186 @@
+"""Networks designed by hand, as architectures for data of any shape, at any width.
+
+They are made of the same layer kinds as every design, which differ from the originals in these ways: every
+convolution pads, and has a batch norm and a ReLU; maps become vectors by global pooling, never by
+flattening; the classifier is linear with softmax. Each reference's `note` says what else differs. Where a map
+is too small for a kernel, the largest odd one that fits is taken, and a stride or a pool that would leave
+fewer than 3 positions a side is left out. No torch here.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.errors import Error, unknown_name
+from rl_designer.envs.layers import KINDS, Shape, full_options
+from rl_designer.envs.search_spaces.costs import input_of
+from rl_designer.envs.search_spaces.layer_rules import family_of
+
+STEPS = 128  # widths are multiplied by steps / 128
+_FEWEST_POSITIONS = 3
+
+# A width of the original → the width to take.
+Width = Callable[[int], int]
+
+
+class _Stack:
+    """Layers one on the other, and the shape on top."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.layers: list[Layer] = []
+        self._shape = shape
+
+    def add(self, kind: str, *, halve: bool = False, **options: Any) -> None:
+        """A layer with a kernel that fits the map; `halve`: with stride 2 where the map is large enough."""
+        if "kernel" in options:
+            side = int(self._shape.side)
+            options["kernel"] = min(options["kernel"], side - 1 + side % 2)
+            options["stride"] = 2 if halve and self._may_halve(-(-side // 2), options["kernel"]) else 1
+        layer = Layer.of(kind, **options)
+        self._shape = KINDS[kind].effect(self._shape, **full_options(layer)).outputs
+        self.layers.append(layer)
+
+    def pool(self, operation: str) -> None:
+        if self._may_halve(int(self._shape.side) // 2, 2):
+            self.add("pool", operation=operation)
+
+    def _may_halve(self, side: int, kernel: int) -> bool:
+        return side >= _FEWEST_POSITIONS and kernel >= 2
+
+
+Build = Callable[[_Stack, Width], None]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A network designed by hand.
+
+    Attributes:
+        ranks: spatial dimensions of the data that it is for: 1 signals, 2 images; 0 takes all, flattened.
+        scales: whether it has widths.
+    """
+
+    name: str
+    ranks: tuple[int, ...]
+    source: str
+    note: str
+    build: Build
+    scales: bool = True
+
+
+def _linear(stack: _Stack, width: Width) -> None:
+    pass
+
+
+def _mlp(stack: _Stack, width: Width) -> None:
+    for _ in range(2):
+        stack.add("dense", width=width(100), activation="relu", normalisation="none")
+
+
+def _cnn(stack: _Stack, width: Width) -> None:
+    for kernel in (5, 3, 3):
+        stack.add("conv", kernel=kernel, width=width(25), halve=True)
+    stack.add("global-pool", operation="average")
+
+
+def _lenet(stack: _Stack, width: Width) -> None:
+    for channels in (6, 16):
+        stack.add("conv", kernel=5, width=width(channels))
+        stack.pool("average")
+    stack.add("conv", kernel=5, width=width(120))
+    stack.add("global-pool", operation="average")
+    stack.add("dense", width=width(84), activation="tanh", normalisation="none")
+
+
+def _resnet(blocks: int) -> Build:
+    def build(stack: _Stack, width: Width) -> None:
+        stack.add("conv", kernel=3, width=width(16))
+        for channels in (16, 32, 64):
+            for block in range(blocks):
+                halve = block == 0 and channels > 16
+                stack.add("residual", kernel=3, width=width(channels), halve=halve)
+        stack.add("global-pool", operation="average")
+
+    return build
+
+
+def _mobilenet(stack: _Stack, width: Width) -> None:
+    stack.add("conv", kernel=3, width=width(32))
+    # expansion, channels, blocks, stride: Table 2 of the paper, its first stages
+    for expansion, channels, blocks, stride in ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2)):
+        for block in range(blocks):
+            stack.add(
+                "inverted-residual",
+                expansion=expansion,
+                kernel=3,
+                width=width(channels),
+                halve=block == 0 and stride == 2,
+                squeeze_excitation=False,
+            )
+    stack.add("conv", kernel=1, width=width(256))
+    stack.add("global-pool", operation="average")
+
+
+_MNIST1D = "Greydanus & Kobak 2024, Scaling down deep learning with MNIST-1D, arXiv:2011.14439"
+_HE = "He et al. 2015, Deep residual learning for image recognition, section 4.2, arXiv:1512.03385"
+_SHORTCUT = "shortcuts are projections where the shape changes"
+
+REFERENCES: Mapping[str, Reference] = {
+    reference.name: reference
+    for reference in (
+        Reference("linear", (0,), _MNIST1D, "logistic regression, as there", _linear, scales=False),
+        Reference("mlp", (0,), _MNIST1D, "two hidden layers of 100, ReLU, as there", _mlp),
+        Reference(
+            "cnn", (1,), _MNIST1D, "three convolutions of stride 2, as there, but averaged at the end", _cnn
+        ),
+        Reference(
+            "lenet-5",
+            (1, 2),
+            "LeCun et al. 1998, Gradient-based learning applied to document recognition, Proc. IEEE 86(11)",
+            "batch norm and ReLU in place of tanh in convolutions; the 120 maps of C5 are averaged",
+            _lenet,
+        ),
+        Reference("resnet-8", (1, 2), _HE, f"one block a stage (n = 1); {_SHORTCUT}", _resnet(1)),
+        Reference("resnet-20", (1, 2), _HE, f"three blocks a stage (n = 3); {_SHORTCUT}", _resnet(3)),
+        Reference(
+            "mobilenet-v2",
+            (1, 2),
+            "Sandler et al. 2018, MobileNetV2, arXiv:1801.04381",
+            "its first four stages, with stride 1 in the first two as is usual for small images; ReLU in "
+            "place of ReLU6",
+            _mobilenet,
+        ),
+    )
+}  # fmt: skip
+
+
+def references_for(input_shape: Sequence[int], names: Sequence[str] = ()) -> list[Reference]:
+    """Those that data of a shape have, all or those with `names`.
+
+    Raises:
+        ValueError: for a name that is unknown, or isn't for such data.
+    """
+    rank = input_of(input_shape).rank
+    fitting = {name: found for name, found in REFERENCES.items() if 0 in found.ranks or rank in found.ranks}
+    for name in names:
+        if name not in fitting:
+            raise Error(unknown_name("reference for such data", name, fitting))
+    return [reference for name, reference in fitting.items() if not names or name in names]
+
+
+def architecture_of(reference: Reference, input_shape: Sequence[int], steps: int = STEPS) -> Architecture:
+    """A reference for data of a shape; one that takes all data gets them flattened.
+
+    Args:
+        steps: its widths are multiplied by steps / 128, and rounded down.
+
+    Raises:
+        ValueError: where the data don't fit it, or a layer would be too wide.
+    """
+    shape = input_of(input_shape)
+    if 0 in reference.ranks:
+        shape = Shape(shape.channels * shape.positions)
+    stack = _Stack(shape)
+    reference.build(stack, lambda width: max(1, (width * steps) // STEPS))
+    return Architecture(family_of(shape.rank), tuple(stack.layers), complete=True)
