@@ -49,7 +49,8 @@ class _Stack:
         return side >= _FEWEST_POSITIONS and kernel >= 2
 
 
-Build = Callable[[_Stack, Width], None]
+# The layers of a reference; of equal blocks in a row it takes at most so many.
+Build = Callable[[_Stack, Width, int], None]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Reference:
     Attributes:
         ranks: spatial dimensions of the data that it is for: 1 signals, 2 images; 0 takes all, flattened.
         scales: whether it has widths.
+        blocks: the most equal blocks in a row; with fewer it is still that network, only shallower.
     """
 
     name: str
@@ -67,24 +69,25 @@ class Reference:
     note: str
     build: Build
     scales: bool = True
+    blocks: int = 1
 
 
-def _linear(stack: _Stack, width: Width) -> None:
+def _linear(stack: _Stack, width: Width, most: int) -> None:
     pass
 
 
-def _mlp(stack: _Stack, width: Width) -> None:
+def _mlp(stack: _Stack, width: Width, most: int) -> None:
     for _ in range(2):
         stack.add("dense", width=width(100), activation="relu", normalisation="none")
 
 
-def _cnn(stack: _Stack, width: Width) -> None:
+def _cnn(stack: _Stack, width: Width, most: int) -> None:
     for kernel in (5, 3, 3):
         stack.add("conv", kernel=kernel, width=width(25), halve=True)
     stack.add("global-pool", operation="average")
 
 
-def _lenet(stack: _Stack, width: Width) -> None:
+def _lenet(stack: _Stack, width: Width, most: int) -> None:
     for channels in (6, 16):
         stack.add("conv", kernel=5, width=width(channels))
         stack.pool("average")
@@ -93,23 +96,20 @@ def _lenet(stack: _Stack, width: Width) -> None:
     stack.add("dense", width=width(84), activation="tanh", normalisation="none")
 
 
-def _resnet(blocks: int) -> Build:
-    def build(stack: _Stack, width: Width) -> None:
-        stack.add("conv", kernel=3, width=width(16))
-        for channels in (16, 32, 64):
-            for block in range(blocks):
-                halve = block == 0 and channels > 16
-                stack.add("residual", kernel=3, width=width(channels), halve=halve)
-        stack.add("global-pool", operation="average")
-
-    return build
+def _resnet(stack: _Stack, width: Width, most: int) -> None:
+    stack.add("conv", kernel=3, width=width(16))
+    for channels in (16, 32, 64):
+        for block in range(most):
+            halve = block == 0 and channels > 16
+            stack.add("residual", kernel=3, width=width(channels), halve=halve)
+    stack.add("global-pool", operation="average")
 
 
-def _mobilenet(stack: _Stack, width: Width) -> None:
+def _mobilenet(stack: _Stack, width: Width, most: int) -> None:
     stack.add("conv", kernel=3, width=width(32))
     # expansion, channels, blocks, stride: Table 2 of the paper, its first stages
     for expansion, channels, blocks, stride in ((1, 16, 1, 1), (6, 24, 2, 1), (6, 32, 3, 2), (6, 64, 4, 2)):
-        for block in range(blocks):
+        for block in range(min(blocks, most)):
             stack.add(
                 "inverted-residual",
                 expansion=expansion,
@@ -141,8 +141,8 @@ REFERENCES: Mapping[str, Reference] = {
             "batch norm and ReLU in place of tanh in convolutions; the 120 maps of C5 are averaged",
             _lenet,
         ),
-        Reference("resnet-8", (1, 2), _HE, f"one block a stage (n = 1); {_SHORTCUT}", _resnet(1)),
-        Reference("resnet-20", (1, 2), _HE, f"three blocks a stage (n = 3); {_SHORTCUT}", _resnet(3)),
+        Reference("resnet-8", (1, 2), _HE, f"one block a stage (n = 1); {_SHORTCUT}", _resnet),
+        Reference("resnet-20", (1, 2), _HE, f"three blocks a stage (n = 3); {_SHORTCUT}", _resnet, blocks=3),
         Reference(
             "mobilenet-v2",
             (1, 2),
@@ -150,6 +150,7 @@ REFERENCES: Mapping[str, Reference] = {
             "its first four stages, with stride 1 in the first two as is usual for small images; ReLU in "
             "place of ReLU6",
             _mobilenet,
+            blocks=4,
         ),
     )
 }  # fmt: skip
@@ -169,11 +170,14 @@ def references_for(input_shape: Sequence[int], names: Sequence[str] = ()) -> lis
     return [reference for name, reference in fitting.items() if not names or name in names]
 
 
-def architecture_of(reference: Reference, input_shape: Sequence[int], steps: int = STEPS) -> Architecture:
+def architecture_of(
+    reference: Reference, input_shape: Sequence[int], steps: int = STEPS, blocks: int | None = None
+) -> Architecture:
     """A reference for data of a shape; one that takes all data gets them flattened.
 
     Args:
         steps: its widths are multiplied by steps / 128, and rounded down.
+        blocks: the most equal blocks in a row; None for its own.
 
     Raises:
         ValueError: where the data don't fit it, or a layer would be too wide.
@@ -182,5 +186,6 @@ def architecture_of(reference: Reference, input_shape: Sequence[int], steps: int
     if 0 in reference.ranks:
         shape = Shape(shape.channels * shape.positions)
     stack = _Stack(shape)
-    reference.build(stack, lambda width: max(1, (width * steps) // STEPS))
+    most = reference.blocks if blocks is None else blocks
+    reference.build(stack, lambda width: max(1, (width * steps) // STEPS), most)
     return Architecture(family_of(shape.rank), tuple(stack.layers), complete=True)
