@@ -17,7 +17,7 @@ class Bananas(Agent):
     of networks and independent Thompson sampling: the two differ in who proposes and in nothing else.
 
     Args:
-        warm: designs drawn at random at first.
+        warm: designs drawn at random at first, less those that are there already.
         batch: designs evaluated a round.
         parents: the best designs so far that are mutated.
         candidates: mutations that the model ranks.
@@ -50,9 +50,9 @@ class Bananas(Agent):
 
         draws, space = stream(self.seed, self.name), problem.space
         with one_thread():
-            model = RewardModel(space)
+            model, warm = RewardModel(space), max(self.warm - len(problem.designs), 1)
             try:
-                problem.evaluate(space.architectures(space.random_actions(self.warm, draws)))
+                problem.evaluate(space.architectures(space.random_actions(warm, draws)))
                 while True:
                     belief = learned(model, problem)
                     fresh = self._mutations(problem, draws)

@@ -35,7 +35,9 @@ class Agent(ABC):
 
     @abstractmethod
     def search(self, problem: Problem) -> None:
-        """Spends the problem's budget; returns when it is spent. The designs are in `problem.designs`."""
+        """Spends the problem's budget; returns when it is spent. The designs are in `problem.designs`; some
+        may be there as it begins, and an agent that learns should learn from them, too.
+        """
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ import numpy as np
 
 from rl_designer.agents.base import Agent, at_least_one
 from rl_designer.agents.mutation import Row, neighbours
+from rl_designer.agents.ppo import best_so_far
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.seeding import stream
 
 
 class LocalSearch(Agent):
     """From a random design to its first better neighbour, and on, until none is better; then from another.
+    Where there are designs already it begins with the best of them.
 
     White et al. 2021 ("Exploring the loss landscape in neural architecture search"), the variant that moves
     at the first improvement. Neighbours come in random order.
@@ -26,10 +28,11 @@ class LocalSearch(Agent):
         self.batch = batch
 
     def search(self, problem: Problem) -> None:
-        generator = stream(self.seed, "local search")
+        generator, known = stream(self.seed, "local search"), best_so_far(problem, 1)
         try:
             while True:
-                start = problem.space.random_actions(1, generator)
+                start = known if len(known) else problem.space.random_actions(1, generator)
+                known = known[:0]
                 reward = problem.evaluate(problem.space.architectures(start))[0].reward
                 self._climb(problem, start[0], reward, generator)
         except BudgetSpent:

@@ -150,17 +150,19 @@ class Memory:
         self.kept = list(self.sources)
         self.reviews = [Review(source.name) for source in self.sources]
 
-    def first(self, space: SearchSpace, warm: int, draws: np.random.Generator) -> Actions:
+    def first(self, space: SearchSpace, warm: int, draws: np.random.Generator, known: int = 0) -> Actions:
         """The designs to start with. Half of the `warm` are from the sources in turn, each giving its best
         first, and at least two from each; the rest are random, so that the sources can be judged. With
-        experience there is no rest, and what experience gives differs in two layers at least.
+        experience there is no rest, and what experience gives differs in two layers at least. So many random
+        ones as designs are `known` already are left out.
         """
         if not self.sources:
-            return space.random_actions(warm, draws)
+            return space.random_actions(max(warm - known, 1), draws)
         self._proposed = [source.proposals(space, draws) for source in self.sources]
         most = max((warm + 1) // 2, 2 * len(self.sources))
         if not self.experienced:
-            return np.concatenate([_in_turn(self._proposed, most), space.random_actions(warm // 2, draws)])
+            rest = space.random_actions(max(warm // 2 - known, 0), draws)
+            return np.concatenate([_in_turn(self._proposed, most), rest])
         first = [
             various(space, proposed, most) if source.is_experience else proposed
             for source, proposed in zip(self.sources, self._proposed, strict=True)

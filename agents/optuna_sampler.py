@@ -71,6 +71,8 @@ class OptunaSampler(Agent):
     def _ask_and_tell(self, study: Any, problem: Problem, generator: np.random.Generator) -> None:
         space, known = problem.space, 0
         numbers = self.sampler in _NUMBERS_ONLY
+        for row, reward in zip(problem.actions, problem.designs.rewards.tolist(), strict=True):
+            study.add_trial(_told(installed_optuna(), space, row[None], numbers, reward))
         while True:
             paid = len(problem.designs)
             trials = [study.ask() for _ in range(self.batch)]

@@ -34,7 +34,7 @@ class PPO(PolicyAgent):
     """Rounds of: fit the reward model, train the policy against it, evaluate the best of its samples.
 
     Args:
-        warm: designs drawn at random at first.
+        warm: designs drawn at random at first, less those that are there already.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
         updates: PPO updates a round, each of 128 designs; 0 leaves the policy untrained.
@@ -110,7 +110,8 @@ class PPO(PolicyAgent):
             model = memory.model(space, structure=self.structure)
             controller = self._controller(space, self._hope(space), self.entropy, draws)
             try:
-                problem.evaluate(space.architectures(memory.first(space, self.warm, draws)))
+                first = memory.first(space, self.warm, draws, known=len(problem.designs))
+                problem.evaluate(space.architectures(first))
                 while True:
                     experienced = memory.experienced
                     if memory.review(problem):

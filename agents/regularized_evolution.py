@@ -20,7 +20,7 @@ class RegularizedEvolution(Agent):
     -Macro among populations of 10 (sample 3, as in NATS-Bench), 20 (5, 10), 30 (15) and 50 (10).
 
     Args:
-        population: designs alive at a time.
+        population: designs alive at a time; the first are those that are there already, and random ones.
         sample: designs drawn, with replacement, to choose each parent from.
         batch: children made before the population sees any of them: evolution with as many workers.
     """
@@ -36,8 +36,9 @@ class RegularizedEvolution(Agent):
 
     def search(self, problem: Problem) -> None:
         generator = stream(self.seed, "regularized evolution")
-        alive: deque[tuple[Row, float]] = deque(maxlen=self.population)
-        rows = problem.space.random_actions(self.population, generator)
+        known = zip(problem.actions, problem.designs.rewards.tolist(), strict=True)
+        alive: deque[tuple[Row, float]] = deque(known, maxlen=self.population)
+        rows = problem.space.random_actions(max(self.population - len(alive), 1), generator)
         try:
             while True:
                 paid = len(problem.designs)

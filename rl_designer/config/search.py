@@ -89,6 +89,13 @@ class SearchConfig(Settings):
         shown="shipped, where there is one for the space",
         kept=kept_experience,
     )
+    references: Names = setting(
+        "Begin with networks designed by hand, the nearest that the space has within the limits: all, or "
+        "names such as resnet-8. May be given several times.",
+        "all|NAME",
+        for_training=True,
+        default=(),
+    )
     reward: Name = setting(
         "What a design is worth (see `list rewards`), or your own function.",
         "NAME|FILE.py:FUNCTION",
@@ -123,12 +130,13 @@ class SearchConfig(Settings):
         if "table" not in given["subject"]:
             training = {"epochs": DEFAULT_EPOCHS, **given["training"]}
             return given | {"training": training, "where": {"device": "auto", **given["where"]}}
-        for group in ("subject", "training", "where", "budget"):
-            for name in cls.groups()[group].model_fields:
-                if name in given[group] and needs_training(name):
-                    raise Error(
-                        f"--table and {option_name(name)} exclude each other: nothing is trained on a table"
-                    )
+        groups = ("subject", "training", "where", "budget")
+        settings = {name: value for part in (given, *map(given.get, groups)) for name, value in part.items()}
+        for name in cls.declared():
+            if settings.get(name, ()) != () and needs_training(name):
+                raise Error(
+                    f"--table and {option_name(name)} exclude each other: nothing is trained on a table"
+                )
         return given
 
     @property

@@ -17,7 +17,7 @@ from rl_designer.reports.designs import design_row, differences, draw, told, yes
 from rl_designer.reports.explanations import importance, steps_of
 from rl_designer.reports.front import front_plot
 from rl_designer.reports.learning import control_of, learning_plot
-from rl_designer.reports.terminal import WINNERS
+from rl_designer.reports.terminal import WINNERS, references_told
 from rl_designer.runs.folder import POLICY
 from rl_designer.runs.reading import RunReport
 from rl_designer.setting import space_of
@@ -41,6 +41,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
     data |= {"finalists": report.folder.summary.get("finalists_verdict", "")}
+    data |= {"references": list(references_told(report))}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
     plots = (learning_plot(report, control_of(report, space), name), front_plot(report, name))
     data["plots"] = [plot for plot in plots if plot is not None]

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.problem import Design, best_of, merit
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.designs import draw
 from rl_designer.runs.reading import RunReport, improvement
@@ -38,19 +39,44 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield Text(f"\nThe best design, {report.winners[0].design.architecture.digest}:")
     yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
     yield Text("")
-    better = improvement([d.design for d in report.designs if d.source == "agent"])
+    better = improvement([d.design for d in report.designs if report.is_own(d)])
     if better is not None and report.best_by == "reward":
         first, last = better["first_quarter"], better["last_quarter"]
         yield Text(
             f"Mean reward of {report.agent}'s designs: {first:.4f} in the first quarter, "
             f"{last:.4f} in the last."
         )
+    for line in references_told(report):
+        yield Text(line)
     for source in report.folder.summary.get("sources", []):
         yield Text(f"Started from {printable(source['reason'])}.")
     if told := report.folder.summary.get("finalists_verdict"):
         yield Text(printable(told))
     if "verdict" in report.folder.summary:
         yield Text(printable(report.folder.summary["verdict"]))
+
+
+def references_told(report: RunReport) -> Iterator[str]:
+    """Which networks designed by hand the search began with, and whether it got beyond: one line or none."""
+    if not report.references:
+        return
+    found = {d.design.architecture.digest: d for d in report.designs if d.source == "agent"}
+    known = [(name, found[digest].design) for digest, name in report.references.items() if digest in found]
+    figures = ", ".join(f"{name} ({_figure(design, report)})" for name, design in known)
+    line = f"Began with the nearest to networks designed by hand: {figures or 'none was evaluated'}"
+    best = best_of([design for _, design in known], report.best_by)
+    if best is not None:
+        ahead = merit(report.winners[0].design, report.best_by) - merit(best, report.best_by)
+        line += f"; the best design is ahead by {ahead:.4f}" if ahead > 0 else "; no design was better"
+    yield printable(f"{line}.")
+
+
+def _figure(design: Design, report: RunReport) -> str:
+    if not design.evaluation.in_full:
+        return "failed"
+    facts = report.folder.summary["references"]["found"]
+    mine = next(fact for fact in facts if fact["digest"] == design.architecture.digest)
+    return "; ".join((show_figure(merit(design, report.best_by)), *mine.get("differences", ())))
 
 
 def _headline(report: RunReport) -> str:

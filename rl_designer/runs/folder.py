@@ -77,6 +77,20 @@ class _Finalist(BaseModel):
     folders: list[str]
 
 
+class _Reference(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    name: str
+    digest: str
+    differences: list[str] = []
+
+
+class _References(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    found: list[_Reference] = []
+
+
 class _Summary(BaseModel):
     """What other code relies on in a summary, where it is there."""
 
@@ -96,6 +110,7 @@ class _Summary(BaseModel):
     finalists: list[_Finalist] = []
     finalists_seconds: float = Field(default=0.0, ge=0)
     finalists_verdict: str = ""
+    references: _References = _References()
 
 
 class RunFolder:

@@ -1,10 +1,11 @@
 """What a run found: its designs, read from the store, and its figures as JSON-ready objects."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rl_designer.envs.evaluation import Evaluation
@@ -69,6 +70,11 @@ class RunReport:
         return self.folder.summary.get("about") or []
 
     @property
+    def references(self) -> Mapping[str, str]:
+        """The networks designed by hand that it began with: digest → name."""
+        return reference_names(self.folder.summary)
+
+    @property
     def objective(self) -> Objective:
         """What is good on the run's data; of a run of before there was a choice, and on a table, accuracy."""
         known = self.folder.summary.get("objective")
@@ -90,9 +96,15 @@ class RunReport:
         agents = sum(d.source == "agent" for d in self.designs)
         return design.design.index + 1 + (0 if design.source == "agent" else agents)
 
+    def is_own(self, design: StoredDesign) -> bool:
+        """Whether the agent proposed it; the references that it began with it didn't."""
+        return design.source == "agent" and design.design.architecture.digest not in self.references
+
     def found_by(self, design: StoredDesign) -> str:
-        """The agent's name, or the control's."""
-        return printable(self.agent) if design.source == "agent" else CONTROL_AGENT
+        """The agent's name, the control's, or a reference's."""
+        if design.source != "agent":
+            return CONTROL_AGENT
+        return printable(found_by(design.design, self.agent, self.references))
 
 
 def read_run(run: Path | RunFolder, store: str | None = None) -> RunReport:
@@ -164,6 +176,18 @@ def design_to_dict(design: Design, found_by: str) -> dict[str, Any]:
     }
 
 
+def reference_names(run_summary: Mapping[str, Any]) -> Mapping[str, str]:
+    """The networks designed by hand that a run began with: digest → name."""
+    found = run_summary.get("references", {}).get("found", ())
+    return {reference["digest"]: reference["name"] for reference in found}
+
+
+def found_by(design: Design, agent: str, references: Mapping[str, str]) -> str:
+    """The agent's name, or a reference's, such as `reference resnet-8`."""
+    name = references.get(design.architecture.digest)
+    return agent if name is None else f"reference {name}"
+
+
 def improvement(designs: Sequence[Design]) -> dict[str, float] | None:
     """Mean reward of the first and of the last quarter of an agent's designs; None for fewer than 4."""
     means = quarter_means([design.reward for design in designs])
@@ -177,25 +201,29 @@ def summary_of(
     verdict: Verdict,
     *,
     best_by: BestBy = "reward",
+    references: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The figures of a finished search. `best` is of all designs, `agent_best` of the agent's.
 
     Args:
         best_by: how the best is chosen; see `best_of`.
+        references: digest → name of those among the agent's designs that were made by hand.
     """
     agent_best, control_best = (best_of(found, best_by) for found in (designs, controls))
-    best, found_by = agent_best, agent
+    own = agent if agent_best is None else found_by(agent_best, agent, references)
+    best, whose = agent_best, own
     if control_best is not None and (agent_best is None or control_best.reward > agent_best.reward):
-        best, found_by = control_best, CONTROL_AGENT
+        best, whose = control_best, CONTROL_AGENT
+    learned = [design for design in designs if design.architecture.digest not in references]
     return {
         "agent": agent,
         "evaluations": len(designs) + len(controls),
         "agent_evaluations": len(designs),
         "failures": sum(d.evaluation.failure is not None for d in chain(designs, controls)),
         "stopped_early": sum(d.evaluation.stopped_at is not None for d in chain(designs, controls)),
-        "best": None if best is None else design_to_dict(best, found_by),
-        "agent_best": None if agent_best is None else design_to_dict(agent_best, agent),
-        "improvement": improvement(designs) if best_by == "reward" else None,
+        "best": None if best is None else design_to_dict(best, whose),
+        "agent_best": None if agent_best is None else design_to_dict(agent_best, own),
+        "improvement": improvement(learned) if best_by == "reward" else None,
         "control": None if verdict.control is None else verdict.control.to_dict(),
         "better_than_control": verdict.better,
         "p_value": verdict.p_value,

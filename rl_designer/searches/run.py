@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,12 +13,13 @@ from rl_designer.config import SearchBudget, SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.problem import Budget, Design, Problem
+from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
+from rl_designer.envs.references.nearest import NearestReferences
 from rl_designer.envs.rewards import Reward, RewardError
 from rl_designer.errors import Error, Interrupted, Stopped
 from rl_designer.runs.finalists import FINALISTS
 from rl_designer.runs.folder import RunFolder
-from rl_designer.runs.reading import design_to_dict, summary_of
+from rl_designer.runs.reading import design_to_dict, found_by, reference_names, summary_of
 from rl_designer.runs.verdict import (
     CONTROL_AGENT,
     Verdict,
@@ -32,6 +33,7 @@ from rl_designer.searches.energy import kept_energy
 from rl_designer.searches.finalists import SECONDS as FINALISTS_SECONDS
 from rl_designer.searches.finalists import Finals, Found, train_finalists
 from rl_designer.searches.observers import Observers, Start
+from rl_designer.searches.references import told
 from rl_designer.searches.replay import RecordedProblem, Replay, changed_code
 from rl_designer.searches.sources import kept_sources, reviews_to_dict
 from rl_designer.searches.stopping import stopping_early, stops_early
@@ -52,6 +54,7 @@ class Search:
     Attributes:
         folder: of the run.
         config: the folder's; where this start trains its designs may differ.
+        references: the networks designed by hand that are evaluated first.
         finals: how its finalists are trained; None where it has none.
     """
 
@@ -62,6 +65,7 @@ class Search:
     agent: Agent
     reward: Reward
     observers: Observers
+    references: NearestReferences
     finals: Finals | None = None
 
     @property
@@ -142,10 +146,12 @@ def _searched(search: Search) -> SearchResult:
         folder.save_policy(agent.save)
     search.store.cut_designs(folder.id, {AGENT: len(designs), CONTROL: len(controls)})
     best_by = search.reward.best_by
-    figures = summary_of(config.agent_name, designs, controls, verdict, best_by=best_by)
+    names = reference_names(folder.summary)
+    figures = summary_of(config.agent_name, designs, controls, verdict, best_by=best_by, references=names)
     if (winner := start.train_finalists([*designs, *controls])) is not None:
         own = any(design.architecture.digest == winner.architecture.digest for design in designs)
-        figures |= {"best": design_to_dict(winner, config.agent_name if own else CONTROL_AGENT)}
+        whose = found_by(winner, config.agent_name, names) if own else CONTROL_AGENT
+        figures |= {"best": design_to_dict(winner, whose)}
     figures |= {"space": search.setting.space.name, "seconds": round(start.seconds, 3)}
     figures |= {"given_up": start.given_up}
     if start.memory.reviews:
@@ -178,10 +184,12 @@ def _settled_plan(search: Search, evaluator: Evaluator) -> ControlPlan:
 
 def _run_key(config: SearchConfig, evaluator: Evaluator) -> str:
     """The evaluator that the store knows a run by. What is left of random designs where the worse ones are
-    stopped is no random sample, and must not be another run's control.
+    stopped is no random sample, nor are references, and neither must be another run's control.
     """
-    selects = config.agent_name == CONTROL_AGENT and stops_early(evaluator, config.training.fidelity)
-    return f"{evaluator.digest}:{config.training.fidelity}" if selects else evaluator.digest
+    if config.agent_name != CONTROL_AGENT:
+        return evaluator.digest
+    selects = [str(config.training.fidelity)] * stops_early(evaluator, config.training.fidelity)
+    return ":".join([evaluator.digest, *selects, *["references"] * bool(config.references)])
 
 
 def _without_closing(seconds: float, agent: Agent) -> float:
@@ -220,7 +228,7 @@ class SearchRun:
                 config.budget.time_limit,
                 len(self._replay),
                 tuple(source.name for source in sources),
-                setting.about,
+                (*setting.about, *told(search.references)),
                 "" if search.finals is None else search.finals.told,
             )
         )
@@ -242,11 +250,18 @@ class SearchRun:
         if self._replay.count(CONTROL) or self._in_finals:  # an earlier start got as far as that
             evaluations, seconds = self._replay.count(AGENT), None
         problem = self._problem(AGENT, Budget(evaluations, seconds), self._stopping)
+        self._begin_with_references(problem)
         if isinstance(agent, Remembers):
             agent.search_from(problem, self.memory)
         else:
             agent.search(problem)
         return problem.designs
+
+    def _begin_with_references(self, problem: Problem) -> None:
+        """They are so few that none is stopped early, so that no search ends below them."""
+        if found := self._search.references.found:
+            with suppress(BudgetSpent):  # which the agent, too, will hear
+                problem.evaluate([near.architecture for near in found])
 
     def search_control(self) -> Sequence[Design]:
         """The random designs that this run pays for."""
@@ -285,8 +300,10 @@ class SearchRun:
     def judge(self, designs: Sequence[Design], controls: Sequence[Design]) -> Verdict:
         """Was the agent better than random search?"""
         search, evaluator = self._search, self._evaluator
+        references = {near.architecture.digest for near in search.references.found}
+        own = [design for design in designs if design.architecture.digest not in references]
         # A design that was stopped early never counts as better than one of the control.
-        rewards = [d.reward if d.evaluation.stopped_at is None else -math.inf for d in designs]
+        rewards = [d.reward if d.evaluation.stopped_at is None else -math.inf for d in own]
         agent = search.config.agent_name
         if agent == CONTROL_AGENT or search.config.budget.control_share == 0:
             return no_control(agent, rewards)
@@ -296,7 +313,11 @@ class SearchRun:
             return judge_by_table(self._rewards(evaluator.evaluations()), agent, rewards)
         known = search.store.evaluations([evaluator.digest], self._plan.known)
         paid = [design.reward for design in controls]
-        return judge_by_designs(agent, rewards, [*self._rewards(known.values()), *paid], len(paid))
+        verdict = judge_by_designs(agent, rewards, [*self._rewards(known.values()), *paid], len(paid))
+        if references and rewards:
+            counted = f"{verdict.sentence} The references that it began with don't count."
+            return replace(verdict, sentence=counted)
+        return verdict
 
     def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> Problem:
         self._problems[source] = problem = RecordedProblem(

@@ -24,6 +24,7 @@ from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
 from rl_designer.searches.finalists import Finals
 from rl_designer.searches.observers import Observer, Observers
+from rl_designer.searches.references import first_references, to_dict
 from rl_designer.searches.replay import BEGAN, began, begin_anew, changed_settings
 from rl_designer.searches.run import Search, SearchResult, search
 from rl_designer.searches.sources import check_remembers, check_source, copy_sources
@@ -60,6 +61,7 @@ def run_search(
         fidelity = settled_fidelity(config, paid)
         finals = Finals.of(config, setting)
     experience, source = starting_experience(config, setting, agent)
+    references = first_references(config, setting)
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
     settled = {"reward": paid.text, "fidelity": fidelity, "folds": folds, "experience": experience}
@@ -69,11 +71,13 @@ def run_search(
         facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {"about": list(setting.about)} if setting.about else {}
         facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
+        facts |= {"references": to_dict(references)} if config.references else {}
         own = _own_metric(config)
         facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
         facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources, source))
-        return search(Search(made, config, setting, store, agent, paid, Observers(observers), finals))
+        observed = Observers(observers)
+        return search(Search(made, config, setting, store, agent, paid, observed, references, finals))
 
 
 def resume_search(
@@ -111,8 +115,10 @@ def resume_search(
     agent = _agent(config)
     setting = _setting_now(folder, config, data)
     paid, finals = _reward(config, setting, reward), Finals.of(config, setting)
+    references = first_references(config, setting)
     with Store(store or folder.store_location, create=False) as opened:
-        return search(Search(folder, config, setting, opened, agent, paid, Observers(observers), finals))
+        observed = Observers(observers)
+        return search(Search(folder, config, setting, opened, agent, paid, observed, references, finals))
 
 
 def _own_metric(config: SearchConfig) -> str | None:

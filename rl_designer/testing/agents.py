@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from unittest.mock import patch
 
+import numpy as np
+
 from rl_designer.agents.base import Agent
 from rl_designer.envs import problem as problem_module
 from rl_designer.envs.architecture import Architecture
@@ -76,6 +78,16 @@ def keeps_to_the_limits_of_a_space_of_variable_length(agent: AgentClass) -> None
     _check_designs(problem)
 
 
+def goes_on_from_designs_that_are_there(agent: AgentClass) -> None:
+    evaluator = _table_evaluator()
+    problem = CountingProblem(evaluator.space, evaluator, accuracy, Budget(_BUDGET))
+    rows = evaluator.space.random_actions(3, np.random.default_rng(5))
+    known = problem.evaluate(evaluator.space.architectures(rows))
+    agent(seed=0).search(problem)
+    assert list(problem.designs[: len(known)]) == known
+    _check_designs(problem)
+
+
 CHECKS = (
     gives_the_same_designs_for_the_same_seed,
     gives_other_designs_for_another_seed,
@@ -85,6 +97,7 @@ CHECKS = (
     ends_when_there_is_nothing_new,
     keeps_to_the_designs_of_a_table_with_holes_and_duplicates,
     keeps_to_the_limits_of_a_space_of_variable_length,
+    goes_on_from_designs_that_are_there,
 )
 
 
