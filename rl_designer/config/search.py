@@ -131,7 +131,7 @@ class SearchConfig(Settings):
             training = {"epochs": DEFAULT_EPOCHS, **given["training"]}
             return given | {"training": training, "where": {"device": "auto", **given["where"]}}
         groups = ("subject", "training", "where", "budget")
-        settings = {name: value for part in (given, *map(given.get, groups)) for name, value in part.items()}
+        settings = given | {name: value for group in groups for name, value in given[group].items()}
         for name in cls.declared():
             if settings.get(name, ()) != () and needs_training(name):
                 raise Error(

@@ -66,7 +66,8 @@ def references_told(report: RunReport) -> Iterator[str]:
     line = f"Began with the nearest to networks designed by hand: {figures or 'none was evaluated'}"
     best = best_of([design for _, design in known], report.best_by)
     if best is not None:
-        ahead = merit(report.winners[0].design, report.best_by) - merit(best, report.best_by)
+        first = best_of((d.design for d in report.winners), report.best_by) or best
+        ahead = merit(first, report.best_by) - merit(best, report.best_by)
         line += f"; the best design is ahead by {ahead:.4f}" if ahead > 0 else "; no design was better"
     yield printable(f"{line}.")
 
