@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from rl_designer.config import make_config
+from rl_designer.envs.evaluators.early_stopping import FEWEST_KNOWN
+from rl_designer.envs.references.by_hand import REFERENCES
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.reports.terminal import references_told
 from rl_designer.runs.folder import RunFolder
@@ -92,6 +94,10 @@ def test_where_none_fits_the_search_says_so_and_goes_on(train: Any) -> None:
         "begins without networks designed by hand, of which the space has none here: lenet-5: at"
     )
     assert len(read_run(Path("told")).designs) == 8 and names(Path("told")) == {}
+
+
+def test_they_are_so_few_that_none_is_stopped_early() -> None:
+    assert len(REFERENCES) <= FEWEST_KNOWN
 
 
 def test_a_search_without_them_knows_nothing_of_them(train: Any) -> None:
