@@ -51,8 +51,8 @@ def retrain(
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.output import shown
     from rl_designer.retraining.recipes import best_recipe
-    from rl_designer.retraining.retrain import find_winners, load_data
     from rl_designer.retraining.retrain import retrain as train
+    from rl_designer.retraining.sources import find_winners, load_data
 
     given, data, metric = _divided(settings)
     where = None if output is None else Path(output)
@@ -78,8 +78,8 @@ def retrain(
 
 def _divided(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str | None]:
     """Settings of the trainings, settings of the data, and the metric's name."""
-    from rl_designer.retraining.retrain import DATA
     from rl_designer.retraining.settings import FullSettings
+    from rl_designer.retraining.sources import DATA
 
     known = [field.name for field in fields(FullSettings)]
     rest = dict(settings)
@@ -114,7 +114,7 @@ def export(
     """
     from rl_designer.exporting.export import export as write
     from rl_designer.exporting.find import find_subject
-    from rl_designer.retraining.retrain import DATA
+    from rl_designer.retraining.sources import DATA
 
     check_names("export", data, DATA)
     source = folder_of(run)

@@ -30,7 +30,7 @@ from rl_designer.reports.page import REPORT, check_replaceable, write_report
 from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.output import print_comparison, shown
 from rl_designer.retraining.references import compare, references_within
-from rl_designer.retraining.retrain import find_winners, load_data
+from rl_designer.retraining.sources import find_winners, load_data
 
 # On what runs are compared.
 _SUBJECT = together(

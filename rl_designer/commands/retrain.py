@@ -25,9 +25,9 @@ from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.folder import plain_settings
 from rl_designer.retraining.output import print_retrained, retrained_to_dict, shown
 from rl_designer.retraining.recipes import best_recipe
-from rl_designer.retraining.retrain import Sources, find_winners, load_data
 from rl_designer.retraining.retrain import retrain as train
 from rl_designer.retraining.settings import FullTraining, Plan
+from rl_designer.retraining.sources import Sources, find_winners, load_data
 
 # What is trained in full, and how.
 training_options = together(

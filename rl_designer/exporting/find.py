@@ -13,8 +13,8 @@ from rl_designer.errors import Error, WrongUsage
 from rl_designer.exporting.subject import Origin, Subject
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Winner, folder_of
-from rl_designer.retraining.retrain import Sources, load_data
 from rl_designer.retraining.settings import FullSettings, Plan, shape_for, standardisation_for, takes_features
+from rl_designer.retraining.sources import Sources, load_data
 from rl_designer.runs.architecture_files import ARCHITECTURE, ArchitectureFile, read_architecture
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import RunReport, read_run

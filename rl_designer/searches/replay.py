@@ -32,6 +32,7 @@ _SOURCE = (
     "rl_designer.searches.replay",
     "rl_designer.searches.run",
     "rl_designer.searches.search",
+    "rl_designer.searches.start",
     "rl_designer.searches.stopping",
     "rl_designer.setting",
 )

@@ -1,78 +1,29 @@
 """One start of a run, from the control's plan to the verdict; what each of its stops says."""
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
-from rl_designer.agents.base import Agent, PolicyAgent
-from rl_designer.agents.memory import Memory, Remembers
-from rl_designer.config import SearchBudget, SearchConfig
-from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Evaluation, Evaluator
-from rl_designer.envs.evaluators.table import TableEvaluator
-from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
-from rl_designer.envs.references.nearest import NearestReferences
-from rl_designer.envs.rewards import Reward, RewardError
+from rl_designer.agents.base import PolicyAgent
+from rl_designer.config import SearchConfig
+from rl_designer.envs.evaluation import Evaluator
+from rl_designer.envs.problem import Design
 from rl_designer.errors import Error, Interrupted, Stopped
-from rl_designer.runs.finalists import FINALISTS
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import design_to_dict, found_by, reference_names, summary_of
 from rl_designer.runs.verdict import (
     CONTROL_AGENT,
     Verdict,
-    judge_by_designs,
-    judge_by_table,
-    no_control,
-    not_comparable,
 )
-from rl_designer.searches.control import MOST_STORED, ControlPlan, evaluate_control, plan_control, rewards_of
+from rl_designer.searches.control import MOST_STORED, ControlPlan, plan_control
 from rl_designer.searches.energy import kept_energy
-from rl_designer.searches.finalists import SECONDS as FINALISTS_SECONDS
-from rl_designer.searches.finalists import Finals, Found, train_finalists
-from rl_designer.searches.observers import Observers, Start
-from rl_designer.searches.references import told
-from rl_designer.searches.replay import RecordedProblem, Replay, changed_code
-from rl_designer.searches.sources import kept_sources, reviews_to_dict
-from rl_designer.searches.stopping import stopping_early, stops_early
-from rl_designer.setting import Setting
-from rl_designer.store.evaluator import StoredEvaluator
-from rl_designer.store.store import Store, StoredRun, StoreError
+from rl_designer.searches.replay import changed_code
+from rl_designer.searches.sources import reviews_to_dict
+from rl_designer.searches.start import AGENT, CONTROL, Search, SearchRun
+from rl_designer.searches.stopping import stops_early
+from rl_designer.store.store import StoredRun, StoreError
 from rl_designer.text import command
-
-AGENT, CONTROL = "agent", "control"
-CONTROL_BATCH = 8
-_MOST_FOR_CLOSING = 0.25  # of the time
-
-
-@dataclass(frozen=True)
-class Search:
-    """A search put together: what it is of, who searches, and what keeps and shows it.
-
-    Attributes:
-        folder: of the run.
-        config: the folder's; where this start trains its designs may differ.
-        references: the networks designed by hand that are evaluated first.
-        finals: how its finalists are trained; None where it has none.
-    """
-
-    folder: RunFolder
-    config: SearchConfig
-    setting: Setting
-    store: Store
-    agent: Agent
-    reward: Reward
-    observers: Observers
-    references: NearestReferences
-    finals: Finals | None = None
-
-    @property
-    def budget(self) -> SearchBudget:
-        """Of the search and its control."""
-        budget = self.config.budget
-        return budget if self.finals is None else self.finals.left_of(budget)
 
 
 @dataclass(frozen=True)
@@ -190,171 +141,3 @@ def _run_key(config: SearchConfig, evaluator: Evaluator) -> str:
         return evaluator.digest
     selects = [str(config.training.fidelity)] * stops_early(evaluator, config.training.fidelity)
     return ":".join([evaluator.digest, *selects, *["references"] * bool(config.references)])
-
-
-def _without_closing(seconds: float, agent: Agent) -> float:
-    """The seconds of a search, less what the agent needs after them."""
-    return seconds - min(agent.closing_seconds, _MOST_FOR_CLOSING * seconds)
-
-
-class SearchRun:
-    """One start of one run.
-
-    Attributes:
-        clock: seconds of the run, over all its starts.
-        memory: how the earlier runs stand that it starts with.
-    """
-
-    def __init__(self, search: Search, evaluator: Evaluator, plan: ControlPlan) -> None:
-        folder, config, setting = search.folder, search.config, search.setting
-        self._search, self._evaluator, self._plan = search, evaluator, plan
-        self._problems: dict[str, Problem] = {}
-        sources = kept_sources(folder.path, config.sources, setting.space, config.experience)
-        self._replay = Replay(folder.path, search.store.designs(folder.id))
-        self.clock = self._replay.clock
-        self._finalists_before = float(folder.summary.get(FINALISTS_SECONDS, 0.0))
-        self.memory = Memory(sources, search.observers.reviewed)
-        self._stored = StoredEvaluator(search.store, evaluator, folder.id, self._evaluated)
-        # A run without a fidelity is older than early stopping.
-        self._stopping = stopping_early(self._stored, evaluator, config.training.fidelity, search.reward)
-        search.observers.started(
-            Start(
-                folder.path,
-                setting.title,
-                setting.space.name,
-                config.agent,
-                search.budget.evaluations,
-                plan.paid or 0,
-                config.budget.time_limit,
-                len(self._replay),
-                tuple(source.name for source in sources),
-                (*setting.about, *told(search.references)),
-                "" if search.finals is None else search.finals.told,
-            )
-        )
-
-    @property
-    def given_up(self) -> int:
-        """Designs that were asked for, but hadn't been evaluated when the time was over."""
-        return sum(problem.given_up for problem in self._problems.values())
-
-    def search_agent(self) -> Sequence[Design]:
-        """The agent's designs."""
-        budget, agent, paid = self._search.budget, self._search.agent, self._plan.paid
-        evaluations, seconds = budget.evaluations, budget.time_limit
-        if seconds is not None:
-            kept = budget.control_share if paid != 0 else 0.0
-            seconds = min(seconds * (1 - kept), _without_closing(seconds, agent))
-        if paid != 0:
-            evaluations = None if evaluations is None else evaluations - (paid or 0)
-        if self._replay.count(CONTROL) or self._in_finals:  # an earlier start got as far as that
-            evaluations, seconds = self._replay.count(AGENT), None
-        problem = self._problem(AGENT, Budget(evaluations, seconds), self._stopping)
-        self._begin_with_references(problem)
-        if isinstance(agent, Remembers):
-            agent.search_from(problem, self.memory)
-        else:
-            agent.search(problem)
-        return problem.designs
-
-    def _begin_with_references(self, problem: Problem) -> None:
-        """They are so few that none is stopped early, so that no search ends below them."""
-        if found := self._search.references.found:
-            with suppress(BudgetSpent):  # which the agent, too, will hear
-                problem.evaluate([near.architecture for near in found])
-
-    def search_control(self) -> Sequence[Design]:
-        """The random designs that this run pays for."""
-        seconds, paid = self._search.budget.time_limit, self._plan.paid
-        if self._in_finals:
-            seconds, paid = None, self._replay.count(CONTROL)
-        if seconds is not None:
-            seconds -= self.clock()
-        if paid == 0 or (seconds is not None and seconds <= 0) or not self._problems[AGENT].designs:
-            return []
-        # Never stopped early, so that the verdict, of this run and of later ones, is by whole trainings.
-        problem = self._problem(CONTROL, Budget(paid, seconds), self._stored)
-        batch = max(self._search.setting.at_once, CONTROL_BATCH)
-        evaluate_control(problem, self._plan.known, self._search.config.seed, batch)
-        return problem.designs
-
-    @property
-    def _in_finals(self) -> bool:
-        """Whether an earlier start had ended the search."""
-        return FINALISTS in self._search.folder.summary and len(self._replay) > 0
-
-    def train_finalists(self, designs: Sequence[Design]) -> Design | None:
-        """The best of the best designs after longer trainings; None where there are none."""
-        search, limit = self._search, self._search.config.budget.time_limit
-        if search.finals is None or search.setting.objective is None:
-            return None
-        seconds = None if limit is None else limit - self.clock()
-        found = Found(search.folder, designs, search.reward, search.setting.objective, seconds)
-        return train_finalists(found, search.finals, search.observers)
-
-    @property
-    def seconds(self) -> float:
-        """Of the run, over all its starts."""
-        return self.clock() + self._finalists_before
-
-    def judge(self, designs: Sequence[Design], controls: Sequence[Design]) -> Verdict:
-        """Was the agent better than random search?"""
-        search, evaluator = self._search, self._evaluator
-        references = {near.architecture.digest for near in search.references.found}
-        own = [design for design in designs if design.architecture.digest not in references]
-        # A design that was stopped early never counts as better than one of the control.
-        rewards = [d.reward if d.evaluation.stopped_at is None else -math.inf for d in own]
-        agent = search.config.agent_name
-        if agent == CONTROL_AGENT or search.config.budget.control_share == 0:
-            return no_control(agent, rewards)
-        if search.reward.sees_history:
-            return not_comparable(agent, search.reward.name)
-        if isinstance(evaluator, TableEvaluator):
-            return judge_by_table(self._rewards(evaluator.evaluations()), agent, rewards)
-        known = search.store.evaluations([evaluator.digest], self._plan.known)
-        paid = [design.reward for design in controls]
-        verdict = judge_by_designs(agent, rewards, [*self._rewards(known.values()), *paid], len(paid))
-        if references and rewards:
-            counted = f"{verdict.sentence} The references that it began with don't count."
-            return replace(verdict, sentence=counted)
-        return verdict
-
-    def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> Problem:
-        self._problems[source] = problem = RecordedProblem(
-            partial(self._record, source),
-            self._search.setting.space,
-            evaluator,
-            self._search.reward,
-            budget,
-            failure_reward=self._search.config.failure_reward,
-            clock=self.clock,
-        )
-        return problem
-
-    def _evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
-        self._search.observers.evaluated(architecture, evaluation, self._known_reward(evaluation), stored)
-
-    def _known_reward(self, evaluation: Evaluation) -> float | None:
-        """None where only the problem, which pays in order, can tell; an error is told there, once."""
-        if self._search.reward.sees_history:
-            return None
-        try:
-            return self._rewards([evaluation])[0]
-        except RewardError:
-            return None
-
-    def _record(self, source: str, designs: Sequence[Design]) -> None:
-        for design in designs:
-            self._replay.check(source, design)
-        self._replay.clock.replay(len(designs))
-        seconds, stored = self.clock(), self._stored
-        for design in designs:
-            if design.evaluation.stopped_at is not None:
-                stored.keep(design.architecture, design.evaluation)
-        kept = [(design, stored.key(design.evaluation), seconds) for design in designs]
-        self._search.store.add_designs(self._search.folder.id, source, kept)
-        for design in designs:
-            self._search.observers.designed(design, source)
-
-    def _rewards(self, evaluations: Iterable[Evaluation]) -> list[float]:
-        return rewards_of(evaluations, self._search.reward, self._search.config.failure_reward)

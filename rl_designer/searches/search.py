@@ -26,8 +26,9 @@ from rl_designer.searches.finalists import Finals
 from rl_designer.searches.observers import Observer, Observers
 from rl_designer.searches.references import first_references, to_dict
 from rl_designer.searches.replay import BEGAN, began, begin_anew, changed_settings
-from rl_designer.searches.run import Search, SearchResult, search
+from rl_designer.searches.run import SearchResult, search
 from rl_designer.searches.sources import check_remembers, check_source, copy_sources
+from rl_designer.searches.start import Search
 from rl_designer.setting import Setting, make_setting, training_setting
 from rl_designer.store.store import Store
 

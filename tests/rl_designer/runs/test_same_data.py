@@ -16,7 +16,7 @@ from rl_designer.config import make_config
 from rl_designer.envs.datasets.dataset import split
 from rl_designer.errors import WrongUsage
 from rl_designer.exporting.find import find_subject
-from rl_designer.retraining.retrain import find_winners, load_data
+from rl_designer.retraining.sources import find_winners, load_data
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.same_data import ChangedData, data_of_run
 from rl_designer.searches.search import resume_search, run_search

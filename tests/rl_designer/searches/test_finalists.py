@@ -24,7 +24,7 @@ from rl_designer.errors import Error, Interrupted, WrongUsage
 from rl_designer.reports.terminal import print_report, terminal
 from rl_designer.retraining import training
 from rl_designer.retraining.folder import load_retrained
-from rl_designer.retraining.retrain import find_winners
+from rl_designer.retraining.sources import find_winners
 from rl_designer.runs.finalists import Finalist, told
 from rl_designer.runs.reading import read_run, report_to_dict
 from rl_designer.searches import finalists
