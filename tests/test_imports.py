@@ -135,10 +135,14 @@ def test_the_options_of_a_search_need_nothing_but_their_declaration() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_data_spaces_and_configs_need_no_torch() -> None:
+def test_data_spaces_configs_and_metrics_need_neither_torch_nor_scikit_learn() -> None:
     code = (
-        "import sys, rl_designer.envs, rl_designer.config, rl_designer.searches.sampling\n"
+        "import sys, numpy, rl_designer.envs, rl_designer.config, rl_designer.searches.sampling\n"
         "import rl_designer.reports.terminal\n"
+        "from rl_designer.envs.metrics import METRICS\n"
+        "y = numpy.arange(6) % 2\n"
+        "for metric in METRICS.values():\n"
+        "    metric.guess(y, y, 2 if metric.predicts == 'class' else 1)\n"
         "print([m for m in ('torch', 'sklearn', 'stable_baselines3') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

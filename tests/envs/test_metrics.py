@@ -1,6 +1,8 @@
 """What is good: the metrics, their scores, and what guessing gives."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,6 +57,53 @@ def test_the_area_under_the_curve_is_the_mean_over_the_classes_that_there_are() 
     outputs = np.random.default_rng(0).dirichlet(np.ones(4), size=len(Y))
     each = [sklearn_metrics.roc_auc_score(number == Y, outputs[:, number]) for number in range(3)]
     assert METRICS["auroc"].value(outputs, Y) == pytest.approx(np.mean(each))
+
+
+SAME_IN_SCIKIT_LEARN: dict[str, Callable[[Any, Any], float]] = {
+    "accuracy": lambda outputs, y: sklearn_metrics.accuracy_score(y, outputs.argmax(axis=1)),
+    "balanced-accuracy": lambda outputs, y: sklearn_metrics.recall_score(
+        y, outputs.argmax(axis=1), labels=np.unique(y), average="macro"
+    ),
+    "f1-macro": lambda outputs, y: sklearn_metrics.f1_score(
+        y, outputs.argmax(axis=1), average="macro", zero_division=0.0
+    ),
+    "auroc": lambda outputs, y: float(
+        np.mean([sklearn_metrics.roc_auc_score(y == number, outputs[:, number]) for number in np.unique(y)])
+    ),
+    "log-loss": lambda outputs, y: sklearn_metrics.log_loss(y, outputs, labels=np.arange(outputs.shape[1])),
+    "r2": lambda outputs, y: sklearn_metrics.r2_score(y, outputs),
+    "rmse": lambda outputs, y: sklearn_metrics.root_mean_squared_error(y, outputs),
+    "mae": lambda outputs, y: sklearn_metrics.mean_absolute_error(y, outputs),
+}
+
+
+def outputs_and_targets(predicts: str | None, seed: int) -> tuple[Any, Any]:
+    """Of 2 to 8 classes, one of which may have no example, with many equal outputs and some of 0 and of 1; or
+    numbers, now and then always the same.
+    """
+    generator = np.random.default_rng(seed)
+    examples, classes = int(generator.integers(20, 300)), int(generator.integers(2, 9))
+    if predicts == "number":
+        y = generator.normal(300, 80, examples) if seed % 5 else np.full(examples, 3.0)
+        return y + generator.normal(0, 40, examples) * (seed % 10 > 0), y
+    y = np.r_[0, 1, generator.integers(0, max(2, classes - seed % 2), examples)]
+    logits = np.round(generator.normal(size=(len(y), classes)), seed % 3) * (1 + 40 * (seed % 4 == 0))
+    outputs = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return outputs / outputs.sum(axis=1, keepdims=True), y
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_metrics_are_those_of_scikit_learn_to_the_last_digit(metric: Metric) -> None:
+    for seed in range(20):
+        outputs, y = outputs_and_targets(metric.predicts, seed)
+        assert metric.value(outputs, y) == SAME_IN_SCIKIT_LEARN[metric.name](outputs, y), seed
+
+
+@pytest.mark.parametrize("name", ["auroc", "log-loss", "r2", "rmse", "mae"])
+def test_outputs_that_are_no_numbers_are_not_scored(name: str) -> None:
+    outputs, y = outputs_and_targets(METRICS[name].predicts, 1)
+    outputs[:] = np.nan
+    assert np.isnan(METRICS[name].value(outputs, y))
 
 
 def test_a_metric_is_chosen_by_what_is_predicted() -> None:
