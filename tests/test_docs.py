@@ -1,14 +1,17 @@
 """Every command and every snippet in README and docs/ runs, with smaller budgets.
 
-They run in this process: as processes of their own each would import torch anew, which took most of the time.
-Benchmarks have one worker, and the final policy of `ppo` is hardly trained.
+They run in this process, and so do their workers but for the page of one's own code: as processes of their
+own each would import torch anew, which took most of the time. Of embedded data there are some examples alone,
+designs are small, and the final policy of `ppo` is hardly trained.
 """
 
+import dataclasses
 import importlib.util
 import re
 import runpy
 import shlex
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,15 +19,21 @@ import pytest
 from sklearn.datasets import load_wine
 
 from rl_designer import cli
+from rl_designer.envs.datasets import embedded
+from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.workers.local import InProcess, LocalEngine
 from rl_designer.experience import adding
 from tests.helpers.quick_ppo import QUICK_PPO, quicken
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+IN_WORKERS = "extend.md"
 SMALLER = ["--epochs", "1"]
+EXAMPLES = 1_300  # of which so many are validated on that there are no folds
+LIMITS = {"digits": "5k", "wine": "2k", "breast-cancer": "2k"}  # of parameters
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
-FEWER = {"3": "1", "16": "2", "64": "4", "20": "2", "ppo": QUICK_PPO}
+FEWER = {"3": "1", "12": "8", "16": "2", "64": "4", "20": "2", "ppo": QUICK_PPO}
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -54,20 +63,39 @@ def smaller(words: list[str]) -> list[str]:
         words += ["--no-rivals"]  # what they say is tested where they live
     on_table = words[0] == "benchmark" and words[1] in ON_TABLES and "--data" not in words
     trains = words[0] in TRAINING and not on_table and "--table" not in words
+    if trains and words[0] != "retrain" and "--data" in words and "--max-parameters" not in words:
+        limit = LIMITS.get(words[words.index("--data") + 1])
+        words += ["--max-parameters", limit] if limit else []
     return [*words, *SMALLER] if trains and "--epochs" not in words else words
 
 
 def smaller_snippet(block: str) -> str:
     block = block.replace("evaluations=64", "evaluations=4, epochs=1")
+    block = re.sub(r"(Network\w+\(.*?)epochs=(\d)", r"\1epochs=\2, final_epochs=\2", block)
     return block.replace("rl.retrain(run, seeds=2)", "rl.retrain(run, seeds=2, epochs=1, rivals=False)")
 
 
+def first_of(read: Callable[[], RawData]) -> Callable[[], RawData]:
+    """A reader of some of the examples."""
+
+    def read_first() -> RawData:
+        raw = read()
+        x, y = ({part: values[:EXAMPLES] for part, values in parts.items()} for parts in (raw.x, raw.y))
+        return dataclasses.replace(raw, x=x, y=y)
+
+    return read_first
+
+
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Path:
     """The current folder, with the pages' named snippets."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     quicken(monkeypatch)
+    monkeypatch.setattr(embedded, "mnist1d", first_of(embedded.mnist1d))
+    monkeypatch.setattr(embedded, "digits", first_of(embedded.digits))
+    if IN_WORKERS not in request.node.name:
+        monkeypatch.setattr(LocalEngine, "pool", lambda engine, workload: InProcess(workload))
     monkeypatch.setattr(adding, "shipped_trainings", lambda space: None)  # a minute of learning
     load_wine(as_frame=True).data.to_csv("wine.csv", index=False)  # which a page predicts
     write_named_snippets(tmp_path)

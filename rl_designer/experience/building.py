@@ -27,7 +27,7 @@ from rl_designer.text import command
 
 TRAININGS = "trainings.npz"
 PARTS = "parts"
-DESIGNS = 16  # of a part, which are drawn within one limit
+DESIGNS = 16  # of a part at most, which are drawn within one limit
 LIMITS = (2_000, 200_000)  # parameters
 
 
@@ -48,9 +48,10 @@ class BuildPlan:
     seed: int = 0
 
     @property
-    def parts(self) -> list[tuple[int, int]]:
-        """Task and part, the first parts of all tasks first: what is there early is of many tasks."""
-        return [(task, part) for part in range(-(-self.designs // DESIGNS)) for task in range(self.tasks)]
+    def parts(self) -> list[tuple[int, int, int]]:
+        """Task, part and how many designs; first the first part of each task: what is early is of many."""
+        numbers = [min(DESIGNS, self.designs - first) for first in range(0, self.designs, DESIGNS)]
+        return [(task, part, n) for part, n in enumerate(numbers) for task in range(self.tasks)]
 
 
 def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Display) -> Trainings:
@@ -84,7 +85,9 @@ class _Parts:
     folder: Path
 
     def path(self, key: Any) -> Path:
-        return self.folder / PARTS / f"{self.plan.kind}-{self.plan.seed}-{key[0]}-{key[1]}.npz"
+        task, part, n = key
+        fewer = "" if n == DESIGNS else f"-{n}"  # so that no whole part is taken for there
+        return self.folder / PARTS / f"{self.plan.kind}-{self.plan.seed}-{task}-{part}{fewer}.npz"
 
     def known(self, jobs: Sequence[Job]) -> Mapping[Hashable, Any]:
         return {job.key: Trainings.load(path) for job in jobs if (path := self.path(job.key)).exists()}
@@ -103,14 +106,14 @@ class _Parts:
         )
 
 
-def train_part(kind: Kind, number: int, part: int, seed: int) -> Trainings:
-    """In a worker: `DESIGNS` random designs within one limit on one made task."""
+def train_part(kind: Kind, number: int, part: int, n: int, seed: int) -> Trainings:
+    """In a worker: n random designs within one limit on one made task."""
     drawn = drawn_task(kind, number, seed)
     dataset = task_data(drawn)
     task = task_of(drawn, dataset)
     draws = stream(seed, "experience", kind, number, part)
     space = task.within(float(np.exp(draws.uniform(*np.log(LIMITS)))))
-    actions = distinct_designs(space, DESIGNS, draws)
+    actions = distinct_designs(space, n, draws)
     with TrainingEvaluator(dataset, device="cpu") as evaluator:
         found = evaluator.evaluate(space.architectures(actions))
         epochs = evaluator.epochs
@@ -118,9 +121,9 @@ def train_part(kind: Kind, number: int, part: int, seed: int) -> Trainings:
     for row, evaluation in zip(curve, found, strict=True):
         if evaluation.failure is None:
             row[:] = evaluation.learning_curve
-    n = len(actions)
-    limit = np.full(n, space.max_parameters, np.float32)
-    return Trainings(kind, (task,), np.zeros(n, np.int32), actions.astype(np.int16), limit, curve)
+    limit = np.full(len(actions), space.max_parameters, np.float32)
+    of_task = np.zeros(len(actions), np.int32)
+    return Trainings(kind, (task,), of_task, actions.astype(np.int16), limit, curve)
 
 
 def task_data(drawn: DrawnTask) -> Dataset:

@@ -11,20 +11,20 @@ from tests.helpers.experiences import made_experience
 
 
 def test_trainings_are_built_once_and_become_experience_that_designs(command: Callable[..., Ended]) -> None:
-    build = ("experience", "build", "made", "--kind", "features", "--tasks", 2, "--designs", 8)
+    build = ("experience", "build", "made", "--kind", "features", "--tasks", 2, "--designs", 4)
     built = command(*build, "--workers", 2, "--json")
     assert built.status == 0, built.err
-    assert built.json == {"file": "made/trainings.npz", "tasks": 2, "trainings": 32}
+    assert built.json == {"file": "made/trainings.npz", "tasks": 2, "trainings": 8}
     parts = sorted(Path("made/parts").iterdir())
     times = [part.stat().st_mtime_ns for part in parts]
     assert command(*build, "--quiet").status == 0
     assert [part.stat().st_mtime_ns for part in parts] == times  # nothing is trained again
     trained = Trainings.load(Path("made/trainings.npz"))
-    assert trained.curve.shape == (32, 12)
+    assert trained.curve.shape == (8, 12)
     learned = command("experience", "learn", "made/trainings.npz", "--output", "e.npz", "--updates", 1)
     assert learned.status == 0, learned.err
     known = command("experience", "info", "e.npz", "--json").json
-    assert (known["space"], known["trainings"], known["tasks"]) == ("mlp", 32, 2)
+    assert (known["space"], known["trainings"], known["tasks"]) == ("mlp", 8, 2)
     sampled = command("sample", "--data", "wine", "-n", 3, "--experience", "e.npz", "--output", "d", "--json")
     assert sampled.status == 0, sampled.err
     assert [path.name for path in sorted(Path("d").iterdir())] == [f"design-{i}.json" for i in range(3)]
