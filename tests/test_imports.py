@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -84,6 +85,7 @@ def climbers(graph: dict[str, set[str]]) -> list[str]:
     ]
 
 
+@cache
 def repository() -> dict[str, set[str]]:
     return graph_of({m: (p.read_text(encoding="utf-8"), p.name == "__init__.py") for m, p in files().items()})
 

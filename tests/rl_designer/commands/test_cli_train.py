@@ -310,6 +310,7 @@ def test_a_run_that_is_stopped_by_a_signal_goes_on(command: Command, tmp_path: P
 
 def test_real_training_is_the_same_for_one_and_two_workers(command: Command) -> None:
     options = ["--max-parameters", "2k", "--epochs", "1", "--evaluations", "6", "--agent", QUICK_PPO]
+    options += ["--examples", "400"]
     found = []
     for workers in ("1", "2"):
         more = ["--quiet", "--json", "--workers", workers, "--run", workers, "--store", f"{workers}.sqlite"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rl_designer.experience.building import DESIGNS, BuildPlan
 from rl_designer.experience.trainings import Trainings
 from tests.helpers.experiences import made_trainings
 
@@ -27,6 +28,15 @@ def test_parts_are_put_together_by_task_and_taken_apart_again() -> None:
     twice = Trainings.merged([*parts, parts[0]])
     assert len(twice.tasks) == 4
     assert len(twice) == len(whole) + len(parts[0])
+
+
+def test_as_many_designs_are_built_as_were_asked_for_the_first_parts_of_all_tasks_first() -> None:
+    assert BuildPlan("features", tasks=2, designs=DESIGNS + 4).parts == [
+        (0, 0, DESIGNS),
+        (1, 0, DESIGNS),
+        (0, 1, 4),
+        (1, 1, 4),
+    ]
 
 
 @pytest.mark.parametrize(
