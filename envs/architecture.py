@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, Self
 
 from rl_designer.envs.errors import Error
@@ -13,6 +14,8 @@ Option = bool | int | float | str
 
 # The first layer of a cell's design, the skeleton around it, and an edge that isn't there.
 MACRO, NONE = "macro", "none"
+# The kind of what stands before a network's layers: each says one thing of how it is trained.
+TRAINING = "training"
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Layer:
     def is_decision(self) -> bool:
         """Whether it is one of an architecture table, whose kind is the decision's name."""
         return [name for name, _ in self.options] == ["option"]
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it says how the network is trained, and is no part of it."""
+        return self.kind == TRAINING and not self.is_decision
 
     def __getitem__(self, name: str) -> Option:
         """The value of one option. Raises KeyError where the layer has no such option."""
@@ -66,7 +74,8 @@ class Architecture:
 
     Attributes:
         space: name of the search space.
-        layers: the layers taken so far.
+        layers: the layers taken so far; before those of the network what the design says of its training, if
+            it does: one layer of the kind `training` a setting.
         complete: whether nothing can be added.
     """
 
@@ -81,12 +90,32 @@ class Architecture:
         return hashlib.sha256(canonical.encode()).hexdigest()[:20]
 
     @property
+    def network(self) -> tuple[Layer, ...]:
+        """The layers that make the network: all behind those that say how it is trained."""
+        return self.layers[self._of_training :]
+
+    @property
+    def training(self) -> dict[str, Option]:
+        """What the design says of its training, setting → value, in the order of the layers."""
+        return dict(option for layer in self.layers[: self._of_training] for option in layer.options)
+
+    @property
+    def _of_training(self) -> int:
+        return sum(1 for _ in takewhile(lambda layer: layer.is_training, self.layers))
+
+    @property
+    def told(self) -> tuple[Layer, ...]:
+        """The layers as people read them: what it says of its training in one, then the network's."""
+        training = self.training
+        return (*((Layer.of(TRAINING, **training),) if training else ()), *self.network)
+
+    @property
     def is_cell(self) -> bool:
-        """Whether its layers are a skeleton and the edges of a cell, and no chain."""
-        return bool(self.layers) and self.layers[0].kind == MACRO and not self.layers[0].is_decision
+        """Whether its network is a skeleton and the edges of a cell, and no chain."""
+        return bool(self.network) and self.network[0].kind == MACRO and not self.network[0].is_decision
 
     def __str__(self) -> str:
-        return " → ".join(str(layer) for layer in self.layers) or "(empty)"
+        return " → ".join(str(layer) for layer in self.told) or "(empty)"
 
     def to_dict(self) -> dict[str, Any]:
         return {

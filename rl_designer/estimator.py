@@ -27,7 +27,7 @@ from rl_designer.envs.datasets.rows import Rows
 from rl_designer.envs.datasets.targets import strata
 from rl_designer.envs.metrics import MetricFunction, Predicts, metric_name
 from rl_designer.envs.rewards import RewardFunction, name_of
-from rl_designer.envs.search_spaces.registry import kind_of, make_space
+from rl_designer.envs.search_spaces.registry import kind_of, make_space, make_trained_space
 from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import Error
@@ -68,6 +68,7 @@ class _NetworkEstimator(BaseEstimator):
     metric: str | MetricFunction | None = None
     folds: int | None = None
     space: str | None = None
+    hyperparameters: bool | None = None
     augment: str | None = None
     control_share: float = 0.25
     device: str = "auto"
@@ -172,7 +173,8 @@ class _NetworkEstimator(BaseEstimator):
         settings |= {"metric": metric_name(self.metric)}
         given = {name: value for name, value in settings.items() if value is not None}
         config = make_config({}, given, type(self).__name__)
-        space = make_space(
+        make = make_trained_space if self.hyperparameters else make_space
+        space = make(
             self.space,
             dataset.input_shape,
             dataset.num_classes,
@@ -233,7 +235,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         class_weights: `none`, or `balanced`: rare classes weigh as much as others in the loss.
         folds: parts of the examples, at most 5, of which each in turn is held out; None for 5 where fewer
             than 200 would be, else 1.
-        agent, reward, space, augment, control_share: as `rl_designer.search` takes them.
+        agent, reward, space, hyperparameters, augment, control_share: as `rl_designer.search` takes them.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         n_jobs: trainings at the same time, in processes; None or 1 trains in this one, -1 is one a core.
         random_state: of everything random: an int, a RandomState, or None for NumPy's global state.

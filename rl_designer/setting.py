@@ -22,6 +22,7 @@ from rl_designer.envs.search_spaces.registry import (
     definition_of,
     kind_of,
     make_space,
+    make_trained_space,
     space_of_definition,
 )
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -173,14 +174,16 @@ def dataset_of(subject: Subject) -> Dataset:
     return _load(subject, kind)
 
 
-def _space_on(dataset: Dataset, subject: Subject) -> DataSpace:
+def _space_on(dataset: Dataset, subject: Subject, hyperparameters: bool = False) -> DataSpace:
+    make = make_trained_space if hyperparameters else make_space
     with usage_errors():
-        return make_space(subject.space, dataset.input_shape, dataset.num_classes, **subject.limits)
+        return make(subject.space, dataset.input_shape, dataset.num_classes, **subject.limits)
 
 
 def training_setting(config: SearchConfig, dataset: Dataset) -> Setting:
     """On the data that a config names, once they are read. Raises as `make_setting`."""
-    space, whole = _space_on(dataset, config.subject), dataset
+    space = _space_on(dataset, config.subject, bool(config.training.hyperparameters))
+    whole = dataset
     with usage_errors():
         if config.training.examples is not None:
             dataset = dataset.with_examples(config.training.examples)

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from rl_designer.envs.architecture import NONE, Architecture, Layer
+from rl_designer.envs.architecture import NONE, TRAINING, Architecture, Layer
 
 
 def printable(text: object) -> str:
@@ -34,15 +34,23 @@ def cut(text: str, length: int) -> str:
 def short_design(architecture: Architecture) -> str:
     """A design in one short line: kinds with the values of their options, `conv(5,1,16) → pool(max)`; of a
     table's design, the options that it took; of a cell, the skeleton and the edges that are there,
-    `macro(1,2,16): 0->1 conv(3), 1->3 skip`.
+    `macro(1,2,16): 0->1 conv(3), 1->3 skip`. What it says of its training comes first.
     """
-    if architecture.is_cell:
-        return _short_cell(architecture.layers)
     layers = []
-    for layer in architecture.layers:
+    if training := architecture.training:
+        layers.append(f"{TRAINING}({','.join(map(str, training.values()))})")
+    if architecture.is_cell:
+        return " → ".join([*map(printable, layers), _short_cell(architecture.network)])
+    for layer in architecture.network:
         values = ",".join(str(value) for _, value in layer.options)
         layers.append(values if layer.is_decision else f"{layer.kind}({values})" if values else layer.kind)
     return printable(" → ".join(layers) or "(empty)")
+
+
+def training_words(architecture: Architecture) -> str:
+    """What a design says of its training: `optimizer muon, learning rate 0.02`; "" for nothing."""
+    settings = architecture.training.items()
+    return printable(", ".join(f"{name} {value}" for name, value in settings).replace("_", " "))
 
 
 def _short_cell(layers: Sequence[Layer]) -> str:

@@ -20,6 +20,7 @@ from rl_designer.envs.layers import KINDS, full_options
 from rl_designer.envs.layers.cell import Edge, Edges, free_options
 from rl_designer.envs.layers.conv import MOST_KERNEL
 from rl_designer.envs.layers.kind import WIDTH, OptionRule, checked_options, integer
+from rl_designer.envs.search_spaces.training_options import check_training
 
 SKIP = "skip"
 
@@ -47,12 +48,14 @@ def edge_text(source: int, target: int) -> str:
 
 def chain_of(architecture: Architecture) -> Iterator[Placed]:
     """The layers of a network one after the other, each with all of its options; of a cell's design the chain
-    that it stands for. Of a cell that isn't connected yet there is the stem alone.
+    that it stands for. Of a cell that isn't connected yet there is the stem alone. What a design says of its
+    training is checked, and no part of the network.
 
     Raises:
         ValueError: for an unknown kind or option, a missing one, a value out of range, an edge twice.
     """
-    layers = architecture.layers
+    check_training(architecture)
+    layers = architecture.network
     if not architecture.is_cell:
         yield from ((layer, full_options(layer)) for layer in layers)
         return
@@ -83,7 +86,7 @@ def live_edges(architecture: Architecture) -> Edges:
         ValueError: as `chain_of`.
     """
     chosen: dict[tuple[int, int], Layer] = {}
-    for layer in architecture.layers[1:]:
+    for layer in architecture.network[1:]:
         ends = edge_ends(layer)
         if ends in chosen:
             raise Error(f"a cell has one operation an edge, and {edge_text(*ends)} has two")

@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from rl_designer.envs.architecture import TRAINING
 from rl_designer.envs.datasets.dataset import KINDS, Kind
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import SPACE
@@ -20,9 +21,11 @@ from rl_designer.envs.search_spaces.costs import input_of
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import FAMILIES, family_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.trained_space import TrainedDefinition, TrainedSpace
+from rl_designer.envs.search_spaces.training_options import usual_choices
 
-Definition = SpaceDefinition | CellDefinition
-DataSpace = LayerSpace | CellSpace  # what a definition becomes with data and limits
+Definition = SpaceDefinition | CellDefinition | TrainedDefinition
+DataSpace = LayerSpace | CellSpace | TrainedSpace  # what a definition becomes with data and limits
 
 _FAMILIES: Mapping[str, type[SpaceDefinition] | type[CellDefinition]] = {
     **dict.fromkeys(FAMILIES, SpaceDefinition),
@@ -42,6 +45,13 @@ SPACES = {
 
 def definition_of(data: Any) -> Definition:
     """The inverse of a definition's `to_dict`. Raises ValueError, one line, for anything else."""
+    if isinstance(data, Mapping) and TRAINING in data:
+        networks = {key: value for key, value in data.items() if key != TRAINING}
+        return TrainedDefinition.of(_networks_of(networks), data[TRAINING])
+    return _networks_of(data)
+
+
+def _networks_of(data: Any) -> SpaceDefinition | CellDefinition:
     family = data.get("family") if isinstance(data, Mapping) else None
     if isinstance(family, str) and family not in _FAMILIES:
         raise Error(f"space {str(data.get('name'))[:80]!r}: {unknown_name('family', family, _FAMILIES)}")
@@ -63,9 +73,10 @@ def space_of_definition(
         ValueError: for data that doesn't fit the space, or limits within which there is no network.
     """
     limits = {"max_parameters": max_parameters, "max_macs": max_macs}
-    if isinstance(definition, CellDefinition):
-        return CellSpace(definition, input_shape, num_classes, **limits)
-    return LayerSpace(definition, input_shape, num_classes, **limits)
+    networks = definition.networks if isinstance(definition, TrainedDefinition) else definition
+    made = CellSpace if isinstance(networks, CellDefinition) else LayerSpace
+    space = made(networks, input_shape, num_classes, **limits)  # type: ignore[arg-type]
+    return TrainedSpace(definition, space) if isinstance(definition, TrainedDefinition) else space
 
 
 def space_definition(name_or_path: str | Path) -> Definition:
@@ -131,3 +142,20 @@ def make_space(
     return space_of_definition(
         definition, input_shape, num_classes, max_parameters=max_parameters, max_macs=max_macs
     )
+
+
+def make_trained_space(
+    name_or_path: str | Path | None, input_shape: Sequence[int], num_classes: int, **limits: int | None
+) -> DataSpace:
+    """As `make_space`, but its designs say how they are trained, too: one of `usual_choices`.
+
+    Raises:
+        ValueError: as `make_space`, and for a space that lists choices of its own.
+    """
+    definition = space_definition(name_or_path or default_space(input_shape))
+    if isinstance(definition, TrainedDefinition):
+        rule = f"has a section [{TRAINING}] of its own, which is searched in any case"
+        raise Error(f"space {definition.name!r} {rule}; leave --hyperparameters away")
+    choices = usual_choices(definition.rank, num_classes)
+    trained = TrainedDefinition.of(definition, choices)
+    return space_of_definition(trained, input_shape, num_classes, **limits)

@@ -30,6 +30,8 @@ def uncompiled(optimizer: type[AnyOptimizer]) -> type[AnyOptimizer]:
 
 
 _AdamW, _Muon = uncompiled(torch.optim.AdamW), uncompiled(torch.optim.Muon)
+_SGD = uncompiled(torch.optim.SGD)
+_MOMENTUM = 0.9
 
 
 class Optimizers:
@@ -119,6 +121,26 @@ def _muon(
     muon.register_step_pre_hook(take_gradients)
     rest = [{"params": vectors, "weight_decay": 0.0}]
     return Optimizers(muon, _fused_adamw(rest, settings))
+
+
+def _sgd(matrices: list[nn.Parameter], vectors: list[nn.Parameter], settings: TrainingSettings) -> Optimizers:
+    """Torch adds its weight decay to the gradient, where momentum would multiply it; here it is apart."""
+    on_cpu = all(parameter.is_cpu for parameter in (*matrices, *vectors))
+    sgd = _SGD(
+        [{"params": matrices}, {"params": vectors}],
+        lr=settings.learning_rate,
+        momentum=_MOMENTUM,
+        nesterov=True,
+        foreach=not on_cpu,
+    )
+
+    @torch.no_grad()
+    def decay(*_: object) -> None:
+        for kernel in matrices:
+            kernel.mul_(1 - sgd.param_groups[0]["lr"] * settings.weight_decay)
+
+    sgd.register_step_pre_hook(decay)
+    return Optimizers(sgd)
 
 
 def _fused_adamw(groups: list[dict[str, Any]], settings: TrainingSettings) -> torch.optim.AdamW:
@@ -219,4 +241,5 @@ def _as_laid_out(value: Tensor, parameter: Tensor) -> Tensor:
 _BUILDERS: Mapping[str, Callable[[list[nn.Parameter], list[nn.Parameter], TrainingSettings], Optimizers]] = {
     "adamw": _adamw,
     "muon": _muon,
+    "sgd": _sgd,
 }

@@ -76,6 +76,7 @@ def train_candidate(
 
     Args:
         architecture: complete.
+        settings: where the architecture doesn't say how it is trained.
         seed: of weights, batches, augmentation and dropout.
         time_limit: seconds, checked before each step; None is without limit.
         deadline: when to give up, by `time.monotonic`, which is looked at as often; None for never.
@@ -91,7 +92,8 @@ def train_candidate(
     try:
         with one_thread(), own_randomness(seed, data.device):
             known |= asdict(costs(architecture, data.input_shape, data.num_classes))
-            training = _Candidate(architecture, data, settings, scoring, build, clock)
+            how = settings.decided_by(architecture)
+            training = _Candidate(architecture, data, how, scoring, build, clock)
             for scored in training.run(seed):
                 curve.append(scored.score)  # what came before an exception stays in the list
                 if stopped := _falls_behind(curve, bars, scoring.folds):

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
 
+from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.errors import Error, unknown_name
 
 PRECISIONS = ("float32", "bfloat16")
-OPTIMIZERS = ("adamw", "muon")
+OPTIMIZERS = ("adamw", "muon", "sgd")
 CLASS_WEIGHTS = ("none", "balanced")
 # name: (what it does in one line, the fewest dimensions of one example)
 AUGMENTATIONS = {
@@ -16,6 +17,8 @@ AUGMENTATIONS = {
     "flip-shift": ("mirrors half of the images left to right, and moves as `shift`", 3),
     "flip-shift-erase": ("as `flip-shift`, and blanks a square of up to half of each side", 3),
 }
+
+NO_AUGMENTATION = "none"  # as a design says it
 
 # An epoch has at least this many batches, however small the training split is.
 _FEWEST_BATCHES = 8
@@ -43,7 +46,8 @@ class TrainingSettings:
         optimizer: one of `OPTIMIZERS`. `adamw` (Loshchilov & Hutter 2019, arXiv:1711.05101), or `muon`, whose
             steps of matrices and kernels are made orthogonal (Jordan et al. 2024,
             https://kellerjordan.github.io/posts/muon/) and have AdamW's size (Liu et al. 2025,
-            arXiv:2502.16982, 2.2); AdamW moves biases and norms.
+            arXiv:2502.16982, 2.2); AdamW moves biases and norms. `sgd` has Nesterov's momentum, 0.9, and
+            decoupled weight decay (SGDW, arXiv:1711.05101, algorithm 1).
         class_weights: of the classes in the loss, one of `CLASS_WEIGHTS`; `balanced` lets each class weigh as
             much as any other, however few examples it has.
 
@@ -82,6 +86,15 @@ class TrainingSettings:
         for name, legal in named.items():
             if (value := getattr(self, name)) not in legal:
                 raise Error(unknown_name(name.replace("_", " "), str(value), legal))
+
+    def decided_by(self, architecture: Architecture) -> Self:
+        """The same where a design doesn't say how it is trained; what it says wins. Raises ValueError as for
+        any value out of range.
+        """
+        decided: dict[str, Any] = {**architecture.training}
+        if decided.get("augment") == NO_AUGMENTATION:
+            decided["augment"] = False
+        return replace(self, **decided) if decided else self
 
     def batch_for(self, examples: int) -> int:
         """Examples a step on a training split of `examples`."""

@@ -50,7 +50,7 @@ def retrain(
     """
     from rl_designer.jobs.progress import Display, JobProgress
     from rl_designer.retraining.output import shown
-    from rl_designer.retraining.recipes import best_recipe
+    from rl_designer.retraining.recipes import best_recipe, told_of
     from rl_designer.retraining.retrain import retrain as train
     from rl_designer.retraining.sources import find_winners, load_data
 
@@ -68,8 +68,8 @@ def retrain(
     with interruptible():
         chosen = best_recipe(found.winners, dataset, found.plan(dataset, given, **how, rivals=rivals))
     plan, display = chosen.plan, Display(not progress, lines=0)
-    if chosen.told:
-        display.say(chosen.told)
+    for line in told_of(found.winners, chosen):
+        display.say(line)
     observer = JobProgress(display, shown(plan.settings.epochs))
     with interruptible():
         results = train(found.winners, dataset, plan, observer)

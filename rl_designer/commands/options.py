@@ -88,7 +88,7 @@ def options_of(
 
 def _option(name: str, field: FieldInfo, text: str) -> Callable[[Command], Command]:
     typed, metavar = option_name(name, field), about(field).metavar or None
-    if field.annotation is bool:
+    if field.annotation in (bool, bool | None):
         return click.option(f"{typed}/--no-{typed.removeprefix('--')}", name, default=None, help=text)
     if get_origin(field.annotation) is tuple:
         return click.option(typed, name, metavar=metavar, multiple=True, callback=_if_given, help=text)

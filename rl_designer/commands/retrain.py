@@ -24,7 +24,7 @@ from rl_designer.jobs.progress import Display, JobProgress
 from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.folder import plain_settings
 from rl_designer.retraining.output import print_retrained, retrained_to_dict, shown
-from rl_designer.retraining.recipes import best_recipe
+from rl_designer.retraining.recipes import best_recipe, told_of
 from rl_designer.retraining.retrain import retrain as train
 from rl_designer.retraining.settings import FullTraining, Plan
 from rl_designer.retraining.sources import Sources, find_winners, load_data
@@ -107,8 +107,8 @@ def retrain(
     dataset = load_data(found, options)
     chosen = best_recipe(found.winners, dataset, plan_of(options, found, dataset))
     plan = chosen.plan
-    if chosen.told:
-        note(chosen.told, quiet)
+    for line in told_of(found.winners, chosen):
+        note(line, quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
     designs = train(found.winners, dataset, plan, observer, lambda line: note(line, quiet))
     if as_json:

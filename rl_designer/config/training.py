@@ -22,7 +22,7 @@ class Recipe(Settings):
         "Of the trainings' products; bfloat16 is faster on GPUs, and on CPUs with AVX-512 BF16 or AMX.",
         shown="float32",
     )
-    optimizer: Literal["adamw", "muon"] | None = setting(
+    optimizer: Literal["adamw", "muon", "sgd"] | None = setting(
         "Of the trainings; muon is slower and often better.", shown="adamw"
     )
     class_weights: Literal["none", "balanced"] | None = setting(
@@ -33,6 +33,11 @@ class Recipe(Settings):
 class Training(Recipe):
     """How the designs are trained; on a table nothing is."""
 
+    hyperparameters: bool | None = setting(
+        "Design how each network is trained, too: optimiser, learning rate, weight decay, label smoothing, "
+        "batch size, augmentation; a space of your own may list its own choices instead.",
+        shown="no",
+    )
     metric: Name | None = setting(
         "What is good: accuracy, balanced-accuracy, f1-macro, auroc, log-loss; r2, rmse, mae of a number; or "
         "your own file.py:function of (outputs, y).",

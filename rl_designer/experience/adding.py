@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rl_designer.agents.experience import Experience
 from rl_designer.envs.datasets.dataset import SPACES
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.envs.tasks.facts import FACTS
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.experience.learning import learn
@@ -98,6 +99,10 @@ def _task_of(folder: RunFolder) -> tuple[Task, SearchSpace]:
     if setting.space.name not in SPACES.values() or setting.task_facts is None:
         names = ", ".join(SPACES.values())
         raise WrongUsage(f"{folder.path} was on space {setting.space.name!r}; experience is for {names}")
+    if isinstance(setting.space, TrainedSpace):
+        raise WrongUsage(
+            f"{folder.path} also decided how designs are trained; experience is of networks alone"
+        )
     facts = setting.task_facts()
     shape, classes = setting.facts["input_shape"], setting.facts["num_classes"]
     values = tuple(float(facts[fact]) for fact in FACTS)

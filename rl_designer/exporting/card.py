@@ -20,7 +20,7 @@ from rl_designer.exporting.description import input_words, output_words
 from rl_designer.exporting.subject import Subject, template
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.retraining.verdicts import figure_of
-from rl_designer.text import printable, shortened
+from rl_designer.text import printable, shortened, training_words
 
 CARD = "MODEL_CARD.md"
 _MOST_NUMBERS = 16  # of a mean
@@ -56,6 +56,7 @@ def card(subject: Subject, files: Sequence[str] = (), licence: str | None = None
         scored=_scored(results or {}),
         layers=describe(subject.architecture, subject.input_shape, subject.num_classes),
         cell=_cell(subject),
+        training=training_words(subject.architecture),
         files=files,
         licence=licence,
         version=__version__,

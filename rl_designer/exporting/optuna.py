@@ -8,11 +8,12 @@ from types import ModuleType
 from typing import Any
 
 from rl_designer.agents.optuna_sampler import installed_optuna, quiet
-from rl_designer.envs.architecture import MACRO, Architecture
+from rl_designer.envs.architecture import MACRO, TRAINING, Architecture
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.cell_layers import operation_of
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import RunReport
@@ -45,7 +46,8 @@ def export_to_optuna(report: RunReport, url: str) -> WrittenStudy:
     A trial's value is the reward (the validation accuracy where rewards depend on the run's history). A
     design that failed is a trial of the state FAIL, one that was stopped early PRUNED.
 
-    Parameters are the decisions of a table; of a space of layers `layers` (how many), `layer 1`, `layer 2`, …
+    Parameters are the settings that a design says of its training, `training optimizer` …, and those of its
+    network: the decisions of a table; of a space of layers `layers` (how many), `layer 1`, `layer 2`, …
     (each one's kind, or `none` behind the end), and their options, such as `layer 1 width`. User attributes
     are `digest`, `design`, `found by`, `parameters`, `macs`, `reward`, `val_accuracy`, `val_score` (of the
     search's metric), and `failure` or `stopped_at` where there is one; intermediate values the score after
@@ -142,13 +144,14 @@ def _times(found: StoredDesign, report: RunReport) -> tuple[datetime, datetime]:
 
 
 def _parameters(architecture: Architecture, distributions: Mapping[str, Any]) -> dict[str, Any]:
-    layers = architecture.layers
+    layers = architecture.network
+    trained = {f"{TRAINING} {name}": value for name, value in architecture.training.items()}
     if architecture.is_cell:
         macro = {f"{MACRO} {name}": value for name, value in layers[0].options}
-        return macro | {f"edge {layer['edge']}": str(operation_of(layer)) for layer in layers[1:]}
+        return trained | macro | {f"edge {layer['edge']}": str(operation_of(layer)) for layer in layers[1:]}
     if "layers" not in distributions:
         return {layer.kind: str(layer["option"]) for layer in layers}
-    parameters: dict[str, Any] = {"layers": len(layers)}
+    parameters: dict[str, Any] = {**trained, "layers": len(layers)}
     for place in range(1, sum(_is_kind(name) for name in distributions) + 1):
         if place > len(layers):
             parameters[f"layer {place}"] = _NONE
@@ -164,6 +167,9 @@ def _distributions(optuna: ModuleType, space: SearchSpace) -> dict[str, Any]:
     since a study's parameters must not change when more designs come.
     """
     categorical = optuna.distributions.CategoricalDistribution
+    if isinstance(space, TrainedSpace):
+        trained = {f"{TRAINING} {name}": categorical(values) for name, values in space.definition.training}
+        return trained | _distributions(optuna, space.networks)
     if isinstance(space, TableSpace):
         return {name: categorical([str(o) for o in options]) for name, options in space.table.decisions}
     if isinstance(space, CellSpace):

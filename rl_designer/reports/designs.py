@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -40,7 +40,9 @@ class DrawnLayer:
 
 @dataclass(frozen=True)
 class Drawing:
-    """All lines, and the totals; these are empty texts where a table knows no shapes. Of a cell its graph."""
+    """All lines, and the totals; these are empty texts where a table knows no shapes. Of a cell its graph.
+    What the design says of its training is a line before the input.
+    """
 
     lines: tuple[DrawnLayer, ...]
     parameters: str = ""
@@ -53,7 +55,7 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
     if "input_shape" not in setting:
         known = (
             DrawnLayer(layer.kind, str(layer), _options(dict(layer.options)), "", None)
-            for layer in architecture.layers
+            for layer in architecture.told
         )
         return Drawing(tuple(known))
     from rl_designer.envs.search_spaces.costs import describe
@@ -63,7 +65,11 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
     parameters, macs = (sum(getattr(line, name) for line in found) for name in ("parameters", "macs"))
     deepest = max(shape[0], *(line.output_shape[0] for line in found)) if found else shape[0]
     longest = max((*shape[1:], 1))
-    lines = [DrawnLayer("input", "input", (), _shape(shape), _box(shape, deepest, longest))]
+    training = (layer for layer in architecture.told if layer.is_training)
+    lines = [
+        DrawnLayer(layer.kind, str(layer), _options(dict(layer.options)), "", None) for layer in training
+    ]
+    lines.append(DrawnLayer("input", "input", (), _shape(shape), _box(shape, deepest, longest)))
     lines.extend(
         DrawnLayer(
             line.layer.kind,
@@ -139,7 +145,7 @@ def told_design(found: StoredDesign, report: RunReport) -> str:
 
 @dataclass(frozen=True)
 class Part:
-    """A layer of a design against the winner's.
+    """A layer of a design, or a setting of its training, against the winner's.
 
     Attributes:
         state: `same`, `changed` (the winner has `instead` there), `added`, or `missing`, which the winner has
@@ -149,11 +155,21 @@ class Part:
     text: str
     state: str
     instead: str = ""
+    of_training: bool = False
 
 
 def differences(design: Architecture, winner: Architecture) -> list[Part]:
-    """A design's layers in order, those that the winner has in addition among them."""
-    own, best = _texts(design), _texts(winner)
+    """What a design says of its training and its layers in order, those that the winner has in addition among
+    them.
+    """
+    own, best = (
+        [layer_text(layer) for layer in each.layers if layer.is_training] for each in (design, winner)
+    )
+    settings = [replace(part, of_training=True) for part in _compared(own, best)]
+    return settings + _compared(_texts(design), _texts(winner))
+
+
+def _compared(own: Sequence[str], best: Sequence[str]) -> list[Part]:
     parts: list[Part] = []
     for kind, i, j, k, m in SequenceMatcher(None, best, own, autojunk=False).get_opcodes():
         if kind == "equal":
@@ -167,17 +183,24 @@ def differences(design: Architecture, winner: Architecture) -> list[Part]:
 
 
 def told(parts: Sequence[Part]) -> str:
-    """`2 layers differ from the best design's`, for people."""
-    count = sum(part.state != "same" for part in parts)
-    if count == 0:
-        return "the same layers"
-    return "1 layer differs" if count == 1 else f"{count} layers differ"
+    """`2 layers differ, 1 setting differs` from the best design's, for people."""
+    others = [part for part in parts if part.state != "same"]
+    counts = {
+        "layer": sum(not part.of_training for part in others),
+        "setting": sum(part.of_training for part in others),
+    }
+    words = [
+        f"1 {what} differs" if count == 1 else f"{count} {what}s differ"
+        for what, count in counts.items()
+        if count
+    ]
+    return ", ".join(words) or "the same layers"
 
 
 def _texts(architecture: Architecture) -> list[str]:
     return [
         f"{printable(layer.kind)}: {layer_text(layer)}" if layer.is_decision else layer_text(layer)
-        for layer in architecture.layers
+        for layer in architecture.network
     ]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.policy import Policy
-from rl_designer.envs.architecture import MACRO, Architecture, Layer
+from rl_designer.envs.architecture import MACRO, TRAINING, Architecture, Layer
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.search_spaces.cell_layers import operation_of
 from rl_designer.envs.seeding import stream
@@ -246,14 +246,17 @@ def _position(
     if effect is None:
         return None
     named = {str(layer): gains for action, gains in values.items() if (layer := _option(space, step, action))}
-    name = _place(space.layer(step, int(designs[rows[0], step])), step)
+    first = [space.layer(i, int(designs[rows[0], i])) for i in range(step + 1)]
+    name = _place(first[-1], sum(layer is None or not layer.is_training for layer in first))
     return Decision(name, "position", effect, _means(named) if few else ())
 
 
-def _place(layer: Layer | None, step: int) -> str:
-    """What a step decides, by a layer that it may add."""
+def _place(layer: Layer | None, number: int) -> str:
+    """What a step decides, by a layer that it may add and its number among those of the network."""
+    if layer is not None and layer.is_training:
+        return f"{TRAINING} {layer.options[0][0]}"
     if layer is None or not (layer.is_decision or layer.kind == MACRO or "edge" in dict(layer.options)):
-        return f"layer {step + 1}"
+        return f"layer {number}"
     edge = dict(layer.options).get("edge")
     return layer.kind if edge is None else f"edge {edge}"
 

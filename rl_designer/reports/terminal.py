@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.architecture import TRAINING, Architecture
 from rl_designer.envs.problem import Design, best_of, merit
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.designs import draw
@@ -146,7 +146,7 @@ def drawing(architecture: Architecture, setting: Mapping[str, Any]) -> Renderabl
         table.add_column(name, justify="right", no_wrap=True)
     graph = drawn.graph
     for line in drawn.lines:
-        name = line.text if line is drawn.lines[0] else f"↓ {line.text}"
+        name = line.text if line.kind in ("input", TRAINING) else f"↓ {line.text}"
         if line.kind == "cell" and graph is not None:
             name, graph = f"{name}: {graph.words}", None  # the others are the same
         costs = ("·" if cost == "0" else cost for cost in (line.parameters, line.macs))

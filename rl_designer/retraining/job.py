@@ -15,6 +15,7 @@ from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.search_spaces.costs import Costs, check_size
 from rl_designer.envs.seeding import seed_of
+from rl_designer.envs.training.settings import check_augmentation
 from rl_designer.errors import Error
 from rl_designer.jobs.jobs import Job
 from rl_designer.retraining.folder import (
@@ -84,6 +85,10 @@ class Retraining:
 
     def __init__(self, winner: Winner, dataset: Dataset, plan: Plan) -> None:
         self.winner, self.dataset, self.plan = winner, dataset, plan
+        # What the design says of its training wins over the recipe.
+        self.settings = plan.settings.decided_by(winner.architecture)
+        if self.settings.augment:
+            check_augmentation(self.settings.augment, dataset.input_shape)
         self.input_shape = shape_for(winner.architecture, dataset.input_shape)
         self.costs: Costs = check_size(winner.architecture, self.input_shape, dataset.num_classes)
         # What is kept of it: with the shape and the classes that it is trained for.
@@ -99,7 +104,7 @@ class Retraining:
                 "scored_on": VALIDATION if plan.on_validation else TEST,
                 "input_shape": list(self.input_shape),
                 "class_names": list(dataset.class_names),
-                "settings": plain_settings(plan.settings),
+                "settings": plain_settings(self.settings),
                 "target_scale": None if dataset.target_scale is None else asdict(dataset.target_scale),
                 "standardisation": plain_standardisation(standardisation_for(winner.architecture, dataset)),
                 "inputs": plain_inputs(RawInputs.of(dataset)),
@@ -126,7 +131,7 @@ class Retraining:
             task = Task(
                 self.winner.architecture,
                 self.dataset.num_classes,
-                self.plan.settings,
+                self.settings,
                 self._seed(number),
                 str(checkpoint),
             )

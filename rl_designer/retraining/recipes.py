@@ -2,7 +2,7 @@
 chosen on validation. One recipe for all learns noisy tables by heart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -14,6 +14,7 @@ from rl_designer.envs.metrics import metric_of
 from rl_designer.retraining.folder import TRAINING
 from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.settings import CHOSEN, FullSettings, Plan
+from rl_designer.text import training_words
 
 # What differs from the usual settings; these come first, since of equals the first is taken.
 RECIPES: Sequence[Mapping[str, Any]] = (
@@ -38,7 +39,8 @@ class Chosen:
 def best_recipe(winners: Sequence[Winner], dataset: Dataset, plan: Plan) -> Chosen:
     """The recipe by which networks on features or on few examples are best on the validation part, or on
     several folds where that is small: the mean over the winners, each trained once a fold. What was trained
-    before goes on as it was. Other plans, and those with settings of their own, stay what they are.
+    before goes on as it was. Other plans, and those with settings of their own, stay what they are; and what
+    all designs say of their training themselves is not tried.
 
     Raises:
         WrongUsage: for a device that isn't there.
@@ -47,30 +49,46 @@ def best_recipe(winners: Sequence[Winner], dataset: Dataset, plan: Plan) -> Chos
         return Chosen(plan)
     if (before := _begun(winners, plan)) is not None:
         return Chosen(replace(plan, settings=before))
-    candidates = [replace(plan.settings, **recipe) for recipe in RECIPES]
+    tried = [name for name in CHOSEN if any(name not in each.architecture.training for each in winners)]
+    recipes = [{name: value for name, value in recipe.items() if name in tried} for recipe in RECIPES]
+    # Of equal ones the first.
+    candidates = list(dict.fromkeys(replace(plan.settings, **recipe) for recipe in recipes))
     scores = [_score(winners, dataset, plan, settings) for settings in candidates]
     known = [(score, -place) for place, score in enumerate(scores) if score is not None]
     if not known:
         return Chosen(plan)  # the trainings will say what is wrong
     place = -max(known)[1]
     metric, chosen = metric_of(plan.metric, dataset.predicts).name, candidates[place]
+    decided = {"weight_decay": chosen.weight_decay, "learning_rate": chosen.learning_rate}
+    words = [f"{name.replace('_', ' ')} {value:g}" for name, value in decided.items() if name in tried]
     told = (
-        f"of {len(candidates)} recipes {chosen.epochs} epochs with weight decay {chosen.weight_decay:g} and "
-        f"learning rate {chosen.learning_rate:g} are best on validation (score by {metric} "
+        f"of {len(candidates)} recipes {chosen.epochs} epochs{' with ' * bool(words)}{' and '.join(words)} "
+        f"are best on validation (score by {metric} "
         f"{scores[place]:.4f}{'' if scores[0] is None else f', {scores[0]:.4f} with the usual one'})"
     )
     return Chosen(replace(plan, settings=chosen), told)
 
 
 def _begun(winners: Sequence[Winner], plan: Plan) -> FullSettings | None:
-    """The settings of a training that has begun in a winner's folder, where only the recipe differs."""
-    for winner in winners:
+    """The settings of a training that has begun in a winner's folder, where only the recipe differs; not what
+    a design says of its own.
+    """
+    for winner in sorted(winners, key=lambda winner: len(winner.architecture.training)):
         folder = folder_of(winner, plan)
         if (folder.path / TRAINING).exists():
-            there = folder.training().settings
-            begun: dict[str, Any] = {name: there[name] for name in CHOSEN}
+            there, own = folder.training().settings, winner.architecture.training
+            begun: dict[str, Any] = {name: there[name] for name in CHOSEN if name not in own}
             return replace(plan.settings, **begun)
     return None
+
+
+def told_of(winners: Sequence[Winner], chosen: Chosen) -> Iterator[str]:
+    """What is to be said before the trainings: what designs say of theirs, and the choice; a line each."""
+    for winner in winners:
+        if words := training_words(winner.architecture):
+            yield f"{winner.name} says how it is trained, which wins over the recipe: {words}"
+    if chosen.told:
+        yield chosen.told
 
 
 def _score(winners: Sequence[Winner], dataset: Dataset, plan: Plan, settings: FullSettings) -> float | None:

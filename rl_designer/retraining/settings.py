@@ -174,7 +174,7 @@ class Plan:
 
 def takes_features(architecture: Architecture) -> bool:
     """Whether a network begins with a vector, so that signals and images are flattened for it."""
-    layers = architecture.layers
+    layers = architecture.network
     return not layers or (layers[0].kind in KINDS and KINDS[layers[0].kind].role == "dense")
 
 

@@ -11,6 +11,7 @@ from rl_designer.agents.base import Agent
 from rl_designer.agents.memory import Remembers, Review, Source
 from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agents_that_remember
+from rl_designer.envs.architecture import TRAINING
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.experience.shipped import NONE
@@ -120,4 +121,7 @@ def _named(space: dict[str, Any]) -> str:
     if "table" in space:
         return f"table {space['table']!r}"
     definition = space["space"]
-    return f"space {definition.get('name')!r}" if isinstance(definition, dict) else "an unknown space"
+    if not isinstance(definition, dict):
+        return "an unknown space"
+    trained = f" with {', '.join(definition[TRAINING])} of its training" if TRAINING in definition else ""
+    return f"space {definition.get('name')!r}{trained}"

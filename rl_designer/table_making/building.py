@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from rl_designer import __version__
 from rl_designer.config import SearchConfig
-from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.architecture import TRAINING, Architecture
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.cell_space import CellSpace
+from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import DataSpace
+from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.envs.tables.wiring import Wiring
@@ -64,7 +66,7 @@ class TablePlan:
             raise WrongUsage(f"--share must be above 0 and at most 100%, got {self.share:.6g}")
 
 
-def chosen_designs(plan: TablePlan, space: DataSpace) -> Actions:
+def chosen_designs(plan: TablePlan, space: LayerSpace | CellSpace) -> Actions:
     """The designs of the table, int64 [n, max_steps], padded with -1; one network may be there in several
     spellings.
 
@@ -80,7 +82,9 @@ def chosen_designs(plan: TablePlan, space: DataSpace) -> Actions:
     return all_designs(space) if every else random_designs(space, n, draws)
 
 
-def laid_out(space: DataSpace, actions: Actions) -> tuple[Decisions, NDArray[np.uint8], Wiring | None]:
+def laid_out(
+    space: LayerSpace | CellSpace, actions: Actions
+) -> tuple[Decisions, NDArray[np.uint8], Wiring | None]:
     """Decisions, rows and wiring of a table of these designs. Raises WrongUsage as `layout`."""
     if isinstance(space, CellSpace):
         return cell_layout(space, actions)
@@ -114,6 +118,11 @@ def build_table(
         raise WrongUsage(
             f"a table holds accuracies, and {dataset.name} has a number to predict; if its numbers are "
             "classes, say --predicts class"
+        )
+    if isinstance(space, TrainedSpace):
+        raise WrongUsage(
+            f"a table is of networks, and space {space.name!r} decides how they are trained, too; leave its "
+            f"section [{TRAINING}] away"
         )
     designs = chosen_designs(plan, space)
     decisions, rows, wiring = laid_out(space, designs)
