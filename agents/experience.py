@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from rl_designer.agents.memory import Source
 from rl_designer.agents.policy import Policy, check_weights
 from rl_designer.agents.prior import Prior, check_arrays
+from rl_designer.agents.widening import widened_policy, widened_prior
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import read_described, write_described
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.envs.tasks.facts import FACTS
 
 FORMAT = "experience/1"
@@ -56,6 +58,8 @@ class Experience:
         """
         seen = self.seen(space, facts)
         policy, prior = self._policy_for(space, seen), self.prior_for(seen)
+        if isinstance(space, TrainedSpace):
+            policy, prior = widened_policy(policy, space), widened_prior(prior, space)
         policy.check(space)
         prior.check(space)
         return Source(name, policy, prior)
@@ -86,7 +90,9 @@ class Experience:
         return content.hexdigest()[:20]
 
     def fits(self, space: SearchSpace) -> bool:
-        """Whether it was learned on the same space."""
+        """Whether it was learned on the same space, be there decisions of the training before it or not."""
+        if isinstance(space, TrainedSpace):
+            space = space.networks
         if not isinstance(space, LayerSpace):
             return False
         return bool(json.loads(json.dumps(space.definition.to_dict())) == self.definition)

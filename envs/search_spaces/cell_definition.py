@@ -27,7 +27,7 @@ from itertools import combinations
 from math import prod
 from typing import Any, Self
 
-from rl_designer.envs.architecture import MACRO, NONE, Layer
+from rl_designer.envs.architecture import MACRO, NONE, TRAINING, Layer
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.search_spaces.cell_layers import (
     MACRO_OPTIONS,
@@ -126,7 +126,7 @@ class CellDefinition:
         known = (*_KEYS, "edges")
         for key in data:
             if key not in known:
-                raise Error(f"space: {unknown_name('key', str(key), known)}")
+                raise Error(f"space: {unknown_name('key', str(key), (*known, TRAINING))}")
         for key in _KEYS:
             if key not in data:
                 raise Error(f"a space of cells needs the key {key!r}")

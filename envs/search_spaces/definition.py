@@ -18,6 +18,8 @@ A user's file:
 
     [layers.global-pool]
     operation = ["average", "max"]
+
+A section `[training]`, where there is one, is of `trained_space`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +28,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Self
 
-from rl_designer.envs.architecture import Layer
+from rl_designer.envs.architecture import TRAINING, Layer
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.choices import (
@@ -122,7 +124,7 @@ class SpaceDefinition:
         known = (*needed, "widths", "largest_map", "stem")
         for key in data:
             if key not in known:
-                raise Error(f"space: {unknown_name('key', str(key), known)}")
+                raise Error(f"space: {unknown_name('key', str(key), (*known, TRAINING))}")
         for key in needed:
             if key not in data:
                 raise Error(f"a space needs the key {key!r}")

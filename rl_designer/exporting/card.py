@@ -29,7 +29,10 @@ _KINDS = {"number": "a number", "truth": "True or False", "category": "a categor
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$:@-]|(?<=www)\.)", re.IGNORECASE)
 _MOST_SHOWN = 200
 _WITH_NUMBERS = (".py", ".onnx", ".pt2")  # files that hold mean and deviation
-_SETTINGS = ("epochs", "batch_size", "learning_rate", "weight_decay", "augment", "precision", "optimizer")
+_SETTINGS = (
+    *("epochs", "batch_size", "learning_rate", "weight_decay", "label_smoothing", "augment"),
+    *("precision", "optimizer"),
+)
 
 
 def card(subject: Subject, files: Sequence[str] = (), licence: str | None = None) -> str:

@@ -10,7 +10,8 @@
     }
 
 `layers` are as `sample --json` and `report --json` give them; the final linear classifier is not one of them.
-A cell's are its skeleton and its edges, see `rl_designer.envs.search_spaces.cell_layers`.
+A cell's are its skeleton and its edges, see `rl_designer.envs.search_spaces.cell_layers`. Before them stands
+what the design says of its training, `{"kind": "training", "learning_rate": 0.03}`, a layer each setting.
 `space` is a name, part of the digest; a built-in one (`convnet`, `cell1d`, …) also says how data that
 could be signals or images are to be read. Optional: `input_shape` and `num_classes` that it was made for, and
 `name`, `source`, `note` for people.

@@ -14,6 +14,7 @@ from rl_designer.agents.prior import Prior
 from rl_designer.agents.reward_model import RewardModel, normal_scores, scores_of
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.trained_space import TrainedDefinition, TrainedSpace
 from rl_designer.envs.tasks.facts import FACTS
 from tests.helpers.experiences import largeness, made_experience, made_trainings
 
@@ -55,6 +56,19 @@ def test_the_task_and_the_limits_change_the_policy_and_the_task_alone_the_prior(
     tight, wide = source(5_000), source()
     assert np.array_equal(tight.expects(space(), actions), wide.expects(space(), actions))
     assert not np.array_equal(tight.policy.weights["hidden.bias"], wide.policy.weights["hidden.bias"])
+
+
+def test_where_designs_say_how_they_are_trained_it_knows_the_networks_and_has_no_preference() -> None:
+    choices = {"optimizer": ["muon", "sgd"], "batch_size": [8, 16, 32]}
+    narrow = space(5_000)
+    wide = TrainedSpace(TrainedDefinition.of(narrow.definition, choices), narrow)
+    assert made_experience().fits(wide)
+    widened, own = (made_experience().source(each, KNOWN, "experience") for each in (wide, narrow))
+    actions = wide.random_actions(50, np.random.default_rng(0))
+    networks = wide.network_actions(actions)
+    assert np.allclose(widened.expects(wide, actions), own.expects(narrow, networks))
+    logs = own.policy.log_probability_of(narrow, networks) - np.log(2 * 3)
+    assert np.allclose(widened.policy.log_probability_of(wide, actions), logs, rtol=1e-4)
 
 
 def test_what_was_saved_is_read_again_and_what_is_damaged_is_refused(tmp_path: Path) -> None:

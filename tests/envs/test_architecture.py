@@ -158,3 +158,23 @@ def test_space_layers_order_and_completeness_are_part_of_the_digest(other: Archi
 def test_a_digest_is_the_same_on_every_machine_and_in_every_version() -> None:
     """Stores of earlier versions find their designs by it."""
     assert Architecture("s", (CONV, Layer("stop")), complete=True).digest == "5e8255abc1fd2956e1d7"
+
+
+# -- what a design says of its training ------------------------------------------------------------
+
+
+def test_what_is_said_of_the_training_is_part_of_the_design_and_not_of_the_network() -> None:
+    training = (Layer.of("training", optimizer="muon"), Layer.of("training", learning_rate=0.03))
+    design = Architecture("s", (*training, CONV), complete=True)
+    assert design.training == {"optimizer": "muon", "learning_rate": 0.03} and design.network == (CONV,)
+    assert str(design) == "training(learning_rate=0.03, optimizer=muon) → conv(kernel=3, width=16)"
+    assert design.digest != Architecture("s", (CONV,), complete=True).digest
+    cell = Architecture("s", (*training, Layer.of("macro", width=2), Layer.of("skip", edge="0->1")))
+    assert cell.is_cell and not design.is_cell
+
+
+def test_a_table_s_decision_of_that_name_says_nothing_of_a_training() -> None:
+    design = Architecture(
+        "table:t", (Layer.of("training", option="long"), Layer.of("op", option="skip")), True
+    )
+    assert design.training == {} and design.network == design.layers

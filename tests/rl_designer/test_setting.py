@@ -1,12 +1,16 @@
 """What a run's configuration says of its trainings is what they get."""
 
+import json
 from typing import Any
 
 import pytest
 
 from rl_designer.config import make_config
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
-from rl_designer.setting import make_setting
+from rl_designer.envs.search_spaces.trained_space import TrainedSpace
+from rl_designer.errors import WrongUsage
+from rl_designer.experience.shipped import shipped_for
+from rl_designer.setting import make_setting, space_of
 
 
 def settings_of(**options: Any) -> TrainingSettings:
@@ -24,3 +28,20 @@ def test_options_of_trainings_reach_the_evaluator(option: str, value: Any) -> No
     plain, changed = settings_of(), settings_of(**{option: value})
     assert getattr(plain, option) != value
     assert changed == TrainingSettings(**{option: value})
+
+
+def test_hyperparameters_are_a_space_that_is_made_again_from_its_facts() -> None:
+    setting = make_setting(make_config({"data": "mnist1d", "max_parameters": 5_000, "hyperparameters": True}))
+    space = setting.space
+    assert isinstance(space, TrainedSpace) and space.name == "convnet1d"
+    assert "learning rate (0.005, 0.01, 0.02, 0.04)" in setting.about[-1]
+    again = space_of(json.loads(json.dumps(setting.facts)), 5_000, None)
+    assert isinstance(again, TrainedSpace) and again.definition == space.definition
+    plain = make_setting(make_config({"data": "mnist1d", "max_parameters": 5_000}))
+    assert not isinstance(plain.space, TrainedSpace) and plain.space_key != setting.space_key
+    assert shipped_for(space) is shipped_for(plain.space) is not None
+
+
+def test_hyperparameters_are_not_for_a_table() -> None:
+    with pytest.raises(WrongUsage, match="--table and --hyperparameters exclude each other"):
+        make_config({"table": "mnist1d-convnet1d", "hyperparameters": True})

@@ -200,3 +200,16 @@ def test_a_network_may_have_vectors_alone_or_matrices_alone(name: str) -> None:
         optimizers = optimizers_of(layer, replace(SETTINGS, optimizer=name))
         layer(torch.randn(8, 4)).square().mean().backward()
         optimizers.step(RATE)
+
+
+def test_sgd_s_weight_decay_is_apart_from_its_momentum_and_spares_biases() -> None:
+    network = network_of()
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    optimizers = optimizers_of(network, replace(SETTINGS, optimizer="sgd"))
+    for _ in range(2):
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        optimizers.step(RATE)
+    for old, parameter in zip(before, network.parameters(), strict=True):
+        share = (1 - RATE * 0.05) ** 2 if parameter.ndim > 1 else 1.0
+        assert torch.allclose(parameter, share * old, rtol=1e-6)

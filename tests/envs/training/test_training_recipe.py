@@ -1,6 +1,7 @@
 """The parts of the recipe: settings, the learning rate's cycle, augmentation, signals as images."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.networks.cpu_modules import faster_signal_network
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.training.data import TrainingData
+from rl_designer.envs.training.recipe import train_candidate
 from rl_designer.envs.training.settings import AUGMENTATIONS, TrainingSettings
 from rl_designer.envs.training.steps import augment
+from tests.helpers.training_candidates import blobs, dense, without_times
 
 
 @pytest.mark.parametrize(
@@ -162,3 +167,31 @@ def test_a_network_with_an_unknown_signal_module_is_left_as_it_is() -> None:
     network = nn.Sequential(nn.Conv1d(1, 4, 3), nn.InstanceNorm1d(4))
     assert faster_signal_network(network) is network
     assert isinstance(network[0], nn.Conv1d)
+
+
+# -- what a design says of its training ------------------------------------------------------------
+
+
+def test_what_a_design_says_of_its_training_wins() -> None:
+    said = {"optimizer": "sgd", "learning_rate": 0.1, "augment": "none", "label_smoothing": 0.0}
+    training = tuple(Layer.of("training", **{name: value}) for name, value in said.items())
+    design = Architecture("convnet1d", (*training, Layer.of("conv", kernel=3, width=4)), True)
+    usual = TrainingSettings(epochs=3, augment="shift", weight_decay=0.3)
+    assert usual.decided_by(design) == TrainingSettings(
+        3, optimizer="sgd", learning_rate=0.1, label_smoothing=0.0, weight_decay=0.3
+    )
+    assert usual.decided_by(Architecture("mlp")) is usual
+
+
+def test_a_candidate_is_trained_as_it_says() -> None:
+    x, y = blobs().x_train, blobs().y_train
+    data = TrainingData.of([x, y, x, y, np.full(len(y), -1, np.int8)], 2, "cpu")
+    said = {"optimizer": "sgd", "learning_rate": 0.003, "batch_size": 4}
+    training = tuple(Layer.of("training", **{name: value}) for name, value in said.items())
+    says = Architecture("mlp", (*training, *dense(4).layers), True)
+    usual = TrainingSettings(epochs=2)
+    found = train_candidate(says, data, usual, seed=3)
+    told = train_candidate(dense(4), data, replace(usual, **said), seed=3)  # type: ignore[arg-type]
+    other = train_candidate(dense(4), data, usual, seed=3)
+    assert found is not None and told is not None and other is not None
+    assert without_times([found]) == without_times([told]) != without_times([other])

@@ -257,6 +257,16 @@ def test_a_class_has_a_proper_name(name: str, expected: str) -> None:
     assert class_name(name) == expected and expected.isidentifier()
 
 
+def test_what_the_design_says_of_its_training_is_told_and_leaves_the_network_as_it_is() -> None:
+    plain = of_every_kind()
+    says = (Layer.of("training", optimizer="muon"), Layer.of("training", learning_rate=0.03))
+    subject = replace(plain, architecture=Architecture("convnet1d", (*says, *EVERY_KIND), complete=True))
+    assert "- The design says how it is trained: optimizer muon, learning rate 0.03" in card(subject)
+    assert "says how it is trained" not in card(plain)
+    texts = [python_source(one).replace(one.architecture.digest, "") for one in (subject, plain)]
+    assert texts[0] == texts[1]
+
+
 def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     lacking = replace(FORMATS["onnx"], needs=("no_such_package",))
     monkeypatch.setattr("rl_designer.exporting.export.FORMATS", {**FORMATS, "onnx": lacking})

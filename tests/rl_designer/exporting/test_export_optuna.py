@@ -122,6 +122,21 @@ def test_the_parameters_of_cells_are_the_skeleton_s_and_the_edges_operations(tmp
             assert trial.params[f"edge {layer['edge']}"].startswith(layer.kind)
 
 
+def test_the_settings_of_a_training_are_parameters(tmp_path: Path) -> None:
+    for space, shape in (("mlp", (5,)), ("cell1d", (1, 40))):
+        setting = layers_setting(space, *shape)
+        setting["space"]["training"] = {"optimizer": ["sgd", "muon"], "learning_rate": [0.1, 0.2]}
+        report, path = report_of(tmp_path / space, setting, 4), tmp_path / f"{space}.db"
+        export_to_optuna(report, str(path))
+        for trial, found in zip(load(path, report).trials, report.designs, strict=True):
+            architecture = found.design.architecture
+            assert architecture.training == {
+                name: trial.params[f"training {name}"] for name in ("optimizer", "learning_rate")
+            }
+            if space == "mlp":
+                assert trial.params["layers"] == len(architecture.network)
+
+
 def test_a_second_call_adds_what_was_found_since(tmp_path: Path) -> None:
     path = tmp_path / "optuna.db"
     first, more = (report_of(tmp_path / "run", TABLE, count) for count in (6, 9))

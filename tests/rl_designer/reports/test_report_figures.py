@@ -12,7 +12,7 @@ from rl_designer.envs.problem import Design
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
-from rl_designer.envs.search_spaces.registry import make_space, space_definition
+from rl_designer.envs.search_spaces.registry import make_space, make_trained_space, space_definition
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import load_table
 from rl_designer.quantities import show_figure, show_share
@@ -171,6 +171,27 @@ def test_differences_say_what_changed_what_came_and_what_went() -> None:
     assert told(differences(chain(1), chain(2, 3))) == "2 layers differ"
 
 
+def test_designs_that_are_trained_otherwise_differ_in_settings() -> None:
+    one, other = (trained_chain(rate, 1, 2) for rate in (0.01, 0.03))
+    parts = differences(one, other)
+    assert [(part.text, part.state, part.of_training) for part in parts[:3]] == [
+        ("training optimizer muon", "same", True),
+        ("training learning rate 0.01", "changed", True),
+        ("dense width 1", "same", False),
+    ]
+    assert told(parts) == "1 setting differs"
+    assert told(differences(one, trained_chain(0.03, 3))) == "2 layers differ, 1 setting differs"
+    assert told(differences(one, one)) == "the same layers"
+    assert short_design(one) == "training(muon,0.01) → dense(1) → dense(2)"
+    lines = draw(one, {"input_shape": [4], "num_classes": 2}).lines
+    assert lines[0].text == "training(learning_rate=0.01, optimizer=muon)" and lines[1].kind == "input"
+
+
+def trained_chain(rate: float, *widths: int) -> Architecture:
+    training = (Layer.of("training", optimizer="muon"), Layer.of("training", learning_rate=rate))
+    return Architecture("s", (*training, *chain(*widths).layers), True)
+
+
 def test_a_drawing_s_shares_add_up(signals: LayerSpace) -> None:
     actions = signals.random_actions(20, np.random.default_rng(0))
     for architecture in signals.architectures(actions):
@@ -273,6 +294,19 @@ def test_of_cells_the_skeleton_its_options_and_the_edges_matter() -> None:
     assert {d.name for d in decisions if d.kind == "position"} <= {"macro", *edges}
     assert {d.name for d in decisions if d.kind == "layer option"} >= {"width", "stages"}
     assert max(decisions, key=lambda decision: decision.effect).name in ("macro", "width", "stages")
+
+
+def test_of_trainings_the_settings_matter() -> None:
+    from rl_designer.agents.reward_model import RewardModel
+
+    space = make_trained_space("mlp", (4,), 2)
+    actions = space.random_actions(40, np.random.default_rng(0))
+    decisions = importance(RewardModel(space).fit(actions, actions[:, 1].astype(np.float64)), space)
+    positions, options = ([d for d in decisions if d.kind == kind] for kind in ("position", "layer option"))
+    assert max(positions, key=lambda d: d.effect).name == "training learning_rate"
+    best = max(options, key=lambda d: d.effect)
+    assert best.name == "learning_rate" and best.options[0][0] == "0.04"
+    assert "layer 1" in {d.name for d in positions}
 
 
 def test_the_expected_reward_of_the_choice_taken_is_that_of_the_design(table: TableSpace) -> None:

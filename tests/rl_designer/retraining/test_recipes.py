@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.retraining import recipes
 from rl_designer.retraining.job import Winner
-from rl_designer.retraining.recipes import RECIPES, best_recipe
+from rl_designer.retraining.recipes import RECIPES, best_recipe, told_of
 from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.settings import CHOSEN, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
@@ -55,6 +56,27 @@ def test_the_choice_sees_no_test_and_what_has_begun_goes_on_as_it_began(
     monkeypatch.setattr(recipes, "_score", lambda *_: pytest.fail("it is chosen again"))
     again = best_recipe([winner(tmp_path)], dataset, quick)
     assert again.plan.settings == chosen.settings and again.told == ""
+
+
+def test_what_all_designs_say_of_their_training_is_not_tried_and_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"learning_rate": 0.1, "weight_decay": 0.5, "optimizer": "sgd"}
+    training = tuple(Layer.of("training", **{name: value}) for name, value in said.items())
+    design = Architecture("mlp", (*training, *dense(4).layers), True)
+    says = Winner(ArchitectureFile(design), tmp_path, "somewhere")
+    dataset = noisy()
+    plan = Plan.of(dataset, {"batch_size": 32}, seeds=1, workers=0, device="cpu", on_validation=True)
+    plan = replace(plan, settings=replace(plan.settings, epochs=2))
+    monkeypatch.setattr(recipes, "RECIPES", ({}, {"weight_decay": 2.0}, {"epochs": 1, "weight_decay": 2.0}))
+    chosen = best_recipe([says], dataset, plan)
+    said_line, choice = told_of([says], chosen)
+    assert "which wins over the recipe: learning rate 0.1, weight decay 0.5, optimizer sgd" in said_line
+    assert choice.startswith("of 2 recipes") and "learning rate" not in choice
+    results = retrain([says], dataset, chosen.plan)[0]
+    assert results["settings"].items() >= {**said, "batch_size": 32}.items()
+    again = best_recipe([says, winner(tmp_path)], dataset, plan).plan.settings
+    assert again == chosen.plan.settings  # what has begun goes on; what the design says is its own
 
 
 @pytest.mark.parametrize("given", [{"epochs": 5}, {"weight_decay": 0.1}, {"learning_rate": 0.01}])

@@ -224,6 +224,12 @@ def test_wrong_usage_is_one_line(here, command, more, status, text):
     assert len(done.err.splitlines()) == 1 and not Path("t.npz").exists()
 
 
+def test_a_table_is_of_networks_alone(here, command):
+    (here / "tiny.toml").write_text(TINY + '[training]\noptimizer = ["sgd", "muon"]\n')
+    done = command(*BUILD)
+    assert done.status == 2 and "leave its section [training] away" in done.err
+
+
 def test_a_plan_needs_a_seed():
     with pytest.raises(WrongUsage, match="--seeds must be at least 1, got 0"):
         TablePlan(make_config({"data": "wine"}), seeds=0)
