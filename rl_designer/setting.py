@@ -221,7 +221,12 @@ def setting_on(
     opened = (lambda: evaluator, lambda: judge)
     folds = folds_of(training, dataset)
     objective = dataset.objective(metric_of(training.metric, dataset.predicts))
-    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *_about_training(space))
+    trained = (
+        [f"each design says how it is trained: {space.definition.told}"]
+        if isinstance(space, TrainedSpace)
+        else []
+    )
+    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *trained)
     return Setting(
         space,
         *opened,
@@ -253,13 +258,6 @@ def _about_scoring(dataset: Dataset, objective: Objective, folds: int) -> Iterat
             f"{share:.1%} of the training examples are {name!r}, and always saying so is right as often; "
             "--metric balanced-accuracy, f1-macro or auroc looks at all classes alike"
         )
-
-
-def _about_training(space: DataSpace) -> Iterator[str]:
-    """What designs say of their training, in a line."""
-    if isinstance(space, TrainedSpace):
-        choices = (f"{name} ({', '.join(map(str, values))})" for name, values in space.definition.training)
-        yield f"each design says how it is trained: {', '.join(choices)}".replace("_", " ")
 
 
 def training_evaluator(

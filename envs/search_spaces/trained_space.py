@@ -61,6 +61,12 @@ class TrainedDefinition:
         return self.networks.name
 
     @property
+    def told(self) -> str:
+        """The settings and their choices: `optimizer (adamw, muon), learning rate (0.01, 0.02)`."""
+        choices = (f"{name.replace('_', ' ')} ({', '.join(map(str, v))})" for name, v in self.training)
+        return ", ".join(choices)
+
+    @property
     def rank(self) -> int:
         """Spatial dimensions of an input: 0 features, 1 signals, 2 images."""
         return self.networks.rank

@@ -190,7 +190,7 @@ def test_on_validation_leaves_the_test_sealed(command: Command) -> None:
         (("a.json", "--data", "data.npz", "--augment", "shift", "--no-augment"), 2, "exclude each other"),
         (("a.json", "--data", "data.npz", "--precision", "half"), 2, "is not one of 'float32', 'bfloat16'"),
         (("a.json", "--data", "data.npz", "--metric", "rmse"), 2, "is not for data that predict classes"),
-        (("a.json", "--data", "data.npz", "--optimizer", "moun"), 2, "is not one of 'adamw', 'muon'"),
+        (("a.json", "--data", "data.npz", "--optimizer", "moun"), 2, "is not one of 'adamw', 'muon', 'sgd'"),
         (("a.json", "--data", "data.npz", "--device", "cuda:9"), 2, "unknown device 'cuda:9'"),
         (("data.npz", "--data", "data.npz"), 1, "the architecture file data.npz is not JSON"),
     ],
