@@ -29,6 +29,7 @@ from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import REPORT, check_replaceable, write_report
 from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.output import print_comparison, shown
+from rl_designer.retraining.recipes import Chosen, told_of
 from rl_designer.retraining.references import compare, references_within
 from rl_designer.retraining.sources import find_winners, load_data
 
@@ -204,6 +205,8 @@ def references(
     comparison = references_within(dataset, max_parameters, only)
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)
+    for line in told_of(found.winners, Chosen(plan)):
+        note(line, quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
     told = partial(note, quiet=quiet)
     data = compare(comparison, found.winners, dataset, plan, output, observer, told)
