@@ -4,13 +4,14 @@ It has the same kinds of layers in the same order, each with the options nearest
 there: of numbers the nearest ratio, of other options the same one where there is a choice. One factor scales
 all widths, as far as the space has them: the largest with which the design is within the limits; without
 limits the widths are its own. Where it has too many layers for the space, or is too large at its narrowest,
-it has fewer equal blocks in a row. No torch here.
+it has fewer equal blocks in a row. Where designs say how they are trained, it says what is nearest to the
+usual settings. No torch here.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 
 import numpy as np
@@ -22,6 +23,7 @@ from rl_designer.envs.layers import full_options
 from rl_designer.envs.references.by_hand import STEPS, Reference, architecture_of, references_for
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
+from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 
 # Factors of the widths, four to each doubling, from 1/64 to 16; in steps of `architecture_of`.
 _FACTORS = sorted({round(STEPS * 2 ** (quarter / 4)) for quarter in range(-24, 17)})
@@ -91,6 +93,9 @@ def nearest(reference: Reference, space: SearchSpace) -> Near:
     Raises:
         ValueError: where the space has none; the reason alone, in words that go with the reference's name.
     """
+    if isinstance(space, TrainedSpace):
+        near = nearest(reference, space.networks)
+        return replace(near, architecture=space.usually_trained(near.architecture))
     if not isinstance(space, LayerSpace):
         raise Error("it is a chain of layers, and the space's designs aren't")
     if space.definition.rank not in reference.ranks:

@@ -10,13 +10,14 @@ A space's TOML, of layers or of cells, may say so by a section more:
 The settings are those of `TRAINING_OPTIONS`; what isn't listed is as the search says.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.architecture import TRAINING, Layer
+from rl_designer.envs.architecture import TRAINING, Architecture, Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
@@ -26,6 +27,7 @@ from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.layer_tables import features_of
 from rl_designer.envs.search_spaces.training_options import (
+    TRAINING_OPTIONS,
     check_choices_fit,
     training_choices,
     training_layers,
@@ -169,6 +171,17 @@ class TrainedSpace(SearchSpace):
         network = actions[:, self.decisions :]
         return np.where(network < 0, -1, network - self._first[-1])
 
+    def usually_trained(self, network: Architecture) -> Architecture:
+        """A complete design of the network's space with the choices that are nearest to the usual settings:
+        of numbers the nearest ratio, of equals the first.
+        """
+        training = []
+        for (option, values), layers in zip(self.definition.training, self._layers, strict=True):
+            usual = TRAINING_OPTIONS[option].default
+            apart = [_apart(usual, _seen(value, values)) for value in values]
+            training.append(layers[apart.index(min(apart))])
+        return replace(network, layers=(*training, *network.layers))
+
     def _widened(self, numbers: NDArray[np.float32], own: int) -> NDArray[np.float32]:
         wider = self.action_features.shape[1] - own if numbers.shape[1] == own else 0
         return np.pad(numbers, ((0, 0), (0, wider)))
@@ -188,6 +201,10 @@ class TrainedSpace(SearchSpace):
                 [known, np.zeros((len(known), own.shape[1]), np.float32)],
             ]
         )
+
+
+def _apart(usual: Any, value: Any) -> float:
+    return float(usual != value) if isinstance(value, str) else abs(log(value / usual))
 
 
 def _seen(value: Any, values: tuple[Any, ...]) -> Any:

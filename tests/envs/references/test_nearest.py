@@ -9,6 +9,7 @@ from rl_designer.envs.references.nearest import NearestReferences, nearest, near
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import make_space
+from rl_designer.envs.search_spaces.trained_space import TrainedDefinition, TrainedSpace
 
 SHAPES = {"convnet1d": (1, 40), "convnet": (1, 28, 28), "mlp": (30,)}
 
@@ -105,3 +106,20 @@ def test_a_space_of_cells_has_none() -> None:
 def test_unknown_names_are_refused_with_the_legal_ones() -> None:
     with pytest.raises(ValueError, match=r"unknown reference for such data 'vgg'.*resnet-8"):
         nearest_references(make_space("convnet", (1, 28, 28), 10), (1, 28, 28), ["vgg"])
+
+
+def test_where_designs_say_how_they_are_trained_it_is_nearly_as_usual() -> None:
+    choices = {"optimizer": ["sgd", "muon"], "learning_rate": [0.1, 0.015], "weight_decay": [0.5, 0.01]}
+    networks = make_space("convnet1d", (1, 40), 10, max_parameters=20_000)
+    assert isinstance(networks, LayerSpace)
+    space = TrainedSpace(TrainedDefinition.of(networks.definition, choices), networks)
+    plain, trained = (nearest_references(each, (1, 40)) for each in (networks, space))
+    assert plain.found and plain.left_out == trained.left_out
+    for one, other in zip(plain.found, trained.found, strict=True):
+        assert other.architecture.network == one.architecture.layers
+        assert other.architecture.training == {
+            "optimizer": "sgd",
+            "learning_rate": 0.015,
+            "weight_decay": 0.01,
+        }
+        space.check(other.architecture)
