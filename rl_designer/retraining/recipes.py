@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.datasets.dataset import Kind
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.metrics import metric_of
 from rl_designer.retraining.folder import TRAINING
@@ -16,16 +17,20 @@ from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.settings import CHOSEN, FullSettings, Plan
 from rl_designer.text import training_words
 
-# What differs from the usual settings; these come first, since of equals the first is taken.
+# What differs from the usual settings; these come first, since of equals the first is taken. Rows are never
+# varied; signals that all begin at the same place are spoilt by it.
 RECIPES: Sequence[Mapping[str, Any]] = (
     {},
+    {"augment": False},
     {"weight_decay": 2.0},
     {"epochs": 30, "weight_decay": 2.0},
     {"epochs": 30, "weight_decay": 2.0, "learning_rate": 0.004},
 )
 
-# For designs that are to be compared, before anything is chosen for one of them.
-CAUTIOUS = RECIPES[2]
+
+def cautious(kind: Kind) -> Mapping[str, Any]:
+    """For designs that are to be compared, before a recipe is chosen for one of them."""
+    return RECIPES[3 if kind == "features" else 1]
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,10 @@ def best_recipe(winners: Sequence[Winner], dataset: Dataset, plan: Plan) -> Chos
     metric, chosen = metric_of(plan.metric, dataset.predicts).name, candidates[place]
     decided = {"weight_decay": chosen.weight_decay, "learning_rate": chosen.learning_rate}
     words = [f"{name.replace('_', ' ')} {value:g}" for name, value in decided.items() if name in tried]
+    if len({settings.augment for settings in candidates}) > 1:
+        words.append(f"augmentation {chosen.augment or 'none'}")
     told = (
-        f"of {len(candidates)} recipes {chosen.epochs} epochs{' with ' * bool(words)}{' and '.join(words)} "
+        f"of {len(candidates)} recipes {chosen.epochs} epochs{' with ' * bool(words)}{', '.join(words)} "
         f"are best on validation (score by {metric} "
         f"{scores[place]:.4f}{'' if scores[0] is None else f', {scores[0]:.4f} with the usual one'})"
     )

@@ -29,7 +29,8 @@ _MIRRORED = ("fashion-mnist", "cifar10")
 _AUGMENTATION_OF_RANK: Mapping[int, str] = {2: "shift", 3: "shift"}
 
 _EXAMPLES_SEEN = 300_000
-CHOSEN = ("epochs", "weight_decay", "learning_rate")  # by `best_recipe`, where none of them is given
+# By `best_recipe`, where none of them is given.
+CHOSEN = ("epochs", "weight_decay", "learning_rate", "augment")
 _FIRST_WITH_BFLOAT16 = 8  # compute capability 8.0: Ampere
 _FEWEST_EPOCHS, _MOST_EPOCHS = 30, 100
 

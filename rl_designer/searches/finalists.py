@@ -23,7 +23,7 @@ from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.jobs.jobs import Job, JobObserver
 from rl_designer.retraining.job import Winner, folder_of
-from rl_designer.retraining.recipes import CAUTIOUS
+from rl_designer.retraining.recipes import cautious
 from rl_designer.retraining.retrain import AllFailed, retrain
 from rl_designer.retraining.settings import Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
@@ -117,7 +117,7 @@ def _plan(config: SearchConfig, setting: Setting, dataset: Dataset) -> Plan:
     }
     where = {"engine": setting.engine or LocalEngine(0), "device": config.where.device}
     plan = Plan.of(dataset, given, seeds=1, on_validation=True, metric=training.metric, **where)
-    recipe = dict(CAUTIOUS) if plan.free_recipe else {}
+    recipe = dict(cautious(dataset.kind)) if plan.free_recipe else {}
     usual = max(int(recipe.get("epochs", plan.settings.epochs)), training.epochs or 1)
     recipe |= {"epochs": config.budget.finalist_epochs or usual}
     return replace(plan, settings=replace(plan.settings, **recipe))

@@ -13,7 +13,7 @@ from rl_designer.retraining import recipes
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.recipes import RECIPES, best_recipe, told_of
 from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.settings import CHOSEN, Plan
+from rl_designer.retraining.settings import CHOSEN, FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
 from tests.helpers.training_candidates import dense
 
@@ -79,7 +79,9 @@ def test_what_all_designs_say_of_their_training_is_not_tried_and_wins(
     assert again == chosen.plan.settings  # what has begun goes on; what the design says is its own
 
 
-@pytest.mark.parametrize("given", [{"epochs": 5}, {"weight_decay": 0.1}, {"learning_rate": 0.01}])
+@pytest.mark.parametrize(
+    "given", [{"epochs": 5}, {"weight_decay": 0.1}, {"learning_rate": 0.01}, {"augment": False}]
+)
 def test_settings_of_ones_own_are_kept(given: dict[str, float], tmp_path: Path) -> None:
     dataset = noisy()
     plan = Plan.of(dataset, given, seeds=1, workers=0, device="cpu")
@@ -95,3 +97,24 @@ def test_signals_with_examples_enough_have_the_usual_recipe() -> None:
 def test_the_usual_recipe_comes_first_so_that_of_equals_it_is_taken() -> None:
     assert RECIPES[0] == {}
     assert all(set(recipe) <= set(CHOSEN) for recipe in RECIPES)
+
+
+def test_few_signals_may_be_trained_as_they_are_and_rows_are_in_any_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = GENERATOR.normal(size=(120, 1, 24)), np.arange(120) % 4
+    signals = prepare(RawData("signals", {"train": x}, {"train": y}, "signals"), None, 0)
+    tried: list[bool | str] = []
+
+    def spoilt_by_shifts(winners: object, dataset: object, plan: object, settings: FullSettings) -> float:
+        tried.append(settings.augment)
+        return 0.5 if settings.augment else 0.9
+
+    monkeypatch.setattr(recipes, "_score", spoilt_by_shifts)
+    plan = Plan.of(signals, {}, seeds=1, workers=0, device="cpu", on_validation=True)
+    chosen = best_recipe([winner(tmp_path)], signals, plan)
+    assert plan.settings.augment == "shift" and chosen.plan.settings.augment is False
+    assert tried.count(False) == 1 and len(tried) == len(RECIPES)
+    assert "of 5 recipes" in chosen.told and "augmentation none are best" in chosen.told
+    rows = best_recipe([winner(tmp_path)], noisy(), Plan.of(noisy(), {}, seeds=1, workers=0, device="cpu"))
+    assert "of 4 recipes" in rows.told and "augmentation" not in rows.told
