@@ -24,7 +24,9 @@ def measured(path: Path, seed: int, folder: Path) -> dict[str, Any]:
     """One search; kept in its folder."""
     kept = folder / "result.json"
     if not kept.exists():
-        run = rl.search(str(path), run=folder / "run", seed=seed, progress=False)
+        searched = folder / "run"
+        begun = searched.exists()
+        run = rl.resume(searched) if begun else rl.search(str(path), run=searched, seed=seed, progress=False)
         results = rl.retrain(run, progress=False).best.results
         rivals = {
             rival["name"]: rival["test_figures"]["accuracy"]["mean"] for rival in results.get("rivals", [])
