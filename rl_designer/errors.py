@@ -11,6 +11,7 @@
   - `HoldsObjects` (envs/files): only pickle could read it
   - `StoreError` (store)
   - `ChangedData` (runs): data aren't what a run was searched on
+  - `AllFailed` (retraining): no full training has brought weights
   - `Stopped`: a search can't write any more
   - `Mismatch` (exporting): an exported network doesn't compute what the original does
 

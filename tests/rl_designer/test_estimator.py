@@ -38,7 +38,7 @@ def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
 
 def test_the_best_finalist_is_trained_in_full() -> None:
     x, y = load_wine(return_X_y=True)
-    settings = {**QUICK, "evaluations": 6, "finalists": 2, "finalist_epochs": 2}
+    settings = {**QUICK, "evaluations": 6, "finalists": 2, "finalist_epochs": 1}
     classifier = NetworkClassifier(**settings, final_epochs=2, random_state=0).fit(x, y)
     assert len(classifier.run_.designs) == 4 and len(classifier.run_.finalists) == 2
     assert classifier.architecture_.digest == classifier.run_.finalists[0].digest

@@ -128,7 +128,7 @@ def test_programs_compute_the_same_on_batches_of_any_size(name: str, exported: l
 AVAILABLE = [name for name, found in FORMATS.items() if not found.missing]
 # Layers of signals are in all formats above.
 CELLS: list[tuple[str, tuple[int, ...], list[str]]] = [
-    ("cell1d", (1, 20), ["python"]),
+    ("cell1d", (1, 20), ["python", "onnx"]),
     ("cell", (2, 13, 14), AVAILABLE),
 ]
 
