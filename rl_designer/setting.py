@@ -300,9 +300,7 @@ def folds_of(training: Training, dataset: Dataset) -> int:
 def _load(subject: Subject, kind: Any) -> Dataset:
     name = str(subject.data)
     # A word that names neither a data set nor a file was mistyped; anything else is about the data.
-    mistyped = (
-        name not in DATASETS and not Path(name).exists() and not Path(name).suffix and os.sep not in name
-    )
+    mistyped = name not in DATASETS and not (Path(name).exists() or Path(name).suffix or os.sep in name)
     try:
         return load_dataset(name, kind=kind, **subject.reading)
     except ValueError as error:
