@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from rl_designer.envs.metrics import Objective
+from pydantic import ConfigDict, Field
+
 from rl_designer.quantities import show_figure
+
+if TYPE_CHECKING:
+    from rl_designer.envs.metrics import Objective
 
 FINALISTS = "finalists"  # in the summary, and the folder of their weights in the run's
 
@@ -25,8 +29,10 @@ class Finalist:
         folders: of the weights, in the run's folder, one a fold.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")  # as a run's summary is checked
+
     digest: str
-    place: int
+    place: Annotated[int, Field(ge=1)]
     epochs: int
     examples: int
     val_score: float | None = None
@@ -48,7 +54,7 @@ def finalists_of(summary: Mapping[str, Any]) -> list[Finalist]:
     return [Finalist.from_dict(line) for line in summary.get(FINALISTS, ())]
 
 
-def told(finalists: Sequence[Finalist], asked: int, objective: Objective) -> str:
+def told(finalists: Sequence[Finalist], asked: int, objective: "Objective") -> str:
     """What came of finalists, the best first, in a sentence or two.
 
     Args:
@@ -70,7 +76,7 @@ def told(finalists: Sequence[Finalist], asked: int, objective: Objective) -> str
     return "".join(parts).strip()
 
 
-def _winner(trained: Sequence[Finalist], objective: Objective) -> str:
+def _winner(trained: Sequence[Finalist], objective: "Objective") -> str:
     first = trained[0]
     how = f"trained for {first.epochs:,} epochs on {first.examples:,} examples"
     if len(trained) == 1:
@@ -83,11 +89,11 @@ def _winner(trained: Sequence[Finalist], objective: Objective) -> str:
     return f"{sentence}, where number {leader.place} has {_value(leader, objective)}. "
 
 
-def _figure(finalist: Finalist, objective: Objective) -> str:
+def _figure(finalist: Finalist, objective: "Objective") -> str:
     return f"validation {objective.metric} {_value(finalist, objective)}"
 
 
-def _value(finalist: Finalist, objective: Objective) -> str:
+def _value(finalist: Finalist, objective: "Objective") -> str:
     score = finalist.val_score
     return show_figure(None if score is None else objective.value_of(score))
 

@@ -17,6 +17,7 @@ from rl_designer.config import SearchConfig, code_named, make_config
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of, toml_of
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, replacing, write_json, write_text
+from rl_designer.runs.finalists import Finalist
 from rl_designer.text import command
 
 CONFIG = "config.toml"
@@ -63,20 +64,6 @@ class _SourceFacts(BaseModel):
     reason: str
 
 
-class _Finalist(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    digest: str
-    place: int = Field(ge=1)
-    epochs: int
-    examples: int
-    val_score: float | None = None
-    reward: float | None = None
-    failure: str | None = None
-    seconds: float | None = None
-    folders: list[str]
-
-
 class _Reference(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
@@ -107,7 +94,7 @@ class _Summary(BaseModel):
     data_content: str | None = None
     control_plan: _Plan | None = None
     sources: list[_SourceFacts] = []
-    finalists: list[_Finalist] = []
+    finalists: list[Finalist] = []
     finalists_seconds: float = Field(default=0.0, ge=0)
     finalists_verdict: str = ""
     references: _References = _References()

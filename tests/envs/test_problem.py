@@ -396,6 +396,5 @@ def test_what_has_ended_when_the_seconds_are_over_is_recorded_from_the_first_on(
 
 def test_without_a_limit_on_seconds_there_is_no_deadline_and_nothing_may_be_missing() -> None:
     evaluator = InTime(most=0)
-    solved = Problem(SPACE, evaluator, accuracy, Budget(evaluations=2))
-    assert len(solved.evaluate(designs(0, 4))) == 2
+    assert len(Problem(SPACE, evaluator, accuracy, Budget(evaluations=2)).evaluate(designs(0, 4))) == 2
     assert evaluator.deadlines == [None]
