@@ -41,7 +41,7 @@ class SearchBudget(Settings):
     )
     finalist_epochs: Count | None = setting(
         "Epochs of each of these trainings.",
-        shown="as many as `retrain` takes",
+        shown="half as many as `retrain` takes, on rows 30",
         needs="finalists",
         for_training=True,
     )

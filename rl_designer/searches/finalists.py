@@ -118,7 +118,8 @@ def _plan(config: SearchConfig, setting: Setting, dataset: Dataset) -> Plan:
     where = {"engine": setting.engine or LocalEngine(0), "device": config.where.device}
     plan = Plan.of(dataset, given, seeds=1, on_validation=True, metric=training.metric, **where)
     recipe = dict(cautious(dataset.kind)) if plan.free_recipe else {}
-    usual = max(int(recipe.get("epochs", plan.settings.epochs)), training.epochs or 1)
+    # Half of a full training ranks designs about as well as a second full one (benchmarks/finalists.py).
+    usual = max(int(recipe.get("epochs", plan.settings.epochs // 2)), training.epochs or 1)
     recipe |= {"epochs": config.budget.finalist_epochs or usual}
     return replace(plan, settings=replace(plan.settings, **recipe))
 

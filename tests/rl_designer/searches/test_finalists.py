@@ -125,7 +125,7 @@ def test_with_folds_each_is_trained_on_all_and_scored_by_the_mean(search: Any) -
     assert results[0]["data"]["digest"] != results[1]["data"]["digest"] and second["val_score"] is not None
 
 
-def test_rows_are_trained_by_the_recipe_that_learns_no_noise_and_signals_as_retrain_would() -> None:
+def test_rows_are_trained_by_the_recipe_that_learns_no_noise_and_signals_for_half_as_long() -> None:
     rows = Finals.of(
         config := make_config({**OPTIONS, "finalist_epochs": None, "evaluations": 80}), make_setting(config)
     )
@@ -137,8 +137,8 @@ def test_rows_are_trained_by_the_recipe_that_learns_no_noise_and_signals_as_retr
     signals = Finals.of(some, make_setting(some))
     assert signals is not None
     settings, whole = signals.plan.settings, len(signals.dataset.y_train)
-    assert (settings.epochs, settings.augment, settings.optimizer, whole) == (94, "shift", "muon", 3200)
-    assert signals.price == 4 * 94 * 3200 / (8 * 800)
+    assert (settings.epochs, settings.augment, settings.optimizer, whole) == (47, "shift", "muon", 3200)
+    assert signals.price == 4 * 47 * 3200 / (8 * 800)
 
 
 # -- going on --------------------------------------------------------------------------------------
