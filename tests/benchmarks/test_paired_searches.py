@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.runs.reading import read_run
 
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "paired_searches.py"
@@ -21,9 +22,12 @@ def searches():
 
 
 def test_one_command_searches_tells_and_goes_on(searches, monkeypatch, tmp_path):
-    monkeypatch.setattr(searches, "USUAL", searches.USUAL | {"epochs": 1, "examples": 40, "workers": 0})
+    monkeypatch.setattr(searches, "USUAL", searches.USUAL | {"epochs": 1, "examples": 40})
     monkeypatch.setattr(searches, "TASKS", {"trees": searches.limited("wine", 2_000, "mlp")})
     monkeypatch.setattr(searches, "SPREAD", 3)
+    monkeypatch.setattr(
+        "rl_designer.setting.engine_of", lambda where: LocalEngine(0)
+    )  # trains in this process
     options = [
         "hyperparameters",
         "--task",
