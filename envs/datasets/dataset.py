@@ -257,6 +257,25 @@ class Dataset:
         folds = self.folds[chosen] if len(self.folds) else self.folds
         return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen], folds=folds)
 
+    def with_examples_of_both(self, count: int) -> Self:
+        """The same with `count` of the examples of training and validation part together, both in the same
+        proportion; of the training part those that `with_examples` takes. Always the same ones.
+
+        Raises:
+            DatasetError: for more than there are, and where not one a class would be left to train on and one
+                to validate.
+        """
+        there = len(self.y_train) + len(self.y_val)
+        if not self.num_classes < count <= there:
+            raise DatasetError(
+                f"{self.name} has {there:,} examples in training and validation part together, of "
+                f"{self.num_classes} class{'es' * (self.num_classes > 1)}: "
+                f"take {self.num_classes + 1} to {there:,} of them, got {count:,}"
+            )
+        trained = min(max(round(count * len(self.y_train) / there), self.num_classes), count - 1)
+        chosen = drawn(strata(self.y_val), count - trained, seed=0)
+        return replace(self.with_examples(trained), x_val=self.x_val[chosen], y_val=self.y_val[chosen])
+
     def fold(self, number: int) -> Self:
         """The same examples with those of a fold for validation, see `folds`; 0 is the data as they are."""
         if number == 0:

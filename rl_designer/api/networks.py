@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rl_designer.api.given import check_names, folder_of, interruptible, plain
 from rl_designer.envs.metrics import metric_name
 from rl_designer.errors import WrongUsage
+from rl_designer.quantities import parse_count
 from rl_designer.results import Network, Networks, Run
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def retrain(
     top: int = 1,
     seeds: int = 3,
     on_validation: bool = False,
+    examples: int | str | None = None,
     rivals: bool | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -38,6 +40,8 @@ def retrain(
         top: best designs of each run to train.
         seeds: trainings of each network.
         on_validation: train on the training part alone and score on validation; the test stays sealed.
+        examples: train on so many of the examples that are trained on, such as "12k", each class in its
+            share; the test stays whole. None for all.
         rivals: train what people would use instead (a linear model, gradient boosting, a random forest, an
             RBF machine, random kernels) on the same: True all, False none, None on rows and signals what
             takes at most about a minute. See `results["rivals"]`.
@@ -61,6 +65,7 @@ def retrain(
     how = {
         "seeds": seeds,
         "on_validation": on_validation,
+        "examples": None if examples is None else _count("examples", examples),
         "workers": workers,
         "device": device,
         "metric": metric,
@@ -74,6 +79,13 @@ def retrain(
     with interruptible():
         results = train(found.winners, dataset, plan, observer)
     return Networks([Network(Path(result["folder"]), result) for result in results])
+
+
+def _count(name: str, value: int | str) -> int:
+    try:
+        return parse_count(value)
+    except ValueError as error:
+        raise WrongUsage(f"retrain(): {name} {error}") from None
 
 
 def _divided(settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any], str | None]:

@@ -51,6 +51,9 @@ training_options = together(
     options_of(
         Training,
         "metric",
+        "examples",
+        examples="Train on so many of the examples that are trained on, each class in its share; the test stays "
+        "whole.  [default: all]",
         metric="What is good, see `rl-designer list metrics`, or your own file.py:function.  "
         "[default: the runs', else accuracy, or r2 where a number is predicted]",
     ),
@@ -74,7 +77,8 @@ def plan_of(options: dict[str, Any], found: Sources, dataset: Dataset) -> Plan:
     if options["no_augment"]:
         given["augment"] = False
     plan = {
-        name: options[name] for name in ("seeds", "on_validation", "workers", "device", "rivals", "metric")
+        name: options[name]
+        for name in ("seeds", "on_validation", "examples", "workers", "device", "rivals", "metric")
     }
     engine = taken_engine(dict(options))  # refuses options of another one
     return found.plan(dataset, given, **plan, engine=engine if options["engine"] == "ray" else None)

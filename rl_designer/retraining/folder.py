@@ -50,12 +50,16 @@ _OF_A_RIVALS_SEED = {"seed", "failure", "figures", "seconds", "size"}
 
 
 class _Data(BaseModel):
+    """`digest` and `content` are of all data, `examples` says how many were trained on, `of` of how many."""
+
     model_config = ConfigDict(strict=True)
 
     name: str
     digest: str
     examples: int
-    content: str | None = None  # not known of older folders
+    # Neither is known of older folders, which were trained on all.
+    content: str | None = None
+    of: int | None = None
 
 
 class WrittenStandardisation(BaseModel):
@@ -288,7 +292,8 @@ def _facts(training: Training) -> dict[str, Any]:
     """
     data = training.model_dump(exclude={"standardisation", "target_scale", "inputs"})
     settings = {"optimizer": "adamw", "class_weights": "none", **data.pop("settings")}
-    return {**settings, "data": data.pop("data")["digest"], **data}
+    about = data.pop("data")
+    return {"data": about["digest"], "examples": about["examples"], **settings, **data}
 
 
 def _check_same(path: Path, there: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -93,13 +93,15 @@ class Retraining:
         self.costs: Costs = check_size(winner.architecture, self.input_shape, dataset.num_classes)
         # What is kept of it: with the shape and the classes that it is trained for.
         self.file = replace(winner.file, input_shape=self.input_shape, num_classes=dataset.num_classes)
+        trained, there = plan.examples_of(dataset)
         self.training = Training.model_validate(
             {
                 "data": {
                     "name": dataset.name,
                     "digest": dataset.digest,
                     "content": dataset.content,
-                    "examples": len(dataset.y_train) + (0 if plan.on_validation else len(dataset.y_val)),
+                    "examples": trained,
+                    "of": there,
                 },
                 "scored_on": VALIDATION if plan.on_validation else TEST,
                 "input_shape": list(self.input_shape),

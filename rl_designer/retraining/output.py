@@ -66,7 +66,8 @@ def print_comparison(console: Console, data: dict[str, Any]) -> None:
     rows.sort(key=lambda row: -merit_of(row[1]))
     settings = data["references"][0]["settings"]
     augmented = f", {settings['augment']}" if settings["augment"] else ""
-    title = f"{printable(data['data'])}: {settings['epochs']} epochs each{augmented}"
+    on = _examples(data["references"][0])
+    title = f"{printable(data['data'])}: {settings['epochs']} epochs each on {on}{augmented}"
     console.print(Text(title, style="bold"), soft_wrap=True)
     console.print(figures_table(rows))
     _print_missing(console, data)
@@ -166,7 +167,13 @@ def _what(design: dict[str, Any]) -> str:
     settings = design["settings"]
     augmented = f", {settings['augment']}" if settings["augment"] else ""
     parts = "training and validation part" if split_of(design) == "test" else "training part alone"
-    return f"{settings['epochs']} epochs on {design['data']['examples']:,} examples ({parts}){augmented}"
+    return f"{settings['epochs']} epochs on {_examples(design)} ({parts}){augmented}"
+
+
+def _examples(design: dict[str, Any]) -> str:
+    """How many were trained on, and of how many where that is a part."""
+    count, there = design["data"]["examples"], design["data"].get("of")
+    return f"{count:,} of {there:,} examples" if there not in (None, count) else f"{count:,} examples"
 
 
 def _weakest(design: dict[str, Any]) -> str:

@@ -58,7 +58,8 @@ def best_recipe(winners: Sequence[Winner], dataset: Dataset, plan: Plan) -> Chos
     recipes = [{name: value for name, value in recipe.items() if name in tried} for recipe in RECIPES]
     # Of equal ones the first.
     candidates = list(dict.fromkeys(replace(plan.settings, **recipe) for recipe in recipes))
-    scores = [_score(winners, dataset, plan, settings) for settings in candidates]
+    part = plan.part_of(dataset)
+    scores = [_score(winners, part, plan, settings) for settings in candidates]
     known = [(score, -place) for place, score in enumerate(scores) if score is not None]
     if not known:
         return Chosen(plan)  # the trainings will say what is wrong

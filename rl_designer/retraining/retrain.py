@@ -36,7 +36,8 @@ def retrain(
     told: Callable[[str], None] = lambda line: None,
     deadline: float | None = None,
 ) -> list[dict[str, Any]]:
-    """Trains each winner with each seed on training and validation part together, and writes its folder.
+    """Trains each winner with each seed on training and validation part together, or on the plan's number of
+    their examples, and writes its folder.
 
     Trainings whose weights are there are not repeated, and those that were stopped go on from their last
     checkpoint. Once all have ended the test split is opened, and each new network scored, and the plan's
@@ -53,8 +54,8 @@ def retrain(
 
     Raises:
         WrongUsage: for a device that isn't there, or a folder that holds something else.
-        ValueError: for a network that doesn't fit the data, data without a test split, a damaged folder, and
-            where every training failed (AllFailed).
+        ValueError: for a network that doesn't fit the data, data without a test split or with fewer examples,
+            a damaged folder, and where every training failed (AllFailed).
         Interrupted: on Ctrl-C; its text says how to go on.
     """
     with usage_errors():
@@ -62,6 +63,7 @@ def retrain(
         device = device_name(plan.device if plan.engine is None else "auto")
     if dataset.sealed_test is None and not plan.on_validation:
         raise Error(f"{dataset.name} has no test split to score on; --on-validation needs none")
+    part = plan.part_of(dataset)
     made = (Retraining(winner, dataset, plan) for winner in winners)
     # One a folder: two winners may be the same network.
     retrainings = list({retraining.folder.path: retraining for retraining in made}.values())
@@ -71,14 +73,14 @@ def retrain(
             retraining.folder.begin(retraining.file, retraining.training)
             locks.enter_context(retraining.folder.locked())
         engine = plan.engine or _local(plan, device, len(retrainings))
-        failures = _train(retrainings, dataset, plan, engine, observer or JobObserver(), deadline)
+        failures = _train(retrainings, part, plan, engine, observer or JobObserver(), deadline)
         ended = [retraining for retraining in retrainings if failures.keys() >= set(retraining.keys)]
         results = {retraining.folder.path: retraining.finish(failures, device) for retraining in ended}
         if ended and all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
             raise AllFailed(f"every training failed; the first: {next(filter(None, failures.values()))}")
         if plan.rivals is not False:
-            examples = _training_examples(dataset, plan.on_validation)
-            results = compete(Contest.of(dataset, plan, **examples), results, told)
+            examples = _training_examples(part, plan.on_validation)
+            results = compete(Contest.of(part, plan, **examples), results, told)
     places = [(winner, folder_of(winner, plan).path) for winner in winners]
     return [{**results[path], "origin": winner.origin} for winner, path in places if path in results]
 

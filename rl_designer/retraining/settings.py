@@ -130,6 +130,7 @@ class Plan:
     Attributes:
         seeds: trainings of each.
         on_validation: train on the training part alone and score on validation; the test stays sealed.
+        examples: of all those that are trained on, see `part_of`; None for all.
         workers: trainings at the same time, in processes; 0 trains in this one; None for one a core, or one
             on a GPU. Doesn't change any result.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -143,6 +144,7 @@ class Plan:
     settings: FullSettings
     seeds: int = 3
     on_validation: bool = False
+    examples: int | None = None
     workers: int | None = None
     device: str = "auto"
     free_recipe: bool = False
@@ -155,19 +157,44 @@ class Plan:
         """A plan whose `settings` are given in part, None where not; the rest suits the data and the device.
 
         Raises:
-            WrongUsage: for a value out of range, an augmentation that doesn't fit, a device that isn't there.
+            WrongUsage: for a value out of range, more examples than there are, an augmentation that doesn't
+                fit, a device that isn't there.
         """
         with usage_errors():
             name, engine = plan.pop("device", None) or "auto", plan.get("engine") or LocalEngine()
             device = engine.device(name)
-            on_validation = plan.get("on_validation", False)
-            examples = len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
+            part = _part(dataset, plan.get("examples"), plan.get("on_validation", False))
+            examples = _trained_on(part, plan.get("on_validation", False))
             check_class_weights(settings.get("class_weights") or "none", dataset.num_classes)
             metric_of(plan.get("metric"), dataset.predicts)
             full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
-        little = dataset.kind == "features" or dataset.usual_folds > 1
+        little = part.kind == "features" or part.usual_folds > 1
         free = little and all(settings.get(recipe) is None for recipe in CHOSEN)
         return cls(full, device=name, free_recipe=free, **plan)
+
+    def part_of(self, dataset: Dataset) -> Dataset:
+        """The data with no more examples than are to be trained on, as `train` takes its part. The test stays
+        whole, and so does the validation part where that is scored on.
+
+        Raises:
+            ValueError: for more than there are, or too few for the classes.
+        """
+        return _part(dataset, self.examples, self.on_validation)
+
+    def examples_of(self, dataset: Dataset) -> tuple[int, int]:
+        """How many of the whole data are trained on, and of how many."""
+        there = _trained_on(dataset, self.on_validation)
+        return self.examples or there, there
+
+
+def _part(dataset: Dataset, examples: int | None, on_validation: bool) -> Dataset:
+    if examples is None:
+        return dataset
+    return dataset.with_examples(examples) if on_validation else dataset.with_examples_of_both(examples)
+
+
+def _trained_on(dataset: Dataset, on_validation: bool) -> int:
+    return len(dataset.y_train) + (0 if on_validation else len(dataset.y_val))
 
 
 # -- shapes: signals and images are flattened for a network on features --------------------------------

@@ -161,6 +161,21 @@ def test_more_training_examples_than_there_are_or_fewer_than_classes_are_refused
         load_dataset("digits").with_examples(count)
 
 
+def test_examples_of_both_parts_are_taken_in_proportion_and_those_to_train_on_as_without_the_others():
+    dataset = load_dataset("digits")
+    there = len(dataset.y_train) + len(dataset.y_val)
+    for count in (11, 100, 500, there):
+        fewer = dataset.with_examples_of_both(count)
+        assert len(fewer.y_train) + len(fewer.y_val) == count
+        assert len(fewer.y_train) == max(10, round(count * len(dataset.y_train) / there))
+        np.testing.assert_array_equal(fewer.x_train, dataset.with_examples(len(fewer.y_train)).x_train)
+        assert fewer.sealed_test is dataset.sealed_test and len(fewer.folds) == len(fewer.y_train)
+    assert fewer.digest == dataset.digest
+    for count in (10, there + 1):
+        with pytest.raises(DatasetError, match=rf"take 11 to {there:,} of them, got {count:,}"):
+            dataset.with_examples_of_both(count)
+
+
 def test_the_seed_decides_the_split():
     first, again, other = (load_dataset("digits", seed=seed) for seed in (3, 3, 4))
     assert first.digest == again.digest != other.digest

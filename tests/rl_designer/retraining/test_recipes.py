@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.datasets import Dataset, load_dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.retraining import recipes
 from rl_designer.retraining.job import Winner
@@ -42,6 +42,24 @@ def test_a_noisy_table_is_not_learned_by_heart(tmp_path: Path, monkeypatch: pyte
     usual = retrain([winner(tmp_path / "usual")], dataset, plan)[0]
     best = retrain([winner(tmp_path / "best")], dataset, chosen.plan)[0]
     assert best["test_figures"]["r2"]["mean"] > usual["test_figures"]["r2"]["mean"]
+
+
+def test_where_a_part_of_the_examples_is_trained_on_the_choice_sees_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def score(winners: object, part: Dataset, *_: object) -> float:
+        seen.append((len(part.y_train), len(part.y_val)))
+        return 0.5
+
+    monkeypatch.setattr(recipes, "_score", score)
+    dataset = noisy()
+    plan = Plan.of(dataset, {}, seeds=1, workers=0, device="cpu", examples=100)
+    best_recipe([winner(tmp_path)], dataset, plan)
+    assert set(seen) == {(80, 20)}
+    many = Plan.of(load_dataset("digits"), {}, examples=300)
+    assert many.free_recipe and many.settings.epochs == 100  # as for data that are as small
 
 
 def test_the_choice_sees_no_test_and_what_has_begun_goes_on_as_it_began(

@@ -15,7 +15,7 @@ from rl_designer.envs.datasets import load_dataset
 from rl_designer.errors import Interrupted
 from rl_designer.jobs.jobs import Job, JobObserver
 from rl_designer.retraining import training
-from rl_designer.retraining.folder import load_retrained
+from rl_designer.retraining.folder import RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.scores import outputs_of
@@ -42,7 +42,7 @@ def test_each_winner_gets_a_folder_with_its_weights_and_figures(tmp_path: Path) 
     assert np.sum(first["confusion_matrix"]) == 2 * 40
     assert np.trace(first["confusion_matrix"]) == round(40 * sum(accuracies))
     assert {figure["class"] for figure in first["classes"]} == {"a", "b"}
-    about = {"name": "blobs", "digest": dataset.digest, "examples": 128, "content": None}
+    about = {"name": "blobs", "digest": dataset.digest, "examples": 128, "content": None, "of": 128}
     assert first["data"] == about
     assert first["settings"]["epochs"] == 2 and first["failures"] == 0
     written = json.loads((folder / "results.json").read_text())
@@ -74,6 +74,31 @@ def test_training_and_validation_part_are_trained_on_together(tmp_path: Path) ->
     np.testing.assert_array_equal(whole["x"], np.concatenate([dataset.x_train, dataset.x_val]))
     np.testing.assert_array_equal(whole["y"], np.concatenate([dataset.y_train, dataset.y_val]))
     np.testing.assert_array_equal(part["x"], dataset.x_train)
+
+
+@pytest.mark.parametrize(("on_validation", "trained", "there"), [(False, (25, 25), 128), (True, (50, 0), 64)])
+def test_a_part_of_the_examples_is_trained_on_and_all_of_the_test_is_scored(
+    tmp_path: Path, on_validation: bool, trained: tuple[int, int], there: int
+) -> None:
+    engine, (dataset, _) = Watchful(), data()
+    plan = replace(PLAN, engine=engine, examples=50, on_validation=on_validation)
+    [result] = retrain([winner(tmp_path, 8)], dataset, plan)
+    x = engine.seen[0].arrays["x"]
+    assert len(x) == 50
+    np.testing.assert_array_equal(x[: trained[0]], dataset.with_examples(trained[0]).x_train)
+    rest = {row.tobytes() for row in x[trained[0] :]}
+    assert len(rest) == trained[1] and rest <= {row.tobytes() for row in dataset.x_val}
+    assert (result["data"]["examples"], result["data"]["of"]) == (50, there)
+    assert result["data"]["digest"] == dataset.digest
+    assert np.sum(result["confusion_matrix"]) == 2 * (64 if on_validation else 40)
+    assert RetrainedFolder(Path(result["folder"])).training().data.examples == 50
+
+
+def test_all_of_the_examples_named_by_their_number_are_all(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    first = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    assert retrain([winner(tmp_path, 8)], dataset, replace(PLAN, examples=128)) == first
+    assert sealed.opened == 1
 
 
 def test_signals_and_images_are_flattened_for_a_network_on_features(tmp_path: Path) -> None:

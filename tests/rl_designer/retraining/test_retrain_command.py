@@ -168,6 +168,20 @@ def test_a_file_s_network_is_judged_by_a_metric_and_no_test_is_opened_again_for_
     assert design["metric"] == "least" and "least" in design["test_figures"]
 
 
+def test_a_part_of_the_examples_is_said_kept_and_needs_another_folder(command: Command) -> None:
+    given = ("a.json", "--data", "data.npz", "--epochs", 1, "--seeds", 1)
+    ended = command("retrain", *given, "--examples", 24)
+    assert "1 epochs on 24 of 48 examples (training and validation part)" in ended.out, ended
+    assert command("predict", next(Path("retrained").iterdir()), "data.npz").status == 0
+    more = command("retrain", *given, "--examples", "0.03k")
+    assert more.status == 2 and "with examples 24, not 30; name another folder with --output" in more.err
+    ended = command("benchmark", "references", *given, "--only", "linear", "--examples", 24, "--quiet")
+    assert "data: 1 epochs each on 24 of 48 examples" in ended.out
+    for wrong, message in ((49, "take 4 to 48 of them, got 49"), ("x", "--examples must be a whole number")):
+        refused = command("retrain", *given, "--examples", wrong)
+        assert (refused.status, refused.out) == (2, "") and message in refused.err, refused
+
+
 def test_on_validation_leaves_the_test_sealed(command: Command) -> None:
     ended = command("retrain", "a.json", "--data", "data.npz", *QUICK, "--on-validation")
     assert "val accuracy" in ended.out and "test accuracy" not in ended.out

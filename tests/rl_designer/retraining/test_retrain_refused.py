@@ -65,6 +65,7 @@ def test_an_unknown_device_is_wrong_usage(tmp_path: Path) -> None:
         (replace(PLAN, settings=replace(SETTINGS, epochs=3)), "holds a training with epochs 2, not 3"),
         (replace(PLAN, settings=replace(SETTINGS, learning_rate=1e-3)), "learning_rate 0.02, not 0.001"),
         (replace(PLAN, settings=replace(SETTINGS, optimizer="muon")), "optimizer adamw, not muon"),
+        (replace(PLAN, examples=100), "holds a training with examples 128, not 100"),
     ],
 )
 def test_a_folder_of_other_settings_is_not_gone_on_with(tmp_path: Path, plan: Plan, message: str) -> None:
@@ -86,6 +87,28 @@ def test_a_folder_from_before_there_was_a_choice_of_optimizers_is_gone_on_with(t
     assert again["seeds"] == result["seeds"] and sealed.opened == 1
     with pytest.raises(WrongUsage, match="optimizer adamw, not muon"):
         retrain([winner(tmp_path, 8)], dataset, replace(PLAN, settings=replace(SETTINGS, optimizer="muon")))
+
+
+def test_a_folder_from_before_a_part_could_be_trained_on_is_gone_on_with(tmp_path: Path) -> None:
+    dataset, sealed = data()
+    [result] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    path = Path(result["folder"]) / "training.json"
+    older = json.loads(path.read_text())
+    assert older["data"].pop("of") == 128
+    path.write_text(json.dumps(older))
+    [again] = retrain([winner(tmp_path, 8)], dataset, PLAN)
+    assert again["seeds"] == result["seeds"] and sealed.opened == 1
+
+
+@pytest.mark.parametrize(("on_validation", "legal"), [(False, "3 to 128"), (True, "2 to 64")])
+def test_more_examples_than_there_are_or_too_few_for_the_classes_are_refused(
+    tmp_path: Path, on_validation: bool, legal: str
+) -> None:
+    for count in (1, 129):
+        plan = replace(PLAN, examples=count, on_validation=on_validation)
+        with pytest.raises(ValueError, match=f"blobs has .* take {legal} of them, got {count}"):
+            retrain([winner(tmp_path, 8)], data()[0], plan)
+    assert folders(tmp_path) == []
 
 
 def test_a_folder_of_other_data_is_not_gone_on_with(tmp_path: Path) -> None:
