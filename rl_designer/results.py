@@ -73,7 +73,7 @@ class Network:
 
     Attributes:
         folder: holds its weights.
-        results: its figures, as `retrain --json` prints them.
+        results: its figures, as `results.json` has them.
     """
 
     folder: Path

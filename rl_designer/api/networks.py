@@ -59,13 +59,14 @@ def retrain(
     from rl_designer.retraining.sources import find_winners, load_data
 
     given, data, metric = _divided(settings)
+    count = None if examples is None else _count("examples", examples)
     where = None if output is None else Path(output)
     found = find_winners([folder_of(run) for run in runs], top=top, output=where, store=store, trust=trust)
     dataset = load_data(found, data)
     how = {
         "seeds": seeds,
         "on_validation": on_validation,
-        "examples": None if examples is None else _count("examples", examples),
+        "examples": count,
         "workers": workers,
         "device": device,
         "metric": metric,

@@ -52,8 +52,8 @@ training_options = together(
         Training,
         "metric",
         "examples",
-        examples="Train on so many of the examples that are trained on, each class in its share; the test stays "
-        "whole.  [default: all]",
+        examples="Train on so many of the examples that there are to train on, each class in its share; the "
+        "test stays whole.  [default: all]",
         metric="What is good, see `rl-designer list metrics`, or your own file.py:function.  "
         "[default: the runs', else accuracy, or r2 where a number is predicted]",
     ),

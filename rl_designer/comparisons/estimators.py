@@ -1,4 +1,5 @@
-"""Statistics over paired seeds: means and bootstrap intervals, an exact test, Holm's correction.
+"""Statistics over paired seeds: means and bootstrap intervals, an exact test, Holm's correction; and over
+seeds and examples together.
 
 Interquartile means, profiles and the probability of improvement are those of Agarwal et al. 2021, "Deep
 reinforcement learning at the edge of the statistical precipice". Their package, rliable, isn't used: it takes
@@ -87,6 +88,46 @@ def mean_interval(values: ArrayLike) -> tuple[float, float] | None:
     """The same of the mean, of seeds that all have a value."""
     array = np.asarray(values, dtype=np.float64)
     return None if len(array) < 2 else _quantiles(array[_resamples(len(array))].mean(axis=1))
+
+
+def crossed_difference(ours: ArrayLike, theirs: ArrayLike) -> tuple[float, float, float]:
+    """The mean difference of two sides on the same examples, and its 95 % interval over seeds and examples.
+
+    Values of a side are crossed random effects: each seed met each example. What other examples and other
+    seeds would make of the mean is the variance of the examples' mean differences, which pairs them, over
+    their number, and for each side the seeds' own variance over theirs: that of the seeds' means less what
+    examples alone make of it, from the two-way analysis of variance (Searle, Casella & McCulloch 1992,
+    "Variance components", chapter 4), at least 0. The quantile is Student's with Satterthwaite's degrees of
+    freedom. Owen's pigeonhole bootstrap (2007, arXiv:0706.1677), which draws both, counts the rest three
+    times, and has too few different draws of two or three seeds.
+
+    Args:
+        ours, theirs: [seeds, n], n ≥ 2 examples in the same order; a side of one seed is taken as without any
+            variance of seeds.
+
+    Returns:
+        Mean, low and high end.
+    """
+    sides = [np.asarray(side, dtype=np.float64) for side in (ours, theirs)]
+    by_example = sides[0].mean(axis=0) - sides[1].mean(axis=0)
+    terms = [(float(by_example.var(ddof=1)) / len(by_example), len(by_example) - 1)]
+    terms += [(_of_seeds(side) / len(side), len(side) - 1) for side in sides if len(side) > 1]
+    variance, squares = sum(term for term, _ in terms), sum(term**2 / free for term, free in terms)
+    mean = float(by_example.mean())
+    if squares == 0:
+        return mean, mean, mean
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(variance**2 / squares, _ENDS[1])) * math.sqrt(variance)
+    return mean, mean - half, mean + half
+
+
+def _of_seeds(side: Values) -> float:
+    """The variance of the seeds' effects, of [seeds, n] values with at least two of each."""
+    seeds, n = side.shape
+    means = side.mean(axis=1)
+    rest = side - side.mean(axis=0) - (means - means.mean())[:, None]
+    return max(0.0, float(means.var(ddof=1)) - float((rest**2).sum()) / ((seeds - 1) * (n - 1) * n))
 
 
 def probability_of_improvement(values: ArrayLike, first: ArrayLike) -> float:

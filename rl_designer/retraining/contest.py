@@ -21,6 +21,7 @@ from rl_designer.envs.workers.failures import failure_of
 from rl_designer.errors import Interrupted
 from rl_designer.interruption import uninterrupted
 from rl_designer.quantities import show_seconds
+from rl_designer.retraining.answers import ANSWERS, answers_of, part_digest
 from rl_designer.retraining.folder import RetrainedFolder
 from rl_designer.retraining.rival import MOST_SECONDS, QUICK_SECONDS, Rival, Setup, Size, outputs_of
 from rl_designer.retraining.rivals import FOLDS, RIVALS
@@ -236,7 +237,8 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
     if dataset.class_names and not hasattr(model, "predict_proba"):
         figures.pop("log-loss")  # what it says are no probabilities
     size = rival.size(getattr(model, "best_estimator_", model))
-    return {"figures": figures, "seconds": round(seconds, 3), "size": size}
+    answers = answers_of(outputs, y, part_digest(dataset, x, y))
+    return {"figures": figures, ANSWERS: answers, "seconds": round(seconds, 3), "size": size}
 
 
 def _flat(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,6 +25,7 @@ from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, write_json
+from rl_designer.retraining.answers import read_answers
 from rl_designer.retraining.retrained import Retrained, network_with
 from rl_designer.retraining.settings import FullSettings
 from rl_designer.runs.architecture_files import (
@@ -222,6 +223,7 @@ class RetrainedFolder:
                     or type(line["seed"]) is not int
                 ):
                     raise Error(f"{str(line)[:60]!r} is no seed's result")
+                read_answers(line)
             _check_rivals(results.get("rivals", []))
         return results
 
@@ -262,6 +264,8 @@ def _check_rivals(lines: Any) -> None:
             isinstance(seed, dict) and seed.keys() >= _OF_A_RIVALS_SEED for seed in seeds
         ):
             raise Error(f"{str(line)[:60]!r} is no rival's result")
+        for seed in seeds:
+            read_answers(seed)
 
 
 def plain_settings(settings: FullSettings) -> dict[str, Any]:

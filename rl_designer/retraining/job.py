@@ -18,6 +18,7 @@ from rl_designer.envs.seeding import seed_of
 from rl_designer.envs.training.settings import check_augmentation
 from rl_designer.errors import Error
 from rl_designer.jobs.jobs import Job
+from rl_designer.retraining.answers import ANSWERS, answers_of, part_digest
 from rl_designer.retraining.folder import (
     VERSION,
     RetrainedFolder,
@@ -199,6 +200,7 @@ class Retraining:
             "accuracy": found.accuracy,
             "loss": found.loss,
             "figures": dict(found.figures),
+            ANSWERS: answers_of(outputs, y, part_digest(self.dataset, x, y)),
             "training_loss": record.losses[-1],
             "training_seconds": round(record.seconds, 3),
             "device": record.device,

@@ -11,6 +11,7 @@ from rich.text import Text
 from rl_designer.jobs.jobs import Job
 from rl_designer.jobs.progress import Shown
 from rl_designer.quantities import show_count, show_figure, show_seconds
+from rl_designer.retraining.answers import without_answers
 from rl_designer.retraining.verdicts import figure_of, merit_of, metric_name, split_of
 from rl_designer.text import printable
 
@@ -38,7 +39,7 @@ def retrained_to_dict(
     designs: Sequence[dict[str, Any]], dataset: str, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What `retrain --json` prints."""
-    return {"designs": list(designs), "data": dataset, "settings": settings}
+    return {"designs": [without_answers(design) for design in designs], "data": dataset, "settings": settings}
 
 
 def print_retrained(console: Console, designs: Sequence[dict[str, Any]], dataset: str) -> None:

@@ -12,6 +12,7 @@ from rl_designer.envs.references.by_hand import STEPS, Reference, architecture_o
 from rl_designer.envs.search_spaces.costs import Costs, costs
 from rl_designer.errors import Error, usage_errors
 from rl_designer.jobs.jobs import JobObserver
+from rl_designer.retraining.answers import without_answers
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
@@ -132,10 +133,10 @@ def compare(
         line |= {"name": built.file.name, "source": built.file.source, "note": built.file.note}
     return {
         "data": dataset.name,
-        "references": references,
-        "designs": designs,
+        "references": [without_answers(line) for line in references],
+        "designs": [without_answers(line) for line in designs],
         "left_out": comparison.left_out,
-        "rivals": results[0]["rivals"],
+        "rivals": [without_answers(line) for line in results[0]["rivals"]],
         "rivals_left_out": results[0]["rivals_left_out"],
         **judged(designs, references),
     }

@@ -50,7 +50,8 @@ def _retrained(folder: Path) -> dict[str, Path]:
         "inputs": {"shape": [1, 16], "padded": True, "pixels": None, "encoding": None},
     }
     (folder / "training.json").write_text(json.dumps(training))
-    seed = {"seed": 0, "failure": None, "accuracy": 0.5, "loss": 1.0}
+    seed = {"seed": 0, "failure": None, "accuracy": 0.5, "loss": 1.0, "figures": {"accuracy": 0.5}}
+    seed["answers"] = {"part": "0" * 20, "examples": 10, "right": "qoA="}
     (folder / "results.json").write_text(json.dumps({"seeds": [seed]}))
     network = build_network(architecture, (1, 16), 3, generator=torch.Generator().manual_seed(0))
     state = network.state_dict()
@@ -70,6 +71,12 @@ def _read_retrained(path: Path) -> Any:
     from rl_designer.retraining.folder import load_retrained
 
     return load_retrained(path.parent)
+
+
+def _read_results(path: Path) -> Any:
+    from rl_designer.retraining.verdicts import compared
+
+    return _read_retrained(path), compared(path.parent, path.parent)
 
 
 ENCODING = {
@@ -159,7 +166,7 @@ NETWORKS: Mapping[str, Loader] = {
     "exported description": Loader(lambda folder: _exported(folder)["description"], _read_exported),
     "exported weights": Loader(lambda folder: _exported(folder)["weights"], _read_exported),
     "retrained architecture": Loader(lambda folder: _retrained(folder)["architecture"], _read_retrained),
-    "retrained results": Loader(lambda folder: _retrained(folder)["results"], _read_retrained),
+    "retrained results": Loader(lambda folder: _retrained(folder)["results"], _read_results),
     "retrained training": Loader(lambda folder: _retrained(folder)["training"], _read_retrained),
     "retrained weights": Loader(lambda folder: _retrained(folder)["weights"], _read_retrained),
 }

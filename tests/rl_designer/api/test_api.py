@@ -161,6 +161,8 @@ def test_settings_are_checked_as_the_commands_are() -> None:
     assert not Path("runs").exists()
     with pytest.raises(WrongUsage, match=r"retrain\(\): unknown setting 'epoch'. Did you mean 'epochs'"):
         rl.retrain("a", epoch=3)
+    with pytest.raises(WrongUsage, match=r"retrain\(\): examples must be a whole number .* got 'many'"):
+        rl.retrain("a", examples="many")
     with pytest.raises(WrongUsage, match=r"export\(\): unknown setting 'format'"):
         rl.export("a", format="python")
     with pytest.raises(ValueError, match="is no run folder"):
@@ -271,8 +273,8 @@ def test_arrays_are_kept_beside_the_run_so_that_it_is_one_like_any_other() -> No
     run = rl.search((x, y), **TRAINED, run="runs/own")
     kept = Path(str(run.config.subject.data))
     assert kept.parent == Path("runs/data").absolute() and kept.suffix == ".npz"
-    network = rl.retrain(run, seeds=1, epochs=1, workers=0, progress=False).best
-    assert network.results["data"]["name"] == kept.stem
+    network = rl.retrain(run, seeds=1, epochs=1, workers=0, examples="20", progress=False).best
+    assert (network.results["data"]["name"], network.results["data"]["examples"]) == (kept.stem, 20)
     assert rl.export(run, formats=["python"])[0].path == Path("runs/own/exported/network.py")
     again = rl.search((x.tolist(), list(y)), **TRAINED)
     assert again.config.subject.data == run.config.subject.data  # the same data are the same file

@@ -303,7 +303,7 @@ def test_damaged_rivals_are_refused(tmp_path: Path, counted: list[tuple[str, int
 
 def line(mean: float, deviation: float | None, seeds: int = 2, name: str = "forest") -> dict[str, Any]:
     spread = {"mean": mean, "standard_deviation": deviation, "per_seed": [mean] * seeds}
-    return {"name": name, "metric": "accuracy", "test_figures": {"accuracy": spread}}
+    return {"name": name, "metric": "accuracy", "test_figures": {"accuracy": spread}, "seeds": []}
 
 
 @pytest.mark.parametrize(
@@ -317,11 +317,12 @@ def line(mean: float, deviation: float | None, seeds: int = 2, name: str = "fore
         (line(0.80, None, 1), line(0.90, None, 1), False, "is worse than its best rival"),
     ],
 )
-def test_the_network_is_judged_against_the_best_rival(
+def test_without_what_each_example_got_two_standard_errors_over_seeds_judge_against_the_best_rival(
     network: dict[str, Any], rival: dict[str, Any], better: bool | None, words: str
 ) -> None:
     found = against_rivals(network, [line(0.5, 0.0, name="weak"), rival])
     assert found["better_than_rivals"] is better and words in found["rivals_verdict"]
+    assert found["rivals_difference"] is None
 
 
 def test_people_see_them_in_the_table_best_first_and_in_the_card(
