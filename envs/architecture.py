@@ -14,6 +14,8 @@ Option = bool | int | float | str
 
 # The first layer of a cell's design, the skeleton around it, and an edge that isn't there.
 MACRO, NONE = "macro", "none"
+# The first layer of a network on texts.
+EMBEDDING = "embedding"
 # The kind of what stands before a network's layers: each says one thing of how it is trained.
 TRAINING = "training"
 
@@ -113,6 +115,11 @@ class Architecture:
     def is_cell(self) -> bool:
         """Whether its network is a skeleton and the edges of a cell, and no chain."""
         return bool(self.network) and self.network[0].kind == MACRO and not self.network[0].is_decision
+
+    @property
+    def of_texts(self) -> bool:
+        """Whether its network takes symbols of texts."""
+        return bool(self.network) and self.network[0].kind == EMBEDDING and not self.network[0].is_decision
 
     def __str__(self) -> str:
         return " → ".join(str(layer) for layer in self.told) or "(empty)"

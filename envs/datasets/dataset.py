@@ -100,12 +100,13 @@ def _quotas(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.clip(quotas, 1, counts - 1)
 
 
-Kind = Literal["features", "signal", "image"]
+Kind = Literal["features", "signal", "image", "text"]
 
-# Rank of one example's input: what it is, and the search space that is made for it.
+# Rank of one example's input: what it is; texts are told otherwise. And the search space that is made for it.
 KINDS: dict[int, Kind] = {1: "features", 2: "signal", 3: "image"}
-PLURALS: dict[Kind, str] = {"features": "features", "signal": "signals", "image": "images"}
-SPACES: dict[Kind, str] = {"features": "mlp", "signal": "convnet1d", "image": "convnet"}
+TEXT: Kind = "text"
+PLURALS: dict[Kind, str] = {"features": "features", "signal": "signals", "image": "images", "text": "texts"}
+SPACES: dict[Kind, str] = {"features": "mlp", "signal": "convnet1d", "image": "convnet", "text": "textnet"}
 
 
 # int64 [n], classes; or float32 [n], standardised numbers.

@@ -64,7 +64,10 @@ class LatencyEvaluator:
     def _group(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
         import torch
 
-        example = torch.randn(1, *self._shape, generator=torch.Generator().manual_seed(0)).to(self._device)
+        from rl_designer.envs.networks.network import drawn_inputs
+
+        generator = torch.Generator().manual_seed(0)
+        example = drawn_inputs(architectures[0], self._shape, 1, generator).to(self._device)
         networks = [self._network(architecture, example) for architecture in architectures]
         least = [float("inf")] * len(networks)
         for _ in range(ROUNDS):

@@ -2,10 +2,12 @@
 
 from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.errors import Error, unknown_name
+from rl_designer.envs.layers.attention import ATTENTION
 from rl_designer.envs.layers.cell import CELL
 from rl_designer.envs.layers.conv import CONV, SEPARABLE
 from rl_designer.envs.layers.dense import DENSE, RESIDUAL_DENSE
 from rl_designer.envs.layers.dropout import DROPOUT
+from rl_designer.envs.layers.embedding import EMBEDDING
 from rl_designer.envs.layers.inverted_residual import INVERTED_RESIDUAL
 from rl_designer.envs.layers.kind import MOST_WIDTH, Effect, Kind, OptionRule, Shape, checked_options
 from rl_designer.envs.layers.pooling import GLOBAL_POOL, POOL, SAME_POOL
@@ -19,6 +21,7 @@ KINDS: dict[str, Kind] = {
     "separable": SEPARABLE,
     "residual": RESIDUAL,
     "inverted-residual": INVERTED_RESIDUAL,
+    "attention": ATTENTION,
     "pool": POOL,
     "dropout": DROPOUT,
     "global-pool": GLOBAL_POOL,
@@ -27,6 +30,7 @@ KINDS: dict[str, Kind] = {
     "skip": SKIP,
     "same-pool": SAME_POOL,
     "cell": CELL,
+    "embedding": EMBEDDING,
 }
 
 

@@ -4,7 +4,7 @@ Each formula is written once and works on Python integers and on int64 arrays al
 architecture and the masks of many prefixes can't disagree.
 
 Conventions: `parameters` are all trainable ones, batch-norm's scale and shift included. `macs` are the
-multiply-adds of convolutions and linear maps for one example (weights x positions; half of what
+multiply-adds of convolutions, linear maps and attention's products of positions for one example (half of what
 `torch.utils.flop_counter` counts as flops); norms, activations, pooling and biases are not counted.
 Convolutions pad by half their kernel, so only the stride changes a size (rounded up); pooling rounds down.
 """
@@ -149,10 +149,12 @@ class Kind:
     """A kind of layer.
 
     Attributes:
-        role: `feature` (map to map, learns), `pool`, `dropout`, `global-pool` (map to vector), `dense`
-            (vector to vector, learns), `edge` (keeps the map's shape, learns nothing; in cells) or `cell`.
+        role: `embedding` (texts to maps), `feature` (map to map, learns), `attention` (the same, keeps the
+            shape), `pool`, `dropout`, `global-pool` (map to vector), `dense` (vector to vector, learns),
+            `edge` (keeps the map's shape, learns nothing; in cells) or `cell`.
             Pools of all kinds have an option `operation`, `average` or `max`.
-        ranks: of the data whose layer-by-layer spaces may offer it: 0 features, 1 signals, 2 images.
+        ranks: of the data whose layer-by-layer spaces may offer it: 0 features, 1 signals and texts,
+            2 images; () where a family names it, or cells do.
         options: the options' rules, by name.
         effect: (inputs, **options) → `Effect`.
         module: (channels or features that it gets, their rank, **options) → the torch module; it alone

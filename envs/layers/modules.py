@@ -38,10 +38,54 @@ class SqueezeExcitation(nn.Module):
         self.squeeze = nn.Linear(channels, squeezed)
         self.excite = nn.Linear(squeezed, channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        means = x.mean(dim=tuple(range(2, x.dim())))
+    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
+        if padding is None:
+            means = x.mean(dim=tuple(range(2, x.dim())))
+        else:  # of a text, see `layers/padding.py`
+            means = x.masked_fill(padding, 0.0).flatten(2).sum(dim=2) / (~padding).flatten(2).sum(dim=2)
         gates = torch.sigmoid(self.excite(torch.relu(self.squeeze(means))))
         return x * gates.reshape(gates.shape + (1,) * (x.dim() - 2))
+
+
+class Attention(nn.Module):
+    """Self-attention and two linear maps, each beside a skip, on [n, channels, length] or [n, channels, 1,
+    length]; see `layers/attention.py`.
+
+    Attributes:
+        padded: whether it gets where there is padding as well, bool [n, 1, length] or [n, 1, 1, length],
+            which nothing attends to.
+    """
+
+    def __init__(self, width: int, heads: int, expansion: int) -> None:
+        super().__init__()
+        self.heads, self.scale, self.padded = heads, (width // heads) ** -0.5, False
+        self.norm = nn.LayerNorm(width)
+        self.inputs, self.outputs = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.last_norm = nn.LayerNorm(width)
+        self.feed = nn.Sequential(
+            nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width)
+        )
+
+    def forward(self, x: Tensor, padding: Tensor | None = None) -> Tensor:
+        rows = x.flatten(2).transpose(1, 2)
+        given = self.inputs(self.norm(rows) + places(rows))
+        query, key, value = given.unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        scores = query @ key.transpose(2, 3) * self.scale
+        if padding is not None:
+            scores = scores.masked_fill(padding.flatten(2).unsqueeze(1), -torch.inf)
+        seen = (scores.softmax(dim=3) @ value).transpose(1, 2).flatten(2)
+        rows = rows + self.outputs(seen)
+        rows = rows + self.feed(self.last_norm(rows))
+        return rows.transpose(1, 2).reshape(x.shape)
+
+
+def places(rows: Tensor) -> Tensor:
+    """Where each position of [n, length, channels] stands, as sines [length, channels]."""
+    _, length, width = rows.shape
+    place = torch.arange(length, device=rows.device).unsqueeze(1)
+    channel = torch.arange(width, device=rows.device)
+    angle = place / 10_000 ** (channel // 2 * 2 / width) + channel % 2 * (torch.pi / 2)
+    return angle.sin()
 
 
 class Cell(nn.Module):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-_FUNCTIONS = {"ReLU": "torch.relu", "GELU": "nn.functional.gelu", "Tanh": "torch.tanh"}
+FUNCTIONS = {"ReLU": "torch.relu", "GELU": "nn.functional.gelu", "Tanh": "torch.tanh"}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def residual(name: str, module: Any) -> LayerSource:
     if list(module.skip.parameters()):
         modules[f"{name}_skip"] = expressions(module.skip)
         skip = f"self.{name}_skip(x)"
-    activation = _FUNCTIONS[type(module.activation).__name__]
+    activation = FUNCTIONS[type(module.activation).__name__]
     return LayerSource(modules, (f"x = {activation}(self.{name}_body(x) + {skip})",))
 
 

@@ -161,6 +161,11 @@ class CellDefinition:
         return CELL_FAMILIES[self.family]
 
     @property
+    def of_texts(self) -> bool:
+        """Whether its data are texts: there are no such cells."""
+        return False
+
+    @property
     def layers(self) -> tuple[tuple[str, Choices], ...]:
         """The kinds of all actions with their choices, the skeleton's first."""
         return ((MACRO, self.macro), *self.operations)

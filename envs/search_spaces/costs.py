@@ -99,9 +99,11 @@ def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[St
     Raises:
         ValueError: for an unknown layer, an option out of range, or a layer that can't stand where it does.
     """
-    shape = input_of(input_shape)
+    shape = inputs = input_of(input_shape)
     for layer, options in chain_of(architecture):
         kind = KINDS[layer.kind]
+        if kind.role == "embedding" and shape is not inputs:
+            raise Error(f"{layer} takes symbols of texts, so that it can only come first")
         if kind.role != "dropout" and (kind.role == "dense") != (shape.rank == 0):
             needs = "a vector: put a global-pool before it" if kind.role == "dense" else "a map, not a vector"
             raise Error(f"{layer} needs {needs}; it gets the shape {shape.sizes}")

@@ -3,7 +3,7 @@
 A user's file:
 
     name = "tiny-signals"
-    family = "convnet1d"            # or "convnet" (images), "mlp" (features)
+    family = "convnet1d"            # or "convnet" (images), "mlp" (features), "textnet" (texts)
     max_layers = 5                  # the global-pool is one, the final classifier is not
     widths = "non-decreasing"       # may be left out; no convolution narrower than the one before
     stem = ["conv"]                 # may be left out; the kinds that may come first
@@ -57,7 +57,7 @@ class SpaceDefinition:
 
     Attributes:
         name: part of the digest of every architecture of the space.
-        family: `convnet` (images), `convnet1d` (signals) or `mlp` (features).
+        family: `convnet` (images), `convnet1d` (signals), `mlp` (features) or `textnet` (texts).
         max_layers: the most layers of a design, global pooling included, the final classifier not.
         layers: the kinds with their options' choices, in the order of the actions.
         widths: `any`, or `non-decreasing`: a convolution, or block of them, has at least as many channels
@@ -164,8 +164,18 @@ class SpaceDefinition:
 
     @property
     def rank(self) -> int:
-        """Spatial dimensions of an input: 0 features, 1 signals, 2 images."""
+        """Spatial dimensions of an input: 0 features, 1 signals and texts, 2 images."""
         return self._family.rank
+
+    @property
+    def of_texts(self) -> bool:
+        """Whether its data are texts."""
+        return self._family.of_texts
+
+    @property
+    def start(self) -> str:
+        """The context in which nothing was added yet, see `layer_rules`."""
+        return self._family.start
 
     def enumerate(self) -> list[Layer]:
         """All layers, kind by kind, in the declared order; the last option changes fastest."""
@@ -218,7 +228,7 @@ class SpaceDefinition:
                 raise self._error(f"{why}; let layers.global-pool offer {other!r} as well")
 
     def _check_largest_map(self) -> None:
-        legal = self._features if self.rank else []
+        legal = [kind for kind, _ in self.layers if kind in self._family.on_maps]
         for kind, side in self.largest_map:
             if kind not in legal:
                 raise self._error(f"largest_map: {unknown_name('layer on maps', kind, legal)}")

@@ -3,7 +3,8 @@ network; no rule here depends on data.
 
 A prefix is in one of a few contexts, and a layer leads to the next one:
 
-- `start` (maps) or `vector start` (features): only a feature block, or a dense one, may come first.
+- `start` (maps), `vector start` (features) or `text start`: only a feature block, a dense one or an embedding
+  may come first.
 - No dropout after a dropout. On maps, dropout drops whole channels, so that it commutes with pooling: no pool
   after a dropout (the pool goes first), and no dropout right after a global-pool (it goes before).
 - No global-pool by the operation of a pool right before it, be there a dropout between them or not: the pool
@@ -16,28 +17,51 @@ from dataclasses import dataclass
 
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
-from rl_designer.envs.layers import KINDS, Shape
+from rl_designer.envs.layers import KINDS, Kind, Shape
 from rl_designer.envs.search_spaces.costs import DATA_OF_RANK, input_of
 
 
 @dataclass(frozen=True)
 class Family:
-    """What a space's data look like (`rank`: spatial dimensions of an input), and the kinds it may offer."""
+    """What a space's data look like, and the kinds it may offer.
+
+    Attributes:
+        rank: spatial dimensions of an input.
+        start: the context in which nothing was added yet.
+    """
 
     rank: int
+    start: str = "start"
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        return tuple(name for name, kind in KINDS.items() if self.rank in kind.ranks)
+        return tuple(name for name, kind in KINDS.items() if self.rank in kind.ranks or self._embeds(kind))
 
     @property
     def features(self) -> tuple[str, ...]:
         """Those that learn from the data themselves, and so may come first."""
-        role = "feature" if self.rank else "dense"
-        return tuple(name for name in self.kinds if KINDS[name].role == role)
+        return tuple(name for name in self.kinds if KINDS[name].role in RULES[self.start])
+
+    @property
+    def on_maps(self) -> tuple[str, ...]:
+        """Those that learn on maps."""
+        roles = ("embedding", "feature", "attention") if self.rank else ()
+        return tuple(name for name in self.kinds if KINDS[name].role in roles)
+
+    @property
+    def of_texts(self) -> bool:
+        return self.start == "text start"
+
+    def _embeds(self, kind: Kind) -> bool:
+        return self.of_texts and kind.role == "embedding"
 
 
-FAMILIES = {"convnet": Family(2), "convnet1d": Family(1), "mlp": Family(0)}
+FAMILIES = {
+    "convnet": Family(2),
+    "convnet1d": Family(1),
+    "mlp": Family(0, "vector start"),
+    "textnet": Family(1, "text start"),
+}
 
 
 def family_of(rank: int) -> str:
@@ -59,33 +83,35 @@ def input_for(space: str, rank: int, input_shape: Sequence[int]) -> Shape:
 STOP = "stop"
 COMPLETE = "complete"
 
+_LEARNS = {"feature": "features", "attention": "features"}
 _POOLS = {"pool max": "pooled by max", "pool average": "pooled by average"}
 _ENDS = {"global-pool max": "vector", "global-pool average": "vector"}
 
 # context: {what is added: the context after it}; anything else is illegal
 RULES: Mapping[str, Mapping[str, str]] = {
     "start": {"feature": "features"},
-    "features": {"feature": "features", "dropout": "dropped", **_POOLS, **_ENDS},
-    "dropped": {"feature": "features", **_ENDS},
+    "features": {**_LEARNS, "dropout": "dropped", **_POOLS, **_ENDS},
+    "dropped": {**_LEARNS, **_ENDS},
     "pooled by max": {
-        "feature": "features",
+        **_LEARNS,
         "dropout": "pooled by max, dropped",
         **_POOLS,
         "global-pool average": "vector",
     },
     "pooled by average": {
-        "feature": "features",
+        **_LEARNS,
         "dropout": "pooled by average, dropped",
         **_POOLS,
         "global-pool max": "vector",
     },
-    "pooled by max, dropped": {"feature": "features", "global-pool average": "vector"},
-    "pooled by average, dropped": {"feature": "features", "global-pool max": "vector"},
+    "pooled by max, dropped": {**_LEARNS, "global-pool average": "vector"},
+    "pooled by average, dropped": {**_LEARNS, "global-pool max": "vector"},
     "vector": {"dense": "dense", STOP: COMPLETE},
     "vector start": {"dense": "dense"},
     "dense": {"dense": "dense", "dropout": "dense, dropped", STOP: COMPLETE},
     "dense, dropped": {"dense": "dense", STOP: COMPLETE},
     COMPLETE: {},
+    "text start": {"embedding": "features"},
 }
 
 CONTEXTS = tuple(RULES)
@@ -93,7 +119,7 @@ CONTEXTS = tuple(RULES)
 
 def still_a_map(context: str) -> bool:
     """Whether a global-pool must still come."""
-    return any(token in _ENDS for token in RULES[context]) or context == "start"
+    return any(token in _ENDS for token in RULES[context]) or context in ("start", "text start")
 
 
 def token(layer: Layer | None) -> str:

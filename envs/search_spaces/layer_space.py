@@ -142,7 +142,7 @@ class LayerSpace(SearchSpace):
 
     @property
     def _first_context(self) -> int:
-        return CONTEXTS.index("start" if self.definition.rank else "vector start")
+        return CONTEXTS.index(self.definition.start)
 
     def _make_context_tables(self) -> None:
         """`_next_context` [contexts, actions], and `_most_layers`: how many layers a prefix may have so that

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.envs.architecture import TRAINING
-from rl_designer.envs.datasets.dataset import KINDS, Kind
+from rl_designer.envs.datasets.dataset import KINDS, TEXT, Kind
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import SPACE
 from rl_designer.envs.files.untrusted import toml_of
@@ -39,6 +39,7 @@ SPACES = {
     "convnet": "convolutional networks for images, layer by layer",
     "convnet1d": "convolutional networks for signals and series, layer by layer",
     "mlp": "dense networks for tables of features, layer by layer",
+    "textnet": "networks for texts, of convolutions and attention, layer by layer",
     "table": "the designs of an architecture table",
 }
 
@@ -110,14 +111,17 @@ def _given(name: str) -> Definition:
 
 def default_space(input_shape: Sequence[int]) -> str:
     """The name of the built-in space for data of a shape: (features,), (channels, length) or
-    (channels, height, width). Raises ValueError for any other.
+    (channels, height, width); not for texts. Raises ValueError for any other.
     """
     return family_of(input_of(input_shape).rank)
 
 
 def kind_of(name_or_path: str | Path) -> Kind:
-    """What data are read as for a space: `features`, `signal` or `image`. Raises as `space_definition`."""
-    return KINDS[space_definition(name_or_path).rank + 1]
+    """What data are read as for a space: `features`, `signal`, `image` or `text`. Raises as
+    `space_definition`.
+    """
+    definition = space_definition(name_or_path)
+    return TEXT if definition.of_texts else KINDS[definition.rank + 1]
 
 
 def make_space(
@@ -156,6 +160,6 @@ def make_trained_space(
     if isinstance(definition, TrainedDefinition):
         rule = f"has a section [{TRAINING}] of its own, which is searched in any case"
         raise Error(f"space {definition.name!r} {rule}; leave --hyperparameters away")
-    choices = usual_choices(definition.rank, num_classes)
+    choices = usual_choices(num_classes, varied=definition.rank > 0 and not definition.of_texts)
     trained = TrainedDefinition.of(definition, choices)
     return space_of_definition(trained, input_shape, num_classes, **limits)

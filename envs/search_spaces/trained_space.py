@@ -70,8 +70,13 @@ class TrainedDefinition:
 
     @property
     def rank(self) -> int:
-        """Spatial dimensions of an input: 0 features, 1 signals, 2 images."""
+        """Spatial dimensions of an input: 0 features, 1 signals and texts, 2 images."""
         return self.networks.rank
+
+    @property
+    def of_texts(self) -> bool:
+        """Whether its data are texts."""
+        return self.networks.of_texts
 
     @property
     def digest(self) -> str:
@@ -96,7 +101,9 @@ class TrainedSpace(SearchSpace):
 
     def __init__(self, definition: TrainedDefinition, networks: LayerSpace | CellSpace) -> None:
         where = f"space {definition.name!r}: {TRAINING}"
-        check_choices_fit(definition.training, networks.input_shape, networks.num_classes, where)
+        # Examples of texts have one axis, their symbols.
+        shape = networks.input_shape[1 if definition.of_texts else 0 :]
+        check_choices_fit(definition.training, shape, networks.num_classes, where)
         self.definition = definition
         self.networks = networks
         self.name = networks.name

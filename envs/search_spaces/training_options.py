@@ -100,9 +100,11 @@ def training_layers(choices: Choices) -> list[list[Layer]]:
     return [[Layer.of(TRAINING, **{option: value}) for value in values] for option, values in choices]
 
 
-def usual_choices(rank: int, num_classes: int) -> dict[str, list[Any]]:
-    """Lists that suit data of a spatial rank (0 features, 1 signals, 2 images): around the usual settings,
-    few of each, since a search tries some tens of designs.
+def usual_choices(num_classes: int, varied: bool) -> dict[str, list[Any]]:
+    """Lists around the usual settings, few of each, since a search tries some tens of designs.
+
+    Args:
+        varied: whether the data, signals or images, may be varied.
     """
     choices: dict[str, list[Any]] = {
         "optimizer": ["adamw", "muon"],
@@ -112,7 +114,7 @@ def usual_choices(rank: int, num_classes: int) -> dict[str, list[Any]]:
     if num_classes > 1:
         choices["label_smoothing"] = [0.0, 0.1]
     choices["batch_size"] = [32, 64, 128]
-    if rank > 0:
+    if varied:
         # Mirrored images are known to be the same things by people alone.
         choices["augment"] = [NO_AUGMENTATION, "shift"]
     return choices

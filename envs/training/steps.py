@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
+from rl_designer.envs.layers.padding import takes_symbols
 from rl_designer.envs.networks.cpu_modules import faster_signal_network, use_faster_modules
 from rl_designer.envs.training.optimizers import Optimizers
 from rl_designer.envs.training.settings import TrainingSettings
@@ -32,8 +33,10 @@ def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
 
 
 def placed(network: nn.Module, x: Tensor) -> nn.Module:
-    """The network on the device of inputs `x`, float32 [n, *input_shape], in the form that is fastest."""
-    if x.ndim == 3:
+    """The network on the device of inputs `x`, float32 [n, *input_shape], or symbols of texts [n, length], in
+    the form that is fastest.
+    """
+    if x.ndim == 3 or takes_symbols(network):
         network = faster_signal_network(network)
     elif x.ndim == 4:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

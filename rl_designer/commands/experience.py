@@ -19,8 +19,8 @@ from rl_designer.commands.options import (
     taken_engine,
 )
 from rl_designer.config import Where
-from rl_designer.envs.datasets.dataset import Kind
 from rl_designer.envs.search_spaces.registry import SPACES
+from rl_designer.envs.tasks.made import Kind
 from rl_designer.experience.building import DESIGNS, TRAININGS, BuildPlan, build_trainings
 from rl_designer.experience.settings import PolicySettings
 from rl_designer.experience.shipped import shipped

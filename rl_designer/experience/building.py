@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from rl_designer.envs.datasets import Dataset
-from rl_designer.envs.datasets.dataset import Kind
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.search_spaces.base import Actions
@@ -16,7 +15,7 @@ from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tasks.drawing import VALIDATED, DrawnTask, drawn_task
 from rl_designer.envs.tasks.facts import facts_of
-from rl_designer.envs.tasks.made import PREFIX, make_task
+from rl_designer.envs.tasks.made import PREFIX, Kind, make_task
 from rl_designer.envs.workers.engines import Engine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error

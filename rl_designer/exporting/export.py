@@ -10,6 +10,7 @@ import torch
 from jinja2 import UndefinedError
 from torch import Tensor
 
+from rl_designer.envs.networks.network import drawn_inputs
 from rl_designer.envs.workers.devices import one_thread
 from rl_designer.errors import Error, WrongUsage, unknown_name
 from rl_designer.exporting.card import CARD, card
@@ -169,9 +170,10 @@ def largest_difference(subject: Subject, computed: Computed) -> float:
 def _inputs(subject: Subject) -> Iterator[tuple[str, Tensor]]:
     generator = torch.Generator().manual_seed(_SEED)
     for batch in _BATCHES:
-        yield "random", torch.randn(batch, *subject.input_shape, generator=generator)
+        yield "random", drawn_inputs(subject.architecture, subject.input_shape, batch, generator)
     if subject.examples is not None:
-        yield "real", torch.from_numpy(subject.examples.copy())
+        examples = torch.from_numpy(subject.examples.copy())
+        yield "real", examples.long() if subject.architecture.of_texts else examples
 
 
 def _difference(expected: Tensor, found: Tensor) -> float:

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from rl_designer.envs.datasets.targets import TargetScale
+from rl_designer.envs.networks.network import drawn_inputs
 from rl_designer.exporting.description import DESCRIPTION, description, input_words, output_words
 from rl_designer.exporting.python_source import python_source
 from rl_designer.exporting.subject import Subject
@@ -30,7 +31,8 @@ _BATCH = "batch"
 PYTHON = "python"
 _DESIGN = "design"  # what says, in a file's metadata, that an export wrote it
 
-Computed = Callable[[Tensor], Tensor]  # float32 [n, *input_shape] → outputs [n, classes], or [n, 1]
+# float32 [n, *input_shape], or symbols of texts int64 [n, length] → outputs [n, classes], or [n, 1]
+Computed = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def _module_of(source: str, path: str = f"{NAME}.py") -> ModuleType:
 
 def exported_program(subject: Subject) -> torch.export.ExportedProgram:
     """The network as a `torch.export` program for batches of any size."""
-    example = torch.zeros(2, *subject.input_shape)
+    drawn = drawn_inputs(subject.architecture, subject.input_shape, 2, torch.Generator().manual_seed(0))
+    example = torch.zeros_like(drawn)
     with _quiet(), torch.no_grad():
         shapes = ({0: torch.export.Dim(_BATCH)},)
         program = torch.export.export(exported_network(subject).eval(), (example,), dynamic_shapes=shapes)

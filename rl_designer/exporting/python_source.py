@@ -15,6 +15,7 @@ from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.datasets.rows import cells
 from rl_designer.envs.layers import KINDS
+from rl_designer.envs.layers.padded_source import padded_source
 from rl_designer.envs.layers.source import LayerSource, expressions
 from rl_designer.envs.search_spaces.costs import trace
 from rl_designer.exporting.description import DESCRIPTION, output_words
@@ -218,5 +219,6 @@ def _layers(subject: Subject) -> tuple[list[tuple[str, LayerSource]], str]:
         shapes = [" x ".join(map(str, shape.sizes)) for shape in (step.inputs, step.effect.outputs)]
         kind, parameters = step.layer.kind, int(step.effect.parameters)
         comment = f"{kind}: {shapes[0]} -> {shapes[1]}, {parameters:,} parameters"
-        layers.append((comment, KINDS[kind].source(f"{kind.replace('-', '_')}{number}", module)))
+        name = f"{kind.replace('-', '_')}{number}"
+        layers.append((comment, padded_source(name, module, KINDS[kind].source)))
     return layers, expressions(classifier)[0]

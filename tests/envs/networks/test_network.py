@@ -20,6 +20,7 @@ BUILT_IN = [
     ("convnet", (3, 15, 18)),
     ("convnet1d", (2, 41)),
     ("mlp", (13,)),
+    ("textnet", (30, 21)),
     ("cell", (3, 15, 18)),
     ("cell1d", (2, 41)),
 ]
@@ -40,7 +41,8 @@ EVERYTHING = {
 }
 OTHERS = [
     ("convnet", (1, 7, 5), EVERYTHING),
-    ("convnet1d", (8, 17), EVERYTHING),
+    ("convnet1d", (8, 17), {**EVERYTHING, "attention": {"heads": [1, 2], "expansion": [1, 3]}}),
+    ("textnet", (9, 17), {**EVERYTHING, "embedding": {"width": [8]}, "attention": {"heads": [2]}}),
     ("mlp", (7,), {"residual-dense": EVERYTHING["dense"], "dropout": {"rate": [0.5]}}),
 ]
 
@@ -81,7 +83,11 @@ def build(space: DataSpace, design: Architecture, seed: int = 0) -> torch.nn.Seq
 
 
 def examples(space: DataSpace, n: int) -> torch.Tensor:
-    return torch.randn(n, *space.input_shape, generator=torch.Generator().manual_seed(2))
+    generator = torch.Generator().manual_seed(2)
+    if space.definition.of_texts:
+        symbols, length = space.input_shape
+        return torch.randint(0, symbols, (n, length), generator=generator)
+    return torch.randn(n, *space.input_shape, generator=generator)
 
 
 # -- what is counted is what is built --------------------------------------------------------------
@@ -108,7 +114,8 @@ def test_the_description_is_the_module_s_layer_by_layer(space: DataSpace) -> Non
         lines = describe(design, space.input_shape, space.num_classes)
         for line, module in zip(lines, network, strict=True):
             x = module(x)
-            assert x.shape[1:] == line.output_shape, line
+            found = x[0] if isinstance(x, tuple) else x  # beside a text's map is where its padding is
+            assert found.shape[1:] == line.output_shape, line
             assert sum(parameter.numel() for parameter in module.parameters()) == line.parameters, line
         cost = costs(design, space.input_shape, space.num_classes)
         assert sum(line.parameters for line in lines) == cost.parameters

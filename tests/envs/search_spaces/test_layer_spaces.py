@@ -15,7 +15,7 @@ from rl_designer.envs.search_spaces.layer_rules import FAMILIES
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import SPACES, default_space, make_space, space_definition
 
-BUILT_IN = [("convnet", (3, 20, 28)), ("convnet1d", (1, 40)), ("mlp", (13,))]
+BUILT_IN = [("convnet", (3, 20, 28)), ("convnet1d", (1, 40)), ("mlp", (13,)), ("textnet", (30, 40))]
 CHOICES = {
     "kernel": [3, 5, 7, 9],
     "width": [1, 2, 3, 8, 13, 20],
@@ -23,6 +23,7 @@ CHOICES = {
     "expansion": [1, 2, 3],
     "squeeze_excitation": [False, True],
     "operation": ["max", "average"],
+    "heads": [1, 2, 3],
     "rate": [0.1, 0.25, 0.5],
     "activation": ["relu", "gelu", "tanh"],
     "normalisation": ["none", "batch", "layer"],
@@ -352,7 +353,7 @@ def test_actions_and_observations_do_not_depend_on_the_data(
 
 
 def test_every_space_has_a_line_and_the_default_follows_the_shape() -> None:
-    assert sorted(SPACES) == ["cell", "cell1d", "convnet", "convnet1d", "mlp", "table"]
+    assert sorted(SPACES) == ["cell", "cell1d", "convnet", "convnet1d", "mlp", "table", "textnet"]
     assert [default_space(shape) for shape in ((4,), (1, 40), (1, 8, 8))] == ["mlp", "convnet1d", "convnet"]
     with pytest.raises(ValueError, match="an input must be"):
         default_space((1, 2, 3, 4))
