@@ -73,7 +73,7 @@ def named_problem(
 
         kind = None if space is None else kind_of(space)
         dataset = load_dataset(data, kind=kind, **reading)
-        made = make_space(space, dataset.input_shape, dataset.num_classes, **limits)
+        made = make_space(space or dataset.space, dataset.input_shape, dataset.num_classes, **limits)
         settings = TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
         evaluator = TrainingEvaluator(dataset, settings=settings, device=device, metric=metric, folds=folds)
     paid = load_reward(reward, RewardContext(made, max_parameters, max_macs))

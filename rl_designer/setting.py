@@ -12,6 +12,7 @@ from typing import Any
 
 from rl_designer.config import DEFAULT_ENGINE, SearchConfig, Subject, Training, Where
 from rl_designer.envs.datasets import DATASETS, Dataset, load_dataset
+from rl_designer.envs.datasets.dataset import TEXT
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator
@@ -55,7 +56,7 @@ class Setting:
         facts: JSON-ready; what `space_of` needs to make the space again without the data.
         on_table: whether the evaluator is a table's, which knows every design.
         at_once: designs that are evaluated at the same time.
-        task_facts: computes the data's facts, see `facts_of`; None on a table.
+        task_facts: computes the data's facts, see `facts_of`; None on a table and on texts.
         whole: the data with all their training examples, without their test; None on a table.
         engine: where designs are trained; None for in this process.
     """
@@ -178,7 +179,8 @@ def dataset_of(subject: Subject) -> Dataset:
 def _space_on(dataset: Dataset, subject: Subject, hyperparameters: bool = False) -> DataSpace:
     make = make_trained_space if hyperparameters else make_space
     with usage_errors():
-        return make(subject.space, dataset.input_shape, dataset.num_classes, **subject.limits)
+        name = subject.space or dataset.space
+        return make(name, dataset.input_shape, dataset.num_classes, **subject.limits)
 
 
 def training_setting(config: SearchConfig, dataset: Dataset) -> Setting:
@@ -237,7 +239,7 @@ def setting_on(
         objective=objective,
         content=dataset.content,
         folds=folds,
-        task_facts=partial(facts_of, dataset),
+        task_facts=None if dataset.kind == TEXT else partial(facts_of, dataset),
         whole=(whole or dataset).without_test(),
         engine=engine,
     )

@@ -10,6 +10,7 @@ from rl_designer.envs.datasets.dataset import Dataset, Kind
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
 from rl_designer.envs.datasets.rows.table import Rows
+from rl_designer.envs.datasets.texts.texts import Reading, Symbols
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.extensions import DATA_SET, names_code, short_name
 from rl_designer.envs.metrics import Predicts
@@ -54,7 +55,7 @@ _NAMED = {
     "mnist": _Reader("published.formats:mnist", ("folder",)),
     "cifar10": _Reader("published.formats:cifar10", ("folder",)),
 }
-_OF_ROWS = ("target", "drop", "categorical", "group", "decimal", "missing_target")
+_OF_ROWS = ("target", "text", "drop", "categorical", "group", "decimal", "missing_target")
 _TABLE = _Reader("readers.csv_files:read_csv", _OF_ROWS, rows="readers.csv_files:read_csv_rows")
 _BY_SUFFIX = {
     ".npz": _Reader("readers.arrays:read_npz"),
@@ -71,6 +72,7 @@ _MADE = _Reader("embedded:made_task")
 _FUNCTION = _Reader("readers.arrays:raw_of")
 _FOLDER = _Reader("readers.images:read_images", ("image_size",))
 _SERIES = _Reader("readers.series:read_series")
+_TEXTS = _Reader("readers.text_files:read_texts")
 
 _OPTIONS = {
     **{
@@ -88,6 +90,7 @@ def load_dataset(
     kind: Kind | None = None,
     predicts: Predicts | None = None,
     target: str | None = None,
+    text: str | None = None,
     drop: Sequence[str] = (),
     categorical: Sequence[str] = (),
     group: str | None = None,
@@ -96,6 +99,8 @@ def load_dataset(
     seed: int = 0,
     data_folder: str | Path | None = None,
     image_size: int | None = None,
+    symbols: Symbols | None = None,
+    vocabulary: int | None = None,
 ) -> Dataset:
     """A data set by name or path, split and standardised.
 
@@ -106,18 +111,23 @@ def load_dataset(
     Args:
         name: one of `DATASETS`, or a made task (`task:motifs`, `task:motifs:classes=5,noise=0.5`, as
             `make_task` takes it after the colon), or the path of an `.npz`, `.csv`, `.ts` or `.parquet` file,
-            of a folder of images by class or of `NAME_TRAIN.ts` and `NAME_TEST.ts` (or `.tsv`), or what these
-            have in common, or a function without arguments that gives arrays as `raw_of` takes
-            them: a user's `file.py:function`, which is run, or an installed one (entry points of the group
-            `rl_designer.datasets`). A name goes before a path that is spelled the same: `./digits`.
-        kind: how to read the inputs, where more than one reading fits: `features`, `signal` or `image`.
-            Everything can be read as features; rows of features can be read as a signal of one channel.
+            of a folder of images or of `.txt` files by class or of `NAME_TRAIN.ts` and `NAME_TEST.ts` (or
+            `.tsv`), or what these have in common, or a function without arguments that gives arrays as
+            `raw_of` takes them: a user's `file.py:function`, which is run, or an installed one (entry points
+            of the group `rl_designer.datasets`). A name goes before a path that is spelled the same:
+            `./digits`.
+        kind: how to read the inputs, where more than one reading fits: `features`, `signal`, `image` or
+            `text`. Everything but texts can be read as features; rows of features can be read as a signal of
+            one channel.
         predicts: whether the targets are classes or a number; None to tell by them, see `encode_targets`.
         target: the column to predict, of a table.
+        text: the column with texts, of a table, which alone are read; None where it is the only one beside
+            the target, or the table is one of rows.
         drop, categorical, group, decimal, missing_target: what is known of a table's other columns, as
             `Columns` has it.
         data_folder: where the original files of a published data set are, packed or unpacked.
         image_size: height and width in pixels that images are resized to.
+        symbols, vocabulary: what texts are made of and how many symbols there are at most, see `Reading`.
 
     Raises:
         DatasetError: one line on what is wrong and what would help.
@@ -125,6 +135,7 @@ def load_dataset(
     check_kind(kind)
     given: dict[str, Any] = {
         "target": target,
+        "text": text,
         "drop": drop,
         "categorical": categorical,
         "group": group,
@@ -137,7 +148,8 @@ def load_dataset(
     for option in options:
         if option not in reader.takes:
             raise DatasetError(f"{_OPTIONS[option]}, not for {name!r}")
-    return prepare(reader.read(*_arguments(name, reader), **options), kind, seed, predicts=predicts)
+    raw = reader.read(*_arguments(name, reader), **options)
+    return prepare(raw, kind, seed, predicts=predicts, reading=Reading(symbols, vocabulary))
 
 
 def read_rows(path: Path, texts: Collection[str] = ()) -> Rows:
@@ -190,11 +202,14 @@ def _reader_of_path(name: str) -> _Reader:
             return _SERIES
         raise _unknown(path, name)
     if path.is_dir():
-        return _SERIES if _parts_beside(path) else _FOLDER
+        if _parts_beside(path):
+            return _SERIES
+        return _TEXTS if _function("readers.text_files:holds_texts")(path) else _FOLDER
     suffix = next((suffix for suffix in _BY_SUFFIX if path.name.lower().endswith(suffix)), None)
     if suffix is None:
         raise DatasetError(
-            f"{path.name!r} must end in one of {', '.join(_BY_SUFFIX)}, or be a folder of images by class"
+            f"{path.name!r} must end in one of {', '.join(_BY_SUFFIX)}, or be a folder of images or texts by "
+            "class"
         )
     return _BY_SUFFIX[suffix]
 
@@ -217,6 +232,6 @@ def _unknown(path: Path, name: str) -> DatasetError:
         return DatasetError(f"no such file or folder: {name!r}")
     legal = unknown_name("data set", name, [*DATASETS, *DATA_SET.installed(DATASETS)])
     return DatasetError(
-        f"{legal} Or the path of an .npz, .csv, .ts or .parquet file or of a folder of images. "
+        f"{legal} Or the path of an .npz, .csv, .ts or .parquet file or of a folder of images or texts. "
         f"A made task: {PREFIX}NAME. Your own: file.py:function."
     )

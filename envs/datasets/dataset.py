@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from rl_designer.envs.datasets.encoding import Standardisation
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.rows.encoding import RowEncoding
 from rl_designer.envs.datasets.targets import TargetScale, metric_in_unit, strata
+from rl_designer.envs.datasets.texts import Tokeniser
 from rl_designer.envs.metrics import Metric, Objective, Predicts
 from rl_designer.envs.seeding import stream
 
@@ -116,16 +117,21 @@ Targets = NDArray[np.int64] | NDArray[np.float32]
 class SealedTest:
     """The test split, behind one door. It has no repr of its contents and can't be pickled to a worker."""
 
-    __slots__ = ("__open",)
+    __slots__ = ("__open", "__texts")
 
-    def __init__(self, x: NDArray[np.float32], y: Targets) -> None:
+    def __init__(self, x: NDArray[np.float32], y: Targets, texts: NDArray[Any] | None = None) -> None:
         self.__open = lambda: (x, y)
+        self.__texts = lambda: texts
 
     def open(self) -> tuple[NDArray[np.float32], Targets]:
         """`x`, float32 [n, *input_shape], and `y` [n], as `Dataset` has them. For the final score of chosen
         winners only.
         """
         return self.__open()
+
+    def open_texts(self) -> NDArray[Any] | None:
+        """The texts themselves, str objects [n]; None of other data. For the same."""
+        return self.__texts()
 
     def __repr__(self) -> str:
         return "SealedTest()"
@@ -141,7 +147,8 @@ class Dataset:
     Attributes:
         name: for people.
         x_train, x_val: float32 [n, *input_shape], zero mean and unit variance over the training part:
-            per feature, or per channel of signals and images.
+            per feature, or per channel of signals and images. Of texts the numbers of their symbols,
+            float32 [n, length], 0 after their ends.
         y_train, y_val: int64 [n], classes from 0 to `num_classes` - 1; or float32 [n], numbers, standardised
             over the training part.
         class_names: what each class is called in the source, by class number; () where a number is predicted.
@@ -152,6 +159,8 @@ class Dataset:
         padded: whether signals may end before the input's length, with the mean from there on.
         folds: int8 [n], the fold of each training example, see `fold_numbers`; empty where the source has a
             validation part of its own. Not part of the digest.
+        tokeniser: what texts became numbers by; None for other data.
+        texts: of the training and of the validation part, str objects [n]; None for other data.
         grouped: whether examples belong together, so that no group of them is in two parts or folds.
         notes: what a reader did to the source that people should know, a line each; not part of the digest.
         encoding: how the rows of a table became the inputs, before they were standardised; None for other
@@ -179,11 +188,25 @@ class Dataset:
     raw_shape: tuple[int, ...] = field(default=(), repr=False)
     pixels: tuple[float, float] | None = field(default=None, repr=False)
     grouped: bool = field(default=False, repr=False)
+    tokeniser: Tokeniser | None = field(default=None, repr=False)
+    texts: tuple[NDArray[Any], NDArray[Any]] | None = field(default=None, repr=False)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """(features,), (channels, length) or (channels, height, width)."""
-        return self.x_train.shape[1:]
+        """(features,), (channels, length) or (channels, height, width); of texts (symbols, length), the shape
+        that they have with a channel for each symbol.
+        """
+        return self.tokeniser.input_shape if self.tokeniser else self.x_train.shape[1:]
+
+    @property
+    def symbols(self) -> int:
+        """Numbers of symbols that texts are made of; 0 for other data."""
+        return self.tokeniser.size if self.tokeniser else 0
+
+    @property
+    def space(self) -> str:
+        """The name of the search space that is made for such data."""
+        return SPACES[self.kind]
 
     @property
     def predicts(self) -> Predicts:
@@ -204,8 +227,8 @@ class Dataset:
 
     @property
     def kind(self) -> Kind:
-        """`features`, `signal` or `image`, by the rank of the input."""
-        return KINDS[len(self.input_shape)]
+        """`text`, or `features`, `signal` or `image` by the rank of the input."""
+        return TEXT if self.tokeniser else KINDS[len(self.input_shape)]
 
     @property
     def usual_folds(self) -> int:
@@ -217,6 +240,8 @@ class Dataset:
         """Parts, classes and shape in one line, and the notes."""
         shape = " x ".join(str(size) for size in self.input_shape)
         what = f"{shape} features" if self.kind == "features" else f"{PLURALS[self.kind]} of {shape}"
+        if self.tokeniser:
+            what = f"texts of {self.tokeniser.length:,} {self.tokeniser.symbols}"
         sizes = f"{len(self.y_train):,} examples to train on, {len(self.y_val):,} to validate"
         targets = f"{self.num_classes:,} classes" if self.class_names else "a number to predict"
         return f"{self.name}: {sizes}, {targets}, {what}", *self.notes
@@ -240,6 +265,8 @@ class Dataset:
         for array in (self.x_train, self.y_train, self.x_val, self.y_val):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
+        if self.tokeniser:
+            digest.update(f"symbols {self.tokeniser.size}".encode())
         return digest.hexdigest()[:20]
 
     def with_examples(self, count: int) -> Self:
@@ -256,7 +283,9 @@ class Dataset:
             )
         chosen = drawn(strata(self.y_train), count, seed=0)
         folds = self.folds[chosen] if len(self.folds) else self.folds
-        return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen], folds=folds)
+        texts = self.texts and (self.texts[0][chosen], self.texts[1])
+        x, y = self.x_train[chosen], self.y_train[chosen]
+        return replace(self, x_train=x, y_train=y, folds=folds, texts=texts)
 
     def with_examples_of_both(self, count: int) -> Self:
         """The same with `count` of the examples of training and validation part together, both in the same
@@ -288,7 +317,13 @@ class Dataset:
         )
         none = np.empty(0, dtype=np.int8)
         return replace(
-            self, x_train=x, y_train=y, x_val=self.x_train[held], y_val=self.y_train[held], folds=none
+            self,
+            x_train=x,
+            y_train=y,
+            x_val=self.x_train[held],
+            y_val=self.y_train[held],
+            folds=none,
+            texts=None,
         )
 
     def without_test(self) -> Self:

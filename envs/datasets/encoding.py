@@ -1,16 +1,19 @@
 """`Standardisation`: what is learned of the training part's inputs, their mean and deviation."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.errors import Error
 
 Values = NDArray[np.float64]
+
+_CHUNK = 4096  # examples whose float64 copies are held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,3 +83,50 @@ def _spread(values: Sequence[float], input_shape: Sequence[int]) -> Values:
     size = input_shape[0]
     flat = np.repeat(np.array(values, dtype=np.float64), size // len(values))
     return flat.reshape(size, *(1,) * (len(input_shape) - 1))
+
+
+# -- of arrays -------------------------------------------------------------------------------------
+
+
+def standardisation_of(x: NDArray[Any], where: str, unequal: bool) -> Standardisation:
+    """Of the training part, for each index of axis 1. `unequal`: whether there are NaN, which don't count."""
+    mean, deviation = _statistics(x, unequal)
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+        raise _not_standardised(where)
+    deviation[deviation < 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0  # constant: stays, as zeros
+    return Standardisation(mean[0], deviation[0])
+
+
+def standardised(
+    x: Mapping[str, NDArray[Any]], standardisation: Standardisation, where: str
+) -> dict[str, NDArray[np.float32]]:
+    """All parts, with the statistics of one of them; what isn't known becomes their mean, which is 0."""
+    ready = {part: np.empty(values.shape, np.float32) for part, values in x.items()}
+    for part, values in x.items():
+        for start in range(0, len(values), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            with np.errstate(over="ignore", invalid="ignore"):
+                ready[part][rows] = standardisation.apply(values[rows])
+                if values.dtype.kind == "f":
+                    ready[part][rows][np.isnan(values[rows])] = 0
+        if not np.isfinite(ready[part]).all():
+            raise _not_standardised(where)
+    return ready
+
+
+def _not_standardised(where: str) -> DatasetError:
+    return DatasetError(f"the inputs of {where} are too large or too far apart to be standardised")
+
+
+def _statistics(x: NDArray[Any], unequal: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation over all axes but 1, float64, shaped to broadcast against x."""
+    axes = (0, *range(2, x.ndim))
+    total = np.nansum if unequal else np.sum
+    chunks = [x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK)]
+    count = x.size // x.shape[1]
+    if unequal:  # a channel without any value in training becomes zeros
+        count = np.maximum(sum((~np.isnan(chunk)).sum(axes, keepdims=True) for chunk in chunks), 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum(total(chunk, axes, np.float64, keepdims=True) for chunk in chunks) / count
+        squares = sum(total((chunk - mean) ** 2, axes, np.float64, keepdims=True) for chunk in chunks)
+        return mean, np.sqrt(squares / count)

@@ -1,7 +1,7 @@
 """`RawInputs`: what examples are as they come, and how new ones become what a network takes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
 
@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from rl_designer.envs.datasets.dataset import KINDS, PLURALS, Dataset, Kind
+from rl_designer.envs.datasets.dataset import KINDS, PLURALS, TEXT, Dataset, Kind
 from rl_designer.envs.datasets.encoding import Standardisation
-from rl_designer.envs.datasets.errors import DatasetError
+from rl_designer.envs.datasets.errors import DatasetError, listed
 from rl_designer.envs.datasets.readers.arrays import unlabelled
 from rl_designer.envs.datasets.readers.memory import table_of
 from rl_designer.envs.datasets.rows.encoding import RowEncoding
 from rl_designer.envs.datasets.rows.table import Rows
 from rl_designer.envs.datasets.rows.using import notes_on_strangers
 from rl_designer.envs.datasets.signals import with_gaps_filled
+from rl_designer.envs.datasets.texts import Texts, Tokeniser
+from rl_designer.envs.datasets.texts.texts import column_of, texts_in
+from rl_designer.envs.datasets.texts.tokeniser import notes_on
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files.untrusted import damage_told
 
@@ -38,6 +41,7 @@ class _Written(BaseModel):
         | None
     )
     encoding: dict[str, Any] | None
+    tokeniser: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,27 +49,30 @@ class RawInputs:
     """What examples are before they are standardised; with `to_dict` it goes into files.
 
     Attributes:
-        shape: of one: (features,), (channels, length) or (channels, height, width).
+        shape: of one: (features,), (channels, length) or (channels, height, width); of texts (symbols,
+            length).
         padded: whether signals may end before that length.
         pixels: of images, lowest and highest value; None where it isn't known.
         encoding: how rows of a table become features; None for other data.
+        tokeniser: how texts become numbers of symbols; None for other data.
     """
 
     shape: tuple[int, ...]
     padded: bool = False
     pixels: tuple[float, float] | None = None
     encoding: RowEncoding | None = None
+    tokeniser: Tokeniser | None = None
 
     @classmethod
     def of(cls, dataset: Dataset) -> Self:
         """Of the examples of a data set."""
         shape = dataset.raw_shape or dataset.input_shape
-        return cls(shape, dataset.padded, dataset.pixels, dataset.encoding)
+        return cls(shape, dataset.padded, dataset.pixels, dataset.encoding, dataset.tokeniser)
 
     @property
     def kind(self) -> Kind:
-        """`features`, `signal` or `image`."""
-        return KINDS[len(self.shape)]
+        """`features`, `signal`, `image` or `text`."""
+        return TEXT if self.tokeniser else KINDS[len(self.shape)]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; `from_dict` reads it back."""
@@ -74,6 +81,8 @@ class RawInputs:
             "padded": self.padded,
             "pixels": None if self.pixels is None else list(self.pixels),
             "encoding": None if self.encoding is None else self.encoding.to_dict(),
+            # Other data are as they were before there were texts.
+            **({} if self.tokeniser is None else {"tokeniser": self.tokeniser.to_dict()}),
         }
 
     @classmethod
@@ -88,32 +97,43 @@ class RawInputs:
             encoding = None if read.encoding is None else RowEncoding.from_dict(read.encoding)
             if math.prod(read.shape) != math.prod(input_shape):
                 raise Error(f"{read.shape} can't be read as {list(input_shape)}")
+            tokeniser = None if read.tokeniser is None else Tokeniser.from_dict(read.tokeniser)
+            if tokeniser is not None and not (
+                tokeniser.input_shape == tuple(read.shape) == tuple(input_shape)
+            ):
+                raise Error(f"its symbols are {tokeniser.input_shape}, the network takes {list(input_shape)}")
             if encoding is not None and len(encoding.feature_names) != math.prod(input_shape):
                 raise Error(
                     f"its columns make {len(encoding.feature_names):,} features, the network takes "
                     f"{math.prod(input_shape):,}"
                 )
         pixels = None if read.pixels is None else (read.pixels[0], read.pixels[1])
-        return cls(tuple(read.shape), read.padded, pixels, encoding)
+        return cls(tuple(read.shape), read.padded, pixels, encoding, tokeniser)
 
     def ready(
         self,
         given: Any,
-        standardisation: Standardisation,
+        standardisation: Standardisation | None,
         input_shape: Sequence[int],
         channels_last: bool | None = None,
     ) -> tuple[NDArray[np.float32], Notes]:
-        """Raw examples as a network takes them, float32 [n, *input_shape], and what is said of them.
+        """Raw examples as a network takes them, float32 [n, *input_shape], or numbers of symbols [n, length],
+        and what is said of them.
 
         Args:
             given: rows as `table_of` takes them, or `Rows`; or else an array or tensor [n, …], or a sequence
-                of signals of unequal length, NaN where nothing is known.
+                of signals of unequal length, NaN where nothing is known; of texts a sequence, an array [n],
+                or rows with their column.
+            standardisation: None for texts alone.
             channels_last: whether the channels of signals and images are the last axis; None to tell by the
                 shape.
 
         Raises:
             DatasetError: for examples of another shape or type, missing columns, unreadable cells.
         """
+        if self.tokeniser is not None:
+            return self._of_texts(given, self.tokeniser)
+        assert standardisation is not None  # of texts alone there is none
         if isinstance(given, Rows) or self.encoding is not None:
             x, notes = self._of_rows(given)
         else:
@@ -127,6 +147,12 @@ class RawInputs:
         if not np.isfinite(ready).all():
             raise DatasetError("the inputs are too far from those of training to be standardised")
         return ready, notes
+
+    def _of_texts(self, given: Any, tokeniser: Tokeniser) -> tuple[NDArray[np.float32], Notes]:
+        texts = texts_in(given)
+        if texts is None:
+            texts = _column(given, tokeniser.column)
+        return tokeniser.apply(texts.values.tolist()), tuple(notes_on(tokeniser, "texts", texts.values))
 
     def _of_rows(self, given: Any) -> tuple[Arrays, Notes]:
         if self.encoding is None:
@@ -222,6 +248,33 @@ class RawInputs:
             f"pixels are from {lowest:g} to {highest:g}; in training they were from {self.pixels[0]:g} to "
             f"{self.pixels[1]:g}",
         )
+
+
+def _column(given: Any, name: str | None) -> Texts:
+    """The texts of a table: of the named column, or of the only one.
+
+    Raises:
+        DatasetError: where it isn't there, or doesn't hold texts.
+    """
+    frame = hasattr(given, "columns") and hasattr(given, "iloc")
+    if isinstance(given, str) or not (isinstance(given, Rows | Mapping | Sequence) or frame):
+        raise DatasetError(
+            f"the network takes texts, a list of them or a table with them, got {type(given).__name__}"
+        )
+    if isinstance(given, Rows):
+        rows = given
+    else:
+        every = given[0] if isinstance(given, Sequence) and given else getattr(given, "columns", given)
+        rows = table_of(given, list(map(str, every)) if name is None else [name])
+    if name is None and len(rows.names) == 1:
+        name = rows.names[0]
+    if name not in rows.names:
+        wanted = "one column of texts" if name is None else f"the texts of column {name!r}"
+        raise DatasetError(f"the network takes {wanted}; there are: {listed(rows.names)}")
+    cells = rows.column(name)
+    if cells.dtype != object:
+        raise DatasetError(f"column {name!r} must hold texts, got numbers")
+    return column_of(rows, name)
 
 
 def _unknown(x: Arrays) -> NDArray[np.bool_]:

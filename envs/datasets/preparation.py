@@ -12,23 +12,26 @@ from rl_designer.envs.datasets.content import content_of
 from rl_designer.envs.datasets.dataset import (
     PLURALS,
     SPACES,
+    TEXT,
     Dataset,
     Kind,
     SealedTest,
 )
-from rl_designer.envs.datasets.encoding import Standardisation
+from rl_designer.envs.datasets.encoding import standardisation_of, standardised
 from rl_designer.envs.datasets.errors import DatasetError, is_number
 from rl_designer.envs.datasets.grouping import cut_off
 from rl_designer.envs.datasets.layout import Layout, layout_of
 from rl_designer.envs.datasets.rows.features import features_of
 from rl_designer.envs.datasets.rows.table import Rows
 from rl_designer.envs.datasets.targets import TargetScale, encode_targets
+from rl_designer.envs.datasets.texts.texts import Reading, Texts, column_of, only_texts
+from rl_designer.envs.datasets.texts.tokeniser import symbols_of_parts
 from rl_designer.envs.errors import unknown_name
 from rl_designer.envs.metrics import Predicts
 
 Arrays = NDArray[Any]
 
-_CHUNK = 4096  # examples whose float64 copies are held at a time
+_CHUNK = 4096  # examples that are looked at at a time
 _FEWEST_OF_NUMBERS = 4  # examples with a number to predict, for each part of the split
 
 
@@ -38,7 +41,8 @@ class RawData:
 
     Attributes:
         name: of the data set.
-        x, y: part (`train`, and perhaps `val` and `test`) to inputs, any number type, or `Rows`, and labels.
+        x, y: part (`train`, and perhaps `val` and `test`) to inputs, any number type, `Rows` or `Texts`, and
+            labels.
         where: the source as errors name it.
         kind: what the inputs are where the source says it; then x has that kind's rank.
         class_names: what the classes are called, in their order, where the labels are only numbers.
@@ -51,7 +55,7 @@ class RawData:
     """
 
     name: str
-    x: Mapping[str, Arrays | Rows]
+    x: Mapping[str, Arrays | Rows | Texts]
     y: Mapping[str, Arrays]
     where: str
     kind: Kind | None = None
@@ -68,23 +72,31 @@ class RawData:
         named: list[tuple[str, Any]] = [("class_names", self.class_names)]
         for part in sorted(self.x):
             x = self.x[part]
-            named += x.content if isinstance(x, Rows) else [(f"x_{part}", x)]
+            named += x.content if isinstance(x, Rows | Texts) else [(f"x_{part}", x)]
         named += [(f"y_{part}", self.y[part]) for part in sorted(self.y)]
         return content_of([*named, ("groups", self.groups)])
 
 
 def prepare(
-    raw: RawData, kind: Kind | None, seed: int, *, sealed: bool = True, predicts: Predicts | None = None
+    raw: RawData,
+    kind: Kind | None,
+    seed: int,
+    *,
+    sealed: bool = True,
+    predicts: Predicts | None = None,
+    reading: Reading = Reading(),  # noqa: B008 (frozen)
 ) -> Dataset:
     """Checks, splits and standardises. `kind` is how to read the inputs, None to take the only reading.
 
     Args:
         sealed: whether there is a test part; without one nothing is cut off for it.
         predicts: what the targets are; None to tell by them, see `encode_targets`.
+        reading: of texts.
 
     Raises:
         DatasetError: for everything that is wrong with the arrays.
     """
+    raw = _with_texts(raw, kind, reading)
     _check_lengths(raw)
     x: dict[str, Any] = {part: _numbers(values, _called(raw, "x", part)) for part, values in raw.x.items()}
     _check_shape(x, raw)
@@ -107,8 +119,10 @@ def prepare(
     if isinstance(x["train"], Rows):
         x, encoding, told = features_of(dict[str, Any](x), y, raw.where)
         x, notes = _arranged(x, layout), told + notes
-    standardisation = _standardisation(x["train"], raw.where, unequal)
-    ready = _standardised(x, standardisation, raw.where)
+    if isinstance(x["train"], Texts):
+        return _of_texts(raw, x, y, class_names, folds, notes, reading)
+    standardisation = standardisation_of(x["train"], raw.where, unequal)
+    ready = standardised(x, standardisation, raw.where)
     ready = {part: _as_kind(values, layout.kind, kind, raw.where) for part, values in ready.items()}
     if ready["train"].shape != x["train"].shape:
         standardisation = standardisation.flattened(x["train"].shape[1:])
@@ -119,6 +133,53 @@ def prepare(
     raw_shape, pixels = x["train"].shape[1:], _pixels(x["train"], raw.pixels)
     dataset = replace(dataset, content=raw.content, padded=unequal, encoding=encoding)
     return replace(dataset, raw_shape=raw_shape, pixels=pixels, grouped=raw.groups is not None)
+
+
+def _with_texts(raw: RawData, kind: Kind | None, reading: Reading) -> RawData:
+    """The same, with texts where the only column of a table holds some and nobody reads it otherwise.
+
+    Raises:
+        DatasetError: for texts that are to be something else, and what is no texts but is to be.
+    """
+    rows = raw.x["train"]
+    if isinstance(rows, Rows) and kind in (None, TEXT):
+        column = only_texts(rows)
+        if column is None and kind == TEXT:
+            raise DatasetError(f"which column of {raw.where} holds the texts? Say --text NAME.")
+        if column is not None:
+            raw = replace(raw, x={part: column_of(x, column) for part, x in raw.x.items()})
+    of_texts = isinstance(raw.x["train"], Texts)
+    if of_texts and kind not in (None, TEXT):
+        raise DatasetError(
+            f"{raw.where} holds texts, which can't be read as {PLURALS[kind]}; leave --space away"
+        )
+    if kind == TEXT and not of_texts:
+        raise DatasetError(f"{raw.where} holds no texts, which --space {SPACES[TEXT]} is for")
+    for option in ("symbols", "vocabulary"):
+        if getattr(reading, option) is not None and not of_texts:
+            raise DatasetError(f"--{option} is for texts, and {raw.where} holds none")
+    return raw
+
+
+def _of_texts(
+    raw: RawData,
+    x: Mapping[str, Texts],
+    y: Mapping[str, Arrays],
+    class_names: tuple[str, ...],
+    folds: NDArray[np.int8],
+    notes: tuple[str, ...],
+    reading: Reading,
+) -> Dataset:
+    """Texts that were split, as a data set."""
+    ready, tokeniser, told = symbols_of_parts(x, reading, raw.where)
+    y, scale = (y, None) if class_names else _standardised_numbers(y)
+    test = SealedTest(ready["test"], y["test"], x["test"].values) if "test" in x else None
+    parts = (ready["train"], y["train"], ready["val"], y["val"])
+    dataset = Dataset(raw.name, *parts, class_names, test, None, told + notes, scale, folds)
+    texts = (x["train"].values, x["val"].values)
+    return replace(
+        dataset, content=raw.content, tokeniser=tokeniser, texts=texts, grouped=raw.groups is not None
+    )
 
 
 def _pixels(x: Arrays, told: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -136,7 +197,7 @@ def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], T
 
 def _arranged(x: Mapping[str, Any], layout: Layout) -> dict[str, Any]:
     """Arrays as their layout says; rows wait until they are features."""
-    return {part: v if isinstance(v, Rows) else layout.arranged(v) for part, v in x.items()}
+    return {part: v if isinstance(v, Rows | Texts) else layout.arranged(v) for part, v in x.items()}
 
 
 def check_kind(kind: str | None) -> None:
@@ -160,9 +221,9 @@ def _check_lengths(raw: RawData) -> None:
             )
 
 
-def _numbers(x: Arrays | Rows, what: str) -> Arrays | Rows:
-    """The same array, where it holds numbers; rows become numbers once they are split."""
-    if isinstance(x, Rows):
+def _numbers(x: Arrays | Rows | Texts, what: str) -> Arrays | Rows | Texts:
+    """The same array, where it holds numbers; rows and texts become numbers once they are split."""
+    if isinstance(x, Rows | Texts):
         return x
     if x.dtype.kind in "US":
         raise DatasetError(f"{what} must be numbers, got text ({_first_text(x)})")
@@ -175,7 +236,7 @@ def _check_finite(x: Mapping[str, Arrays], kind: Kind, raw: RawData) -> bool:
     """Refuses infinite numbers, and NaN except in signals. Whether there is any NaN."""
     missing = False
     for part, values in x.items():
-        looked_at = not isinstance(values, Rows) and values.dtype.kind == "f"
+        looked_at = not isinstance(values, Rows | Texts) and values.dtype.kind == "f"
         for start in range(0, len(values) if looked_at else 0, _CHUNK):
             chunk = values[start : start + _CHUNK]
             wrong = ~np.isfinite(chunk)
@@ -201,7 +262,7 @@ def _first_text(x: Arrays) -> str:
     return f"{str(texts[index])[:40]!r} at index {list(index)}"
 
 
-def _check_shape(x: Mapping[str, Arrays | Rows], raw: RawData) -> None:
+def _check_shape(x: Mapping[str, Arrays | Rows | Texts], raw: RawData) -> None:
     shape = x["train"].shape[1:]
     for part, values in x.items():
         if values.shape[1:] != shape:
@@ -218,6 +279,8 @@ def _check_shape(x: Mapping[str, Arrays | Rows], raw: RawData) -> None:
 
 def _layout(x: Mapping[str, Arrays], kind: Kind | None, raw: RawData) -> Layout:
     """What the inputs are; the source may say it, and rows of features are signals where `kind` says so."""
+    if isinstance(x["train"], Texts):
+        return Layout(TEXT)
     if raw.kind is not None and x["train"].ndim > 2:
         return Layout(raw.kind)
     return layout_of(x, kind, raw.channels_last, raw.where)
@@ -252,47 +315,3 @@ def _check_counts(y: Arrays, class_names: tuple[str, ...], needed: int, where: s
             f"class {class_names[scarce]!r} of {where} has {examples}; each needs at least {needed}, "
             "so that every part of the split has one"
         )
-
-
-def _standardisation(x: Arrays, where: str, unequal: bool) -> Standardisation:
-    """Of the training part, for each index of axis 1. `unequal`: whether there are NaN, which don't count."""
-    mean, deviation = _statistics(x, unequal)
-    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise _not_standardised(where)
-    deviation[deviation < 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0  # constant: stays, as zeros
-    return Standardisation(mean[0], deviation[0])
-
-
-def _standardised(
-    x: Mapping[str, Arrays], standardisation: Standardisation, where: str
-) -> dict[str, NDArray[np.float32]]:
-    """All parts, with the statistics of one of them; what isn't known becomes their mean, which is 0."""
-    ready = {part: np.empty(values.shape, np.float32) for part, values in x.items()}
-    for part, values in x.items():
-        for start in range(0, len(values), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            with np.errstate(over="ignore", invalid="ignore"):
-                ready[part][rows] = standardisation.apply(values[rows])
-                if values.dtype.kind == "f":
-                    ready[part][rows][np.isnan(values[rows])] = 0
-        if not np.isfinite(ready[part]).all():
-            raise _not_standardised(where)
-    return ready
-
-
-def _not_standardised(where: str) -> DatasetError:
-    return DatasetError(f"the inputs of {where} are too large or too far apart to be standardised")
-
-
-def _statistics(x: Arrays, unequal: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over all axes but 1, float64, shaped to broadcast against x."""
-    axes = (0, *range(2, x.ndim))
-    total = np.nansum if unequal else np.sum
-    chunks = [x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK)]
-    count = x.size // x.shape[1]
-    if unequal:  # a channel without any value in training becomes zeros
-        count = np.maximum(sum((~np.isnan(chunk)).sum(axes, keepdims=True) for chunk in chunks), 1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(total(chunk, axes, np.float64, keepdims=True) for chunk in chunks) / count
-        squares = sum(total((chunk - mean) ** 2, axes, np.float64, keepdims=True) for chunk in chunks)
-        return mean, np.sqrt(squares / count)

@@ -87,7 +87,7 @@ class TrainingEvaluator:
         metric_of(metric, "number" if dataset.num_classes == 1 else "class")
         check_class_weights(settings.class_weights, dataset.num_classes)
         if settings.augment:
-            check_augmentation(settings.augment, dataset.input_shape)
+            check_augmentation(settings.augment, dataset.x_train.shape[1:])
         self.device = device_name(device) if engine is None else engine.device(device)
         self.settings = settings
         self.time_limit = time_limit
@@ -252,7 +252,7 @@ class TrainingEvaluator:
 
     def _plan(self) -> TrainingPlan:
         how = (self.settings, self.device, self.metric, self.folds, self.time_limit, self._build)
-        return TrainingPlan(*how, self._dataset.target_scale)
+        return TrainingPlan(*how, self._dataset.target_scale, self._dataset.symbols)
 
 
 def _check_limits(time_limit: float | None, memory_limit: int | None, engine: Engine | None) -> None:

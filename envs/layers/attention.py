@@ -1,7 +1,7 @@
-"""`attention`: a transformer's block on signals and texts, which keeps the shape. Self-attention of some
-heads, then two linear maps with GELU between them, each beside a skip and after a layer norm (pre-norm, Xiong
-et al. 2020, arXiv:2002.04745). Attention sees where each position stands by sines (Vaswani et al. 2017, section
-3.5, arXiv:1706.03762), added to what it reads.
+"""`attention`: a block of a transformer on signals and texts, which keeps the shape. Self-attention of some
+heads, then two linear maps with GELU between them, each beside a skip and after a layer norm (pre-norm,
+Xiong et al. 2020, arXiv:2002.04745). Attention sees where each position stands by sines (Vaswani et al. 2017,
+section 3.5, arXiv:1706.03762), added to what it reads.
 """
 
 from typing import Any

@@ -23,6 +23,7 @@ class TrainingData:
         folds: int8 [n], the fold of each training example, from 1; the validation part is fold 0. Empty where
             there are none.
         num_classes: outputs of a network; 1 where a number is predicted.
+        symbols: of texts, how many there are; 0 for other data.
     """
 
     x_train: Tensor
@@ -31,18 +32,20 @@ class TrainingData:
     y_val: Tensor
     folds: Tensor
     num_classes: int
+    symbols: int = 0
 
     @classmethod
-    def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, device: str) -> Self:
+    def of(cls, parts: Sequence[NDArray[Any]], num_classes: int, device: str, symbols: int = 0) -> Self:
         """`parts` are the five arrays in the order above; on the CPU they are shared where they can be."""
         # Torch warns of arrays that can't be written to, so those are copied.
         usable = [np.require(part, requirements=["C", "W"]) for part in parts]
         x_train, y_train, x_val, y_val, folds = (torch.from_numpy(part).to(device) for part in usable)
-        return cls(x_train, y_train, x_val, y_val, folds, num_classes)
+        return cls(x_train, y_train, x_val, y_val, folds, num_classes, symbols)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        return tuple(self.x_train.shape[1:])
+        """As `Dataset` has it."""
+        return (*([self.symbols] if self.symbols else []), *self.x_train.shape[1:])
 
     @property
     def device(self) -> torch.device:

@@ -33,6 +33,7 @@ class TrainingPlan:
         folds: that each training may go through; see `Evaluation`.
         build: makes the network; None for `build_network`.
         target_scale: of a number that is predicted; None for classes.
+        symbols: of texts, how many there are; 0 for other data.
     """
 
     settings: TrainingSettings
@@ -42,6 +43,7 @@ class TrainingPlan:
     time_limit: float | None
     build: Callable[..., Any] | None
     target_scale: TargetScale | None = None
+    symbols: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Trainer:
 
         metric = metric_of(plan.metric, "number" if num_classes == 1 else "class")
         scoring = Scoring(metric_in_unit(metric, plan.target_scale), plan.folds)
-        return cls(TrainingData.of(parts, num_classes, plan.device), plan, scoring)
+        return cls(TrainingData.of(parts, num_classes, plan.device, plan.symbols), plan, scoring)
 
     def train(
         self, architecture: Architecture, seed: int, bars: Bars, deadline: float | None = None

@@ -15,8 +15,8 @@ class Subject(Settings):
     """What is searched on, data or an architecture table, and the limits of every design."""
 
     data: Name | None = setting(
-        "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .ts, .parquet, a folder of images by "
-        "class, or your own file.py:function.",
+        "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .ts, .parquet, a folder of images or "
+        "texts by class, or your own file.py:function.",
         "NAME|PATH",
         shown=DEFAULT_DATA,
         for_training=True,
@@ -26,6 +26,25 @@ class Subject(Settings):
     )
     target: Name | None = setting(
         "Column to predict, of your own table of rows.", "COLUMN", needs="data", for_training=True
+    )
+    text: Name | None = setting(
+        "Column with texts, of your own table, which alone are read.",
+        "COLUMN",
+        shown="the only one beside the target, where it holds texts",
+        needs="data",
+        for_training=True,
+    )
+    symbols: Literal["characters", "words"] | None = setting(
+        "What texts are made of.",
+        shown="words, where there are several in a text and most stand in others, too",
+        needs="data",
+        for_training=True,
+    )
+    vocabulary: Count | None = setting(
+        "Most symbols of texts, the most frequent ones; each costs the width of the embedding.",
+        shown="500 characters, 2,000 words",
+        needs="data",
+        for_training=True,
     )
     predicts: Literal["class", "number"] | None = setting(
         "What the target is.",

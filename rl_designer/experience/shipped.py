@@ -68,11 +68,13 @@ def experienced_source(name: str, setting: Setting) -> Source:
     """What experience, as `experience_for` takes it, says of a setting's task.
 
     Raises:
-        WrongUsage: for an architecture table, which has no data, and where there is none for the space.
+        WrongUsage: for an architecture table, which has no data, for texts, and where there is none for the
+            space.
         ValueError: for a file that can't be read.
     """
     if setting.task_facts is None:
-        raise WrongUsage(f"experience {name} needs data to train on; on an architecture table use {NONE}")
+        on = "texts" if setting.whole is not None else "an architecture table"
+        raise WrongUsage(f"experience {name} needs data to train on, and no texts; on {on} use {NONE}")
     found = experience_for(name, setting.space)
     return found.source(setting.space, setting.task_facts(), f"experience {name}")
 

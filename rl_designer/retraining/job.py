@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
-from rl_designer.envs.datasets.dataset import Targets
+from rl_designer.envs.datasets.dataset import PLURALS, TEXT, Targets
 from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.search_spaces.costs import Costs, check_size
@@ -89,7 +89,8 @@ class Retraining:
         # What the design says of its training wins over the recipe.
         self.settings = plan.settings.decided_by(winner.architecture)
         if self.settings.augment:
-            check_augmentation(self.settings.augment, dataset.input_shape)
+            check_augmentation(self.settings.augment, dataset.x_train.shape[1:])
+        _check_kind(winner, dataset)
         self.input_shape = shape_for(winner.architecture, dataset.input_shape)
         self.costs: Costs = check_size(winner.architecture, self.input_shape, dataset.num_classes)
         # What is kept of it: with the shape and the classes that it is trained for.
@@ -137,6 +138,7 @@ class Retraining:
                 self.settings,
                 self._seed(number),
                 str(checkpoint),
+                self.dataset.symbols,
             )
             title = f"{self.winner.name}, seed {number}"
             jobs.append(Job(key, title, train_in_worker, (task,), state))
@@ -237,6 +239,13 @@ class Retraining:
             "folder": str(self.folder.path),
         }
         return with_rivals(figures, before.get("rivals", []), before.get("rivals_left_out", []))
+
+
+def _check_kind(winner: Winner, dataset: Dataset) -> None:
+    """Raises ValueError where a network is for texts and the data are none, or the other way."""
+    if winner.architecture.of_texts != (dataset.kind == TEXT):
+        takes = "texts" if winner.architecture.of_texts else "numbers, and no texts"
+        raise Error(f"{winner.name} takes {takes}, and {dataset.name} holds {PLURALS[dataset.kind]}")
 
 
 def _spreads(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -83,12 +83,12 @@ class Retrained:
         Raises:
             ValueError: for examples of another kind, and where their standardisation isn't known.
         """
-        if self.standardisation is None:
+        inputs = self.inputs or RawInputs(self.input_shape)
+        if self.standardisation is None and inputs.tokeniser is None:
             raise Error(
                 "what its inputs were standardised with isn't kept with it (an earlier version's, or "
                 "too many numbers); train it anew with `retrain`"
             )
-        inputs = self.inputs or RawInputs(self.input_shape)
         x, notes = inputs.ready(given, self.standardisation, self.input_shape, channels_last)
         outputs = outputs_of(self.network, x, "cpu")
         if (scale := self.target_scale) is not None:

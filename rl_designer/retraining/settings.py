@@ -105,7 +105,7 @@ def full_settings(
     Args:
         name: of the data set.
         examples: that are trained on.
-        input_shape: of one example.
+        input_shape: of one example; of texts (length,).
         given: `FullTraining`'s fields, or `augment` as False; None where not given.
         device: that is trained on, as `device_name` gives it.
 
@@ -167,8 +167,8 @@ class Plan:
             examples = _trained_on(part, plan.get("on_validation", False))
             check_class_weights(settings.get("class_weights") or "none", dataset.num_classes)
             metric_of(plan.get("metric"), dataset.predicts)
-            full = full_settings(dataset.name, examples, dataset.input_shape, settings, device)
-        little = part.kind == "features" or part.usual_folds > 1
+            full = full_settings(dataset.name, examples, dataset.x_train.shape[1:], settings, device)
+        little = part.kind in ("features", "text") or part.usual_folds > 1
         free = little and all(settings.get(recipe) is None for recipe in CHOSEN)
         return cls(full, device=name, free_recipe=free, **plan)
 

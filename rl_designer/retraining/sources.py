@@ -9,6 +9,7 @@ from typing import Any
 from rl_designer.config import SearchConfig, Subject, make_config
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.content import same_content
+from rl_designer.envs.datasets.dataset import SPACES, TEXT
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
@@ -155,6 +156,8 @@ def _space_of(winners: Sequence[Winner]) -> str | None:
         if takes_features(winner.architecture):
             continue
         shape = winner.file.input_shape
+        if winner.architecture.of_texts:
+            return SPACES[TEXT]
         space = winner.architecture.space if shape is None else _SPACE_OF_RANK.get(len(shape) - 1)
         if space in _SPACE_OF_RANK.values():
             return space

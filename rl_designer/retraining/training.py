@@ -47,6 +47,7 @@ class Task:
     Attributes:
         seed: of everything random.
         checkpoint: the file of its checkpoint, for people: workers read and write no files.
+        symbols: of texts, how many there are; 0 for other data.
     """
 
     architecture: Architecture
@@ -54,6 +55,7 @@ class Task:
     settings: FullSettings
     seed: int
     checkpoint: str
+    symbols: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def train_part(
     """
     with one_thread():
         start = torch.Generator().manual_seed(task.seed)
-        shape = shape_for(task.architecture, x.shape[1:])
+        shape = shape_for(task.architecture, [*([task.symbols] if task.symbols else []), *x.shape[1:]])
         network = build_network(task.architecture, shape, task.num_classes, generator=start)
         shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
         ready = _ready(network, task.architecture, x)

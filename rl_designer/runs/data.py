@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, listed
 from rl_designer.envs.datasets.readers.arrays import raw_of
+from rl_designer.envs.datasets.texts import Texts
 from rl_designer.files import replacing
 
 FOLDER = "data"
+_MOST_OF_TEXTS = 2 << 30  # bytes of an array, in which all are as long as the longest
 
 
 def keep_data(data: Any, parent: Path) -> Path:
@@ -35,7 +38,7 @@ def keep_data(data: Any, parent: Path) -> Path:
             free.write_bytes(content)
         return path
     raw = raw_of(data, "arrays", "the data")
-    arrays: dict[str, Any] = {f"x_{part}": x for part, x in raw.x.items()}
+    arrays: dict[str, Any] = {f"x_{part}": _array(x) for part, x in raw.x.items()}
     arrays |= {f"y_{part}": y for part, y in raw.y.items()}
     if raw.channels_last is not None:
         arrays["layout"] = np.array("channels-last" if raw.channels_last else "channels-first")
@@ -48,6 +51,19 @@ def keep_data(data: Any, parent: Path) -> Path:
     with replacing(path) as free, free.open("wb") as file:
         np.savez(file, **arrays)
     return path
+
+
+def _array(x: Any) -> NDArray[Any]:
+    """Inputs as an `.npz` holds them."""
+    if not isinstance(x, Texts):
+        return np.asarray(x)
+    longest = max(map(len, x.values.tolist()), default=0)
+    if 4 * longest * len(x) > _MOST_OF_TEXTS:
+        raise DatasetError(
+            f"the {len(x):,} texts, the longest of {longest:,} characters, would take "
+            f"{4 * longest * len(x) / 2**30:.0f} GiB as one array; save them in a .csv with --target"
+        )
+    return np.array(x.values.tolist(), dtype=np.str_)
 
 
 def with_categories(data: Any, settings: Mapping[str, Any]) -> dict[str, Any]:

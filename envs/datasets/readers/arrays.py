@@ -12,6 +12,7 @@ from rl_designer.envs.datasets.errors import DatasetError, listed, named, shorte
 from rl_designer.envs.datasets.layout import LAYOUTS
 from rl_designer.envs.datasets.preparation import RawData
 from rl_designer.envs.datasets.signals import padded
+from rl_designer.envs.datasets.texts.texts import texts_in
 from rl_designer.envs.files.archives import DAMAGE, HoldsObjects, open_archive
 
 _PARTS = ("train", "val", "test")
@@ -24,8 +25,8 @@ def raw_of(given: Any, name: str, where: str) -> RawData:
     Args:
         given: x is [n, features], [n, length], [n, channels, length], [n, height, width] or
             [n, channels, height, width], of any real number type, or a sequence of signals of unequal length,
-            [length], [channels, length] or [length, channels]; y is [n], integers or text. A mapping's
-            `layout`, `channels-first` or `channels-last`, says where the channels are.
+            [length], [channels, length] or [length, channels], or a sequence of texts; y is [n], integers or
+            text. A mapping's `layout`, `channels-first` or `channels-last`, says where the channels are.
         name: of the data set.
         where: the source as errors name it.
 
@@ -41,6 +42,9 @@ def raw_of(given: Any, name: str, where: str) -> RawData:
         )
     names = array_names([str(key) for key in given], where)
     y = {part: _array(_plain(given[pair[1]]), pair[1], where) for part, pair in names.items()}
+    texts = {part: found for part, pair in names.items() if (found := texts_in(given[pair[0]])) is not None}
+    if len(texts) == len(names):
+        return RawData(name, texts, y, where, "text")
     x = {part: _plain(given[pair[0]]) for part, pair in names.items()}
     last: bool | None
     if any(map(_unequal, x.values())):
@@ -52,7 +56,9 @@ def raw_of(given: Any, name: str, where: str) -> RawData:
 
 
 def unlabelled(given: Any, where: str) -> tuple[NDArray[Any], bool | None]:
-    """Inputs alone, as `raw_of` takes them, and whether their channels are last, where they say it."""
+    """Inputs alone, as `raw_of` takes them but for texts, and whether their channels are last, where they say
+    it.
+    """
     values = _plain(given)
     if not _unequal(values):
         return _array(values, "x", where), None

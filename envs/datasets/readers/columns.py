@@ -16,6 +16,7 @@ from rl_designer.envs.datasets.rows.checks import note_on_tellers
 from rl_designer.envs.datasets.rows.kinds import typed
 from rl_designer.envs.datasets.rows.table import Rows
 from rl_designer.envs.datasets.targets import MOST_CODES
+from rl_designer.envs.datasets.texts.texts import column_of
 from rl_designer.envs.errors import unknown_name
 
 LONGEST_LABEL = 1_000  # characters; NumPy takes four bytes for each of the longest, in every row
@@ -36,6 +37,7 @@ class Columns:
         categorical: those that hold categories, whatever they look like.
         group: the one whose values stand on one side of each split; no feature.
         decimal: `point` or `comma`, in numbers that can be read either way.
+        text: the one that holds texts, which alone are read.
         missing_target: whether rows without a target are refused (None, `refuse`) or left out (`drop`).
     """
 
@@ -45,15 +47,19 @@ class Columns:
     group: str | None = None
     decimal: Literal["point", "comma"] | None = None
     missing_target: Literal["refuse", "drop"] | None = None
+    text: str | None = None
 
     def checked(self, names: Sequence[str], where: str) -> str:
         """The target, where the columns make a table of features; raises DatasetError where they don't."""
         target = names[target_position(names, self.target, where)]
-        for name in (*self.drop, *self.categorical, *([] if self.group is None else [self.group])):
+        single = [name for name in (self.group, self.text) if name is not None]
+        for name in (*self.drop, *self.categorical, *single):
             if name not in names:
                 raise DatasetError(f"{where}: {shortened(unknown_name('column', name, names))}")
             if name == target:
                 raise DatasetError(f"{where}: {name!r} is the target; it can't be anything else")
+        if self.text is not None and self.text in (*self.drop, *self.categorical, self.group):
+            raise DatasetError(f"{where}: {self.text!r} holds the texts; it can't be anything else")
         for name in self.categorical:
             if name in self.drop or name == self.group:
                 raise DatasetError(f"{where}: {name!r} is no feature; it can't be categorical, too")
@@ -64,7 +70,7 @@ class Columns:
     @property
     def texts(self) -> tuple[str, ...]:
         """Those whose cells are kept as they are spelled."""
-        named = (self.target, self.group, *self.categorical)
+        named = (self.target, self.group, self.text, *self.categorical)
         return tuple(name for name in named if name is not None)
 
 
@@ -87,10 +93,29 @@ def raw_table(
     if columns.group is not None:
         groups = _groups(rows, columns.group, where)
         rows = rows.without([columns.group], "which groups the rows")
+    if columns.text is not None:
+        return _texts(rows, labels, columns.text, name, where, notes, groups)
     rows, read = typed(rows, columns.categorical, columns.decimal, where)
     rows = without_counters(rows, where)
     told = tuple(f"{where}: {note}" for note in note_on_tellers(rows, labels))
     return RawData(name, {"train": rows}, {"train": labels}, where, notes=notes + read + told, groups=groups)
+
+
+def _texts(
+    rows: Rows,
+    labels: NDArray[Any],
+    column: str,
+    name: str,
+    where: str,
+    notes: tuple[str, ...],
+    groups: NDArray[np.int64] | None,
+) -> RawData:
+    """The texts of one column; the others are told."""
+    others = [repr(other) for other in rows.names if other != column]
+    if others:
+        notes += (f"{where}: left out beside the texts: {listed(others)}",)
+    x = {"train": column_of(rows, column)}
+    return RawData(name, x, {"train": labels}, where, "text", notes=notes, groups=groups)
 
 
 def _groups(rows: Rows, column: str, where: str) -> NDArray[np.int64]:

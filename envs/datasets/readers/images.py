@@ -1,6 +1,5 @@
 """A folder of images by class; needs the extra `images`."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,22 +10,15 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.errors import DatasetError, listed, named, unreadable
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.datasets.readers.class_folders import files_by_class, files_in, parts_of, told
 from rl_designer.envs.datasets.readers.image_files import (
     SUFFIXES,
     Picture,
-    is_image,
     measured,
     pixels_of,
 )
 from rl_designer.envs.files.archives import FREE, MOST_EXPANSION
 
-_SPELLINGS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "validate", "dev", "eval", "evaluation"),
-    "test": ("test", "testing"),
-}
-_BESIDE_PARTS = re.compile(r"[^a-z]+|(?:data)?sets?|data|images?|imgs?")  # as in training_set, test-images
-_PART_FOLDERS = {spelling: part for part, spellings in _SPELLINGS.items() for spelling in spellings}
 _LARGEST = 8 << 30  # bytes of all images as 32-bit floats
 _SAID = {
     "transparent": "with transparency, laid over white",
@@ -57,7 +49,7 @@ def read_images(path: Path, image_size: int | None = None) -> RawData:
         raise DatasetError(f"the image size must be from 1 to 4096 pixels, got {image_size}")
     passed_over = Counter[str]()
     try:
-        pictures = {part: list(_pictures(folder, passed_over)) for part, folder in _parts(path).items()}
+        pictures = {part: list(_pictures(folder, passed_over)) for part, folder in parts_of(path).items()}
     except OSError as reason:
         raise unreadable(path, "a folder of images", reason) from reason
     everything = [picture for part in pictures.values() for picture in part]
@@ -102,7 +94,7 @@ def read_unlabelled_images(
         raise DatasetError(f"the network takes images of {channels} channels, {named(path)} has 1 or 3")
     passed_over = Counter[str]()
     try:
-        files = list(_images_in(path, passed_over)) if path.is_dir() else [path]
+        files = list(files_in(path, "images", SUFFIXES, passed_over)) if path.is_dir() else [path]
     except OSError as reason:
         raise unreadable(path, "a folder of images", reason) from reason
     if not files:
@@ -121,58 +113,15 @@ def read_unlabelled_images(
 
 
 def _notes(pictures: Sequence[Picture], passed_over: Counter[str]) -> Iterator[str]:
-    for why, count in passed_over.items():
-        yield f"files passed over, {why}: {count:,}"
+    yield from told(passed_over)
     for attribute, said in _SAID.items():
         if count := sum(getattr(picture, attribute) for picture in pictures):
             yield f"images {said}: {count:,}"
 
 
-def _parts(path: Path) -> dict[str, Path]:
-    """Part to its folder of classes."""
-    folders = _folders(path)
-    names = [folder.name for folder in folders]
-    called = [_PART_FOLDERS.get(_BESIDE_PARTS.sub("", name.lower())) for name in names]
-    of_classes = [folder for folder, part in zip(folders, called, strict=True) if part and _folders(folder)]
-    if not of_classes:
-        return {"train": path}
-    parts = {part: folder for folder, part in zip(folders, called, strict=True) if part}
-    if None in called or "train" not in parts:
-        raise DatasetError(
-            f"{named(path)} must hold either train/, val/, test/ or folders of classes, got {listed(names)}"
-        )
-    if len(parts) < len(folders):
-        raise DatasetError(f"{named(path)} must hold one folder for each part, got {listed(names)}")
-    return parts
-
-
-def _folders(path: Path) -> list[Path]:
-    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-
-
 def _pictures(folder: Path, passed_over: Counter[str]) -> Iterator[Picture]:
-    classes = _folders(folder)
-    if len(classes) < 2:
-        raise DatasetError(
-            f"{named(folder.resolve())} must hold a folder of images for each of at least 2 classes, "
-            f"got {listed(entry.name for entry in classes)}"
-        )
-    for entry in classes:
-        files = list(_images_in(entry, passed_over))
-        if not files:
-            raise DatasetError(f"class folder {named(entry)} holds no images ({listed(SUFFIXES)})")
-        yield from (measured(file, entry.name) for file in files)
-
-
-def _images_in(folder: Path, passed_over: Counter[str]) -> Iterator[Path]:
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file():
-            continue
-        hidden = any(name.startswith(".") for name in file.relative_to(folder).parts)
-        if hidden or not is_image(file):
-            passed_over["hidden" if hidden else "no images"] += 1
-        else:
-            yield file
+    for file, label in files_by_class(folder, "images", SUFFIXES, passed_over):
+        yield measured(file, label)
 
 
 def _one_size(pictures: Sequence[Picture], path: Path) -> tuple[int, int]:
