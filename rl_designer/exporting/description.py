@@ -122,6 +122,10 @@ def _tensors(path: Path, parameters: int) -> dict[str, "Tensor"]:
 
 def input_words(subject: Subject) -> str:
     """What goes in, for people."""
+    if subject.architecture.of_texts:
+        known = subject.tokeniser
+        of = "symbols" if known is None else f"{known.size:,} {known.symbols}"
+        return f"int64 [batch, {subject.shape}], numbers of {of}, 0 after a text's end"
     words = f"float32 [batch, {subject.shape}], standardised with mean and deviation"
     inputs = subject.inputs
     if inputs is None:

@@ -151,8 +151,9 @@ def metadata(subject: Subject) -> dict[str, str]:
     """What stands beside the network in ONNX and `torch.export` files; lists are JSON.
 
     What isn't known isn't there. `mean` and `deviation` are one number where all are equal, or one for each
-    feature or channel; `columns` is the encoding of rows, as `network.json` has it; `raw_shape` is that of an
-    example before it is flattened; a number's `target_mean` and `target_deviation` are in the output already.
+    feature or channel; `columns` is the encoding of rows, and `tokeniser` that of texts, as `network.json`
+    has them; `raw_shape` is that of an example before it is flattened; a number's `target_mean` and
+    `target_deviation` are in the output already.
     """
     facts = {_DESIGN: subject.architecture.digest, "space": subject.architecture.space}
     facts["input"], facts["output"] = input_words(subject), output_words(subject)
@@ -164,6 +165,7 @@ def metadata(subject: Subject) -> dict[str, str]:
         facts |= {"raw_shape": json.dumps(inputs.shape), "padded": json.dumps(inputs.padded)}
         facts |= {} if inputs.pixels is None else {"pixels": json.dumps(inputs.pixels)}
         facts |= {"columns": json.dumps(subject.columns)} if subject.columns else {}
+        facts |= {} if inputs.tokeniser is None else {"tokeniser": json.dumps(inputs.tokeniser.to_dict())}
     if (known := subject.standardisation) is not None:
         for name, values in {"mean": known.mean.ravel(), "deviation": known.deviation.ravel()}.items():
             equal = bool((values == values[0]).all())

@@ -8,12 +8,14 @@ import math
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import east_asian_width
 
 from rl_designer import __version__
 from rl_designer.envs.datasets.encoding import distinct
 from rl_designer.envs.datasets.rows import cells
+from rl_designer.envs.datasets.texts import symbols
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.layers.padded_source import padded_source
 from rl_designer.envs.layers.source import LayerSource, expressions
@@ -61,18 +63,20 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
     layers, classifier = _layers(subject)
     written = [*tensors, *(text for _, layer in layers for text in layer.forward)]
     encodes = bool(subject.columns) and known is not None
-    predicts = weights is not None and known is not None
-    needs_torch = weights is not None or encodes or "torch." in "".join(written)
-    reader = _cells() if encodes else _Cells((), "")
+    cuts = subject.tokeniser is not None
+    predicts = weights is not None and (known is not None or cuts)
+    needs_torch = weights is not None or encodes or cuts or "torch." in "".join(written)
+    reader = _copied(cells if encodes else symbols) if encodes or cuts else _Copied((), "")
     return template("network.py.jinja", literal=literal, constant=constant).render(
         subject=subject,
         facts=facts,
         weights=weights,
         encodes=encodes,
+        cuts=cuts,
         predicts=predicts,
         features=math.prod(subject.input_shape),
-        cells=reader.code,
-        imports=_imports(reader, weights is not None, encodes, needs_torch),
+        reader=reader.code,
+        imports=_imports(reader, weights is not None, encodes, cuts, needs_torch),
         raw=_raw(subject),
         class_names=[] if numbered else [_within(f"    {literal(name)},") for name in names or ()],
         constants=constants,
@@ -83,25 +87,25 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
     )
 
 
-class _Cells(NamedTuple):
-    """What reads raw cells, as it stands in the exported file."""
+class _Copied(NamedTuple):
+    """What reads raw cells or texts, as it stands in the exported file."""
 
     imports: tuple[str, ...]
     code: str
 
 
-def _cells() -> _Cells:
-    """`cells.py`, its imports and what comes after them."""
-    text = Path(cells.__file__).read_text(encoding="utf-8")
+def _copied(module: ModuleType) -> _Copied:
+    """A module's imports and what comes after them."""
+    text = Path(str(module.__file__)).read_text(encoding="utf-8")
     nodes = [node for node in ast.parse(text).body if isinstance(node, ast.Import | ast.ImportFrom)]
     code = "\n".join(text.splitlines()[nodes[-1].end_lineno :])
-    return _Cells(tuple(ast.unparse(node) for node in nodes), code.strip("\n"))
+    return _Copied(tuple(ast.unparse(node) for node in nodes), code.strip("\n"))
 
 
-def _imports(reader: _Cells, has_weights: bool, encodes: bool, needs_torch: bool) -> list[str]:
+def _imports(reader: _Copied, has_weights: bool, encodes: bool, cuts: bool, needs_torch: bool) -> list[str]:
     """The file's imports, as linters sort them."""
     standard = set(reader.imports)
-    standard |= {"import json", "from pathlib import Path"} if has_weights or encodes else set()
+    standard |= {"import json", "from pathlib import Path"} if has_weights or encodes or cuts else set()
     standard |= {"from typing import Any"} if encodes else set()
     lines = sorted(standard, key=lambda line: (line.startswith("from"), line))
     torch = [*(["import torch"] if needs_torch else []), "from torch import Tensor, nn"]
@@ -118,6 +122,7 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
     """Lines of the docstring, safe to stand in it."""
     data = "" if subject.data is None else f" of {docstring_text(subject.data)}"
     does = "encoded(rows)" if subject.columns else "standardised(x)"
+    taken = f"{subject.dtype} [batch, {subject.shape}]"
     standardised = "" if subject.standardisation is None else f": {does} does it"
     return {
         "Design": f"{subject.architecture.digest}, of the search space {subject.architecture.space}.",
@@ -127,8 +132,11 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
             f"{subject.costs.parameters:,} parameters, {subject.costs.macs:,} multiply-adds an example."
         ),
         "Input": (
-            f"float32 [batch, {subject.shape}], standardised with the mean and the deviation of the training "
-            f"examples{data}, for each feature or channel{standardised}."
+            f"{taken}, numbers of symbols of texts{data}, 0 after their ends"
+            f"{': encoded(texts) does it' if subject.tokeniser else ''}."
+            if subject.architecture.of_texts
+            else f"{taken}, standardised with the mean and the deviation of the training examples{data}, for "
+            f"each feature or channel{standardised}."
         ),
         **_raw_facts(subject),
         "Output": f"{output_words(subject)}.",
@@ -142,6 +150,9 @@ def _raw_facts(subject: Subject) -> dict[str, str]:
         return {}
     if inputs.encoding is not None:
         return {"Columns": f"{docstring_text(inputs.encoding.summary, 2_000)}; see {DESCRIPTION}."}
+    if (known := inputs.tokeniser) is not None:
+        words = f"{known.size:,} {known.symbols}; the first {known.length:,} of a text count"
+        return {"Texts": f"{words}; see {DESCRIPTION}."}
     told = [] if inputs.pixels is None else [f"pixels from {inputs.pixels[0]:g} to {inputs.pixels[1]:g}"]
     told += ["signals may end early, with NaN from there on"] if inputs.padded else []
     if inputs.kind != "features":

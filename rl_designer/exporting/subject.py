@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rl_designer.envs.datasets import Standardisation
     from rl_designer.envs.datasets.inputs import RawInputs
     from rl_designer.envs.datasets.targets import TargetScale
+    from rl_designer.envs.datasets.texts import Tokeniser
 
 
 _MOST_IN_A_NAME = 40
@@ -113,6 +114,11 @@ class Subject:
         return () if encoding is None else encoding.columns
 
     @property
+    def tokeniser(self) -> "Tokeniser | None":
+        """How texts become the inputs; None for other data, and where it isn't known."""
+        return None if self.inputs is None else self.inputs.tokeniser
+
+    @property
     def test_figure(self) -> tuple[str, float] | None:
         """The metric and its mean over the full trainings, on the test part; None where there is none."""
         results = self.results or {}
@@ -127,8 +133,13 @@ class Subject:
 
     @property
     def shape(self) -> str:
-        """Of an example, for people."""
-        return ", ".join(map(str, self.input_shape))
+        """Of an example, for people; of texts that of their symbols' numbers."""
+        return ", ".join(map(str, self.input_shape[1 if self.architecture.of_texts else 0 :]))
+
+    @property
+    def dtype(self) -> str:
+        """Of the inputs."""
+        return "int64" if self.architecture.of_texts else "float32"
 
     @property
     def class_name(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from rl_designer.retraining.settings import Plan
 from rl_designer.retraining.verdicts import with_rivals
 
 _OF_ONE_THREAD = 200_000  # numbers in all examples
-_QUICK_KINDS = ("features", "signal")
+_QUICK_KINDS = ("features", "signal", "text")
 
 Parts = tuple[NDArray[np.float32], Targets]
 Results = dict[Path, dict[str, Any]]
@@ -61,10 +62,33 @@ class Contest:
         """Which part is scored on."""
         return "val" if self.plan.on_validation else "test"
 
-    @property
+    @cached_property
     def size(self) -> Size:
         """Of what is trained on."""
-        return Size(len(self.y), math.prod(self.dataset.input_shape), self.dataset.num_classes)
+        features, unit = math.prod(self.dataset.input_shape), "numbers"
+        if self.dataset.texts is not None:
+            features, unit = round(fmean(map(len, self.given))), "characters"
+        return Size(len(self.y), features, self.dataset.num_classes, unit)
+
+    @cached_property
+    def given(self) -> NDArray[Any]:
+        """What rivals are trained on: the inputs, or the texts themselves."""
+        if self.dataset.texts is None:
+            return self.x
+        return self.dataset.texts[0] if self.plan.on_validation else np.concatenate(self.dataset.texts)
+
+    @cached_property
+    def asked(self) -> NDArray[Any]:
+        """What they are scored on, of the part that is."""
+        texts = self.dataset.texts
+        if texts is None:
+            return self.scored[0]
+        if self.plan.on_validation:
+            return texts[1]
+        assert self.dataset.sealed_test is not None  # `retrain` has looked
+        opened = self.dataset.sealed_test.open_texts()
+        assert opened is not None  # of texts there always are some
+        return opened
 
     @property
     def threads(self) -> int | None:
@@ -227,12 +251,12 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
         contest.threads or cores(),
     )
     model = rival.build(setup)
-    shaped = _flat if rival.flat else (lambda examples: examples)
+    shaped = _flat if rival.flat and dataset.texts is None else (lambda examples: examples)
     begun = time.perf_counter()
-    model.fit(shaped(contest.x), contest.y)
+    model.fit(shaped(contest.given), contest.y)
     seconds = time.perf_counter() - begun
-    x, y = contest.scored
-    outputs = outputs_of(model, shaped(x), dataset.num_classes)
+    y = contest.scored[1]
+    outputs = outputs_of(model, shaped(contest.asked), dataset.num_classes)
     figures = dict(score(outputs, y, metric, dataset.target_scale).figures)
     if dataset.class_names and not hasattr(model, "predict_proba"):
         figures.pop("log-loss")  # what it says are no probabilities

@@ -19,11 +19,14 @@ _LEAST = 1e-12  # probability that any class has
 
 @dataclass(frozen=True)
 class Size:
-    """Of what is trained on: `features` of one example, all its positions; `outputs` of the model."""
+    """Of what is trained on: `features` of one example, all its positions, `unit` of them; `outputs` of the
+    model.
+    """
 
     examples: int
     features: int
     outputs: int
+    unit: str = "numbers"
 
     @property
     def cells(self) -> int:
@@ -92,7 +95,7 @@ class Rival:
         seeded_above: with at most so many examples it is the same with every seed.
         needs: the package that it takes, of the extra `rivals`.
         shortest: features that an example must have.
-        flat: whether it takes examples as vectors.
+        flat: whether it takes examples as vectors; those of texts take the texts.
     """
 
     name: str
@@ -130,7 +133,7 @@ class Rival:
         if size.features < self.shortest:
             return f"it takes examples of at least {self.shortest} numbers, these have {size.features}"
         if (seconds := self.seconds(size)) > limit:
-            about = f"{size.examples:,} examples of {size.features:,} numbers take it about"
+            about = f"{size.examples:,} examples of {size.features:,} {size.unit} take it about"
             more = "" if limit >= MOST_SECONDS else "; --rivals allows more"
             return f"{about} {show_seconds(seconds)}, and it gets {show_seconds(limit)}{more}"
         return None

@@ -15,6 +15,7 @@ from rl_designer.retraining.rival import Rival, Setup, Size
 
 FOLDS = 5
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+_OF_TEXTS = (1.0, 10.0, 100.0)
 _PENALTIES = np.logspace(-3, 3, 7)
 _KERNELS = 10_000
 _SHORTEST = 9  # positions that MiniRocket's kernels take
@@ -66,6 +67,30 @@ def _random_kernels(setup: Setup) -> Any:
     last = RidgeCV(alphas, cv=cv) if number else RidgeClassifierCV(alphas, cv=cv, class_weight=weight)
     kernels = MiniRocket(n_kernels=_KERNELS, random_state=setup.seed, n_jobs=setup.threads)
     return make_pipeline(kernels, StandardScaler(with_mean=False), last)
+
+
+def _text_parts(setup: Setup, **options: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
+    from sklearn.pipeline import make_pipeline
+
+    parts = TfidfVectorizer(sublinear_tf=True, **options)
+    if setup.outputs == 1:
+        return make_pipeline(parts, RidgeCV(_PENALTIES, cv=setup.splits) if setup.searched else Ridge())
+    model = LogisticRegression(max_iter=1000, class_weight=setup.class_weight)
+    return make_pipeline(parts, setup.chosen(model, _OF_TEXTS))
+
+
+def _characters(setup: Setup) -> Any:
+    return _text_parts(setup, analyzer="char_wb", ngram_range=(1, 4))
+
+
+def _words(setup: Setup) -> Any:
+    return _text_parts(setup, ngram_range=(1, 2))
+
+
+def _last_weights(model: Any) -> int:
+    return _weights(getattr(model[-1], "best_estimator_", model[-1]))
 
 
 def _weights(model: Any) -> int:
@@ -157,6 +182,26 @@ RIVALS: Mapping[str, Rival] = {
             needs="aeon",
             shortest=_SHORTEST,
             flat=False,
+        ),
+        Rival(
+            "TF-IDF of characters",
+            "logistic or ridge regression on runs of 1 to 4 characters within words",
+            ("text",),
+            _characters,
+            _last_weights,
+            lambda size: 1e-5 * size.cells * size.outputs,
+            choice="penalty",
+            fits=FOLDS * len(_OF_TEXTS) + 1,
+        ),
+        Rival(
+            "TF-IDF of words",
+            "logistic or ridge regression on words and pairs of words",
+            ("text",),
+            _words,
+            _last_weights,
+            lambda size: 2e-6 * size.cells * size.outputs,
+            choice="penalty",
+            fits=FOLDS * len(_OF_TEXTS) + 1,
         ),
     )
 }  # fmt: skip
