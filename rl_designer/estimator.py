@@ -21,10 +21,12 @@ from sklearn.utils.validation import (
 
 from rl_designer.config import make_config
 from rl_designer.envs.datasets.dataset import FOLDS, KINDS, Dataset, fold_numbers, held_out
+from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.datasets.readers.frames import is_mixed, rows_of, typed_rows
 from rl_designer.envs.datasets.rows import Rows
 from rl_designer.envs.datasets.targets import strata
+from rl_designer.envs.datasets.texts.texts import Reading, Texts, texts_in
 from rl_designer.envs.metrics import MetricFunction, Predicts, metric_name
 from rl_designer.envs.rewards import RewardFunction, name_of
 from rl_designer.envs.search_spaces.registry import kind_of, make_space, make_trained_space
@@ -70,6 +72,8 @@ class _NetworkEstimator(BaseEstimator):
     space: str | None = None
     hyperparameters: bool | None = None
     augment: str | None = None
+    symbols: Literal["characters", "words"] | None = None
+    vocabulary: int | None = None
     control_share: float = 0.25
     device: str = "auto"
     n_jobs: int | None = None
@@ -84,7 +88,10 @@ class _NetworkEstimator(BaseEstimator):
         """
         seed = int(check_random_state(self.random_state).randint(2**31))
         notes: tuple[str, ...] = ()
-        if is_mixed(X):
+        if (texts := texts_in(X)) is not None:
+            X, y = texts, self._checked_targets(y)
+            check_consistent_length(X.values, y)
+        elif is_mixed(X):
             y = self._checked_with(X, y)
             X, notes = typed_rows(X, "X")
         else:
@@ -99,7 +106,7 @@ class _NetworkEstimator(BaseEstimator):
                 raise Error(f"no design could be trained; the first: {failure}")
             self.architecture_ = self.run_.best.architecture
             self.network_ = self._train(dataset, Path(folder))
-        assert dataset.standardisation is not None  # of `prepare` every one has it
+        self._inputs = RawInputs.of(dataset)
         self._input_shape, self._standardisation = dataset.input_shape, dataset.standardisation
         self._target_scale, self._encoding = dataset.target_scale, dataset.encoding
         return self
@@ -107,8 +114,12 @@ class _NetworkEstimator(BaseEstimator):
     def _checked_with(self, X: Any, y: Any) -> NDArray[Any]:
         """The targets of a DataFrame whose cells scikit-learn has no check for."""
         validate_data(self, X, skip_check_array=True)
-        y = column_or_1d(y, dtype=np.float64 if self._predicts == "number" else None, warn=True)
+        y = self._checked_targets(y)
         check_consistent_length(X, y)
+        return y
+
+    def _checked_targets(self, y: Any) -> NDArray[Any]:
+        y = column_or_1d(y, dtype=np.float64 if self._predicts == "number" else None, warn=True)
         assert_all_finite(y, input_name="y")
         return y
 
@@ -121,13 +132,20 @@ class _NetworkEstimator(BaseEstimator):
         import torch
 
         check_is_fitted(self)
-        X = self._features(X)
-        inputs = self._standardisation.apply(X.reshape(len(X), *self._input_shape))
+        inputs = self._ready(X)
         # In double precision, so that an example's figures don't depend on those beside it.
         network = copy.deepcopy(self.network_).double()
         with torch.no_grad():
             parts = torch.from_numpy(inputs).double().split(_ROWS)
             return torch.cat([network(part) for part in parts]).numpy()
+
+    def _ready(self, X: Any) -> NDArray[np.float32]:
+        """Inputs as the network takes them."""
+        if self._inputs.tokeniser is not None:
+            return self._inputs.ready(X, None, self._input_shape)[0]
+        assert self._standardisation is not None  # of texts alone there is none
+        X = self._features(X)
+        return self._standardisation.apply(X.reshape(len(X), *self._input_shape))
 
     def _features(self, X: Any) -> NDArray[Any]:
         """Inputs [n, …] as the network has them but for the standardisation."""
@@ -142,7 +160,7 @@ class _NetworkEstimator(BaseEstimator):
 
     def _dataset(
         self,
-        X: NDArray[Any] | Rows,
+        X: NDArray[Any] | Rows | Texts,
         y: NDArray[Any],
         names: tuple[str, ...],
         notes: tuple[str, ...],
@@ -157,10 +175,12 @@ class _NetworkEstimator(BaseEstimator):
             )
         x = {"train": X[~cut], "val": X[cut]}
         targets = {"train": y[~cut], "val": y[cut]}
-        native = KINDS[X.ndim - 1]
+        # What a table holds is told by its cells, and only arrays' kind by their axes.
+        native = None if isinstance(X, Rows | Texts) else KINDS[X.ndim - 1]
         kind = native if self.space is None else kind_of(self.space)
         raw = RawData("X", x, targets, "X", native, names or None, notes)
-        dataset = prepare(raw, kind, seed, sealed=False, predicts=self._predicts)
+        reading = Reading(self.symbols, self.vocabulary)
+        dataset = prepare(raw, kind, seed, sealed=False, predicts=self._predicts, reading=reading)
         # `prepare` takes a validation part that it is given for the data's own, which isn't folded.
         known = strata(dataset.y_train)
         return replace(dataset, folds=fold_numbers(known, seed)) if len(known) >= FOLDS - 1 else dataset
@@ -175,7 +195,7 @@ class _NetworkEstimator(BaseEstimator):
         config = make_config({}, given, type(self).__name__)
         make = make_trained_space if self.hyperparameters else make_space
         space = make(
-            self.space,
+            self.space or dataset.space,
             dataset.input_shape,
             dataset.num_classes,
             **config.subject.limits,
@@ -218,9 +238,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
     """Searches for a network within limits, and trains the best one in full on all that `fit` gets.
 
     X is [n, features], [n, channels, length] (signals) or [n, channels, height, width] (images), real
-    numbers; or a DataFrame, whose columns may be text, truth values and dates and have gaps; y is [n], any
-    classes. Of each class with two examples or more a fifth is held out in the search, to score designs on.
-    Nothing is left on the disk.
+    numbers; or a DataFrame, whose columns may be text, truth values and dates and have gaps; or texts, a list
+    or a column alone; y is [n], any classes. Of each class with two examples or more a fifth is held out in
+    the search, to score designs on. Nothing is left on the disk.
 
     Args:
         max_parameters, max_macs: limits of every design; None is without limit.
@@ -235,6 +255,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         class_weights: `none`, or `balanced`: rare classes weigh as much as others in the loss.
         folds: parts of the examples, at most 5, of which each in turn is held out; None for 5 where fewer
             than 200 would be, else 1.
+        symbols, vocabulary: of texts, see docs/designing.md; None for what suits them.
         agent, reward, space, hyperparameters, augment, control_share: as `rl_designer.search` takes them.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         n_jobs: trainings at the same time, in processes; None or 1 trains in this one, -1 is one a core.
@@ -245,7 +266,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         network_: the torch module, float32 [n, *input_shape], standardised, to logits.
         architecture_: its design.
         run_: the search, as a `Run` whose folder is gone.
-        n_features_in_: X.shape[1].
+        n_features_in_: X.shape[1]; not of texts.
     """
 
     _predicts = "class"

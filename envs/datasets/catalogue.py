@@ -38,6 +38,7 @@ def _function(name: str) -> Callable[..., Any]:
 # name: what it is in one line
 DATASETS: Mapping[str, str] = {
     "mnist1d": "5,000 signals of length 40, 10 classes; embedded, tells architectures apart",
+    "names": "6,226 last names, texts of characters, 9 languages; embedded",
     "digits": "1,797 grey images of 8 x 8, 10 classes; embedded in scikit-learn",
     "breast-cancer": "569 rows of 30 features, 2 classes; embedded in scikit-learn",
     "wine": "178 rows of 13 features, 3 classes; embedded in scikit-learn",
@@ -48,6 +49,7 @@ DATASETS: Mapping[str, str] = {
 
 _NAMED = {
     "mnist1d": _Reader("embedded:mnist1d"),
+    "names": _Reader("embedded:names"),
     "digits": _Reader("embedded:digits"),
     "breast-cancer": _Reader("embedded:breast_cancer"),
     "wine": _Reader("embedded:wine"),

@@ -1,11 +1,15 @@
 """Data sets that need no file of the user's and no network."""
 
+import csv
+import gzip
 from importlib import resources
 
 import numpy as np
 
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.preparation import RawData
+from rl_designer.envs.datasets.rows.table import object_array
+from rl_designer.envs.datasets.texts import Texts
 from rl_designer.envs.metrics import Predicts
 from rl_designer.envs.tasks.made import PREFIX, TaskError, make_task
 
@@ -17,6 +21,14 @@ def mnist1d() -> RawData:
     x = {part: arrays[f"x_{part}"][:, None, :] for part in ("train", "test")}
     y = {part: arrays[f"y_{part}"] for part in ("train", "test")}
     return RawData("mnist1d", x, y, "mnist1d", "signal")
+
+
+def names() -> RawData:
+    """6,226 last names and the language that they are of; see `envs/data/README.md`."""
+    packed = (resources.files("rl_designer.envs") / "data" / "names.csv.gz").read_bytes()
+    rows = list(csv.reader(gzip.decompress(packed).decode("utf-8").splitlines()))[1:]
+    texts = Texts(object_array([name for name, _ in rows]))
+    return RawData("names", {"train": texts}, {"train": np.array([of for _, of in rows])}, "names", "text")
 
 
 def digits() -> RawData:

@@ -256,15 +256,16 @@ def _column(given: Any, name: str | None) -> Texts:
     Raises:
         DatasetError: where it isn't there, or doesn't hold texts.
     """
-    frame = hasattr(given, "columns") and hasattr(given, "iloc")
-    if isinstance(given, str) or not (isinstance(given, Rows | Mapping | Sequence) or frame):
+    known = isinstance(given, Rows | Mapping) or (hasattr(given, "columns") and hasattr(given, "iloc"))
+    rows_of_cells = isinstance(given, list | tuple) and all(isinstance(row, Mapping) for row in given)
+    if not known and not rows_of_cells:
         raise DatasetError(
             f"the network takes texts, a list of them or a table with them, got {type(given).__name__}"
         )
     if isinstance(given, Rows):
         rows = given
     else:
-        every = given[0] if isinstance(given, Sequence) and given else getattr(given, "columns", given)
+        every = given[0] if rows_of_cells and given else getattr(given, "columns", given)
         rows = table_of(given, list(map(str, every)) if name is None else [name])
     if name is None and len(rows.names) == 1:
         name = rows.names[0]

@@ -98,6 +98,8 @@ def nearest(reference: Reference, space: SearchSpace) -> Near:
         return replace(near, architecture=space.usually_trained(near.architecture))
     if not isinstance(space, LayerSpace):
         raise Error("it is a chain of layers, and the space's designs aren't")
+    if space.definition.of_texts:
+        raise Error("it takes no texts, and the space's designs do")
     if space.definition.rank not in reference.ranks:
         raise Error("it takes the data flattened, and the space's designs don't")
     if not architecture_of(reference, space.input_shape).layers:

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
     from rl_designer.envs.datasets import Dataset
 
 _EXAMPLES = 64  # real inputs that an export is checked on
-_EMBEDDED = ("mnist1d", "digits", "breast-cancer", "wine")  # data that are there wherever the package is
+_EMBEDDED = (
+    "mnist1d",
+    "names",
+    "digits",
+    "breast-cancer",
+    "wine",
+)  # data that are there wherever the package is
 
 
 def find_subject(

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.datasets.dataset import TEXT
 from rl_designer.envs.layers import MOST_WIDTH
 from rl_designer.envs.references.by_hand import STEPS, Reference, architecture_of, references_for
 from rl_designer.envs.search_spaces.costs import Costs, costs
-from rl_designer.errors import Error, usage_errors
+from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.retraining.answers import without_answers
 from rl_designer.retraining.folder import DEFAULT_PARENT
@@ -90,10 +91,12 @@ def references_within(dataset: Dataset, max_parameters: int | None, names: Seque
     """The references for a data set, as wide as the budget allows; with their own widths where it is None.
 
     Raises:
-        WrongUsage: for unknown names.
+        WrongUsage: for unknown names, and for texts.
         ValueError: where none fits.
     """
     built, left_out = [], []
+    if dataset.kind == TEXT:
+        raise WrongUsage(f"no network designed by hand here is for texts, which {dataset.name} holds")
     with usage_errors():
         references = references_for(dataset.input_shape, names)
     for reference in references:

@@ -163,10 +163,10 @@ def notes_on(tokeniser: Tokeniser, part: str, texts: Sequence[str]) -> list[str]
     if long:
         notes.append(
             f"{part} cut off after {tokeniser.length:,} {tokeniser.symbols}: {long:,}, {beyond / total:.1%} "
-            f"of all {tokeniser.symbols}"
+            "of all symbols"
         )
     if strange:
-        notes.append(f"{tokeniser.symbols} of {part} that are unknown: {strange / total:.1%}")
+        notes.append(f"unknown {tokeniser.symbols} in {part}: {strange:,} of {total:,}")
     if empty := sum(not symbols for symbols in cut):
         notes.append(f"{part} without any {tokeniser.symbols}: {empty:,}")
     return notes
