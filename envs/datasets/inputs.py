@@ -152,7 +152,8 @@ class RawInputs:
         texts = texts_in(given)
         if texts is None:
             texts = _column(given, tokeniser.column)
-        return tokeniser.apply(texts.values.tolist()), tuple(notes_on(tokeniser, "texts", texts.values))
+        found = texts.values.tolist()
+        return tokeniser.apply(found), tuple(notes_on(tokeniser, "texts", found))
 
     def _of_rows(self, given: Any) -> tuple[Arrays, Notes]:
         if self.encoding is None:

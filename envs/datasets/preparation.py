@@ -120,7 +120,7 @@ def prepare(
         x, encoding, told = features_of(dict[str, Any](x), y, raw.where)
         x, notes = _arranged(x, layout), told + notes
     if isinstance(x["train"], Texts):
-        return _of_texts(raw, x, y, class_names, folds, notes, reading)
+        return _of_texts(raw, dict[str, Any](x), y, class_names, folds, notes, reading)
     standardisation = standardisation_of(x["train"], raw.where, unequal)
     ready = standardised(x, standardisation, raw.where)
     ready = {part: _as_kind(values, layout.kind, kind, raw.where) for part, values in ready.items()}
@@ -147,7 +147,8 @@ def _with_texts(raw: RawData, kind: Kind | None, reading: Reading) -> RawData:
         if column is None and kind == TEXT:
             raise DatasetError(f"which column of {raw.where} holds the texts? Say --text NAME.")
         if column is not None:
-            raw = replace(raw, x={part: column_of(x, column) for part, x in raw.x.items()})
+            tables = {part: x for part, x in raw.x.items() if isinstance(x, Rows)}
+            raw = replace(raw, x={part: column_of(x, column) for part, x in tables.items()})
     of_texts = isinstance(raw.x["train"], Texts)
     if of_texts and kind not in (None, TEXT):
         raise DatasetError(

@@ -1,5 +1,5 @@
-"""`best_recipe`: on rows, and where examples are few, how long and how hard a full training presses is
-chosen on validation. One recipe for all learns noisy tables by heart.
+"""`best_recipe`: on rows and texts, and where examples are few, how long and how hard a full training presses
+is chosen on validation. One recipe for all learns noisy tables by heart.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,8 +17,8 @@ from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.settings import CHOSEN, FullSettings, Plan
 from rl_designer.text import training_words
 
-# What differs from the usual settings; these come first, since of equals the first is taken. Rows are never
-# varied; signals that all begin at the same place are spoilt by it.
+# What differs from the usual settings; these come first, since of equals the first is taken. Rows and texts
+# are never varied; signals that all begin at the same place are spoilt by it.
 RECIPES: Sequence[Mapping[str, Any]] = (
     {},
     {"augment": False},
@@ -42,7 +42,7 @@ class Chosen:
 
 
 def best_recipe(winners: Sequence[Winner], dataset: Dataset, plan: Plan) -> Chosen:
-    """The recipe by which networks on features or on few examples are best on the validation part, or on
+    """The recipe by which networks on features, texts or few examples are best on the validation part, or on
     several folds where that is small: the mean over the winners, each trained once a fold. What was trained
     before goes on as it was. Other plans, and those with settings of their own, stay what they are; and what
     all designs say of their training themselves is not tried.

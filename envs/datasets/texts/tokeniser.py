@@ -182,9 +182,9 @@ def symbols_of_parts(
     """
     tokeniser, told = learned(x["train"], reading, where)
     ready = {part: tokeniser.apply(texts.values.tolist()) for part, texts in x.items()}
-    notes = [told, *notes_on(tokeniser, "training texts", x["train"].values)]
+    notes = [told, *notes_on(tokeniser, "training texts", x["train"].values.tolist())]
     if "val" in x:
-        notes += notes_on(tokeniser, "validation texts", x["val"].values)
+        notes += notes_on(tokeniser, "validation texts", x["val"].values.tolist())
         known = set(x["train"].values.tolist())
         if twins := sum(text in known for text in x["val"].values.tolist()):
             notes.append(f"validation texts that stand among the training texts, too: {twins:,}")
