@@ -34,11 +34,11 @@ def predict(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Use a trained network on rows, signals or images of a FILE.
+    """Use a trained network on rows, signals, images or texts of a FILE.
 
     Of a RUN the best design that `retrain` trained. FILE is a table of rows (.csv, .tsv, .parquet) with the
-    columns of the training, an .npz with x, a .ts, an image or a folder of images; targets in it are passed
-    over. Writes a row an example, as .csv.
+    columns of the training, an .npz with x, a .ts, an image, a text (.txt) or a folder of such; targets in it
+    are passed over. Writes a row an example, as .csv.
     """
     network, told = find_network(source, seed_of(weights_of), store)
     if probabilities and not network.class_names:

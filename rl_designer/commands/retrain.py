@@ -90,7 +90,7 @@ def plan_of(options: dict[str, Any], found: Sources, dataset: Dataset) -> Plan:
     "--rivals/--no-rivals",
     default=None,
     help="Train what people would use instead on the same data, also on images and where it takes longer; or "
-    "none of it.  [default: on rows and signals what takes at most about a minute]",
+    "none of it.  [default: on rows, signals and texts what takes at most about a minute]",
 )
 @training_options
 def retrain(

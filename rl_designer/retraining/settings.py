@@ -137,7 +137,7 @@ class Plan:
         free_recipe: whether the recipe may be chosen, see `best_recipe`.
         metric: by which it is judged, as `metric_of` takes it; None for the usual one.
         rivals: what people would use instead, trained and scored on the same: all, True, or those that
-            take at most about a minute on rows and signals, None.
+            take at most about a minute on rows, signals and texts, None.
         engine: where else than in processes of this machine, instead of `workers`; closed once it is trained.
     """
 
