@@ -304,7 +304,9 @@ class Dataset:
             )
         trained = min(max(round(count * len(self.y_train) / there), self.num_classes), count - 1)
         chosen = drawn(strata(self.y_val), count - trained, seed=0)
-        return replace(self.with_examples(trained), x_val=self.x_val[chosen], y_val=self.y_val[chosen])
+        part = self.with_examples(trained)
+        texts = part.texts and (part.texts[0], part.texts[1][chosen])
+        return replace(part, x_val=self.x_val[chosen], y_val=self.y_val[chosen], texts=texts)
 
     def fold(self, number: int) -> Self:
         """The same examples with those of a fold for validation, see `folds`; 0 is the data as they are."""

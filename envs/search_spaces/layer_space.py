@@ -198,4 +198,9 @@ class LayerSpace(SearchSpace):
         return (
             f"no network of space {self.name!r} keeps {' and '.join(limits)} on shape {self.input_shape}: "
             f"the smallest has {parameters:,} parameters, the cheapest {macs:,} multiply-adds"
+            + (
+                "; --vocabulary knows fewer symbols, of which each costs some"
+                if self.definition.of_texts
+                else ""
+            )
         )

@@ -43,8 +43,8 @@ def retrain(
         examples: train on so many of the examples that are trained on, such as "12k", each class in its
             share; the test stays whole. None for all.
         rivals: train what people would use instead (a linear model, gradient boosting, a random forest, an
-            RBF machine, random kernels) on the same: True all, False none, None on rows, signals and texts what
-            takes at most about a minute. See `results["rivals"]`.
+            RBF machine, random kernels, TF-IDF) on the same: True all, False none, None on rows, signals and
+            texts what takes at most about a minute. See `results["rivals"]`.
         output: where each network's folder is made; None for `retrained` in the run's.
         trust: run the code by which runs that were copied from elsewhere name their data.
         settings: `metric`, a name or a function, and those of the trainings

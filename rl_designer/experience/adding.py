@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.experience import Experience
-from rl_designer.envs.datasets.dataset import SPACES
+from rl_designer.envs.datasets.dataset import SPACES, TEXT
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.envs.tasks.facts import FACTS
@@ -97,7 +97,7 @@ def _task_of(folder: RunFolder) -> tuple[Task, SearchSpace]:
         raise WrongUsage(f"{folder.path} was on an architecture table; experience is of data")
     setting = training_setting(config, data_of_run(folder, {}))
     if setting.space.name not in SPACES.values() or setting.task_facts is None:
-        names = ", ".join(SPACES.values())
+        names = ", ".join(name for kind, name in SPACES.items() if kind != TEXT)
         raise WrongUsage(f"{folder.path} was on space {setting.space.name!r}; experience is for {names}")
     if isinstance(setting.space, TrainedSpace):
         raise WrongUsage(

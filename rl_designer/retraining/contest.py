@@ -255,7 +255,7 @@ def _trained(rival: Rival, contest: Contest, seed: int, searched: bool) -> dict[
     begun = time.perf_counter()
     model.fit(shaped(contest.given), contest.y)
     seconds = time.perf_counter() - begun
-    y = contest.scored[1]
+    x, y = contest.scored
     outputs = outputs_of(model, shaped(contest.asked), dataset.num_classes)
     figures = dict(score(outputs, y, metric, dataset.target_scale).figures)
     if dataset.class_names and not hasattr(model, "predict_proba"):

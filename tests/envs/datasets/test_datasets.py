@@ -13,7 +13,7 @@ from rl_designer.envs.datasets import DATASETS, Dataset, DatasetError, SealedTes
 from rl_designer.envs.datasets.dataset import drawn, split
 from rl_designer.envs.datasets.preparation import RawData, prepare
 
-EMBEDDED = ["mnist1d", "digits", "breast-cancer", "wine"]
+EMBEDDED = ["mnist1d", "names", "digits", "breast-cancer", "wine"]
 
 
 def raw(x, y, **more):

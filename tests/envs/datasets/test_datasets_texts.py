@@ -184,6 +184,10 @@ def test_the_embedded_ones() -> None:
     assert (names.kind, names.num_classes, len(names.y_train)) == ("text", 9, 3_985)
     assert names.with_examples(90).texts is not None
     assert len(names.with_examples(90).texts[0]) == 90
+    both = names.with_examples_of_both(90)
+    assert [len(part) for part in both.texts] == [len(both.y_train), len(both.y_val)] == [72, 18]
+    for text, ids in zip(both.texts[1], both.x_val, strict=True):
+        assert (names.tokeniser.apply([text]) == ids).all()
 
 
 # -- new ones --------------------------------------------------------------------------------------

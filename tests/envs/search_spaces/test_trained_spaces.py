@@ -32,7 +32,7 @@ CHOICES: dict[str, list[Any]] = {
     "augment": ["none", "shift"],
 }
 a_few = settings(deadline=None, max_examples=10)
-SHAPES = {"convnet1d": (1, 40), "cell1d": (1, 40), "convnet": (1, 12, 12), "mlp": (5,)}
+SHAPES = {"convnet1d": (1, 40), "cell1d": (1, 40), "convnet": (1, 12, 12), "mlp": (5,), "textnet": (9, 20)}
 
 
 def trained(name: str, training: dict[str, list[Any]], **limits: int | None) -> TrainedSpace:
@@ -156,6 +156,7 @@ def test_what_it_may_not_say_is_refused_in_one_line(training: Any, message: str)
     ("name", "classes", "training", "message"),
     [
         ("mlp", 3, {"augment": ["none", "shift"]}, "augmentation 'shift' needs signals or images"),
+        ("textnet", 3, {"augment": ["shift"]}, "augmentation 'shift' needs signals or images"),
         ("convnet1d", 3, {"augment": ["flip-shift"]}, "augmentation 'flip-shift' needs images"),
         ("mlp", 1, {"label_smoothing": [0.0, 0.1]}, "label smoothing is for classes"),
     ],
