@@ -6,10 +6,9 @@ Its `Shape` is that of the same text with a channel for each symbol, one of whic
 
 from typing import Any
 
-from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Shape
+from rl_designer.envs.layers.kind import PADDING, WIDTH, Count, Effect, Kind, Module, Shape
 from rl_designer.envs.layers.source import LayerSource
 
-PADDING = 0  # the symbol after a text's end
 FEWEST_SYMBOLS = 3  # padding, what isn't known, and one that is
 
 

@@ -27,6 +27,7 @@ else:
 Count = Any  # int, or an int64 array
 
 MOST_WIDTH = 4096
+PADDING = 0  # the number of the symbol that stands after a text's end
 
 
 @dataclass(frozen=True)

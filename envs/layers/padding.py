@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rl_designer.envs.layers.embedding import PADDING
+from rl_designer.envs.layers.kind import PADDING
 from rl_designer.envs.layers.modules import Attention, InvertedResidual, Residual, SqueezeExcitation
 
 Padded = tuple[Tensor, Tensor]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS
-from rl_designer.envs.layers.embedding import PADDING
+from rl_designer.envs.layers.kind import PADDING
 from rl_designer.envs.layers.modules import Attention
 from rl_designer.envs.layers.padding import Embedding, Place, on_padded
 from rl_designer.envs.search_spaces.costs import Step, check_size, final_shape, trace

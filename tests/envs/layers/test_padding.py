@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.layers.embedding import PADDING
+from rl_designer.envs.layers.kind import PADDING
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
