@@ -93,6 +93,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     monkeypatch.syspath_prepend(tmp_path)
     quicken(monkeypatch)
     monkeypatch.setattr(embedded, "mnist1d", first_of(embedded.mnist1d))
+    monkeypatch.setattr(embedded, "names", first_of(embedded.names))
     monkeypatch.setattr(embedded, "digits", first_of(embedded.digits))
     if IN_WORKERS not in request.node.name:
         monkeypatch.setattr(LocalEngine, "pool", lambda engine, workload: InProcess(workload))

@@ -42,7 +42,7 @@ class SqueezeExcitation(nn.Module):
         if padding is None:
             means = x.mean(dim=tuple(range(2, x.dim())))
         else:  # of a text, see `layers/padding.py`
-            means = x.masked_fill(padding, 0.0).flatten(2).sum(dim=2) / (~padding).flatten(2).sum(dim=2)
+            means = (x * ~padding).flatten(2).sum(dim=2) / (~padding).flatten(2).sum(dim=2)
         gates = torch.sigmoid(self.excite(torch.relu(self.squeeze(means))))
         return x * gates.reshape(gates.shape + (1,) * (x.dim() - 2))
 

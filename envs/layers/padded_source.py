@@ -5,8 +5,8 @@ from typing import Any
 
 from rl_designer.envs.layers.source import FUNCTIONS, LayerSource, expressions
 
-_ZERO = "{0} = {0}.masked_fill(padding, 0.0)"
-_MEAN = "{0}.masked_fill(padding, 0.0).sum(dim=2) / (~padding).sum(dim=2)"
+_ZERO = "{0} = {0} * ~padding"
+_MEAN = "({0} * ~padding).sum(dim=2) / (~padding).sum(dim=2)"
 
 
 def padded_source(name: str, module: Any, own: Callable[[str, Any], LayerSource]) -> LayerSource:

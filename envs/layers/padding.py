@@ -66,7 +66,7 @@ class OnPadded(nn.Module):
         else:
             x = self.layer(x)
         after = after[..., : x.shape[-1]]
-        return x.masked_fill(after, 0.0) if self.learns else x, after
+        return x * ~after if self.learns else x, after
 
 
 def strided(padding: Tensor, stride: int) -> Tensor:
@@ -83,7 +83,7 @@ def _body(body: nn.Module, x: Tensor, padding: Tensor) -> Tensor:
             x = module(x, padding)
             continue
         if number > 0 and isinstance(module, nn.Conv1d | nn.Conv2d) and max(module.kernel_size) > 1:
-            x = x.masked_fill(padding, 0.0)
+            x = x * ~padding
         x = module(x)
         if isinstance(module, nn.Conv1d | nn.Conv2d):
             padding = strided(padding, module.stride[-1])
@@ -101,7 +101,7 @@ class PaddedPool(nn.Module):
         x, padding = (values.flatten(2) for values in given)
         if self.operation == "max":
             return x.masked_fill(padding, -torch.inf).amax(dim=2)
-        return x.masked_fill(padding, 0.0).sum(dim=2) / (~padding).sum(dim=2)
+        return (x * ~padding).sum(dim=2) / (~padding).sum(dim=2)
 
 
 def takes_symbols(network: nn.Module) -> bool:
