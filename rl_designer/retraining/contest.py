@@ -67,7 +67,7 @@ class Contest:
         """Of what is trained on."""
         features, unit = math.prod(self.dataset.input_shape), "numbers"
         if self.dataset.texts is not None:
-            features, unit = round(fmean(map(len, self.given))), "characters"
+            features, unit = max(1, round(fmean(map(len, self.given)))), "characters"
         return Size(len(self.y), features, self.dataset.num_classes, unit)
 
     @cached_property
