@@ -1,15 +1,19 @@
-"""`Experience`: a policy and a prior that see the task, learned on many others; one file for each space."""
+"""`Experience`: a policy and a prior that see the task, learned on many others; one file for each space. It
+serves broader spaces, too, see `broadening`.
+"""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.agents.broadening import Broadening, is_broader
 from rl_designer.agents.memory import Source
 from rl_designer.agents.policy import Policy, check_weights
 from rl_designer.agents.prior import Prior, check_arrays
@@ -17,6 +21,7 @@ from rl_designer.agents.widening import widened_policy, widened_prior
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import read_described, write_described
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.envs.tasks.facts import FACTS
@@ -58,6 +63,10 @@ class Experience:
         """
         seen = self.seen(space, facts)
         policy, prior = self._policy_for(space, seen), self.prior_for(seen)
+        networks = _networks(space)
+        if networks is not None and networks.definition != self._own:
+            broadening = Broadening.of(self._own, networks.definition)
+            policy, prior = broadening.policy(policy, networks), broadening.prior(prior, networks)
         if isinstance(space, TrainedSpace):
             policy, prior = widened_policy(policy, space), widened_prior(prior, space)
         policy.check(space)
@@ -90,12 +99,15 @@ class Experience:
         return content.hexdigest()[:20]
 
     def fits(self, space: SearchSpace) -> bool:
-        """Whether it was learned on the same space, be there decisions of the training before it or not."""
-        if isinstance(space, TrainedSpace):
-            space = space.networks
-        if not isinstance(space, LayerSpace):
-            return False
-        return bool(json.loads(json.dumps(space.definition.to_dict())) == self.definition)
+        """Whether it was learned on the same space, or one whose layers that has, too, by the same rules; be
+        there decisions of the training before it or not.
+        """
+        networks = _networks(space)
+        return networks is not None and is_broader(networks.definition, self._own)
+
+    @cached_property
+    def _own(self) -> SpaceDefinition:
+        return SpaceDefinition.from_dict(self.definition)
 
     def save(self, path: Path) -> None:
         """Writes one `.npz`, beside and renamed."""
@@ -143,6 +155,12 @@ class Experience:
                 raise Error("it must hold finite float32 numbers")
         if any(self.task[name].shape != (facts,) for name in _TASK) or not (self.task[_TASK[1]] > 0).all():
             raise Error(f"{_TASK[0]!r} and {_TASK[1]!r} must hold {facts} numbers each, the latter above 0")
+
+
+def _networks(space: SearchSpace) -> LayerSpace | None:
+    """The space of a design's network; None where that is no chain of layers."""
+    networks = space.networks if isinstance(space, TrainedSpace) else space
+    return networks if isinstance(networks, LayerSpace) else None
 
 
 def description(facts: Mapping[str, float], space: SearchSpace) -> NDArray[np.float64]:

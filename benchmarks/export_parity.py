@@ -33,6 +33,7 @@ SPACES = {
     "cell1d": (2, 41),
     "convnet": (3, 15, 18),
     "convnet1d": (2, 41),
+    "convnet1d-wide": (2, 41),
     "mlp": (13,),
 }
 CLASSES, MOST_PARAMETERS = 5, 100_000

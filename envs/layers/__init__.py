@@ -6,8 +6,10 @@ from rl_designer.envs.layers.attention import ATTENTION
 from rl_designer.envs.layers.cell import CELL
 from rl_designer.envs.layers.conv import CONV, SEPARABLE
 from rl_designer.envs.layers.dense import DENSE, RESIDUAL_DENSE
+from rl_designer.envs.layers.dilated import DILATED
 from rl_designer.envs.layers.dropout import DROPOUT
 from rl_designer.envs.layers.embedding import EMBEDDING
+from rl_designer.envs.layers.inception import INCEPTION
 from rl_designer.envs.layers.inverted_residual import INVERTED_RESIDUAL
 from rl_designer.envs.layers.kind import MOST_WIDTH, Effect, Kind, OptionRule, Shape, checked_options
 from rl_designer.envs.layers.pooling import GLOBAL_POOL, POOL, SAME_POOL
@@ -22,6 +24,8 @@ KINDS: dict[str, Kind] = {
     "residual": RESIDUAL,
     "inverted-residual": INVERTED_RESIDUAL,
     "attention": ATTENTION,
+    "dilated": DILATED,
+    "inception": INCEPTION,
     "pool": POOL,
     "dropout": DROPOUT,
     "global-pool": GLOBAL_POOL,

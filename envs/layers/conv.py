@@ -5,13 +5,14 @@ from typing import Any
 from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Reach, Shape, integer
 
 MOST_KERNEL = 31
+LONGEST_KERNEL = 63  # where a convolution isn't from all channels to all
 
 CONVOLUTION = {
     "kernel": integer(1, MOST_KERNEL, odd=True),
     "width": WIDTH,
     "stride": integer(1, 4, default=1),
 }
-DEPTHWISE = {**CONVOLUTION, "kernel": integer(3, MOST_KERNEL, odd=True)}
+DEPTHWISE = {**CONVOLUTION, "kernel": integer(3, LONGEST_KERNEL, odd=True)}
 
 
 def strided(inputs: Shape, width: Count, stride: Count) -> Shape:
@@ -28,15 +29,15 @@ def reach(*, kernel: int, stride: int, **others: Any) -> Reach:
 
 
 def conv_norm(
-    rank: int, channels: int, width: int, kernel: int, stride: int = 1, groups: int = 1
+    rank: int, channels: int, width: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1
 ) -> list[Module]:
     """A convolution and its batch norm."""
     from torch import nn
 
     convolution, norm = getattr(nn, f"Conv{rank}d"), getattr(nn, f"BatchNorm{rank}d")
-    padding = kernel // 2
+    options = {"padding": kernel // 2 * dilation, "dilation": dilation, "groups": groups}
     return [
-        convolution(channels, width, kernel, stride=stride, padding=padding, groups=groups, bias=False),
+        convolution(channels, width, kernel, stride=stride, bias=False, **options),
         norm(width),
     ]
 

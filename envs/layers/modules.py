@@ -30,6 +30,24 @@ class InvertedResidual(nn.Module):
         return x + self.body(x) if self.has_skip else self.body(x)
 
 
+class Inception(nn.Module):
+    """Convolutions side by side on what a bottleneck makes, a pool of the input beside them, and what is done
+    with all of their channels together (InceptionTime, arXiv:1909.04939).
+    """
+
+    def __init__(
+        self, bottleneck: nn.Module, branches: Sequence[nn.Module], pooled: nn.Module, together: nn.Module
+    ) -> None:
+        super().__init__()
+        self.bottleneck, self.branches = bottleneck, nn.ModuleList(branches)
+        self.pooled, self.together = pooled, together
+
+    def forward(self, x: Tensor) -> Tensor:
+        narrow = self.bottleneck(x)
+        parts = [*(branch(narrow) for branch in self.branches), self.pooled(x)]
+        return self.together(torch.cat(parts, dim=1))
+
+
 class SqueezeExcitation(nn.Module):
     """Scales each channel by a gate that sees all channels' averages (arXiv:1709.01507)."""
 

@@ -3,8 +3,8 @@
 They are made of the same layer kinds as every design, which differ from the originals in these ways: every
 convolution pads, and has a batch norm and a ReLU; maps become vectors by global pooling, never by
 flattening; the classifier is linear with softmax. Each reference's `note` says what else differs. Where a map
-is too small for a kernel, the largest odd one that fits is taken, and a stride or a pool that would leave
-fewer than 3 positions a side is left out. No torch here.
+is too small for a kernel, the largest odd one that fits is taken, with less dilation where not even 3 does,
+and a stride or a pool that would leave fewer than 3 positions a side is left out. No torch here.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +34,14 @@ class _Stack:
     def add(self, kind: str, *, halve: bool = False, **options: Any) -> None:
         """A layer with a kernel that fits the map; `halve`: with stride 2 where the map is large enough."""
         if "kernel" in options:
-            side = int(self._shape.side)
-            options["kernel"] = min(options["kernel"], side - 1 + side % 2)
+            side, dilation = int(self._shape.side), options.get("dilation", 1)
+            if (side - 1) // dilation < 2:  # not even a kernel of 3 fits
+                dilation = max(1, (side - 1) // 2)
+            if "dilation" in options:
+                options["dilation"] = dilation
+            most = (side - 1) // dilation + 1
+            options["kernel"] = min(options["kernel"], most - 1 + most % 2)
+        if "stride" in KINDS[kind].options:
             options["stride"] = 2 if halve and self._may_halve(-(-side // 2), options["kernel"]) else 1
         layer = Layer.of(kind, **options)
         self._shape = KINDS[kind].effect(self._shape, **full_options(layer)).outputs
@@ -122,6 +128,19 @@ def _mobilenet(stack: _Stack, width: Width, most: int) -> None:
     stack.add("global-pool", operation="average")
 
 
+def _inception_time(stack: _Stack, width: Width, most: int) -> None:
+    for _ in range(most):
+        stack.add("inception", kernel=39, width=max(4, width(128)))
+    stack.add("global-pool", operation="average")
+
+
+def _lite(stack: _Stack, width: Width, most: int) -> None:
+    stack.add("inception", kernel=39, width=max(4, width(128)))
+    for kernel, dilation in ((19, 2), (9, 4)):
+        stack.add("dilated", kernel=kernel, dilation=dilation, width=width(32), separable=True)
+    stack.add("global-pool", operation="average")
+
+
 _MNIST1D = "Greydanus & Kobak 2024, Scaling down deep learning with MNIST-1D, arXiv:2011.14439"
 _HE = "He et al. 2015, Deep residual learning for image recognition, section 4.2, arXiv:1512.03385"
 _SHORTCUT = "shortcuts are projections where the shape changes"
@@ -151,6 +170,22 @@ REFERENCES: Mapping[str, Reference] = {
             "place of ReLU6",
             _mobilenet,
             blocks=4,
+        ),
+        Reference(
+            "inception-time",
+            (1,),
+            "Fawaz et al. 2020, InceptionTime, arXiv:1909.04939",
+            "one network of the five; kernels of 39, 19 and 9 in place of 40, 20 and 10; no shortcuts",
+            _inception_time,
+            blocks=6,
+        ),
+        Reference(
+            "lite",
+            (1,),
+            "Ismail-Fawaz et al. 2024, Look into the LITE in deep learning for time series, arXiv:2409.02869",
+            "a branch that pools in place of the filters made by hand; odd kernels; batch norm and ReLU "
+            "between depthwise and pointwise convolutions",
+            _lite,
         ),
     )
 }  # fmt: skip

@@ -9,17 +9,18 @@ usual settings. No torch here.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.architecture import Architecture, Layer, Option
+from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import full_options
+from rl_designer.envs.layers.likeness import apart
 from rl_designer.envs.references.by_hand import STEPS, Reference, architecture_of, references_for
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
@@ -27,7 +28,6 @@ from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 
 # Factors of the widths, four to each doubling, from 1/64 to 16; in steps of `architecture_of`.
 _FACTORS = sorted({round(STEPS * 2 ** (quarter / 4)) for quarter in range(-24, 17)})
-_ROUNDING = 9  # digits, so that equal ratios are equal distances
 
 # A layer, or None for the end → how far each action is from it, float64 [num_actions].
 Distances = Callable[[Layer | None], NDArray[np.float64]]
@@ -165,26 +165,10 @@ def _distances(space: LayerSpace, wanted: Layer | None) -> NDArray[np.float64]:
 
 
 def _distance(wanted: Layer | None, offered: Layer | None) -> float:
-    """Over all options: of numbers how many times the one is doubled to be the other, of others 1 where they
-    differ.
-    """
+    """See `apart`; without end where the kinds differ, or only one of them is a layer."""
     if wanted is None or offered is None:
         return 0.0 if wanted is offered else math.inf
-    if wanted.kind != offered.kind:
-        return math.inf
-    other = _options(offered)
-    return round(sum(_apart(value, other[name]) for name, value in _options(wanted).items()), _ROUNDING)
-
-
-@lru_cache(4_096)
-def _options(layer: Layer) -> Mapping[str, Option]:
-    return full_options(layer)
-
-
-def _apart(one: Option, other: Option) -> float:
-    if isinstance(one, bool | str) or isinstance(other, bool | str):
-        return float(one != other)
-    return abs(math.log2(one / other))
+    return apart(wanted, offered) if wanted.kind == offered.kind else math.inf
 
 
 def _is_legal(space: LayerSpace, row: NDArray[np.int64]) -> bool:
@@ -201,8 +185,8 @@ def _differences(own: Sequence[Layer], layers: Sequence[Layer]) -> list[str]:
     """Each difference but of widths once: `kernel 3 for 1`."""
     found = dict[str, None]()
     for wanted, got in zip(own, layers, strict=True):
-        options = _options(got)
-        for name, value in _options(wanted).items():
+        options = full_options(got)
+        for name, value in full_options(wanted).items():
             if name != "width" and options[name] != value:
                 found[f"{name.replace('_', '-')} {options[name]} for {value}"] = None
     return list(found)

@@ -38,6 +38,7 @@ SPACES = {
     "cell1d": "cells for signals and series",
     "convnet": "convolutional networks for images, layer by layer",
     "convnet1d": "convolutional networks for signals and series, layer by layer",
+    "convnet1d-wide": "as convnet1d, with layers that see more of a signal at once",
     "mlp": "dense networks for tables of features, layer by layer",
     "textnet": "networks for texts, of convolutions and attention, layer by layer",
     "table": "the designs of an architecture table",

@@ -190,8 +190,8 @@ def references(
 ) -> None:
     """Train networks designed by hand, and the winners of runs, by one recipe, side by side.
 
-    Linear, MLP and CNN of the MNIST-1D paper, LeNet-5, ResNet and MobileNetV2, each as wide as
-    --max-parameters allows. Give the same command again to go on after any stop.
+    Linear, MLP and CNN of the MNIST-1D paper, LeNet-5, ResNet, MobileNetV2, InceptionTime and LITE, each
+    as wide as --max-parameters allows. Give the same command again to go on after any stop.
     """
     if not sources and options["data"] is None:
         raise click.UsageError("name what to train on: --data NAME, or a RUN")

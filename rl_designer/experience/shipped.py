@@ -12,6 +12,8 @@ from rl_designer.agents.memory import Remembers, Source
 from rl_designer.agents.registry import agents_that_remember
 from rl_designer.config import SearchConfig
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.layer_rules import family_of
+from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.errors import WrongUsage
 from rl_designer.experience.trainings import Trainings
 from rl_designer.setting import Setting
@@ -42,9 +44,11 @@ def _read(folder: str, name: str, load: Callable[[Path], _Read]) -> _Read | None
 
 
 def shipped_for(space: SearchSpace) -> Experience | None:
-    """What ships with the package for a space, if that is as it was; None where nothing does."""
-    found = shipped(space.name)
-    return found if found is not None and found.fits(space) else None
+    """What ships with the package for a space, if that is as it was, or else for its family's built-in space
+    where it has all of that one's layers; None where nothing does.
+    """
+    names = (space.name, family_of(len(space.input_shape) - 1)) if isinstance(space, DataSpace) else ()
+    return next((found for found in map(shipped, names) if found is not None and found.fits(space)), None)
 
 
 def experience_for(name: str, space: SearchSpace) -> Experience:

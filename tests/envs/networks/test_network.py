@@ -30,6 +30,8 @@ EVERYTHING = {
     "separable": WIDTHS,
     "residual": {**WIDTHS, "kernel": [1, 3]},
     "inverted-residual": {**WIDTHS, "expansion": [1, 3], "squeeze_excitation": [False, True]},
+    "dilated": {"kernel": [3], "dilation": [1, 2], "width": [5, 8], "separable": [False, True]},
+    "inception": WIDTHS,
     "pool": {"operation": ["max", "average"]},
     "dropout": {"rate": [0.5]},
     "global-pool": {"operation": ["max", "average"]},
@@ -54,6 +56,8 @@ EVERY_OPERATION = {
     "separable": {"kernel": [3]},
     "residual": {"kernel": [3]},
     "inverted-residual": {"kernel": [3], "expansion": [1, 2], "squeeze_excitation": [False, True]},
+    "dilated": {"kernel": [3], "dilation": [2], "separable": [False, True]},
+    "inception": {"kernel": [5]},
     "same-pool": {"operation": ["max", "average"], "kernel": [3]},
 }
 FREE_GRAPH = [(0, 1), (0, 2), (1, 3), (2, 3)]

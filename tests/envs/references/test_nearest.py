@@ -77,6 +77,8 @@ def test_what_a_space_lacks_is_left_out_with_the_reason() -> None:
         "resnet-8": "the space has no residual layers",
         "resnet-20": "the space has no residual layers",
         "mobilenet-v2": "the space has no inverted-residual layers",
+        "inception-time": "the space has no inception layers",
+        "lite": "the space has no inception layers",
     }
     reasons = dict(nearest_references(space_of(blocks, max_layers=4), (1, 40)).left_out)
     assert reasons["resnet-8"] == "it has 5 layers, and the space at most 4"

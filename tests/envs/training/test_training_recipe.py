@@ -126,6 +126,8 @@ EVERY_OPERATION = {
     "conv": {"kernel": [1, 3]},
     "separable": {"kernel": [3]},
     "inverted-residual": {"kernel": [3], "expansion": [2], "squeeze_excitation": [True]},
+    "dilated": {"kernel": [3], "dilation": [2], "separable": [False, True]},
+    "inception": {"kernel": [5]},
     "same-pool": {"operation": ["max", "average"]},
 }
 CELLS = CellDefinition.of(
