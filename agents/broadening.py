@@ -57,7 +57,7 @@ class Broadening:
         weights = np.array([*(_KNOWN if layer in known else 1.0 for layer in layers), _KNOWN])[:, None]
         seen = likeness @ action_features(narrow)
         features = np.linalg.lstsq(weights * action_features(wide), weights * seen)[0]
-        return cls(likeness, features)
+        return cls(likeness, features.astype(np.float64))
 
     def policy(self, policy: Policy, space: LayerSpace) -> Policy:
         """A policy of the narrow space, for the broad one."""
@@ -75,13 +75,14 @@ class Broadening:
 
     def prior(self, prior: Prior, space: LayerSpace) -> Prior:
         """A prior on designs of the narrow space, for the broad one."""
-        a, (broad, own) = prior.arrays, self.features.shape
-        centre, spread, bias = [], [], a["first.bias"].astype(np.float64)
+        a = {name: array.astype(np.float64) for name, array in prior.arrays.items()}
+        broad, own = self.features.shape
+        centre, spread, bias = list[Floats](), list[Floats](), a["first.bias"]
         first, start = list[Floats](), 0
         for group in space.structure(space.pad([])).values():
             of_layers = group.shape[1] == broad
             place = slice(start, start := start + (own if of_layers else group.shape[1]))
-            weight = a["first.weight"][:, place].astype(np.float64)
+            weight = a["first.weight"][:, place]
             if of_layers:
                 weight = weight / a["spread"][place, None]
                 bias = bias - a["centre"][place] @ weight
@@ -94,7 +95,7 @@ class Broadening:
                 spread.append(a["spread"][place])
         wider = {"first.weight": np.concatenate(first, axis=1), "first.bias": bias}
         wider |= {"centre": np.concatenate(centre), "spread": np.concatenate(spread)}
-        return replace(prior, arrays={**a, **_single(wider)})
+        return replace(prior, arrays={**prior.arrays, **_single(wider)})
 
 
 def _likeness(known: list[Layer], wide: list[Layer]) -> Floats:

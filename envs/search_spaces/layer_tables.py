@@ -1,7 +1,8 @@
 """What `LayerSpace` looks up: for each reachable shape and each action its effect and costs; action features.
 
 No sum overflows int64: kernels are at most 31, or 63 where they aren't from all channels to all, widths
-4,096, inputs 10**8 values, so that one layer costs below 4 x 10**18 multiply-adds and a prefix at most 10**18.
+4,096, inputs 10**8 values, so that one layer costs below 4 x 10**18 multiply-adds and a prefix at most
+10**18.
 """
 
 from collections.abc import Mapping, Sequence
