@@ -64,8 +64,8 @@ def main(
     output: Path,
 ) -> None:
     """Compare spaces by the best of their random designs."""
-    if len(spaces) < 2 or len({kind_of(space) for space in spaces}) > 1:
-        sys.exit("name two or more spaces for the same kind of data: --space A --space B")
+    if len(set(map(label, spaces))) < max(2, len(spaces)) or len(set(map(kind_of, spaces))) > 1:
+        sys.exit("name two or more spaces of different names for the same kind of data: --space A --space B")
     output.mkdir(parents=True, exist_ok=True)
     limits = {"designs": count, "examples": examples, "epochs": epochs, "max_parameters": max_parameters}
     seconds = dict.fromkeys(map(label, spaces), 0.0)

@@ -15,13 +15,21 @@ from rl_designer.envs.search_spaces.layer_rules import FAMILIES
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import SPACES, default_space, make_space, space_definition
 
-BUILT_IN = [("convnet", (3, 20, 28)), ("convnet1d", (1, 40)), ("mlp", (13,)), ("textnet", (30, 40))]
+BUILT_IN = [
+    ("convnet", (3, 20, 28)),
+    ("convnet1d", (1, 40)),
+    ("convnet1d-wide", (1, 40)),
+    ("mlp", (13,)),
+    ("textnet", (30, 40)),
+]
 CHOICES = {
-    "kernel": [3, 5, 7, 9],
+    "kernel": [1, 3, 5, 7, 9],
     "width": [1, 2, 3, 8, 13, 20],
     "stride": [1, 2, 3],
     "expansion": [1, 2, 3],
     "squeeze_excitation": [False, True],
+    "dilation": [1, 2, 3],
+    "separable": [False, True],
     "operation": ["max", "average"],
     "heads": [1, 2, 3],
     "rate": [0.1, 0.25, 0.5],
@@ -56,8 +64,7 @@ def definitions(draw: st.DrawFn) -> SpaceDefinition:
 
 
 def choices(kind: str, option: str) -> list[object]:
-    pointwise = option == "kernel" and kind in ("conv", "residual")
-    return [1, *CHOICES[option]] if pointwise else CHOICES[option]
+    return [value for value in CHOICES[option] if KINDS[kind].options[option].accepts(value)]
 
 
 @st.composite
@@ -272,8 +279,8 @@ def test_a_mask_is_empty_exactly_where_the_design_is_complete(name: str, shape: 
 
 
 @pytest.mark.parametrize(("name", "shape"), BUILT_IN)
-def test_built_in_spaces_have_40_to_110_actions(name: str, shape: tuple[int, ...]) -> None:
-    assert 40 <= make_space(name, shape, 10).num_actions <= 110
+def test_built_in_spaces_have_40_to_160_actions(name: str, shape: tuple[int, ...]) -> None:
+    assert 40 <= make_space(name, shape, 10).num_actions <= 160
 
 
 # -- actions, observations -------------------------------------------------------------------------
@@ -353,7 +360,8 @@ def test_actions_and_observations_do_not_depend_on_the_data(
 
 
 def test_every_space_has_a_line_and_the_default_follows_the_shape() -> None:
-    assert sorted(SPACES) == ["cell", "cell1d", "convnet", "convnet1d", "mlp", "table", "textnet"]
+    names = ["cell", "cell1d", "convnet", "convnet1d", "convnet1d-wide", "mlp", "table", "textnet"]
+    assert sorted(SPACES) == names
     assert [default_space(shape) for shape in ((4,), (1, 40), (1, 8, 8))] == ["mlp", "convnet1d", "convnet"]
     with pytest.raises(ValueError, match="an input must be"):
         default_space((1, 2, 3, 4))
