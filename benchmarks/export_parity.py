@@ -35,6 +35,7 @@ SPACES = {
     "convnet1d": (2, 41),
     "convnet1d-wide": (2, 41),
     "mlp": (13,),
+    "mlp-wide": (13,),
 }
 CLASSES, MOST_PARAMETERS = 5, 100_000
 CONFIG = Path(__file__).parents[1] / "pyproject.toml"

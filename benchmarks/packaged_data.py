@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.io import arff
+from sklearn.datasets import load_diabetes
 
 from rl_designer.envs.datasets import load_dataset
 
@@ -68,6 +69,21 @@ def segments() -> Pair:
 def diabetes() -> Pair:
     """768 patients, 8 features, 2 classes."""
     return _arff("diabetes")
+
+
+def glass() -> Pair:
+    """214 pieces of glass, 9 features, 6 classes."""
+    return _arff("glass")
+
+
+def ionosphere() -> Pair:
+    """351 radar returns, 34 features, 2 classes."""
+    return _arff("ionosphere")
+
+
+def progression() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """442 patients, 10 features, the progression of their diabetes as a number; from scikit-learn."""
+    return load_diabetes(return_X_y=True, scaled=False)
 
 
 _SECTIONS = ("admin", "games", "graphics", "mail", "math", "net", "science", "sound", "text", "web")

@@ -52,6 +52,7 @@ OF_A_RUN = ("best", "best few")
 @click.option("--epochs", default=8, show_default=True)
 @click.option("--max-parameters", default=20_000, show_default=True)
 @click.option("--seeds", default=2, show_default=True)
+@click.option("--usual-folds", is_flag=True, help="Score as a search does: on folds where data are few.")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "runs" / "spaces")
 def main(
     names: tuple[str, ...],
@@ -61,6 +62,7 @@ def main(
     epochs: int,
     max_parameters: int,
     seeds: int,
+    usual_folds: bool,
     output: Path,
 ) -> None:
     """Compare spaces by the best of their random designs."""
@@ -68,6 +70,7 @@ def main(
         sys.exit("name two or more spaces of different names for the same kind of data: --space A --space B")
     output.mkdir(parents=True, exist_ok=True)
     limits = {"designs": count, "examples": examples, "epochs": epochs, "max_parameters": max_parameters}
+    limits["usual_folds"] = usual_folds
     seconds = dict.fromkeys(map(label, spaces), 0.0)
     figures: dict[str, dict[str, Figures]] = {}
     with Store(output / "store.sqlite") as store:
@@ -112,7 +115,9 @@ def trained(
     dataset = load_dataset(name, kind=kind_of(space), seed=seed)
     dataset = dataset.with_examples(min(limits["examples"], len(dataset.y_train))).without_test()
     designs = drawn(space, dataset, limits["max_parameters"], limits["designs"], seed)
-    with TrainingEvaluator(dataset, settings=TrainingSettings(epochs=limits["epochs"])) as evaluator:
+    settings = TrainingSettings(epochs=limits["epochs"])
+    folds = dataset.usual_folds if limits["usual_folds"] else 1
+    with TrainingEvaluator(dataset, settings=settings, folds=folds) as evaluator:
         found = StoredEvaluator(store, evaluator, "spaces").evaluate(designs)
     scores = [0.0 if evaluation.failure else float(evaluation.score or 0.0) for evaluation in found]
     return sorted(scores, reverse=True), sum(evaluation.training_seconds or 0.0 for evaluation in found)

@@ -9,14 +9,33 @@ from rl_designer.envs.layers.dense import DENSE, RESIDUAL_DENSE
 from rl_designer.envs.layers.dilated import DILATED
 from rl_designer.envs.layers.dropout import DROPOUT
 from rl_designer.envs.layers.embedding import EMBEDDING
+from rl_designer.envs.layers.ensemble import ENSEMBLE
 from rl_designer.envs.layers.inception import INCEPTION
 from rl_designer.envs.layers.inverted_residual import INVERTED_RESIDUAL
-from rl_designer.envs.layers.kind import MOST_WIDTH, Effect, Kind, OptionRule, Shape, checked_options
+from rl_designer.envs.layers.kind import (
+    MOST_MEMBERS,
+    MOST_WIDTH,
+    Effect,
+    Kind,
+    OptionRule,
+    Shape,
+    checked_options,
+)
+from rl_designer.envs.layers.numeric_embeddings import PERIODIC, PIECEWISE
 from rl_designer.envs.layers.pooling import GLOBAL_POOL, POOL, SAME_POOL
 from rl_designer.envs.layers.residual import RESIDUAL
 from rl_designer.envs.layers.skip import SKIP
 
-__all__ = ["KINDS", "MOST_WIDTH", "Effect", "Kind", "OptionRule", "Shape", "full_options"]
+__all__ = [
+    "KINDS",
+    "MOST_MEMBERS",
+    "MOST_WIDTH",
+    "Effect",
+    "Kind",
+    "OptionRule",
+    "Shape",
+    "full_options",
+]
 
 KINDS: dict[str, Kind] = {
     "conv": CONV,
@@ -31,6 +50,9 @@ KINDS: dict[str, Kind] = {
     "global-pool": GLOBAL_POOL,
     "dense": DENSE,
     "residual-dense": RESIDUAL_DENSE,
+    "periodic": PERIODIC,
+    "piecewise": PIECEWISE,
+    "ensemble": ENSEMBLE,
     "skip": SKIP,
     "same-pool": SAME_POOL,
     "cell": CELL,

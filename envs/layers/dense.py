@@ -16,8 +16,20 @@ _ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "tanh": "Tanh"}
 
 
 def classifier(inputs: Shape, num_classes: int) -> Effect:
-    """The linear map with bias that completes every network."""
-    return Effect(Shape(num_classes), (inputs.channels + 1) * num_classes, inputs.channels * num_classes)
+    """The linear map with bias that completes every network; each member of an ensemble has its own."""
+    weights = inputs.members * inputs.channels * num_classes
+    return Effect(Shape(num_classes), weights + inputs.members * num_classes, weights)
+
+
+def classifier_module(inputs: Shape, num_classes: int) -> Module:
+    """Its torch module, for inputs of Python integers."""
+    from torch import nn
+
+    from rl_designer.envs.layers.modules import MembersClassifier
+
+    if inputs.members == 1:
+        return nn.Linear(inputs.channels, num_classes)
+    return MembersClassifier(inputs.members, inputs.channels, num_classes)
 
 
 def _parameters(inputs: Count, width: Count, normalisation: Any) -> Count:
@@ -42,7 +54,8 @@ def _activation(name: str) -> Module:
 
 def _dense(inputs: Shape, *, width: Count, activation: Any, normalisation: Any) -> Effect:
     parameters = _parameters(inputs.channels, width, normalisation)
-    return Effect(Shape(width), parameters, inputs.channels * width)
+    macs = inputs.members * inputs.channels * width
+    return Effect(Shape(width, members=inputs.members), parameters, macs)
 
 
 def _dense_module(channels: int, rank: int, *, width: int, activation: str, normalisation: str) -> Module:
@@ -55,8 +68,8 @@ def _residual(inputs: Shape, *, width: Count, activation: Any, normalisation: An
     projection = (inputs.channels != width) * inputs.channels * width
     first = _parameters(inputs.channels, width, normalisation)
     second = _parameters(width, width, normalisation)
-    macs = inputs.channels * width + width * width + projection
-    return Effect(Shape(width), first + second + projection, macs)
+    macs = inputs.members * (inputs.channels * width + width * width + projection)
+    return Effect(Shape(width, members=inputs.members), first + second + projection, macs)
 
 
 def _residual_module(channels: int, rank: int, *, width: int, activation: str, normalisation: str) -> Module:

@@ -27,7 +27,11 @@ else:
 Count = Any  # int, or an int64 array
 
 MOST_WIDTH = 4096
+MOST_CHANNELS = 10**6  # that a layer may make
+MOST_MEMBERS = 64
 PADDING = 0  # the number of the symbol that stands after a text's end
+
+_VECTOR_ROLES = ("numeric-embedding", "ensemble", "dense")
 
 
 @dataclass(frozen=True)
@@ -37,12 +41,14 @@ class Shape:
 
     Attributes:
         rank: spatial dimensions: 0 for a vector, 1 for a signal, 2 for an image. Always a Python integer.
+        members: how many there are of one example: one for each member of an ensemble, else 1.
     """
 
     channels: Count
     height: Count = 1
     width: Count = 1
     rank: int = 0
+    members: Count = 1
 
     @property
     def positions(self) -> Count:
@@ -54,7 +60,13 @@ class Shape:
         return np.minimum(self.height, self.width) if self.rank == 2 else self.height
 
     @property
+    def values(self) -> Count:
+        """Numbers of one example, those of all members."""
+        return self.channels * self.positions * self.members
+
+    @property
     def sizes(self) -> tuple[int, ...]:
+        """Of one member."""
         return tuple(int(size) for size in (self.channels, self.height, self.width)[: self.rank + 1])
 
 
@@ -152,14 +164,16 @@ class Kind:
     Attributes:
         role: `embedding` (texts to maps), `feature` (map to map, learns), `attention` (the same, keeps the
             shape), `pool`, `dropout`, `global-pool` (map to vector), `dense` (vector to vector, learns),
-            `edge` (keeps the map's shape, learns nothing; in cells) or `cell`.
+            `numeric-embedding` (of a table's features: vector to vector, comes first), `ensemble` (vector to
+            one of each member), `edge` (keeps the map's shape, learns nothing; in cells) or `cell`.
             Pools of all kinds have an option `operation`, `average` or `max`.
         ranks: of the data whose layer-by-layer spaces may offer it: 0 features, 1 signals and texts,
             2 images; () where a family names it, or cells do.
         options: the options' rules, by name.
         effect: (inputs, **options) → `Effect`.
         module: (channels or features that it gets, their rank, **options) → the torch module; it alone
-            imports torch. Weights are drawn afterwards, by `initialise`.
+            imports torch. Weights are drawn afterwards, by `initialise`. After an ensemble it gets all
+            members' vectors, [batch * members, features].
         fits: (inputs, **options) → whether the layer makes sense on these sizes.
         reach: (**options) → positions a side: how many more than one an output depends on, and how many
             further on the next one stands.
@@ -175,3 +189,8 @@ class Kind:
     fits: Callable[..., Any] = fits_always
     source: Callable[[str, Any], LayerSource] = plain
     reach: Callable[..., Reach] = moves_one
+
+    @property
+    def takes_vectors(self) -> bool:
+        """Whether it stands on vectors and learns there."""
+        return self.role in _VECTOR_ROLES

@@ -1,5 +1,7 @@
 """The torch modules that kinds of layers are made of. Imports torch, so nothing imports this eagerly."""
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,3 +130,105 @@ class Cell(nn.Module):
             value = operation(nodes[edge.source])
             nodes[edge.target] = nodes[edge.target] + value if edge.target in nodes else value
         return nodes[self.edges[-1].target]
+
+
+class OwnWeights(nn.Module, ABC):
+    """A module with weights of its own, which it draws itself.
+
+    Those that are no matrices, such as frequencies and scales, it keeps as vectors: no weight decay pulls
+    these to zero, and AdamW moves them.
+    """
+
+    @abstractmethod
+    def draw(self, generator: torch.Generator) -> None:
+        """Sets all of the module's own weights."""
+
+
+class Periodic(OwnWeights):
+    """Each feature, and linear maps of its sines and cosines times learned frequencies: [n, features] →
+    [n, features * width], the features as they are first.
+
+    Args:
+        sigma: standard deviation of the frequencies as they are drawn.
+        width: numbers that are made of a feature, itself included.
+    """
+
+    def __init__(self, features: int, frequencies: int, sigma: float, width: int) -> None:
+        super().__init__()
+        self.sigma = sigma
+        self.frequencies = nn.Parameter(torch.empty(features * frequencies))
+        self.weight = nn.Parameter(torch.empty(features, 2 * frequencies, width - 1))
+        self.bias = nn.Parameter(torch.empty(features * (width - 1)))
+
+    def draw(self, generator: torch.Generator) -> None:
+        nn.init.normal_(self.frequencies, std=self.sigma, generator=generator)
+        # The squares of a sine and its cosine add up to 1, so half of the waves is the fan-in.
+        nn.init.normal_(self.weight, std=math.sqrt(2 / self.weight.shape[1]), generator=generator)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        angles = 2 * torch.pi * x.unsqueeze(2) * self.frequencies.reshape(x.shape[1], -1)
+        waves = torch.cat([angles.sin(), angles.cos()], dim=2)
+        mixed = torch.einsum("nfi,fio->nfo", waves, self.weight).flatten(1)
+        return torch.cat([x, mixed + self.bias], dim=1)
+
+
+class Piecewise(nn.Module):
+    """Each feature, and how far it has come through each bin, -1 to 1: [n, features] →
+    [n, features * (1 + bins)], the features as they are first.
+
+    Args:
+        edges: the bins' beginnings, and the end of the last.
+    """
+
+    def __init__(self, edges: Sequence[float]) -> None:
+        super().__init__()
+        self.edges = tuple(edges)
+
+    def forward(self, x: Tensor) -> Tensor:
+        edges = torch.tensor(self.edges, device=x.device)
+        shares = ((x.unsqueeze(2) - edges[:-1]) / edges.diff()).clamp(0, 1)
+        return torch.cat([x, 2 * shares.flatten(1) - 1], dim=1)
+
+
+class Members(OwnWeights):
+    """Each vector once for each member, times its scales: [n, features] → [n * members, features]. Scales are
+    drawn as 1 or -1.
+    """
+
+    def __init__(self, members: int, features: int) -> None:
+        super().__init__()
+        self.members = members
+        self.scale = nn.Parameter(torch.empty(members * features))
+
+    def draw(self, generator: torch.Generator) -> None:
+        with torch.no_grad():
+            self.scale.copy_(2 * torch.randint(0, 2, self.scale.shape, generator=generator) - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.unsqueeze(1) * self.scale.reshape(self.members, -1)).flatten(0, 1)
+
+
+class MembersClassifier(OwnWeights):
+    """A linear classifier for each member: [n * members, features] → [n, members, classes] while training;
+    then the logarithm of the mean probability, or the mean number, [n, classes].
+    """
+
+    def __init__(self, members: int, features: int, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(members, classes, features))
+        self.bias = nn.Parameter(torch.empty(members * classes))
+
+    def draw(self, generator: torch.Generator) -> None:
+        nn.init.normal_(self.weight, std=math.sqrt(1 / self.weight.shape[2]), generator=generator)
+        nn.init.zeros_(self.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        members, classes, features = self.weight.shape
+        answers = torch.einsum("nmf,mcf->nmc", x.reshape(-1, members, features), self.weight)
+        answers = answers + self.bias.reshape(members, classes)
+        if self.training:
+            return answers
+        if classes == 1:
+            return answers.mean(dim=1)
+        return answers.log_softmax(dim=2).logsumexp(dim=1) - math.log(members)

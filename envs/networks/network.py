@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS
+from rl_designer.envs.layers.dense import classifier_module
 from rl_designer.envs.layers.kind import PADDING
-from rl_designer.envs.layers.modules import Attention
+from rl_designer.envs.layers.modules import Attention, OwnWeights
 from rl_designer.envs.layers.padding import Embedding, Place, on_padded
 from rl_designer.envs.search_spaces.costs import Step, check_size, final_shape, trace
 
@@ -24,8 +25,10 @@ def build_network(
     """The network of a complete architecture: one module a layer, and the linear classifier.
 
     It depends on the layers alone, not on the space's name. Takes float [batch, *input_shape], or numbers of
-    symbols [batch, length] where it begins with an embedding, gives logits [batch, num_classes]. Batch norms
-    need batches of at least 2 while training.
+    symbols [batch, length] where it begins with an embedding of texts, gives logits [batch, num_classes].
+    Batch norms need batches of at least 2 while training. With an `ensemble` among its layers it gives the
+    logits of each member while training, [batch, members, num_classes], so that each has a loss of its own,
+    and then the logarithm of the members' mean probability, or their mean number.
 
     Args:
         input_shape: of one example: (features,), (channels, length) or (channels, height, width); of texts
@@ -68,7 +71,7 @@ def skeleton(architecture: Architecture, input_shape: Sequence[int], num_classes
         ]
         if blocks and isinstance(blocks[0], Embedding):
             blocks = on_padded(blocks, [_place(step) for step in steps])
-        return nn.Sequential(*blocks, nn.Linear(int(outputs.channels), num_classes))
+        return nn.Sequential(*blocks, classifier_module(outputs, num_classes))
 
 
 def _place(step: Step) -> Place:
@@ -90,7 +93,7 @@ def allocate(network: nn.Module) -> None:
 def initialise(network: nn.Sequential, generator: torch.Generator) -> None:
     """Kaiming-normal weights (He et al. 2015, arXiv:1502.01852) by fan-in, with the gain of ReLU, or 1 for
     the classifier, which is the last module, and for attention's maps; zero biases; norms as identity.
-    Embeddings are standard normal, and zero for padding.
+    Embeddings of symbols are standard normal, and zero for padding; other modules as they say.
     """
     linear = {network[-1]}
     for module in network.modules():
@@ -107,5 +110,7 @@ def initialise(network: nn.Sequential, generator: torch.Generator) -> None:
             nn.init.normal_(module.weight, generator=generator)
             with torch.no_grad():
                 module.weight[PADDING] = 0
+        elif isinstance(module, OwnWeights):
+            module.draw(generator)
         elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.LayerNorm):
             module.reset_parameters()

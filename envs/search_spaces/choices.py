@@ -13,7 +13,10 @@ from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 from rl_designer.envs.layers import OptionRule
 
-BUILT_IN_NAMES = ("cell", "cell1d", "convnet", "convnet1d", "convnet1d-wide", "mlp", "table", "textnet")
+BUILT_IN_NAMES = (
+    *("cell", "cell1d", "convnet", "convnet1d", "convnet1d-wide"),
+    *("mlp", "mlp-wide", "table", "textnet"),
+)
 MOST_ACTIONS = 2_000
 MOST_CHOICES = 64
 

@@ -36,7 +36,8 @@ class Costs:
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One line of a network's table. `output_shape` is one example's; the counts are this layer's own.
+    """One line of a network's table. `output_shape` is one example's, in an ensemble for each member; the
+    counts are this layer's own.
 
     The final classifier is shown as a layer of kind `classifier`, or `linear` where a number is predicted.
     """
@@ -104,8 +105,8 @@ def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[St
         kind = KINDS[layer.kind]
         if kind.role == "embedding" and shape is not inputs:
             raise Error(f"{layer} takes symbols of texts, so that it can only come first")
-        if kind.role != "dropout" and (kind.role == "dense") != (shape.rank == 0):
-            needs = "a vector: put a global-pool before it" if kind.role == "dense" else "a map, not a vector"
+        if kind.role != "dropout" and kind.takes_vectors != (shape.rank == 0):
+            needs = "a vector: put a global-pool before it" if kind.takes_vectors else "a map, not a vector"
             raise Error(f"{layer} needs {needs}; it gets the shape {shape.sizes}")
         if not kind.fits(shape, **options):
             raise Error(f"{layer} does not fit the shape {shape.sizes} that it gets")
@@ -166,7 +167,7 @@ def check_size(architecture: Architecture, input_shape: Sequence[int], num_class
         )
     for step in trace(architecture, input_shape):
         shapes = (step.inputs, step.effect.outputs)
-        values = int(max(*(shape.channels * shape.positions for shape in shapes), step.effect.inside))
+        values = int(max(*(shape.values for shape in shapes), step.effect.inside))
         if values > MOST_ACTIVATIONS:
             raise Error(
                 f"the layer {step.layer} makes {values:,} values of one example; at most "

@@ -3,8 +3,10 @@ network; no rule here depends on data.
 
 A prefix is in one of a few contexts, and a layer leads to the next one:
 
-- `start` (maps), `vector start` (features) or `text start`: only a feature block, a dense one or an embedding
-  may come first.
+- `start` (maps), `vector start` (features) or `text start`: only a feature block, one on vectors or an
+  embedding of texts may come first.
+- An embedding of features comes first only: what it gets must be the table's standardised columns.
+- One ensemble a design, anywhere on vectors: from there on all is done for each of its members.
 - No dropout after a dropout. On maps, dropout drops whole channels, so that it commutes with pooling: no pool
   after a dropout (the pool goes first), and no dropout right after a global-pool (it goes before).
 - No global-pool by the operation of a pool right before it, be there a dropout between them or not: the pool
@@ -106,10 +108,14 @@ RULES: Mapping[str, Mapping[str, str]] = {
     },
     "pooled by max, dropped": {**_LEARNS, "global-pool average": "vector"},
     "pooled by average, dropped": {**_LEARNS, "global-pool max": "vector"},
-    "vector": {"dense": "dense", STOP: COMPLETE},
-    "vector start": {"dense": "dense"},
-    "dense": {"dense": "dense", "dropout": "dense, dropped", STOP: COMPLETE},
-    "dense, dropped": {"dense": "dense", STOP: COMPLETE},
+    "vector": {"dense": "dense", "ensemble": "members", STOP: COMPLETE},
+    "vector start": {"numeric-embedding": "embedded", "ensemble": "members", "dense": "dense"},
+    "embedded": {"dense": "dense", "ensemble": "members", STOP: COMPLETE},
+    "dense": {"dense": "dense", "ensemble": "members", "dropout": "dense, dropped", STOP: COMPLETE},
+    "dense, dropped": {"dense": "dense", "ensemble": "members", STOP: COMPLETE},
+    "members": {"dense": "members, dense", STOP: COMPLETE},
+    "members, dense": {"dense": "members, dense", "dropout": "members, dropped", STOP: COMPLETE},
+    "members, dropped": {"dense": "members, dense", STOP: COMPLETE},
     COMPLETE: {},
     "text start": {"embedding": "features"},
 }

@@ -2,7 +2,8 @@
 
 No sum overflows int64: kernels are at most 31, or 63 where they aren't from all channels to all, widths
 4,096, inputs 10**8 values, so that one layer costs below 4 x 10**18 multiply-adds and a prefix at most
-10**18.
+10**18. Nor do keys of shapes: no layer makes more than 10**6 channels or more positions than the data have,
+and an ensemble has at most 64 members.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,11 +15,10 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
-from rl_designer.envs.layers import KINDS, Shape, full_options
+from rl_designer.envs.layers import KINDS, MOST_MEMBERS, Shape, full_options
 from rl_designer.envs.layers.dense import classifier
 from rl_designer.envs.layers.kind import Reach
 from rl_designer.envs.search_spaces.choices import Choices
-from rl_designer.envs.search_spaces.costs import MOST_SIZE
 from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
 
 _MOST_ENTRIES = 2_000_000
@@ -50,7 +50,7 @@ class ShapeTables:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The effect of every action on some shapes: `after` int64 [n, actions, 3], the rest [n, actions]."""
+    """The effect of every action on some shapes: `after` int64 [n, actions, 4], the rest [n, actions]."""
 
     after: Integers
     parameters: Integers
@@ -66,8 +66,8 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
     """
     layers = definition.enumerate()
     groups, num_actions = _groups(definition, layers), len(layers) + 1
-    frontier = np.array([[inputs.channels, inputs.height, inputs.width]], dtype=np.int64)
-    known = _keys(frontier)
+    frontier = np.array([[inputs.channels, inputs.height, inputs.width, inputs.members]], dtype=np.int64)
+    known = _keys(frontier, inputs)
     parts: list[_Rows] = []
     while len(frontier):
         if len(known) * num_actions > _MOST_ENTRIES:
@@ -81,26 +81,29 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
         _forbid_large_maps(rows, frontier, groups, dict(definition.largest_map))
         parts.append(rows)
         reached = rows.after[rows.fits]
-        keys, first = np.unique(_keys(reached), return_index=True)
+        keys, first = np.unique(_keys(reached, inputs), return_index=True)
         new = ~np.isin(keys, known)
         frontier, known = reached[first[new]], np.concatenate([known, keys[new]])
-    return _joined(parts, known, num_classes)
+    return _joined(parts, known, inputs, num_classes)
 
 
-def _keys(shapes: Integers) -> Integers:
-    """One number a shape, [..., 3] → [...]; sizes are at most 10**6."""
-    return (shapes[..., 0] * (MOST_SIZE + 1) + shapes[..., 1]) * (MOST_SIZE + 1) + shapes[..., 2]
+def _keys(shapes: Integers, inputs: Shape) -> Integers:
+    """One number a shape, [..., 4] → [...]; no map is larger than the inputs."""
+    keys = shapes[..., 0]
+    for place, most in enumerate((inputs.height, inputs.width, MOST_MEMBERS), start=1):
+        keys = keys * (most + 1) + shapes[..., place]
+    return keys
 
 
-def _joined(parts: list[_Rows], known: Integers, num_classes: int) -> ShapeTables:
+def _joined(parts: list[_Rows], known: Integers, inputs: Shape, num_classes: int) -> ShapeTables:
     after = np.concatenate([rows.after for rows in parts])
     fits = np.concatenate([rows.fits for rows in parts])
     parameters = np.concatenate([rows.parameters for rows in parts])
     macs = np.concatenate([rows.macs for rows in parts])
     order = np.argsort(known)
     next_shape = np.zeros(fits.shape, dtype=np.int64)
-    next_shape[fits] = order[np.searchsorted(known, _keys(after[fits]), sorter=order)]
-    end = classifier(Shape(after[:, :, 0]), num_classes)
+    next_shape[fits] = order[np.searchsorted(known, _keys(after[fits], inputs), sorter=order)]
+    end = classifier(Shape(after[:, :, 0], members=after[:, :, 3]), num_classes)
     return ShapeTables(next_shape, parameters, macs, parameters + end.parameters, macs + end.macs, fits)
 
 
@@ -119,19 +122,21 @@ def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int
     after = np.repeat(shapes[:, None, :], num_actions, axis=1)
     parameters, macs = np.zeros((2, len(shapes), num_actions), dtype=np.int64)
     fits = np.ones((len(shapes), num_actions), dtype=np.bool_)
-    inputs = Shape(shapes[:, None, 0], shapes[:, None, 1], shapes[:, None, 2], rank)
+    channels, height, width, members = (column[:, None] for column in shapes.T)
+    inputs = Shape(channels, height, width, rank, members)
     for kind, where, options in groups:
         effect = KINDS[kind].effect(inputs, **options)
         after[:, where, 0] = effect.outputs.channels
         after[:, where, 1] = effect.outputs.height
         after[:, where, 2] = effect.outputs.width
+        after[:, where, 3] = effect.outputs.members
         parameters[:, where] = effect.parameters
         macs[:, where] = effect.macs
         fits[:, where] = KINDS[kind].fits(inputs, **options)
         if KINDS[kind].role == "global-pool":
             # On a map of one position all of them are the same, so only the first is a spelling.
             fits[:, where.start + 1 : where.stop] &= inputs.positions > 1
-        if KINDS[kind].role == "dense":
+        if KINDS[kind].takes_vectors:
             fits[:, where] &= inputs.positions == 1
     return _Rows(after, parameters, macs, fits)
 

@@ -40,6 +40,7 @@ SPACES = {
     "convnet1d": "convolutional networks for signals and series, layer by layer",
     "convnet1d-wide": "as convnet1d, with layers that see more of a signal at once",
     "mlp": "dense networks for tables of features, layer by layer",
+    "mlp-wide": "as mlp, with embeddings of features and ensembles of members that share weights",
     "textnet": "networks for texts, of convolutions and attention, layer by layer",
     "table": "the designs of an architecture table",
 }

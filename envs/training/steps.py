@@ -104,6 +104,8 @@ def train_epoch(
 
 
 def _loss(output: Tensor, y: Tensor, label_smoothing: float, weights: Tensor | None) -> Tensor:
+    if output.ndim == 3:  # [n, members, outputs]: each member of an ensemble learns by its own loss
+        y, output = y.repeat_interleave(output.shape[1]), output.flatten(0, 1)
     if weights is None:
         return loss_of(output, y, label_smoothing=label_smoothing)
     # Not by torch's own weights, by which smoothing would push all examples towards the rare classes.

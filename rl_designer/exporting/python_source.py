@@ -18,8 +18,9 @@ from rl_designer.envs.datasets.rows import cells
 from rl_designer.envs.datasets.texts import symbols
 from rl_designer.envs.layers import KINDS
 from rl_designer.envs.layers.padded_source import padded_source
-from rl_designer.envs.layers.source import LayerSource, expressions
-from rl_designer.envs.search_spaces.costs import trace
+from rl_designer.envs.layers.source import LayerSource
+from rl_designer.envs.layers.source import classifier as classifier_source
+from rl_designer.envs.search_spaces.costs import final_shape, trace
 from rl_designer.exporting.description import DESCRIPTION, output_words
 from rl_designer.exporting.subject import Subject, template
 from rl_designer.text import printable, shortened
@@ -61,7 +62,8 @@ def python_source(subject: Subject, weights: str | None = None) -> str:
     constants = {} if known is None else {"MEAN": known.mean, "DEVIATION": known.deviation}
     terms, tensors = _terms(constants, subject)
     layers, classifier = _layers(subject)
-    written = [*tensors, *(text for _, layer in layers for text in layer.forward)]
+    sources = [*(layer for _, layer in layers), classifier]
+    written = [*tensors, *(text for source in sources for text in source.statements)]
     encodes = bool(subject.columns) and known is not None
     cuts = subject.tokeniser is not None
     predicts = weights is not None and (known is not None or cuts)
@@ -140,8 +142,18 @@ def _facts(subject: Subject, weights: str | None) -> dict[str, str]:
         ),
         **_raw_facts(subject),
         "Output": f"{output_words(subject)}.",
+        **_ensemble(subject),
         "Written by": f"rl-designer {__version__}; needs torch alone.",
     }
+
+
+def _ensemble(subject: Subject) -> dict[str, str]:
+    """How one is trained, where it is one."""
+    members = final_shape(subject.architecture, subject.input_shape).members
+    if members == 1:
+        return {}
+    given = f"[batch, {members}, {subject.num_classes}]"
+    return {"Training": f"in training mode it gives what each of its {members} members says, {given}."}
 
 
 def _raw_facts(subject: Subject) -> dict[str, str]:
@@ -219,7 +231,7 @@ def _within(line: str) -> str:
     return f"{line}  # noqa: E501" if width > LINE_LENGTH and " " in line.strip() else line
 
 
-def _layers(subject: Subject) -> tuple[list[tuple[str, LayerSource]], str]:
+def _layers(subject: Subject) -> tuple[list[tuple[str, LayerSource]], LayerSource]:
     """Each layer with a comment, and the classifier."""
     from rl_designer.envs.networks.network import skeleton
 
@@ -232,4 +244,4 @@ def _layers(subject: Subject) -> tuple[list[tuple[str, LayerSource]], str]:
         comment = f"{kind}: {shapes[0]} -> {shapes[1]}, {parameters:,} parameters"
         name = f"{kind.replace('-', '_')}{number}"
         layers.append((comment, padded_source(name, module, KINDS[kind].source)))
-    return layers, expressions(classifier)[0]
+    return layers, classifier_source("classifier", classifier)

@@ -203,7 +203,7 @@ def _trained_on(dataset: Dataset, on_validation: bool) -> int:
 def takes_features(architecture: Architecture) -> bool:
     """Whether a network begins with a vector, so that signals and images are flattened for it."""
     layers = architecture.network
-    return not layers or (layers[0].kind in KINDS and KINDS[layers[0].kind].role == "dense")
+    return not layers or (layers[0].kind in KINDS and KINDS[layers[0].kind].takes_vectors)
 
 
 def shape_for(architecture: Architecture, input_shape: Sequence[int]) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ BUILT_IN = [
     ("convnet1d", (2, 41)),
     ("mlp", (13,)),
     ("textnet", (30, 21)),
+    ("mlp-wide", (13,)),
     ("cell", (3, 15, 18)),
     ("cell1d", (2, 41)),
 ]
@@ -35,6 +36,7 @@ EVERYTHING = {
     "pool": {"operation": ["max", "average"]},
     "dropout": {"rate": [0.5]},
     "global-pool": {"operation": ["max", "average"]},
+    "ensemble": {"members": [2]},
     "dense": {
         "width": [7],
         "activation": ["relu", "gelu", "tanh"],
@@ -46,6 +48,16 @@ OTHERS = [
     ("convnet1d", (8, 17), {**EVERYTHING, "attention": {"heads": [1, 2], "expansion": [1, 3]}}),
     ("textnet", (9, 17), {**EVERYTHING, "embedding": {"width": [8]}, "attention": {"heads": [2]}}),
     ("mlp", (7,), {"residual-dense": EVERYTHING["dense"], "dropout": {"rate": [0.5]}}),
+    (
+        "mlp",
+        (4,),
+        {
+            "periodic": {"frequencies": [2, 3], "sigma": [0.1, 1.0], "width": [2, 3]},
+            "piecewise": {"bins": [2, 3]},
+            "ensemble": {"members": [2, 3]},
+            "residual-dense": {"width": [5, 7]},
+        },
+    ),
 ]
 
 
@@ -130,7 +142,8 @@ def test_the_description_is_the_module_s_layer_by_layer(space: DataSpace) -> Non
 def test_a_batch_of_two_trains_whatever_the_map_shrinks_to(space: DataSpace) -> None:
     for design in designs(space, 10):
         network = build(space, design).train()
-        loss = torch.nn.functional.cross_entropy(network(examples(space, 2)), torch.tensor([0, 1]))
+        logits = network(examples(space, 2)).reshape(2, -1, space.num_classes).mean(dim=1)  # of all members
+        loss = torch.nn.functional.cross_entropy(logits, torch.tensor([0, 1]))
         loss.backward()
         assert torch.isfinite(loss)
         for parameter in network.parameters():

@@ -61,6 +61,45 @@ def test_what_may_follow(rule: str, layers: list[Layer], legal: set[Layer | None
     assert legal_layers(space, Architecture("small", tuple(layers))) == legal
 
 
+EMBEDDING, ENSEMBLE = Layer.of("piecewise", bins=2), Layer.of("ensemble", members=2)
+ROWS = SpaceDefinition.of(
+    "rows",
+    "mlp",
+    4,
+    {
+        "dense": {"width": [8]},
+        "dropout": {"rate": [0.1]},
+        "piecewise": {"bins": [2]},
+        "ensemble": {"members": [2]},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "layers", "legal"),
+    [
+        ("what learns comes first", [], {DENSE, EMBEDDING, ENSEMBLE}),
+        ("an embedding comes first alone", [EMBEDDING], {DENSE, ENSEMBLE, STOP}),
+        ("an ensemble begins anywhere", [DENSE], {DENSE, ENSEMBLE, DROPOUT, STOP}),
+        ("an ensemble begins anywhere", [DENSE, DROPOUT], {DENSE, ENSEMBLE, STOP}),
+        ("an ensemble begins once", [ENSEMBLE], {DENSE, STOP}),
+        ("an ensemble begins once", [EMBEDDING, ENSEMBLE, DENSE], {DENSE, DROPOUT, STOP}),
+        ("an ensemble begins once", [ENSEMBLE, DENSE, DROPOUT], {DENSE, STOP}),
+        ("both are layers", [EMBEDDING, ENSEMBLE, DENSE, DENSE], {STOP}),
+    ],
+)
+def test_what_may_follow_on_features(rule: str, layers: list[Layer], legal: set[Layer | None]) -> None:
+    assert legal_layers(LayerSpace(ROWS, (5,), 3), Architecture("rows", tuple(layers))) == legal
+
+
+def test_an_ensemble_may_end_a_network_of_signals() -> None:
+    layers = {"conv": {"kernel": [3], "width": [8]}, "global-pool": {"operation": ["max"]}}
+    definition = SpaceDefinition.of("ends", "convnet1d", 4, {**layers, "ensemble": {"members": [2]}})
+    space = LayerSpace(definition, (1, 32), 3)
+    assert legal_layers(space, Architecture("ends", (CONV,))) == {CONV, MAX_END}
+    assert legal_layers(space, Architecture("ends", (CONV, MAX_END))) == {ENSEMBLE, STOP}
+
+
 def test_features_need_a_dense_layer_first() -> None:
     kinds = {layer.kind for layer in legal_layers(make_space("mlp", (4,), 2), Architecture("mlp")) if layer}
     assert kinds == {"dense", "residual-dense"}
@@ -141,6 +180,15 @@ def test_costs_by_hand() -> None:
     assert [line.output_shape for line in summaries] == [(8, 11), (8, 5), (8,), (5,)]
     assert [line.parameters for line in summaries] == [3 * 2 * 8 + 2 * 8, 0, 0, 8 * 5 + 5]
     assert [line.macs for line in summaries] == [3 * 2 * 8 * 11, 0, 0, 8 * 5]
+
+
+def test_costs_of_an_embedding_and_an_ensemble_by_hand() -> None:
+    layers = (Layer.of("periodic", frequencies=3, sigma=0.1, width=2), Layer.of("ensemble", members=4), DENSE)
+    summaries = describe(Architecture("rows", layers, complete=True), (5,), 3)
+    assert [line.output_shape for line in summaries] == [(10,), (10,), (8,), (3,)]
+    per_feature = 3 + 6 + 1  # frequencies, weights of sines and cosines, a bias
+    assert [line.parameters for line in summaries] == [5 * per_feature, 4 * 10, 10 * 8 + 8, 4 * (8 * 3 + 3)]
+    assert [line.macs for line in summaries] == [5 * 6, 0, 4 * 10 * 8, 4 * 8 * 3]
 
 
 def test_a_prefix_is_described_without_a_classifier() -> None:

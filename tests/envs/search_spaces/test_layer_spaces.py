@@ -20,6 +20,7 @@ BUILT_IN = [
     ("convnet1d", (1, 40)),
     ("convnet1d-wide", (1, 40)),
     ("mlp", (13,)),
+    ("mlp-wide", (13,)),
     ("textnet", (30, 40)),
 ]
 CHOICES = {
@@ -35,6 +36,10 @@ CHOICES = {
     "rate": [0.1, 0.25, 0.5],
     "activation": ["relu", "gelu", "tanh"],
     "normalisation": ["none", "batch", "layer"],
+    "frequencies": [1, 3],
+    "sigma": [0.1, 1.0],
+    "bins": [2, 5],
+    "members": [2, 3, 5],
 }
 
 
@@ -64,6 +69,8 @@ def definitions(draw: st.DrawFn) -> SpaceDefinition:
 
 
 def choices(kind: str, option: str) -> list[object]:
+    if kind == "periodic" and option == "width":
+        return [2, 3, 8]
     return [value for value in CHOICES[option] if KINDS[kind].options[option].accepts(value)]
 
 
@@ -360,7 +367,17 @@ def test_actions_and_observations_do_not_depend_on_the_data(
 
 
 def test_every_space_has_a_line_and_the_default_follows_the_shape() -> None:
-    names = ["cell", "cell1d", "convnet", "convnet1d", "convnet1d-wide", "mlp", "table", "textnet"]
+    names = [
+        "cell",
+        "cell1d",
+        "convnet",
+        "convnet1d",
+        "convnet1d-wide",
+        "mlp",
+        "mlp-wide",
+        "table",
+        "textnet",
+    ]
     assert sorted(SPACES) == names
     assert [default_space(shape) for shape in ((4,), (1, 40), (1, 8, 8))] == ["mlp", "convnet1d", "convnet"]
     with pytest.raises(ValueError, match="an input must be"):

@@ -1,6 +1,7 @@
 """A user's own space, from TOML: what is read, and what each mistake is told."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,13 @@ def test_built_in_definitions_are_their_names() -> None:
         definition = space_definition(name)
         assert definition.name == name == family_of(definition.rank)
         assert SpaceDefinition.from_dict(definition.to_dict()) == definition
+
+
+def test_a_wide_space_has_all_designs_of_the_other() -> None:
+    narrow, wide = make_space("mlp", (9,), 3, max_parameters=5_000), make_space("mlp-wide", (9,), 3)
+    assert wide.definition.rank == 0
+    for design in narrow.architectures(narrow.random_actions(20, np.random.default_rng(0))):
+        wide.check(replace(design, space="mlp-wide"))
 
 
 def test_an_option_with_a_default_may_be_left_out(write: Write) -> None:

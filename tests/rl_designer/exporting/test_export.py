@@ -36,6 +36,7 @@ SHAPES = {
     "convnet1d": (2, 41),
     "convnet1d-wide": (2, 41),
     "mlp": (13,),
+    "mlp-wide": (13,),
 }
 EVERY_KIND = (
     Layer.of("conv", kernel=3, width=8, stride=1),

@@ -45,10 +45,20 @@ IMAGE = Architecture(
     True,
 )
 FEATURES = Architecture("mlp", (Layer.of("dense", width=5), Layer.of("dropout", rate=0.2)), True)
+MEMBERS = Architecture(
+    "mlp-wide",
+    (
+        Layer.of("periodic", frequencies=2, sigma=0.1, width=2),
+        Layer.of("ensemble", members=3),
+        Layer.of("dense", width=5),
+    ),
+    True,
+)
 SHAPES: dict[str, tuple[Architecture, tuple[int, ...]]] = {
     "signals": (SIGNAL, (2, 16)),
     "images": (IMAGE, (2, 8, 8)),
     "features": (FEATURES, (7,)),
+    "members": (MEMBERS, (7,)),
 }
 QUICK = FullSettings(epochs=5, batch_size=8, averaging=0.1)
 
@@ -63,7 +73,7 @@ def trained(
 ) -> dict[str, Any]:
     """A part, from the checkpoint that the last one has left in the folder; {} before the last one."""
     architecture, shape = SHAPES[kind]
-    if settings.augment is False and kind != "features":
+    if settings.augment is False and len(shape) > 1:
         settings = replace(settings, augment="shift")
     checkpoint, weights = folder / "c.safetensors", folder / "w.safetensors"
     state = checkpoint.read_bytes() if checkpoint.exists() else None

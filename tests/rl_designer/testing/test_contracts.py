@@ -26,6 +26,7 @@ SPACES: dict[str, Callable[[], SearchSpace]] = {
     "convnet1d": lambda: make_space("convnet1d", (1, 40), 10),
     "mlp": lambda: make_space("mlp", (13,), 3, max_macs=2_000),
     "textnet": lambda: make_space("textnet", (40, 20), 3, max_parameters=5_000),
+    "mlp-wide": lambda: make_space("mlp-wide", (13,), 3, max_parameters=2_000),
     "cell": lambda: make_space("cell", (1, 8, 8), 10, max_parameters=20_000),
     "cell1d": lambda: make_space("cell1d", (1, 40), 10, max_macs=200_000),
     "a table of cells": lambda: TableSpace(
