@@ -2,7 +2,8 @@
 
 They run in this process, and so do their workers but for the page of one's own code: as processes of their
 own each would import torch anew, which took most of the time. Of embedded data there are some examples alone,
-designs are small, and the final policy of `ppo` is hardly trained.
+designs are small, the final policy of `ppo` is hardly trained, a report says from few designs what matters, and
+all formats are exported on one page.
 """
 
 import dataclasses
@@ -23,16 +24,18 @@ from rl_designer.envs.datasets import embedded
 from rl_designer.envs.datasets.preparation import RawData
 from rl_designer.envs.workers.local import InProcess, LocalEngine
 from rl_designer.experience import adding
+from rl_designer.reports import explanations
 from tests.helpers.quick_ppo import QUICK_PPO, quicken
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 IN_WORKERS = "extend.md"
 SMALLER = ["--epochs", "1"]
-EXAMPLES = 1_300  # of which so many are validated on that there are no folds
+EXAMPLES = 1_000  # of which so many are validated on that there are no folds
 LIMITS = {"digits": "5k", "wine": "2k", "breast-cancer": "2k"}  # of parameters
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
+EXPORTED = "runs/wine"  # in all formats: the run of exporting.md
 FEWER = {"3": "1", "12": "8", "16": "2", "64": "4", "20": "2", "ppo": QUICK_PPO}
 
 
@@ -61,6 +64,8 @@ def smaller(words: list[str]) -> list[str]:
         words += ["--agent", QUICK_PPO]
     if words[0] == "retrain":
         words += ["--no-rivals"]  # what they say is tested where they live
+    if words[0] == "export" and words[1] != EXPORTED:
+        words += ["--format", "python", "--format", "card"]
     on_table = words[0] == "benchmark" and words[1] in ON_TABLES and "--data" not in words
     trains = words[0] in TRAINING and not on_table and "--table" not in words
     if trains and words[0] != "retrain" and "--data" in words and "--max-parameters" not in words:
@@ -72,6 +77,7 @@ def smaller(words: list[str]) -> list[str]:
 def smaller_snippet(block: str) -> str:
     block = block.replace("evaluations=64", "evaluations=4, epochs=1")
     block = re.sub(r"(Network\w+\(.*?)epochs=(\d)", r"\1epochs=\2, final_epochs=\2", block)
+    block = block.replace("rl.export(run)", 'rl.export(run, formats=["python", "card"])')
     return block.replace("rl.retrain(run, seeds=2)", "rl.retrain(run, seeds=2, epochs=1, rivals=False)")
 
 
@@ -92,6 +98,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     quicken(monkeypatch)
+    monkeypatch.setattr(explanations, "_DESIGNS", 40)
     monkeypatch.setattr(embedded, "mnist1d", first_of(embedded.mnist1d))
     monkeypatch.setattr(embedded, "names", first_of(embedded.names))
     monkeypatch.setattr(embedded, "digits", first_of(embedded.digits))
