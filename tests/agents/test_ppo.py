@@ -219,7 +219,7 @@ def test_its_samples_are_far_better_than_those_of_an_untrained_policy_and_variou
 def test_a_lower_final_quantile_makes_its_samples_more_various() -> None:
     found = []
     for quantile in (1.0, 0.9):
-        agent = PPO(seed=2, final_quantile=quantile, final_share=0)
+        agent = PPO(seed=2, updates=1, final_updates=15, final_quantile=quantile, final_share=0)
         searched(agent, TABLE, 32)
         found.append(quality(agent.sample(200, TABLE.space), TABLE))
     assert found[1].distinct > 1.5 * found[0].distinct
@@ -229,7 +229,7 @@ def test_a_lower_final_quantile_makes_its_samples_more_various() -> None:
 def test_a_higher_final_share_makes_its_samples_more_various() -> None:
     found = []
     for share in (0.0, 1.0):
-        agent = PPO(seed=2, final_quantile=1, final_share=share)
+        agent = PPO(seed=2, updates=1, final_updates=15, final_quantile=1, final_share=share)
         searched(agent, TABLE, 32)
         found.append(quality(agent.sample(200, TABLE.space), TABLE))
     assert found[0].distinct < found[1].distinct
