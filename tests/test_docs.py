@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 IN_WORKERS = "extend.md"
 SMALLER = ["--epochs", "1"]
-EXAMPLES = 1_000  # of which so many are validated on that there are no folds
+EXAMPLES = {"mnist1d": 1_000, "digits": 1_300, "names": 100}  # of which so many are validated on that there are no folds
 LIMITS = {"digits": "5k", "wine": "2k", "breast-cancer": "2k"}  # of parameters
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
@@ -81,12 +81,13 @@ def smaller_snippet(block: str) -> str:
     return block.replace("rl.retrain(run, seeds=2)", "rl.retrain(run, seeds=2, epochs=1, rivals=False)")
 
 
-def first_of(read: Callable[[], RawData]) -> Callable[[], RawData]:
-    """A reader of some of the examples."""
+def first_of(name: str) -> Callable[[], RawData]:
+    """A reader of some of an embedded data set's examples."""
+    read, examples = getattr(embedded, name), EXAMPLES[name]
 
     def read_first() -> RawData:
         raw = read()
-        x, y = ({part: values[:EXAMPLES] for part, values in parts.items()} for parts in (raw.x, raw.y))
+        x, y = ({part: values[:examples] for part, values in parts.items()} for parts in (raw.x, raw.y))
         return dataclasses.replace(raw, x=x, y=y)
 
     return read_first
@@ -99,9 +100,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtur
     monkeypatch.syspath_prepend(tmp_path)
     quicken(monkeypatch)
     monkeypatch.setattr(explanations, "_DESIGNS", 40)
-    monkeypatch.setattr(embedded, "mnist1d", first_of(embedded.mnist1d))
-    monkeypatch.setattr(embedded, "names", first_of(embedded.names))
-    monkeypatch.setattr(embedded, "digits", first_of(embedded.digits))
+    for name in EXAMPLES:
+        monkeypatch.setattr(embedded, name, first_of(name))
     if IN_WORKERS not in request.node.name:
         monkeypatch.setattr(LocalEngine, "pool", lambda engine, workload: InProcess(workload))
     monkeypatch.setattr(adding, "shipped_trainings", lambda space: None)  # a minute of learning

@@ -1,10 +1,10 @@
-"""A `ppo` that hardly trains its final policy, which is most of a short search, for tests of other things."""
+"""A `ppo` that hardly trains its policies, which is most of a short search, for tests of other things."""
 
 import pytest
 
 from rl_designer.agents.ppo import PPO
 
-OPTIONS = {"final_updates": 1, "final_share": 0.0}
+OPTIONS = {"updates": 1, "final_updates": 1, "final_share": 0.0}
 QUICK_PPO = "ppo:" + ",".join(f"{option}={value}" for option, value in OPTIONS.items())
 
 
