@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from rl_designer.config import make_config
+from rl_designer.api.fitting import search_on, trained_in_full
 from rl_designer.envs.datasets.dataset import FOLDS, KINDS, Dataset, fold_numbers, held_out
 from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.datasets.preparation import RawData, prepare
@@ -29,19 +29,9 @@ from rl_designer.envs.datasets.targets import strata
 from rl_designer.envs.datasets.texts.texts import Reading, Texts, texts_in
 from rl_designer.envs.metrics import MetricFunction, Predicts, metric_name
 from rl_designer.envs.rewards import RewardFunction, name_of
-from rl_designer.envs.search_spaces.registry import kind_of, make_space, make_trained_space
-from rl_designer.envs.workers.devices import cores
-from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.envs.search_spaces.registry import kind_of
 from rl_designer.errors import Error
 from rl_designer.results import Run
-from rl_designer.retraining.folder import load_retrained
-from rl_designer.retraining.job import Winner
-from rl_designer.retraining.retrain import retrain
-from rl_designer.retraining.settings import Plan
-from rl_designer.runs.architecture_files import ArchitectureFile
-from rl_designer.runs.reading import read_run
-from rl_designer.searches.search import run_search
-from rl_designer.setting import setting_on
 
 if TYPE_CHECKING:
     from torch import nn
@@ -192,41 +182,19 @@ class _NetworkEstimator(BaseEstimator):
         settings |= {"reward": self.reward if function is None else name_of(function)}
         settings |= {"metric": metric_name(self.metric)}
         given = {name: value for name, value in settings.items() if value is not None}
-        config = make_config({}, given, type(self).__name__)
-        make = make_trained_space if self.hyperparameters else make_space
-        space = make(
-            self.space or dataset.space,
-            dataset.input_shape,
-            dataset.num_classes,
-            **config.subject.limits,
-        )
-        setting = setting_on(config, dataset, space, self._engine())
-        result = run_search(config, folder / "run", reward=function, setting=setting)
-        return Run(read_run(result.folder.path))
-
-    def _engine(self) -> LocalEngine | None:
-        if self.n_jobs in (None, 1):
-            return None
-        return LocalEngine(cores() if self.n_jobs == -1 else self.n_jobs)
+        return search_on(dataset, given, folder, reward=function, jobs=self.n_jobs, asker=type(self).__name__)
 
     def _train(self, dataset: Dataset, folder: Path) -> "nn.Module":
         """The winner, trained on training and validation part together."""
-        x = np.concatenate([dataset.x_train, dataset.x_val])
-        y = np.concatenate([dataset.y_train, dataset.y_val])
-        whole = replace(dataset, x_train=x, y_train=y)  # so that its score on validation says nothing
-        given = {"epochs": self.final_epochs, "augment": self.augment, **self._of_loss()}
-        plan = Plan.of(
-            whole,
-            given,
-            seeds=1,
-            on_validation=True,
-            workers=0,
+        return trained_in_full(
+            self.architecture_,
+            dataset,
+            {"epochs": self.final_epochs, "augment": self.augment, **self._of_loss()},
+            folder,
             device=self.device,
             metric=metric_name(self.metric),
+            asker=type(self).__name__,
         )
-        winner = Winner(ArchitectureFile(self.architecture_), folder, type(self).__name__)
-        results = retrain([winner], whole, plan)
-        return load_retrained(results[0]["folder"]).network
 
     def _of_loss(self) -> dict[str, Any]:
         """Settings of the trainings' loss."""

@@ -166,7 +166,7 @@ def training_data(subject: Subject) -> tuple[Dataset, DataSpace]:
         ValueError: for data that can't be used.
     """
     dataset = dataset_of(subject)
-    return dataset, _space_on(dataset, subject)
+    return dataset, space_on(dataset, subject)
 
 
 def dataset_of(subject: Subject) -> Dataset:
@@ -176,7 +176,8 @@ def dataset_of(subject: Subject) -> Dataset:
     return _load(subject, kind)
 
 
-def _space_on(dataset: Dataset, subject: Subject, hyperparameters: bool = False) -> DataSpace:
+def space_on(dataset: Dataset, subject: Subject, hyperparameters: bool = False) -> DataSpace:
+    """The space that a subject names, with its limits. Raises WrongUsage as `training_data`."""
     make = make_trained_space if hyperparameters else make_space
     with usage_errors():
         name = subject.space or dataset.space
@@ -185,7 +186,7 @@ def _space_on(dataset: Dataset, subject: Subject, hyperparameters: bool = False)
 
 def training_setting(config: SearchConfig, dataset: Dataset) -> Setting:
     """On the data that a config names, once they are read. Raises as `make_setting`."""
-    space = _space_on(dataset, config.subject, bool(config.training.hyperparameters))
+    space = space_on(dataset, config.subject, bool(config.training.hyperparameters))
     whole = dataset
     with usage_errors():
         if config.training.examples is not None:

@@ -31,7 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 IN_WORKERS = "extend.md"
 SMALLER = ["--epochs", "1"]
-EXAMPLES = {"mnist1d": 1_000, "digits": 1_300, "names": 100}  # of which so many are validated on that there are no folds
+# Of each so many that there are no folds.
+EXAMPLES = {"mnist1d": 1_000, "digits": 1_300, "names": 1_000}
 LIMITS = {"digits": "5k", "wine": "2k", "breast-cancer": "2k"}  # of parameters
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
