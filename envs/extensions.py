@@ -8,8 +8,9 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Extensions:
 
     def installed(self, built_in: Collection[str]) -> dict[str, EntryPoint]:
         """Those of installed packages by name; none is loaded. A built-in one's name can't be taken."""
-        return {point.name: point for point in entry_points(group=self.group) if point.name not in built_in}
+        return {point.name: point for point in points_of(self.group) if point.name not in built_in}
 
     def load(self, name: str, built_in: Collection[str]) -> Any:
         """What a `file.py:name`, whose file is run, or the name of an installed one stands for.
@@ -163,6 +164,24 @@ AGENT = Extensions("agent", "rl_designer.agents", "class")
 SPACE = Extensions("space", "rl_designer.spaces")
 DATA_SET = Extensions("data set", "rl_designer.datasets")
 METRIC = Extensions("metric", "rl_designer.metrics")
+
+
+def points_of(group: str) -> Sequence[EntryPoint]:
+    """The entry points of the installed packages; looked up again where packages have come or gone."""
+    return _looked_up(group, tuple((folder, _changed(folder)) for folder in sys.path))
+
+
+@lru_cache(maxsize=32)
+def _looked_up(group: str, folders: tuple[tuple[str, float], ...]) -> Sequence[EntryPoint]:
+    return tuple(entry_points(group=group))  # reads a file or two of every package
+
+
+def _changed(folder: str) -> float:
+    """When, in seconds since 1970; 0 where it isn't there."""
+    try:
+        return Path(folder).stat().st_mtime
+    except (OSError, ValueError):
+        return 0.0
 
 
 def _one_line(error: BaseException) -> str:

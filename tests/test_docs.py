@@ -2,8 +2,8 @@
 
 They run in this process, and so do their workers but for the page of one's own code: as processes of their
 own each would import torch anew, which took most of the time. Of embedded data there are some examples alone,
-designs are small, the policies of `ppo` are hardly trained, a report says from few designs what matters, and all
-formats are exported on one page.
+designs are small, the policies of `ppo` are hardly trained, a report says from few designs what matters, and
+one page exports all formats.
 """
 
 import dataclasses

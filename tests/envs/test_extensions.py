@@ -1,5 +1,7 @@
 """Agents, spaces and data sets of users' files and of installed packages. Rewards: see their own tests."""
 
+import os
+import shutil
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -70,11 +72,11 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         "rl_designer.datasets": {"theirs": "pair"},
     }
 
-    def entry_points(group: str) -> Sequence[EntryPoint]:
+    def points_of(group: str) -> Sequence[EntryPoint]:
         given = points.get(group, {})
         return [EntryPoint(name, f"some_package:{value}", group) for name, value in given.items()]
 
-    monkeypatch.setattr(extensions, "entry_points", entry_points)
+    monkeypatch.setattr(extensions, "points_of", points_of)
     return str(tmp_path / "own.py")
 
 
@@ -101,6 +103,25 @@ def test_a_path_is_made_whole_and_other_texts_stay(tmp_path: Path, monkeypatch: 
     assert with_whole_path("own.py:Mine:batch=4") == f"{tmp_path}/own.py:Mine:batch=4"
     assert with_whole_path("ppo:batch=4") == "ppo:batch=4"
     assert not names_code("data.csv") and not names_code(None) and not names_code("x.pyx:f")
+
+
+# -- installed packages ----------------------------------------------------------------------------
+
+
+def test_a_package_that_comes_while_this_runs_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    os.utime(tmp_path, (0, 0))  # changed long ago
+    assert "late" not in extensions.REWARD.installed(())
+    package = tmp_path / "late-1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: late\nVersion: 1\n")
+    (package / "entry_points.txt").write_text("[rl_designer.rewards]\nlate = late:reward\n")
+    assert extensions.REWARD.installed(())["late"].value == "late:reward"
+    assert "late" not in extensions.REWARD.installed(("late",))
+    shutil.rmtree(package)
+    assert "late" not in extensions.REWARD.installed(())
 
 
 # -- agents ----------------------------------------------------------------------------------------

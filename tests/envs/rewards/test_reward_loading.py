@@ -322,12 +322,12 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "accuracy": "some_rewards:half",
     }
 
-    def entry_points(group: str) -> Sequence[EntryPoint]:
+    def points_of(group: str) -> Sequence[EntryPoint]:
         return [
             EntryPoint(name, value, group) for name, value in points.items() if group == "rl_designer.rewards"
         ]
 
-    monkeypatch.setattr(extensions, "entry_points", entry_points)
+    monkeypatch.setattr(extensions, "points_of", points_of)
 
 
 @pytest.mark.usefixtures("installed")
