@@ -71,7 +71,7 @@ class Broadening:
             "output.weight": self.likeness @ output,
             "output.bias": self.likeness @ shared,
         }
-        return replace(policy, weights={**policy.weights, **_single(wider)})
+        return replace(policy, weights={**policy.weights, **_single(wider)}, space=space.name)
 
     def prior(self, prior: Prior, space: LayerSpace) -> Prior:
         """A prior on designs of the narrow space, for the broad one."""

@@ -59,18 +59,21 @@ class Experience:
             facts: as `facts_of` gives them.
 
         Raises:
-            ValueError: where its policy or its prior are not for the space.
+            ValueError: where it isn't for the space, or its policy or its prior aren't.
         """
-        seen = self.seen(space, facts)
-        policy, prior = self._policy_for(space, seen), self.prior_for(seen)
-        networks = _networks(space)
-        if networks is not None and networks.definition != self._own:
+        seen, networks = self.seen(space, facts), _networks(space)
+        if networks is None or not self.fits(space):
+            raise Error(f"what was learned on space {self._own.name!r} isn't for {space.name!r}")
+        broader = networks.definition != self._own
+        own = LayerSpace(self._own, networks.input_shape, networks.num_classes) if broader else networks
+        policy, prior = self._policy_for(own, seen), self.prior_for(seen)
+        policy.check(own)
+        prior.check(own)
+        if broader:
             broadening = Broadening.of(self._own, networks.definition)
             policy, prior = broadening.policy(policy, networks), broadening.prior(prior, networks)
         if isinstance(space, TrainedSpace):
             policy, prior = widened_policy(policy, space), widened_prior(prior, space)
-        policy.check(space)
-        prior.check(space)
         return Source(name, policy, prior)
 
     def seen(self, space: SearchSpace, facts: Mapping[str, float]) -> NDArray[np.float32]:

@@ -49,7 +49,10 @@ def test_it_is_for_spaces_with_all_layers_by_the_same_rules() -> None:
     assert is_broader(OWN, OWN) and not is_broader(OWN, WIDE.definition)
     for other in (replace(WIDE.definition, max_layers=9), replace(WIDE.definition, stem=("conv",))):
         assert not is_broader(other, OWN)
-    assert not made_experience().fits(broader(conv={"kernel": [3], "width": [8]}))
+    fewer = broader("fewer", conv={"kernel": [3], "width": [8]})
+    assert not made_experience().fits(fewer)
+    with pytest.raises(ValueError, match="what was learned on space 'convnet1d' isn't for 'fewer'"):
+        source(fewer)
 
 
 @pytest.mark.parametrize(
