@@ -35,7 +35,7 @@ COMMANDS = {
     ),
     "predict": (
         "predict:predict",
-        "Use a trained network on rows, signals or images of a FILE.",
+        "Use a trained network on rows, signals, images or texts of a FILE.",
     ),
     "report": (
         "report:report",
