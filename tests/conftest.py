@@ -9,6 +9,14 @@ import pytest
 from rl_designer.envs.workers.pool import PRELOADED
 from tests.helpers.command_line import Ended, runner
 
+# Also what workers of benchmarks and of full trainings would each import: tests start a great many.
+PRELOADED += [
+    "rl_designer.comparisons.trial",
+    "rl_designer.agents.controller",
+    "rl_designer.agents.reward_model",
+    "rl_designer.retraining.contest",
+    "sklearn.ensemble",
+]
 # Whoever starts the server that processes are forked from: SB3's `SubprocVecEnv` asks for no modules, and all
 # workers of later tests would load PyTorch themselves.
 multiprocessing.set_forkserver_preload(PRELOADED)

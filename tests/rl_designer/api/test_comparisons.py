@@ -32,13 +32,13 @@ def timeless(data: Any) -> Any:
 
 def test_agents_and_rewards_are_compared_as_by_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     command = runner(capsys)
-    words = ("--table", "t.npz", "--evaluations", 6, "--seeds", 2, "--json", "--quiet")
-    settings: dict[str, Any] = {"table": "t.npz", "evaluations": 6, "seeds": 2, "progress": False}
-    agents = rl.compare_agents("random", "local-search", **settings, output="agents")
+    words = ("--table", "t.npz", "--evaluations", 6, "--seeds", 2, "--workers", 1, "--json", "--quiet")
+    settings: dict[str, Any] = {"table": "t.npz", "evaluations": 6, "seeds": 2, "workers": 1}
+    agents = rl.compare_agents("random", "local-search", **settings, progress=False, output="agents")
     theirs = command("benchmark", "agents", "random", "local-search", *words).json
     assert timeless(agents.data) == timeless(theirs)
     assert {"runs.jsonl", "summary.json"} <= {path.name for path in Path("agents").iterdir()}
-    rewards = rl.compare_rewards("accuracy", accuracy_squared, **settings, agent="random")
+    rewards = rl.compare_rewards("accuracy", accuracy_squared, **settings, progress=False, agent="random")
     mine = f"{__file__}:accuracy_squared"
     given = ("--reward", "accuracy", "--reward", mine, "--agent", "random")
     assert timeless(rewards.data) == timeless(command("benchmark", "rewards", *given, *words).json)
