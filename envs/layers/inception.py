@@ -15,6 +15,7 @@ from rl_designer.envs.layers.kind import MOST_WIDTH, Count, Effect, Kind, Module
 from rl_designer.envs.layers.source import LayerSource, expressions
 
 _BRANCHES = 4
+_LENGTHS = ("long", "middle", "short")  # of the kernels
 _OPTIONS = {
     "kernel": integer(3, LONGEST_KERNEL, odd=True),
     "width": integer(_BRANCHES, MOST_WIDTH),
@@ -77,14 +78,14 @@ def _source(name: str, module: Any) -> LayerSource:
         modules[f"{name}_bottleneck"] = expressions(module.bottleneck)
         forward.append(f"narrow = self.{name}_bottleneck(x)")
         narrow = "narrow"
-    parts = []
-    for length, branch in zip(("long", "middle", "short"), module.branches, strict=True):
+    for length, branch in zip(_LENGTHS, module.branches, strict=True):
         modules[f"{name}_{length}"] = expressions(branch)
-        parts.append(f"self.{name}_{length}({narrow})")
+        forward.append(f"{length} = self.{name}_{length}({narrow})")
     modules[f"{name}_pooled"] = expressions(module.pooled)
     modules[f"{name}_together"] = expressions(module.together)
-    parts.append(f"self.{name}_pooled(x)")
-    forward += [f"parts = [{', '.join(parts)}]", f"x = self.{name}_together(torch.cat(parts, dim=1))"]
+    forward.append(f"pooled = self.{name}_pooled(x)")
+    forward.append(f"x = torch.cat([{', '.join(_LENGTHS)}, pooled], dim=1)")
+    forward.append(f"x = self.{name}_together(x)")
     return LayerSource(modules, tuple(forward))
 
 
