@@ -87,11 +87,11 @@ def test_importing_the_data_sets_imports_nothing_heavy():
 # -- the sealed test -------------------------------------------------------------------------------
 
 
-def test_the_test_part_opens_by_open_alone():
+def test_the_test_part_opens_by_its_two_doors_alone():
     sealed = SealedTest(np.full((3, 2), 7.0, np.float32), np.zeros(3, np.int64))
     assert not hasattr(sealed, "__dict__")
     assert "7" not in repr(sealed)
-    assert [name for name in dir(sealed) if not name.startswith("_")] == ["open"]
+    assert [name for name in dir(sealed) if not name.startswith("_")] == ["open", "open_texts"]
 
 
 def test_the_repr_of_a_data_set_shows_no_arrays():
