@@ -37,7 +37,17 @@ LIMITS = {"digits": "5k", "wine": "2k", "breast-cancer": "2k"}  # of parameters
 TRAINING = ("train", "retrain", "benchmark")
 ON_TABLES = ("agents", "rewards")  # of `benchmark`, without --data
 EXPORTED = "runs/wine"  # in all formats: the run of exporting.md
-FEWER = {"3": "1", "12": "8", "16": "2", "64": "4", "20": "2", "ppo": QUICK_PPO}
+FEWER = {
+    "3": "1",
+    "5": "1",
+    "12": "8",
+    "16": "2",
+    "64": "4",
+    "20": "2",
+    "96": "8",
+    "47": "1",
+    "ppo": QUICK_PPO,
+}
 
 
 def blocks(page: Path, language: str) -> list[str]:
