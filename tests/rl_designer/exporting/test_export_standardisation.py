@@ -15,12 +15,13 @@ from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import Dataset, DatasetError, Standardisation, load_dataset
 from rl_designer.envs.datasets.encoding import check_values, distinct
 from rl_designer.envs.datasets.preparation import RawData, prepare
+from rl_designer.envs.networks.network import build_network
 from rl_designer.exporting.card import card
 from rl_designer.exporting.export import export
 from rl_designer.exporting.find import find_subject
 from rl_designer.exporting.formats import FORMATS, metadata
 from rl_designer.exporting.python_source import python_source
-from rl_designer.exporting.subject import Subject
+from rl_designer.exporting.subject import Origin, Subject
 from rl_designer.retraining.folder import RetrainedFolder, load_retrained, plain_standardisation
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.retrain import retrain
@@ -189,8 +190,17 @@ def test_equal_values_are_written_once(mean: list[float], written: str) -> None:
 
 
 def test_onnx_and_torch_export_hold_the_constants_and_the_classes(tmp_path: Path) -> None:
-    subject = with_constants([0.1, 2.0], [4.0])
-    names = {"mean": [0.1, 2.0], "deviation": [4.0], "class_names": ["a", "b", "c", "d", "e"]}
+    subject = Subject(
+        DENSE,
+        build_network(DENSE, (2,), 3).eval(),
+        (2,),
+        3,
+        Origin("a.json"),
+        class_names=("a", "b", "c"),
+        retrained_seed=0,
+        standardisation=Standardisation.of_values([0.1, 2.0], [4.0], (2,)),
+    )
+    names = {"mean": [0.1, 2.0], "deviation": [4.0], "class_names": ["a", "b", "c"]}
     export(subject, tmp_path, ["torch-export"])
     extra = dict.fromkeys(metadata(subject), "")
     torch.export.load(tmp_path / "network.pt2", extra_files=extra)
