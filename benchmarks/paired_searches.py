@@ -2,11 +2,13 @@
 
     python benchmarks/paired_searches.py references
     python benchmarks/paired_searches.py hyperparameters
+    python benchmarks/paired_searches.py wider
 
 `references`: searches that begin with networks designed by hand, against searches that don't.
 `hyperparameters`: searches of structure and training together, against structure alone, and against training
 alone, which is searched by Optuna's TPE on one network designed by hand, as wide as the limit allows
 (`tuned_by_hand.py`).
+`wider`: searches of a space with more kinds of layers, `convnet1d-wide` or `mlp-wide`, against the usual one.
 
 All of a seed have the same budget and setting. Told are, over tasks and seeds, the best score on validation
 after 8, 16 and so on evaluations, and what the best design has when it is trained once more with other
@@ -42,17 +44,21 @@ SPREAD = 24  # random designs of which a task's spread is known
 Settings = Mapping[str, Any]
 
 
-def limited(data: str, max_parameters: int, by_hand: str) -> dict[str, Any]:
-    return {"data": data, "max_parameters": max_parameters, "by_hand": by_hand}
+OF_TASK = ("by_hand", "wide")  # what is known of a task, and is no setting of a search
 
 
+def limited(data: str, max_parameters: int, by_hand: str, wide: str = "") -> dict[str, Any]:
+    return {"data": data, "max_parameters": max_parameters, "by_hand": by_hand, "wide": wide}
+
+
+_SIGNAL, _ROWS = ("resnet-8", "convnet1d-wide"), ("mlp", "mlp-wide")
 TASKS: Mapping[str, Settings] = {
-    "mnist1d": limited("mnist1d", 5_000, "resnet-8"),
-    "motifs": limited("task:motifs:classes=5,seed=901", 10_000, "resnet-8"),
-    "orders": limited("task:orders:seed=902", 10_000, "resnet-8"),
+    "mnist1d": limited("mnist1d", 5_000, *_SIGNAL),
+    "motifs": limited("task:motifs:classes=5,seed=901", 10_000, *_SIGNAL),
+    "orders": limited("task:orders:seed=902", 10_000, *_SIGNAL),
     "digits": limited("digits", 20_000, "resnet-8"),
-    "breast-cancer": {**limited("breast-cancer", 10_000, "mlp"), "examples": None},  # it has fewer
-    "trees": limited("task:trees:seed=903", 10_000, "mlp"),
+    "breast-cancer": {**limited("breast-cancer", 10_000, *_ROWS), "examples": None},  # it has fewer
+    "trees": limited("task:trees:seed=903", 10_000, *_ROWS),
 }
 
 
@@ -79,6 +85,10 @@ QUESTIONS: Mapping[str, Question] = {
             "training": lambda task: {"agent": TUNED + task["by_hand"], "hyperparameters": True},
             "both": lambda task: {"hyperparameters": True},
         }
+    ),
+    "wider": Question(
+        {"usual": lambda task: {}, "wide": lambda task: {"space": task["wide"]}},
+        tuple(name for name, task in TASKS.items() if task["wide"]),
     ),
 }
 
@@ -116,7 +126,7 @@ def main(
 
 def compared(asked: Question, settings: Settings, folder: Path, ends: float) -> dict[str, Any] | None:
     """What each way came to in one setting; None where the time is over."""
-    own = {name: value for name, value in settings.items() if name != "by_hand"}
+    own = {name: value for name, value in settings.items() if name not in OF_TASK}
     spread = partial(spread_of, {**own, "seed": 0}, folder)
     told: dict[str, Any] = {}
     for way, more in asked.ways.items():

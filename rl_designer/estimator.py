@@ -20,7 +20,8 @@ from sklearn.utils.validation import (
 )
 
 from rl_designer.api.fitting import search_on, trained_in_full
-from rl_designer.envs.datasets.dataset import FOLDS, KINDS, Dataset, fold_numbers, held_out
+from rl_designer.envs.datasets.dataset import KINDS, Dataset
+from rl_designer.envs.datasets.dividing import FOLDS, fold_numbers, held_out
 from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.datasets.readers.frames import is_mixed, rows_of, typed_rows

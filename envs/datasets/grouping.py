@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.datasets.dataset import FOLDS, SHARE, fold_numbers, split
+from rl_designer.envs.datasets.dividing import FOLDS, SHARE, fold_numbers, split
 from rl_designer.envs.datasets.errors import DatasetError
 from rl_designer.envs.datasets.targets import strata
 from rl_designer.envs.seeding import stream

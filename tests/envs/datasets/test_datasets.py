@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.datasets import DATASETS, Dataset, DatasetError, SealedTest, load_dataset
-from rl_designer.envs.datasets.dataset import drawn, split
+from rl_designer.envs.datasets.dividing import drawn, split
 from rl_designer.envs.datasets.preparation import RawData, prepare
 
 EMBEDDED = ["mnist1d", "names", "digits", "breast-cancer", "wine"]

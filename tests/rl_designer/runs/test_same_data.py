@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from rl_designer.config import make_config
-from rl_designer.envs.datasets.dataset import split
+from rl_designer.envs.datasets.dividing import split
 from rl_designer.errors import WrongUsage
 from rl_designer.exporting.find import find_subject
 from rl_designer.retraining.sources import find_winners, load_data
