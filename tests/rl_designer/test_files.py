@@ -1,6 +1,7 @@
 import multiprocessing
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def count_alone(folder: Path, counted: Path, times: int) -> None:
             with locked(folder, "counting"):
                 counted.write_text(str(int(counted.read_text()) + 1))
         except ValueError:
+            time.sleep(0.0005)  # in which others come and go
             continue
         done += 1
 

@@ -54,7 +54,8 @@ def test_a_search_starts_with_what_was_added(train: Callable[..., SearchResult])
     train("first", **OPTIONS)
     add_runs([Path("first")], Path("mine.npz"), QUICK)
     found = train(
-        "next", **{**OPTIONS, "agent": "ppo:final_updates=1,final_share=0", "experience": "mine.npz"}
+        "next",
+        **{**OPTIONS, "agent": "ppo:updates=1,final_updates=1", "experience": "mine.npz"},
     )
     assert found.summary["sources"][0]["run"].endswith("mine.npz")
 

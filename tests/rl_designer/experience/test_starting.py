@@ -13,7 +13,7 @@ from rl_designer.searches.run import SearchResult
 from tests.helpers.experiences import made_experience
 from tests.helpers.searches import Fake, digests, runner
 
-OPTIONS = {"agent": "ppo:final_updates=1,final_share=0", "evaluations": 12, "control_share": 0.0}
+OPTIONS = {"agent": "ppo:updates=1,final_updates=1,final_share=0", "evaluations": 12, "control_share": 0.0}
 
 
 @pytest.fixture(autouse=True)
