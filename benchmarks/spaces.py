@@ -7,6 +7,8 @@ a seed draws other designs, and where the data are cut up by one, other parts. T
 score, the mean of the best few, and by how much each space is ahead of the first one, with its 95 % interval
 over pairs of one data set and seed. All spaces have the same limit, examples and epochs.
 
+With `--of-experience` the designs are the first ones that a search with experience would try in each space.
+
 Trainings are kept in the output folder: the command can be stopped and given again, and with more seeds, data
 or spaces trains what is new. What a data set is called may be all that `train --data` takes.
 """
@@ -26,12 +28,15 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_designer.agents.memory import various
 from rl_designer.comparisons.estimators import interval_of_mean
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset, load_dataset
 from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 from rl_designer.envs.search_spaces.registry import kind_of, make_space
 from rl_designer.envs.seeding import stream
+from rl_designer.envs.tasks.facts import facts_of
+from rl_designer.experience.shipped import SHIPPED, experience_for
 from rl_designer.files import write_text
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store
@@ -53,6 +58,7 @@ OF_A_RUN = ("best", "best few")
 @click.option("--max-parameters", default=20_000, show_default=True)
 @click.option("--seeds", default=2, show_default=True)
 @click.option("--usual-folds", is_flag=True, help="Score as a search does: on folds where data are few.")
+@click.option("--of-experience", is_flag=True, help="Designs that experience proposes, not random ones.")
 @click.option("--output", type=click.Path(path_type=Path), default=ROOT / "runs" / "spaces")
 def main(
     names: tuple[str, ...],
@@ -63,6 +69,7 @@ def main(
     max_parameters: int,
     seeds: int,
     usual_folds: bool,
+    of_experience: bool,
     output: Path,
 ) -> None:
     """Compare spaces by the best of their random designs."""
@@ -70,7 +77,7 @@ def main(
         sys.exit("name two or more spaces of different names for the same kind of data: --space A --space B")
     output.mkdir(parents=True, exist_ok=True)
     limits = {"designs": count, "examples": examples, "epochs": epochs, "max_parameters": max_parameters}
-    limits["usual_folds"] = usual_folds
+    limits |= {"usual_folds": usual_folds, "of_experience": of_experience}
     seconds = dict.fromkeys(map(label, spaces), 0.0)
     figures: dict[str, dict[str, Figures]] = {}
     with Store(output / "store.sqlite") as store:
@@ -109,12 +116,13 @@ def label(name: str) -> str:
 def trained(
     name: str, space: str, limits: Mapping[str, int], seed: int, store: Store
 ) -> tuple[list[float], float]:
-    """Validation scores of random designs, the best first, 0 after a failure, and the seconds of all
+    """Validation scores of a space's designs, the best first, 0 after a failure, and the seconds of all
     trainings. What the store has isn't trained anew.
     """
     dataset = load_dataset(name, kind=kind_of(space), seed=seed)
     dataset = dataset.with_examples(min(limits["examples"], len(dataset.y_train))).without_test()
-    designs = drawn(space, dataset, limits["max_parameters"], limits["designs"], seed)
+    find = proposed if limits["of_experience"] else drawn
+    designs = find(space, dataset, limits["max_parameters"], limits["designs"], seed)
     settings = TrainingSettings(epochs=limits["epochs"])
     folds = dataset.usual_folds if limits["usual_folds"] else 1
     with TrainingEvaluator(dataset, settings=settings, folds=folds) as evaluator:
@@ -134,6 +142,14 @@ def drawn(space: str, dataset: Dataset, max_parameters: int, count: int, seed: i
         if len(found) >= count:
             break
     return list(found.values())[:count]
+
+
+def proposed(space: str, dataset: Dataset, max_parameters: int, count: int, seed: int) -> list[Architecture]:
+    """As many as the shipped experience proposes first, as a search begins with them."""
+    made = make_space(space, dataset.input_shape, dataset.num_classes, max_parameters=max_parameters)
+    source = experience_for(SHIPPED, made).source(made, facts_of(dataset), SHIPPED)
+    ranked = source.proposals(made, stream(seed, "spaces", "experience"))
+    return made.architectures(various(made, ranked, count))
 
 
 def ahead(figures: Mapping[str, Mapping[str, Figures]], first: str, space: str) -> dict[str, Any]:

@@ -52,3 +52,12 @@ def test_two_spaces_for_one_kind_of_data_are_needed(spaces, named):
     options = [part for name in named for part in ("--space", name)]
     refused = CliRunner().invoke(spaces.main, ["--data", "wine", *options])
     assert refused.exit_code == 1 and "for the same kind of data" in refused.output
+
+
+def test_designs_of_experience_are_those_that_a_search_begins_with(spaces):
+    dataset = spaces.load_dataset("wine")
+    first, again, random = (
+        {design.digest for design in find("mlp", dataset, 5_000, 4, 0)}
+        for find in (spaces.proposed, spaces.proposed, spaces.drawn)
+    )
+    assert first == again != random and len(first) == 4
