@@ -142,12 +142,13 @@ def test_it_learns(tmp_path: Path) -> None:
     assert part.finished and part.record.losses[-1] < part.record.losses[0]
 
 
-def test_a_network_on_features_flattens_what_was_augmented() -> None:
+@pytest.mark.parametrize("design", [FEATURES, MEMBERS], ids=["dense", "embedding"])
+def test_a_network_on_features_flattens_what_was_augmented(design: Architecture) -> None:
     x = torch.randn(36, 1, 1, 7, generator=torch.Generator().manual_seed(0))
     y = torch.arange(36) % 3
     found = []
     for inputs, augment in ((x.flatten(1), False), (x, False), (x, "flip-shift")):
-        task = Task(FEATURES, 3, replace(QUICK, augment=augment), 0, "c")
+        task = Task(design, 3, replace(QUICK, augment=augment), 0, "c")
         found.append(load(train_part(task, inputs, y).content))
     assert equal(found[0], found[1]) and not equal(found[0], found[2])
 
