@@ -1,7 +1,8 @@
 """What tests of many rooms take."""
 
+import gc
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ PRELOADED += [
 # Whoever starts the server that processes are forked from: SB3's `SubprocVecEnv` asks for no modules, and all
 # workers of later tests would load PyTorch themselves.
 multiprocessing.set_forkserver_preload(PRELOADED)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported by then stays: looking through it for garbage, again and again, takes seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture
