@@ -222,14 +222,13 @@ def setting_on(
     )
     at_once = 1 if engine is None else engine.at_once(evaluator.device)
     opened = (lambda: evaluator, lambda: judge)
-    folds = folds_of(training, dataset)
     objective = dataset.objective(metric_of(training.metric, dataset.predicts))
     trained = (
         [f"each design says how it is trained: {space.definition.told}"]
         if isinstance(space, TrainedSpace)
         else []
     )
-    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *trained)
+    about = (*dataset.about, *_about_scoring(dataset, objective, evaluator.folds), *trained)
     return Setting(
         space,
         *opened,
@@ -239,7 +238,7 @@ def setting_on(
         about=about,
         objective=objective,
         content=dataset.content,
-        folds=folds,
+        folds=evaluator.folds,
         task_facts=None if dataset.kind == TEXT else partial(facts_of, dataset),
         whole=(whole or dataset).without_test(),
         engine=engine,
@@ -290,14 +289,9 @@ def training_evaluator(
         time_limit=training.candidate_time_limit,
         memory_limit=training.candidate_memory_limit or (default_memory_limit() if engine else None),
         metric=training.metric,
-        folds=folds_of(training, dataset),
+        folds=dataset.usual_folds if training.folds is None else training.folds,
         repeat=repeat,
     )
-
-
-def folds_of(training: Training, dataset: Dataset) -> int:
-    """How many folds designs are scored on: what is set, else all where one would be small."""
-    return dataset.usual_folds if training.folds is None else training.folds
 
 
 def _load(subject: Subject, kind: Any) -> Dataset:

@@ -23,7 +23,7 @@ from rl_designer.envs.datasets.grouping import cut_off
 from rl_designer.envs.datasets.layout import Layout, layout_of
 from rl_designer.envs.datasets.rows.features import features_of
 from rl_designer.envs.datasets.rows.table import Rows
-from rl_designer.envs.datasets.targets import TargetScale, encode_targets
+from rl_designer.envs.datasets.targets import encode_targets, scaled_targets
 from rl_designer.envs.datasets.texts.texts import Reading, Texts, column_of, only_texts
 from rl_designer.envs.datasets.texts.tokeniser import symbols_of_parts
 from rl_designer.envs.errors import unknown_name
@@ -126,7 +126,7 @@ def prepare(
     ready = {part: _as_kind(values, layout.kind, kind, raw.where) for part, values in ready.items()}
     if ready["train"].shape != x["train"].shape:
         standardisation = standardisation.flattened(x["train"].shape[1:])
-    y, scale = (y, None) if class_names else _standardised_numbers(y)
+    y, scale = (y, None) if class_names else scaled_targets(y)
     test = SealedTest(ready["test"], y["test"]) if sealed else None
     parts = (ready["train"], y["train"], ready["val"], y["val"])
     dataset = Dataset(raw.name, *parts, class_names, test, standardisation, notes, scale, folds)
@@ -173,7 +173,7 @@ def _of_texts(
 ) -> Dataset:
     """Texts that were split, as a data set."""
     ready, tokeniser, told = symbols_of_parts(x, reading, raw.where)
-    y, scale = (y, None) if class_names else _standardised_numbers(y)
+    y, scale = (y, None) if class_names else scaled_targets(y)
     test = SealedTest(ready["test"], y["test"], x["test"].values) if "test" in x else None
     parts = (ready["train"], y["train"], ready["val"], y["val"])
     dataset = Dataset(raw.name, *parts, class_names, test, None, told + notes, scale, folds)
@@ -186,14 +186,6 @@ def _of_texts(
 def _pixels(x: Arrays, told: tuple[float, float] | None) -> tuple[float, float] | None:
     """Lowest and highest value of images, [n, channels, height, width]; None of anything else."""
     return (told or (float(x.min()), float(x.max()))) if x.ndim == 4 else None
-
-
-def _standardised_numbers(y: Mapping[str, Arrays]) -> tuple[dict[str, Arrays], TargetScale]:
-    """Targets of all parts, float32, with the training part's mean and deviation."""
-    train = y["train"]
-    scale = TargetScale(float(train.mean()), float(train.std()) or 1.0)
-    ready = {part: ((values - scale.mean) / scale.deviation).astype(np.float32) for part, values in y.items()}
-    return ready, scale
 
 
 def _arranged(x: Mapping[str, Any], layout: Layout) -> dict[str, Any]:

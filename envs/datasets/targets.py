@@ -45,6 +45,14 @@ class TargetScale:
         return rounded
 
 
+def scaled_targets(y: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[Any]], TargetScale]:
+    """Targets of all parts, float32, with the training part's mean and deviation."""
+    train = y["train"]
+    scale = TargetScale(float(train.mean()), float(train.std()) or 1.0)
+    ready = {part: ((values - scale.mean) / scale.deviation).astype(np.float32) for part, values in y.items()}
+    return ready, scale
+
+
 def metric_in_unit(metric: Metric, scale: TargetScale | None) -> Metric:
     """A metric of standardised numbers, which are given to it in the target's unit where it takes them so.
 
