@@ -222,13 +222,14 @@ def setting_on(
     )
     at_once = 1 if engine is None else engine.at_once(evaluator.device)
     opened = (lambda: evaluator, lambda: judge)
+    folds = training.folds_on(dataset.usual_folds)
     objective = dataset.objective(metric_of(training.metric, dataset.predicts))
     trained = (
         [f"each design says how it is trained: {space.definition.told}"]
         if isinstance(space, TrainedSpace)
         else []
     )
-    about = (*dataset.about, *_about_scoring(dataset, objective, evaluator.folds), *trained)
+    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *trained)
     return Setting(
         space,
         *opened,
@@ -238,7 +239,7 @@ def setting_on(
         about=about,
         objective=objective,
         content=dataset.content,
-        folds=evaluator.folds,
+        folds=folds,
         task_facts=None if dataset.kind == TEXT else partial(facts_of, dataset),
         whole=(whole or dataset).without_test(),
         engine=engine,
@@ -289,7 +290,7 @@ def training_evaluator(
         time_limit=training.candidate_time_limit,
         memory_limit=training.candidate_memory_limit or (default_memory_limit() if engine else None),
         metric=training.metric,
-        folds=dataset.usual_folds if training.folds is None else training.folds,
+        folds=training.folds_on(dataset.usual_folds),
         repeat=repeat,
     )
 

@@ -63,6 +63,10 @@ class Training(Recipe):
         "Memory for the process that trains one design, such as 2G.", shown="half of the machine's"
     )
 
+    def folds_on(self, usual: int) -> int:
+        """How many folds designs are scored on: what is set, else those that are usual on the data."""
+        return usual if self.folds is None else self.folds
+
     def settings(self) -> TrainingSettings:
         """The recipe as the trainings take it. Raises ValueError for an unknown augmentation."""
         given = self.given().items()
