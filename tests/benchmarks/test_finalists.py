@@ -1,22 +1,19 @@
 """`benchmarks/finalists.py` trains designs for parts of the epochs once, and says how that ranks them."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "finalists.py"
+from tests.helpers.scripts import script
+
 QUICK = ("--data", "wine", "--designs", "3", "--examples", "40", "--epochs", "8")
 
 
 @pytest.fixture(scope="module")
 def finalists():
-    spec = importlib.util.spec_from_file_location("finalists_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("finalists")
     module.DRAWS = 20
     return module
 

@@ -1,24 +1,18 @@
 """`benchmarks/paired_searches.py` pairs searches by task and seed, and says by how much one way is ahead."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.runs.reading import read_run
-
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "paired_searches.py"
+from tests.helpers.scripts import script
 
 
 @pytest.fixture(scope="module")
 def searches():
-    spec = importlib.util.spec_from_file_location("paired_searches", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("paired_searches")
 
 
 def test_one_command_searches_tells_and_goes_on(searches, monkeypatch, tmp_path):

@@ -1,30 +1,19 @@
 """`benchmarks/sample_efficiency.py` remakes the README's table."""
 
-import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 from click.testing import CliRunner, Result
 
 from rl_designer.envs.tables.table import Task
+from tests.helpers.scripts import script
 from tests.helpers.tables import synthetic_table
-
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "sample_efficiency.py"
-
-
-def script() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("sample_efficiency", SCRIPT)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 def run(tables: Path, output: Path, *arguments: str) -> Result:
     words = [*arguments, "--output", str(output), "--workers", "1"]
-    return CliRunner(env={"RL_DESIGNER_TABLES": str(tables)}).invoke(script().main, words)
+    return CliRunner(env={"RL_DESIGNER_TABLES": str(tables)}).invoke(script("sample_efficiency").main, words)
 
 
 def test_one_command_makes_the_table(tmp_path: Path) -> None:
@@ -50,5 +39,5 @@ def test_where_there_are_no_tables_it_says_where_it_looked(tmp_path: Path) -> No
 
 def test_the_quality_of_policies_is_a_table_too() -> None:
     sampled = {"policy_samples": {"top_1_percent": 0.91, "top_0_1_percent": 0.5, "distinct": 33.4}}
-    text = script().quality_table({"A": {"seeds": 10, "agents": {"ppo": sampled}}}, 100)
+    text = script("sample_efficiency").quality_table({"A": {"seeds": 10, "agents": {"ppo": sampled}}}, 100)
     assert text.strip().splitlines()[-1] == "| ppo | 91 %, 50 %, 33 |"

@@ -1,23 +1,19 @@
 """`benchmarks/spaces.py` trains random designs of spaces once, and says which space has the better ones."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "spaces.py"
+from tests.helpers.scripts import script
+
 QUICK = ("--data", "wine", "--designs", "2", "--examples", "40", "--epochs", "1", "--seeds", "2")
 
 
 @pytest.fixture(scope="module")
 def spaces():
-    spec = importlib.util.spec_from_file_location("spaces_benchmark", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("spaces")
 
 
 def test_one_command_compares_spaces_and_trains_nothing_again(spaces, monkeypatch, tmp_path):

@@ -1,14 +1,12 @@
 """`export`: files that compute what the network does, and nothing left where they don't."""
 
 import ast
-import importlib.util
 import json
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -26,6 +24,7 @@ from rl_designer.exporting.export import Exported, Mismatch, export, largest_dif
 from rl_designer.exporting.formats import FORMATS, Format
 from rl_designer.exporting.python_source import docstring_text, literal, python_source
 from rl_designer.exporting.subject import Origin, Subject, class_name
+from tests.helpers.scripts import script
 
 ROOT = Path(__file__).resolve().parents[3]
 PARITY = ROOT / "benchmarks" / "export_parity.py"
@@ -61,19 +60,11 @@ EVERY_KIND = (
 NASTY = 'x"""\n\\N{DIGIT ONE}\'\u202e\ud800 |<b>`](http://a) {}'
 
 
-def parity_script() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("export_parity", PARITY)
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
 def of_every_kind(shape: tuple[int, ...] = (1, 20), **more: object) -> Subject:
     """A network with random weights, as if trained."""
     design = Architecture("convnet1d", EVERY_KIND, complete=True)
     network = build_network(design, shape, 5)
-    parity_script().randomised(network, torch.Generator().manual_seed(3))
+    script("export_parity").randomised(network, torch.Generator().manual_seed(3))
     facts = {"class_names": ("a", "b", "c", "d", "e"), "retrained_seed": 0, **more}
     return Subject(design, network, shape, 5, Origin("a.json"), **facts)  # type: ignore[arg-type]
 
@@ -89,7 +80,9 @@ def with_constants(mean: list[float], deviation: list[float], shape: tuple[int, 
 @settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_the_python_file_computes_what_a_random_architecture_s_network_does(space: str, seed: int) -> None:
-    [subject] = parity_script().subjects(make_space(space, SHAPES[space], 5, max_parameters=30_000), 1, seed)
+    [subject] = script("export_parity").subjects(
+        make_space(space, SHAPES[space], 5, max_parameters=30_000), 1, seed
+    )
     untrained = replace(subject, retrained_seed=None)
     namespace: dict[str, object] = {"__file__": "network.py"}
     exec(compile(python_source(untrained), "network.py", "exec"), namespace)
@@ -156,7 +149,7 @@ def every_operation(family: str, shape: tuple[int, ...]) -> Subject:
     macro = Layer.of("macro", cells=1, stages=1 if family == "cell1d" else 2, width=6)
     design = Architecture(family, (macro, *operations), complete=True)
     network = build_network(design, shape, 5)
-    parity_script().randomised(network, torch.Generator().manual_seed(3))
+    script("export_parity").randomised(network, torch.Generator().manual_seed(3))
     return Subject(design, network, shape, 5, Origin("a.json"), retrained_seed=0)
 
 
@@ -290,6 +283,6 @@ def test_the_parity_benchmark_runs(
 ) -> None:
     spaces = ["--space", "mlp", "--space", "cell1d"]
     monkeypatch.setattr(sys, "argv", [str(PARITY), "--count", "1", "--format", "torch-export", *spaces])
-    parity_script().main()
+    script("export_parity").main()
     for figures in json.loads(capsys.readouterr().out).values():
         assert figures["failures"] == [] and figures["largest_difference"] <= 1e-5
