@@ -4,11 +4,11 @@ from pathlib import Path
 
 from rl_designer.exporting.export import export
 from rl_designer.exporting.find import find_subject
+from tests.helpers.scripts import script
 from tests.rl_designer.exporting.test_export import (
     CELLS,
     every_operation,
     of_every_kind,
-    parity_script,
     with_constants,
 )
 from tests.rl_designer.predicting.test_predict import N, table, trained
@@ -32,5 +32,5 @@ def test_python_files_run_where_this_package_cannot_be_imported_and_are_as_other
     ]
     for number, subject in enumerate(subjects):
         export(subject, tmp_path / str(number), ["python"])
-    said = parity_script().checked_by_others(sorted(tmp_path.glob("*/network.py")))
+    said = script("export_parity").checked_by_others(sorted(tmp_path.glob("*/network.py")))
     assert said == {"ruff check": "", "ruff format": "", "alone": "", "mypy": ""}
