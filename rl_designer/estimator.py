@@ -37,7 +37,7 @@ from rl_designer.results import Run
 if TYPE_CHECKING:
     from torch import nn
 
-# Its parameters that are no settings of a search.
+# No settings of a search.
 _OWN = ("reward", "final_epochs", "n_jobs", "random_state")
 _ROWS = 4_096  # examples whose outputs are computed at a time
 _FEWEST_NUMBERS = 5  # examples with a number to predict, of which one is held out
@@ -215,7 +215,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
         max_parameters, max_macs: limits of every design; None is without limit.
         evaluations: designs to train, the control's included.
         epochs: of each of these trainings.
-        final_epochs: of the full training; None for 30 to 100, by the number of examples.
+        final_epochs: of the full training; None for 30 to 100, by the number of examples, and on rows, texts
+            and few examples by what is best on those held out, as other settings of it are then.
         finalists: best designs to train longer, on the same part as the others, before one of them is
             trained in full; a part of `evaluations`, see docs/designing.md. None for none.
         finalist_epochs: of these trainings; None for 30 to 100, by the number of examples.

@@ -16,6 +16,7 @@ from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.results import Run
 from rl_designer.retraining.folder import load_retrained
 from rl_designer.retraining.job import Winner
+from rl_designer.retraining.recipes import best_recipe
 from rl_designer.retraining.retrain import retrain
 from rl_designer.retraining.settings import Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
@@ -62,7 +63,8 @@ def trained_in_full(
     metric: str | None,
     asker: str,
 ) -> "nn.Module":
-    """A design's network, trained on training and validation part together.
+    """A design's network, trained on training and validation part together; as `retrain` does, by the recipe
+    that is best on validation where that may be chosen.
 
     Args:
         settings: of `FullSettings`; what is None is left to it.
@@ -71,5 +73,6 @@ def trained_in_full(
     y = np.concatenate([dataset.y_train, dataset.y_val])
     whole = replace(dataset, x_train=x, y_train=y)  # so that its score on validation says nothing
     plan = Plan.of(whole, settings, seeds=1, on_validation=True, workers=0, device=device, metric=metric)
-    results = retrain([Winner(ArchitectureFile(architecture), folder, asker)], whole, plan)
+    winners = [Winner(ArchitectureFile(architecture), folder, asker)]
+    results = retrain(winners, whole, best_recipe(winners, dataset, plan).plan)
     return load_retrained(results[0]["folder"]).network
