@@ -14,6 +14,7 @@
   - `AllFailed` (retraining): no full training has brought weights
   - `Stopped`: a search can't write any more
   - `Mismatch` (exporting): an exported network doesn't compute what the original does
+  - `Lossy` (exporting): an int8 network loses more than it may
 
 `Interrupted` is a KeyboardInterrupt, and `BudgetSpent` (envs/problem.py), which ends a search, an Exception.
 """

@@ -110,6 +110,9 @@ def export(
     weights_of: int | None = None,
     licence: str | None = None,
     overwrite: bool = False,
+    int8: bool = False,
+    int8_examples: int | str | None = None,
+    int8_loss: float | None = None,
     store: str | None = None,
     **data: Any,
 ) -> list["Exported"]:
@@ -119,22 +122,26 @@ def export(
         run: of a run its best design, with the weights that `retrain` gave it; a folder that `retrain` wrote;
             or an architecture's file.
         output: the folder; None for `exported` in the run's, or here.
-        formats: `python`, `onnx`, `torch-export`, `card`; None for all that the installed packages allow.
+        formats: `python`, `onnx`, `torch-export`, `int8`, `card`; None for all that the installed packages
+            allow, but `int8`.
         weights_of: the training whose weights to take; None for the first.
         licence: for the model card.
+        int8, int8_examples, int8_loss: as `rl_designer.exporting.quantisation.Quantisation` has them.
         data: `data`, `target` and the other settings of data, for an architecture whose file has none;
             `data` of a run, where they lie now.
     """
     from rl_designer.exporting.export import export as write
     from rl_designer.exporting.find import find_subject
+    from rl_designer.exporting.quantisation import asked
     from rl_designer.retraining.sources import DATA
 
     check_names("export", data, DATA)
+    how = asked({"int8": int8 or None, "int8_examples": int8_examples, "int8_loss": int8_loss}, formats)
     source = folder_of(run)
     subject = find_subject(source, plain(data), seed=weights_of, store=store)
     folder = source / "exported" if source.is_dir() else Path("exported")
     folder = folder if output is None else Path(output)
-    return write(subject, folder, formats, licence=licence, overwrite=overwrite)
+    return write(subject, folder, formats, licence=licence, overwrite=overwrite, quantisation=how)
 
 
 def predict(

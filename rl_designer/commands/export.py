@@ -12,6 +12,7 @@ from rl_designer.commands.options import (
     OUTPUT_FOLDER,
     data_options,
     note,
+    options_of,
     output_options,
     print_json,
     seed_of,
@@ -19,6 +20,7 @@ from rl_designer.commands.options import (
 )
 from rl_designer.exporting.find import find_subject
 from rl_designer.exporting.optuna import export_to_optuna
+from rl_designer.exporting.quantisation import Quantisation, asked
 from rl_designer.exporting.subject import Subject
 from rl_designer.runs.reading import read_run
 from rl_designer.text import printable
@@ -41,13 +43,15 @@ _DEFAULT = "exported"
     "formats",
     metavar="NAME",
     multiple=True,
-    help="python, onnx (needs the extra `onnx`), torch-export or card; again for more.  [default: all]",
+    help="python, onnx (needs the extra `onnx`), torch-export, int8 or card; again for more.  "
+    "[default: all but int8]",
 )
 @click.option(
     "--weights-of", metavar="SEED", help="Full training whose weights to take.  [default: the first]"
 )
 @click.option("--licence", metavar="TEXT", help="For the model card.")
 @click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
+@options_of(Quantisation)
 @data_options
 @store_option
 @click.option(
@@ -68,7 +72,7 @@ def export(
     to_optuna: str | None,
     as_json: bool,
     quiet: bool,
-    **data: Any,
+    **more: Any,
 ) -> None:
     """Write a network as plain Python, ONNX, a torch.export program, and a model card.
 
@@ -83,11 +87,12 @@ def export(
     from rl_designer.exporting.export import export as write
     from rl_designer.exporting.export import left_out, wanted_formats
 
-    wanted = wanted_formats(formats)
-    given = {name: value for name, value in data.items() if value is not None}
+    how = asked({name: more.pop(name) for name in Quantisation.declared()}, formats)
+    wanted = wanted_formats(formats, int8=bool(how.int8))
+    given = {name: value for name, value in more.items() if value is not None}
     subject = find_subject(source, given, seed=seed_of(weights_of), store=store)
     folder = output or (source / _DEFAULT if source.is_dir() else Path(_DEFAULT))
-    files = write(subject, folder, wanted, licence=licence, overwrite=overwrite)
+    files = write(subject, folder, wanted, licence=licence, overwrite=overwrite, quantisation=how)
     if not formats:
         for name, packages in left_out().items():
             note(f"no {name}: it needs {', '.join(packages)}: pip install 'rl-designer[onnx]'", quiet)
@@ -128,6 +133,7 @@ def _to_dict(subject: Subject, files: Sequence["Exported"]) -> dict[str, Any]:
         "weights_of": subject.retrained_seed,
         "checked_on_real_inputs": subject.examples is not None,
         "largest_difference": {file.format: file.difference for file in files if file.difference is not None},
+        **{file.format: file.quantised.to_dict() for file in files if file.quantised is not None},
     }
 
 
@@ -135,4 +141,6 @@ def _print(subject: Subject, files: Sequence["Exported"]) -> None:
     inputs = "random and real inputs" if subject.examples is not None else "random inputs"
     for file in files:
         same = "" if file.difference is None else f"  (checked on {inputs}: within {file.difference:.1e})"
+        if (made := file.quantised) is not None:
+            same = f"  ({made.words}; in float32 stay: {made.left})"
         click.echo(printable(f"{file.path}{same}"))

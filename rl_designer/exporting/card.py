@@ -17,6 +17,7 @@ from rl_designer.envs.layers.cell import cell_words
 from rl_designer.envs.search_spaces.cell_layers import live_edges
 from rl_designer.envs.search_spaces.costs import describe
 from rl_designer.exporting.description import input_words, output_words
+from rl_designer.exporting.quantisation import INT8_FILE
 from rl_designer.exporting.subject import Subject, template
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.retraining.verdicts import figure_of
@@ -61,6 +62,7 @@ def card(subject: Subject, files: Sequence[str] = (), licence: str | None = None
         cell=_cell(subject),
         training=training_words(subject.architecture),
         files=files,
+        int8_file=INT8_FILE,
         licence=licence,
         version=__version__,
     )

@@ -42,6 +42,8 @@ class _Description(BaseModel):
     inputs: dict[str, Any] | None
     training: int | None
     weights: list[str] | None = Field(max_length=_MOST_WEIGHTS)
+    # Not in files of networks that weren't quantised.
+    int8: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -76,6 +78,7 @@ def description(subject: Subject, weights: Sequence[str] | None) -> dict[str, An
         "inputs": None if subject.inputs is None else subject.inputs.to_dict(),
         "training": subject.retrained_seed,
         "weights": None if weights is None else list(weights),
+        **({} if subject.quantised is None else {"int8": subject.quantised.to_dict()}),
     }
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,12 +14,20 @@ from rl_designer.envs.networks.network import drawn_inputs
 from rl_designer.envs.workers.devices import one_thread
 from rl_designer.errors import Error, WrongUsage, unknown_name
 from rl_designer.exporting.card import CARD, card
-from rl_designer.exporting.formats import FORMATS, PYTHON, Computed, exported_network, remove_weights
+from rl_designer.exporting.formats import (
+    FORMATS,
+    PYTHON,
+    Computed,
+    Mismatch,
+    exported_network,
+    remove_weights,
+)
+from rl_designer.exporting.quantisation import INT8, INT8_FILE, Quantisation, Quantised
 from rl_designer.exporting.subject import Subject
 from rl_designer.files import write_text
 
 CARD_FORMAT = "card"
-NAMES = (*FORMATS, CARD_FORMAT)
+NAMES = (*FORMATS, INT8, CARD_FORMAT)
 
 TOLERANCE = 1e-5
 _BATCHES = (1, 2, 7)  # the batch axis is free
@@ -32,12 +40,15 @@ class Exported:
     """A file that was written.
 
     Attributes:
-        difference: the largest from the original's outputs, see `largest_difference`; None of a card.
+        difference: the largest from the original's outputs, see `largest_difference`; None of a card, and
+            of a quantised network.
+        quantised: what came of that.
     """
 
     format: str
     path: Path
     difference: float | None
+    quantised: Quantised | None = None
 
 
 def export(
@@ -47,30 +58,33 @@ def export(
     *,
     licence: str | None = None,
     overwrite: bool = False,
+    quantisation: Quantisation | None = None,
 ) -> list[Exported]:
     """Writes a network's files into a folder, all of them or none.
 
     Args:
-        formats: of `NAMES`; None for all that the installed packages allow.
+        formats: of `NAMES`; None for all that the installed packages allow, but `int8`.
         licence: for the model card; None where nobody has said so.
         overwrite: whether files of these names are replaced; weights that an earlier export wrote are
             removed where the new network has none.
+        quantisation: how `int8` is made, which it may ask for; None for the defaults.
 
     Raises:
         WrongUsage: for an unknown format, and for files that are there already.
+        Lossy: where `int8` loses more than it may.
         ImportError: where a format needs a package that isn't installed.
         Mismatch: where a file doesn't compute what the network does; nothing is left of it.
         OSError: where the folder can't be written.
     """
-    wanted = wanted_formats(formats)
-    files = {name: FORMATS[name].files_of(subject) for name in wanted if name in FORMATS}
-    if CARD_FORMAT in wanted:
-        files[CARD_FORMAT] = (CARD,)
+    how = quantisation or Quantisation()
+    wanted = wanted_formats(formats, int8=bool(how.int8))
+    own = {INT8: (INT8_FILE,), CARD_FORMAT: (CARD,)}
+    files = {name: own[name] if name in own else FORMATS[name].files_of(subject) for name in wanted}
     _check_free(folder, [file for group in files.values() for file in group], overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=".export.", dir=folder) as beside:
-            written = _written(subject, files, Path(beside), folder, licence)
+            written = _written(subject, files, Path(beside), folder, licence, how)
     except BaseException:
         with contextlib.suppress(OSError):
             folder.rmdir()  # where nothing else is in it
@@ -81,9 +95,18 @@ def export(
 
 
 def _written(
-    subject: Subject, files: Mapping[str, tuple[str, ...]], beside: Path, folder: Path, licence: str | None
+    subject: Subject,
+    files: Mapping[str, tuple[str, ...]],
+    beside: Path,
+    folder: Path,
+    licence: str | None,
+    how: Quantisation,
 ) -> list[Exported]:
     """Writes into one folder, and moves what is right into the other."""
+    if INT8 in files:  # first, since other files tell of it
+        from rl_designer.exporting.int8 import quantise  # what it imports others don't need
+
+        subject = replace(subject, quantised=quantise(subject, beside, how))
     differences = {name: _checked(subject, name, beside) for name in files if name in FORMATS}
     if CARD_FORMAT in files:
         others = [file for name, group in files.items() if name != CARD_FORMAT for file in group]
@@ -93,23 +116,35 @@ def _written(
             raise Error(f"the figures of {subject.origin.source} are damaged: {error!r}") from error
         write_text(beside / CARD, text)
     return [
-        Exported(name, (beside / file).replace(folder / file), differences.get(name))
+        Exported(
+            name,
+            (beside / file).replace(folder / file),
+            differences.get(name),
+            subject.quantised if name == INT8 else None,
+        )
         for name, group in files.items()
         for file in group
     ]
 
 
-def wanted_formats(formats: Sequence[str] | None) -> list[str]:
-    """The formats to write, each once. Raises as `export`."""
+def wanted_formats(formats: Sequence[str] | None, int8: bool = False) -> list[str]:
+    """The formats to write, each once; `int8` beside those named, or beside all. Raises as `export`."""
     if not formats:
-        return [name for name in NAMES if name == CARD_FORMAT or not FORMATS[name].missing]
+        formats = [name for name in NAMES if name != INT8 and not _missing(name)]
+    formats = [*formats, INT8] if int8 else formats
     for name in formats:
         if name not in NAMES:
             raise WrongUsage(unknown_name("format", name, NAMES))
-        if name in FORMATS and (missing := FORMATS[name].missing):
+        if missing := _missing(name):
             remedy = "pip install 'rl-designer[onnx]'"
             raise ImportError(f"ONNX needs {', '.join(missing)}, which isn't installed: {remedy}")
     return [name for name in NAMES if name in formats]
+
+
+def _missing(name: str) -> list[str]:
+    """The packages that a format lacks."""
+    written = "onnx" if name == INT8 else name
+    return FORMATS[written].missing if written in FORMATS else []
 
 
 def left_out() -> dict[str, list[str]]:
@@ -139,10 +174,6 @@ def _check_free(folder: Path, files: Sequence[str], overwrite: bool) -> None:
 
 
 # -- whether a file computes what the network does -------------------------------------------------
-
-
-class Mismatch(Error):
-    """An exported network that computes something else than the original."""
 
 
 def largest_difference(subject: Subject, computed: Computed) -> float:

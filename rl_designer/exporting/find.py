@@ -9,6 +9,8 @@ from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.content import same_content
 from rl_designer.envs.datasets.inputs import RawInputs
+from rl_designer.envs.extensions import short_name
+from rl_designer.envs.metrics import METRICS
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.exporting.subject import Origin, Subject
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
@@ -74,7 +76,7 @@ def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | 
         Winner(ArchitectureFile(architecture), path / DEFAULT_PARENT, str(path)), Plan(FullSettings())
     )
     if retrained.seeds() or seed is not None:
-        return _with_weights(retrained.path, seed, _dataset_of(report, data), origin)
+        return _with_weights(retrained.path, seed, _dataset_of(report, data), origin, report)
     setting = report.folder.summary.get("setting", {})
     try:
         shape, classes = tuple(map(int, setting["input_shape"])), int(setting["num_classes"])
@@ -99,11 +101,18 @@ def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str
     for report in reports:
         for winner in report.winners:
             if winner.design.architecture.digest == digest:
-                return _with_weights(path, seed, _dataset_of(report, data), _origin_of(report, winner))
+                origin = _origin_of(report, winner)
+                return _with_weights(path, seed, _dataset_of(report, data), origin, report)
     return _with_weights(path, seed, _named(path), None)
 
 
-def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origin: Origin | None) -> Subject:
+def _with_weights(
+    path: Path,
+    seed: int | None,
+    dataset: "Dataset | None",
+    origin: Origin | None,
+    report: RunReport | None = None,
+) -> Subject:
     folder = RetrainedFolder(path)
     chosen = folder.trained(seed)
     read, training = load_retrained(path, chosen), folder.training()
@@ -125,8 +134,20 @@ def _with_weights(path: Path, seed: int | None, dataset: "Dataset | None", origi
         retrained_seed=chosen,
         results=read.results,
         settings=training.settings,
+        metric=_metric_of(read.results or {}, report),
         **known,
     )
+
+
+def _metric_of(results: Mapping[str, Any], report: RunReport | None) -> str | None:
+    """By which trainings were judged; None for the usual one, where that was code that isn't at hand or isn't
+    to be run.
+    """
+    name = results.get("metric")
+    if name in METRICS or report is None or report.folder.foreign_code("metric"):
+        return name if name in METRICS else None
+    searched = report.folder.config.training.metric
+    return searched if searched is not None and short_name(searched) == name else None
 
 
 def _of_file(path: Path, seed: int | None, data: Mapping[str, Any]) -> Subject:
@@ -246,5 +267,6 @@ def _known(architecture: Architecture, dataset: "Dataset | None") -> dict[str, A
         "standardisation": standardisation_for(architecture, dataset),
         "inputs": RawInputs.of(dataset),
         "target_scale": dataset.target_scale,
+        "dataset": dataset,
         "examples": examples.reshape(len(examples), -1) if takes_features(architecture) else examples,
     }

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from rl_designer.envs.datasets.targets import TargetScale
 from rl_designer.envs.networks.network import drawn_inputs
+from rl_designer.errors import Error
 from rl_designer.exporting.description import DESCRIPTION, description, input_words, output_words
 from rl_designer.exporting.python_source import python_source
 from rl_designer.exporting.subject import Subject
@@ -33,6 +34,10 @@ _DESIGN = "design"  # what says, in a file's metadata, that an export wrote it
 
 # float32 [n, *input_shape], or symbols of texts int64 [n, length] → outputs [n, classes], or [n, 1]
 Computed = Callable[[Tensor], Tensor]
+
+
+class Mismatch(Error):
+    """An exported network that computes something else than the original."""
 
 
 @dataclass(frozen=True)
@@ -188,10 +193,10 @@ def _output(subject: Subject) -> str:
     return NUMBER if subject.predicts_number else LOGITS
 
 
-def _write_onnx(subject: Subject, folder: Path) -> None:
+def write_onnx(subject: Subject, path: Path) -> None:
+    """Writes the file in float32."""
     import onnx
 
-    path = folder / f"{NAME}.onnx"
     with _quiet(), torch.no_grad():
         torch.onnx.export(
             exported_program(subject),
@@ -210,11 +215,12 @@ def _write_onnx(subject: Subject, folder: Path) -> None:
     onnx.save(model, path)
 
 
-def _read_onnx(subject: Subject, folder: Path) -> Computed:
+def read_onnx(subject: Subject, file: Path) -> Computed:
+    """What ONNX Runtime makes of a file, with one thread."""
     import onnx
     import onnxruntime  # type: ignore[import-untyped,unused-ignore]
 
-    path = str(folder / f"{NAME}.onnx")
+    path = str(file)
     onnx.checker.check_model(path, full_check=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -225,6 +231,14 @@ def _read_onnx(subject: Subject, folder: Path) -> Computed:
         return torch.from_numpy(session.run([_output(subject)], {INPUT: x.numpy()})[0])
 
     return computed
+
+
+def _write_onnx(subject: Subject, folder: Path) -> None:
+    write_onnx(subject, folder / f"{NAME}.onnx")
+
+
+def _read_onnx(subject: Subject, folder: Path) -> Computed:
+    return read_onnx(subject, folder / f"{NAME}.onnx")
 
 
 @contextmanager

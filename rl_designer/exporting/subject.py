@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
-    from rl_designer.envs.datasets import Standardisation
+    from rl_designer.envs.datasets import Dataset, Standardisation
     from rl_designer.envs.datasets.inputs import RawInputs
     from rl_designer.envs.datasets.targets import TargetScale
     from rl_designer.envs.datasets.texts import Tokeniser
+    from rl_designer.exporting.quantisation import Quantised
 
 
 _MOST_IN_A_NAME = 40
@@ -75,6 +76,9 @@ class Subject:
         inputs: what raw examples are; None where it isn't known.
         target_scale: of a number that is predicted; the files give it in its own unit. None for classes, and
             where it isn't known.
+        dataset: the data themselves; None where they aren't at hand.
+        metric: by which it is judged, as `metric_of` takes it; None for the usual one.
+        quantised: what came of it in 8 bits, where that was asked for.
     """
 
     architecture: Architecture
@@ -93,6 +97,9 @@ class Subject:
     examples: "NDArray[np.float32] | None" = field(default=None, repr=False)
     inputs: "RawInputs | None" = field(default=None, repr=False)
     target_scale: "TargetScale | None" = None
+    dataset: "Dataset | None" = field(default=None, repr=False)
+    metric: str | None = None
+    quantised: "Quantised | None" = None
 
     def __post_init__(self) -> None:
         check_classes(self.num_classes)
