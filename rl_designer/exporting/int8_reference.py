@@ -18,8 +18,8 @@ from rl_designer.exporting.formats import INPUT
 Array = NDArray[Any]
 
 
-def reference_of(path: Path) -> Callable[[Array], Array]:
-    """Inputs [n, …] as the file takes them → outputs [n, outputs]."""
+def reference_of(path: Path) -> Callable[[Array], list[Array]]:
+    """Inputs [n, …] as the file takes them → all that it gives, [n, outputs] first."""
     from onnx.reference import ReferenceEvaluator
     from onnx.reference.op_run import OpRun
 
@@ -37,9 +37,9 @@ def reference_of(path: Path) -> Callable[[Array], Array]:
 
     evaluator = ReferenceEvaluator(str(path), new_ops=[MaxPool, AveragePool])
 
-    def computed(x: Array) -> Array:
+    def computed(x: Array) -> list[Array]:
         outputs: Any = evaluator.run(None, {INPUT: x})
-        return np.asarray(outputs[0])
+        return list(outputs)
 
     return computed
 

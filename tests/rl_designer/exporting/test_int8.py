@@ -204,7 +204,7 @@ def test_the_reference_s_pooling_is_torch_s(rank: int, counted: bool) -> None:
 def test_a_file_that_onnx_runtime_takes_otherwise_than_the_reference_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = lambda path: lambda x: np.ones((len(x), 3))  # noqa: E731
+    wrong = lambda path: lambda x: [np.ones((len(x), 3))]  # noqa: E731
     monkeypatch.setattr("rl_designer.exporting.int8.reference_of", wrong)
     with pytest.raises(Mismatch, match=r"other outputs in ONNX Runtime .* more than rounding explains"):
         export(rows(), tmp_path / "out", ["int8"], quantisation=ANY_LOSS)
