@@ -17,6 +17,7 @@ from rl_designer.exporting.card import CARD, card
 from rl_designer.exporting.formats import (
     FORMATS,
     PYTHON,
+    TOLERANCE,
     Computed,
     Mismatch,
     exported_network,
@@ -29,7 +30,6 @@ from rl_designer.files import write_text
 CARD_FORMAT = "card"
 NAMES = (*FORMATS, INT8, CARD_FORMAT)
 
-TOLERANCE = 1e-5
 _BATCHES = (1, 2, 7)  # the batch axis is free
 _SEED = 0
 _CHANGED = (KeyError, TypeError, AttributeError, UndefinedError)  # of figures that somebody has changed

@@ -30,6 +30,7 @@ NAME = "network"
 INPUT, LOGITS, NUMBER = "input", "logits", "number"
 _BATCH = "batch"
 PYTHON = "python"
+TOLERANCE = 1e-5  # of the largest output, where that is above 1
 _DESIGN = "design"  # what says, in a file's metadata, that an export wrote it
 
 # float32 [n, *input_shape], or symbols of texts int64 [n, length] → outputs [n, classes], or [n, 1]

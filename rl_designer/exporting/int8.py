@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.metrics import metric_of
 from rl_designer.errors import Error, usage_errors
-from rl_designer.exporting.formats import INPUT, Computed, Mismatch, metadata, read_onnx, write_onnx
+from rl_designer.exporting.formats import (
+    INPUT,
+    TOLERANCE,
+    Computed,
+    Mismatch,
+    metadata,
+    read_onnx,
+    write_onnx,
+)
 from rl_designer.exporting.int8_reference import reference_of
 from rl_designer.exporting.quantisation import INT8_FILE, Quantisation, Quantised
 from rl_designer.exporting.subject import Subject
@@ -40,7 +48,6 @@ _MOVE = ("Reshape", "Squeeze", "Unsqueeze", "Transpose", "Concat", "Slice", "Gat
 _QUANTISE, _DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 _BATCH = 64
 _SCORED_AT_ONCE = 512
-_EQUAL = 1e-5  # of the largest output
 # Of what quantising changes, root mean square: a sum that lies between two integers may be rounded to either.
 _MOST_OF_ROUNDING = 0.25
 
@@ -215,7 +222,7 @@ def _agreement(path: Path, before: Computed, after: Computed, x: NDArray[Any]) -
     rounding = float(np.sqrt(np.square(before(torch.from_numpy(x)).numpy() - expected).mean()))
     scale = max(1.0, float(np.abs(expected).max()))
     apart = np.abs(found.astype(np.float64) - expected)
-    most = max(_EQUAL * scale, _MOST_OF_ROUNDING * rounding)
+    most = max(TOLERANCE * scale, _MOST_OF_ROUNDING * rounding)
     usually = float(np.sqrt(np.square(apart).mean()))
     if not usually <= most:
         raise Mismatch(
@@ -223,7 +230,7 @@ def _agreement(path: Path, before: Computed, after: Computed, x: NDArray[Any]) -
             f"{usually:.2g} (root mean square), more than rounding explains, {most:.2g}"
         )
     largest = apart.reshape(len(x), -1).max(axis=1) / scale
-    equal = float((largest <= _EQUAL).mean())
+    equal = float((largest <= TOLERANCE).mean())
     return {"checked_on": len(x), "equal": equal, "largest_difference": float(largest.max())}
 
 

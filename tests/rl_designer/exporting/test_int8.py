@@ -1,6 +1,7 @@
 """`export --int8`: what is quantised, what it costs, and when nothing is written."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from rl_designer.exporting.formats import FORMATS, Mismatch, read_onnx, write_on
 from rl_designer.exporting.int8 import quantise
 from rl_designer.exporting.quantisation import INT8_FILE, Lossy, Quantisation, asked
 from rl_designer.exporting.subject import Origin, Subject
-from tests.helpers.command_line import Ended, runner
+from tests.helpers.command_line import Ended
 from tests.helpers.retraining import Watched
 from tests.helpers.scripts import script
 from tests.rl_designer.predicting.test_predict import N, table, trained
@@ -226,18 +227,20 @@ def with_an_outlier() -> Subject:
 
 
 @pytest.mark.usefixtures("once")
-def test_what_loses_more_than_it_may_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(
-        Lossy, match=r"loses 0\.\d{4} of its score, more than 0\.02 \(accuracy 1\.0000 -> 0\."
-    ) as e:
-        export(
-            with_an_outlier(),
-            tmp_path / "out",
-            ["card"],
-            quantisation=Quantisation(int8=True, int8_loss=0.02),
-        )
-    assert "bytes), so nothing was written; allow more with --int8-loss" in str(e.value)
-    assert "\n" not in str(e.value) and list(tmp_path.iterdir()) == []
+def test_what_loses_more_than_it_may_is_not_written(
+    command: Callable[..., Ended], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a real loss, of a network that wasn't searched for."""
+    subject = with_an_outlier()
+    monkeypatch.setattr("rl_designer.commands.export.find_subject", lambda *given, **more: subject)
+    ended = command("export", "a.json", "--format", "card", "--int8", "--int8-loss", 0.02, "--output", "out")
+    assert (ended.status, ended.out, ended.err.count("\n")) == (1, "", 1)
+    assert re.search(r"loses 0\.\d{4} of its score, more than 0\.02 \(accuracy 1\.0000 -> 0\.", ended.err)
+    assert "bytes), so nothing was written; allow more with --int8-loss" in ended.err
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Lossy):
+        export(subject, tmp_path / "out", ["int8"])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("once")
@@ -302,13 +305,8 @@ def retrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_a_retrained_folder_is_quantised_told_and_still_used(
-    retrained: tuple[Path, Path],
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    retrained: tuple[Path, Path], command: Callable[..., Ended], tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    command: Callable[..., Ended] = runner(capsys)
     folder, data = retrained
     arguments = ["export", folder, "--output", "out", "--format", "python", "--format", "card", "--int8"]
     refused = command(*arguments)
