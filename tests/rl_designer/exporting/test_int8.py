@@ -20,7 +20,7 @@ from rl_designer.envs.networks.network import build_network, drawn_inputs
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.exporting import int8_reference
 from rl_designer.exporting.card import card
-from rl_designer.exporting.export import export
+from rl_designer.exporting.export import export, wanted_formats
 from rl_designer.exporting.formats import FORMATS, Mismatch, read_onnx, write_onnx
 from rl_designer.exporting.int8 import quantise
 from rl_designer.exporting.quantisation import INT8_FILE, Lossy, Quantisation, asked
@@ -291,6 +291,14 @@ def test_settings_are_declared_and_named_formats_ask_for_it() -> None:
         asked({"int8_loss": 0.1}, ["onnx"])
     with pytest.raises(WrongUsage, match="--int8-loss must be less than or equal to 1, got '2'"):
         asked({"int8_loss": 2, "int8": True}, None)
+
+
+def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    lacking = replace(FORMATS["onnx"], needs=("no_such_package",))
+    monkeypatch.setattr("rl_designer.exporting.export.FORMATS", {**FORMATS, "onnx": lacking})
+    with pytest.raises(ImportError, match=r"no_such_package, which isn't installed: pip install 'rl-des"):
+        wanted_formats(None, int8=True)
+    assert "int8" not in wanted_formats(None)
 
 
 # -- from the command line ---------------------------------------------------------------------------
