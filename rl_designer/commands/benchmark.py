@@ -100,7 +100,8 @@ def agents(
 ) -> None:
     """Run every AGENT with every seed on an architecture table, or on real training.
 
-    An AGENT is a name of `list agents`, with options where wanted: regularized-evolution:population=50.
+    An AGENT is a name of `list agents`, with options where wanted: regularized-evolution:population=50, or
+    those of a file: ppo:from-file=controller.toml.
     ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed.
     ppo:experience=shipped, or a file, starts with what was learned on other tasks; without, all start from
     nothing. The others are compared with the first. Without any: ppo regularized-evolution local-search

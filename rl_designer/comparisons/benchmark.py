@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rl_designer.agents.registry import expanded
 from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.records import Record
 from rl_designer.comparisons.trial import Trial, common_of, reward_of, run_trial, setting_of
@@ -232,10 +233,12 @@ def task_name(config: SearchConfig) -> str:
 
 
 def key_of(trial: Trial) -> str:
-    """Changes with everything that a run's figures depend on besides its seed."""
+    """Changes with everything that a run's figures depend on besides its seed, also with the content of an
+    agent's file.
+    """
     config, reward = trial.config, reward_of(trial.config)
     starts_with = Contender.of(config.agent, trial.seed).starts_with(setting_of(config))
-    what = [*_problem_digests(common_of(config)), config.agent, *starts_with]
+    what = [*_problem_digests(common_of(config)), expanded(config.agent), *starts_with]
     what += [config.reward, reward.text, _source_digest(reward.function)]
     what += [trial.ends_at, trial.at_least, trial.fidelity, trial.energy]
     what.append(trial.record.keywords if isinstance(trial.record, partial) else {})

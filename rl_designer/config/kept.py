@@ -43,6 +43,13 @@ def kept_table(name: str) -> str:
     return name if name in TABLES else absolute(name)
 
 
+def kept_agent(name: str) -> str:
+    """An agent by its name, or `file.py:Class`, with its options; those of a file are kept themselves."""
+    from rl_designer.agents.registry import expanded
+
+    return with_whole_path(expanded(name))
+
+
 def kept_store(store: str) -> str:
     """A file, or a URL whose password is hidden."""
     return _URL_PASSWORD.sub(HIDDEN, store) if "://" in store else absolute(store)

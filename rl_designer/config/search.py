@@ -6,7 +6,7 @@ from typing import Any, Self
 import tomli_w
 from pydantic import field_validator, model_validator
 
-from rl_designer.config.kept import absolute, kept_experience, kept_store
+from rl_designer.config.kept import absolute, kept_agent, kept_experience, kept_store
 from rl_designer.config.subject import Subject
 from rl_designer.config.training import DEFAULT_EPOCHS, Training, Where
 from rl_designer.declared import Count, Name, Names, Seconds, Settings, about, option_name, setting
@@ -68,11 +68,12 @@ class SearchConfig(Settings):
 
     subject: Subject
     agent: Name = setting(
-        "Who designs (see `list agents`), or your own class.",
+        "Who designs (see `list agents`), or your own class, with options where wanted: ppo:batch=8, or of a "
+        "file, ppo:from-file=controller.toml.",
         "NAME|FILE.py:CLASS",
         default="ppo",
         may_be_code=True,
-        kept=with_whole_path,
+        kept=kept_agent,
     )
     sources: Names = setting(
         "Start with what an earlier run learned on the same space with other data; it is dropped where "
