@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.agents.base import Agent
+from rl_designer.envs.architecture import Option, text_of
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import AGENT, split_options
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
@@ -99,11 +100,11 @@ def expanded(text: str) -> str:
     own = [item for item in rest.split(",") if item not in named]
     options = options_of_file(Path(named[0].partition("=")[2]), name)
     told = {item.partition("=")[0] for item in own}
-    items = [f"{option}={_text(value)}" for option, value in options.items() if option not in told]
+    items = [f"{option}={text_of(value)}" for option, value in options.items() if option not in told]
     return f"{name}:{','.join(own + items)}" if own + items else name
 
 
-def options_of_file(path: Path, name: str) -> dict[str, bool | int | float | str]:
+def options_of_file(path: Path, name: str) -> dict[str, Option]:
     """The options of an agent that a TOML file holds: `agent = "ppo"`, its options in `[options]`, perhaps
     where they come from in `about`.
 
@@ -130,10 +131,6 @@ def options_of_file(path: Path, name: str) -> dict[str, bool | int | float | str
                 f"{path}: {option!r} must be a number, a text or a truth value, got {str(value)[:80]!r}"
             )
     return dict(options)
-
-
-def _text(value: bool | int | float | str) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _read(agent: type[Agent], name: str, text: str) -> dict[str, Any]:
