@@ -37,6 +37,7 @@ from rl_designer.retraining.sources import find_winners, load_data
 _SUBJECT = together(
     options_of(
         Subject,
+        without=("controllers", "trial_seeds", "trial_evaluations"),
         table=f"Architecture table to search on.  [default: {DEFAULT_TABLE}, unless --data is given]",
         data="Train for real on a data set instead.",
     ),
