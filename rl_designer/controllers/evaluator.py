@@ -14,8 +14,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.agents.controller_space import agent_text, options_of
-from rl_designer.agents.registry import agent_class
+from rl_designer.agents.controller_space import options_of
+from rl_designer.agents.ppo import PPO
 from rl_designer.controllers.named_task import NamedTask
 from rl_designer.envs.architecture import Architecture, Option
 from rl_designer.envs.evaluation import Evaluation, ResultObserver, until
@@ -181,7 +181,8 @@ def course_of(options: dict[str, Option], task: NamedTask, seed: int, evaluation
             raise BudgetSpent("the table's best is found")
 
     problem = Problem(evaluator.space, evaluator, accuracy, Budget(evaluations), observer=ending)
-    agent_class(f"{agent_text(options)},final_updates=0")(seed=seed).search(problem)
+    # Made of its options and not of their text, by which it would be named and draw other numbers.
+    PPO(seed=seed, final_updates=0, **options).search(problem)  # type: ignore[arg-type]
     rewards = problem.designs.rewards
     found = int(rewards.argmax()) + 1 if rewards.max() >= best else None
     progress = progress_of(rewards, values, evaluations)
