@@ -7,6 +7,8 @@ import pytest
 
 import rl_designer as rl
 from rl_designer.agents.controller_space import options_of
+from rl_designer.comparisons.agents import Benchmark
+from rl_designer.comparisons.benchmark import key_of
 from rl_designer.config import make_config
 from rl_designer.errors import WrongUsage
 from rl_designer.reports.page import REPORT
@@ -84,3 +86,13 @@ def test_workers_may_be_named_and_trainings_not() -> None:
     assert make_config({"controllers": "t.npz", "workers": 2}).where.workers == 2
     with pytest.raises(WrongUsage, match="--controllers and --epochs exclude each other"):
         make_config({"controllers": "t.npz", "epochs": 2})
+
+
+def test_a_benchmark_takes_no_run_of_an_agents_file_that_has_changed(place: Path) -> None:
+    def key(content: str) -> str:
+        (place / "c.toml").write_text(f'agent = "ppo"\n[options]\n{content}\n')
+        config = make_config({"table": str(place / "t.npz"), "evaluations": 4})
+        (trial,) = Benchmark(config, (f"ppo:from-file={place / 'c.toml'}",), seeds=1).trials()
+        return key_of(trial)
+
+    assert key("hidden = 8") == key("hidden = 8") != key("hidden = 16")
