@@ -69,5 +69,9 @@ class NamedTask:
 
 @lru_cache(maxsize=32)
 def _evaluator(task: NamedTask) -> TableEvaluator:
-    space = TableSpace(load_table(task.table), max_parameters=task.max_parameters, max_macs=task.max_macs)
-    return TableEvaluator(space, task.task)
+    table = load_table(task.table)
+    try:
+        space = TableSpace(table, max_parameters=task.max_parameters, max_macs=task.max_macs)
+        return TableEvaluator(space, task.task)
+    except ValueError as error:
+        raise Error(f"{task}: {error}") from error

@@ -53,12 +53,12 @@ class Loop:
         tasks = tasks or [NamedTask(name) for name in TABLES if name not in seen]
         if not tasks:
             raise WrongUsage("all embedded tables are tried on; name others with --judge to judge by")
-        for task in tasks:
+        for task in [*tried, *tasks]:
             named_table(task.table)
-            if task in tried:
-                raise WrongUsage(f"{task} can't judge: controllers are tried on it")
             with usage_errors():
                 _ = task.evaluator
+        for task in set(tried) & set(tasks):
+            raise WrongUsage(f"{task} can't judge: controllers are tried on it")
         return Judge(tuple(tasks), self.judge_seeds, self.judge_evaluations)
 
 
