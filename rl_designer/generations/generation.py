@@ -117,33 +117,18 @@ def design_next(
     """
     config = config.changed(agent=agent_text(designer))
     report = _searched(config, folder, observers)
+    best = [found.design.architecture for found in report.winners[:finalists]]
     if (folder / GENERATION).is_file():
         before = Generation.read(folder / GENERATION)
-        if before.finalists == min(finalists, len(report.winners)):
-            return before
-        raise WrongUsage(f"{folder} had {before.finalists} finalists, not {finalists}; name another folder")
-    started = time.monotonic()
-    best = [found.design.architecture for found in report.winners[:finalists]]
+        if before.finalists != len(best):
+            raise WrongUsage(
+                f"{folder} had {before.finalists} finalists, not {len(best)}; name another folder"
+            )
+        return before
     if not best:
         raise Error(f"{folder}: no controller could search; see `rl-designer report {folder}`")
-    own = controller_of(designer)
     told(f"generation {number}: {len(best)} finalists and their designer are tried with other seeds")
-    with kept_energy(report.folder, config.energy):
-        scores = _finals([own, *best], number, config, report)
-    chosen = max(scores, key=lambda architecture: scores[architecture])  # of equals the designer
-    summary = report.folder.summary
-    generation = Generation(
-        number,
-        dict(designer),
-        options_of(chosen),
-        scores[chosen],
-        scores[own],
-        len(best),
-        len(report.designs),
-        round(float(summary["seconds"]) + time.monotonic() - started, 1),
-        summary.get("energy_kwh"),
-        str(folder),
-    )
+    generation = _decided(number, designer, best, config, report)
     write_text(folder / CONTROLLER, controller_toml(generation))
     write_json(folder / GENERATION, json.loads(json.dumps(generation.to_dict())))
     return generation
@@ -165,8 +150,31 @@ def _searched(config: SearchConfig, folder: Path, observers: Sequence[Observer])
         raise WrongUsage(
             f"{folder} holds another search ({'; '.join(other)}); name another folder with --run"
         )
-    resume_search(run, observers)
+    resume_search(run, observers, config.store, config.where.flat())
     return read_run(folder)
+
+
+def _decided(
+    number: int, designer: Options, best: Sequence[Architecture], config: SearchConfig, report: RunReport
+) -> Generation:
+    """The best of a search against their designer."""
+    started, own = time.monotonic(), controller_of(designer)
+    with kept_energy(report.folder, config.energy):
+        scores = _finals([own, *best], number, config, report)
+    chosen = max(scores, key=lambda architecture: scores[architecture])  # of equals the designer
+    summary = report.folder.summary
+    return Generation(
+        number,
+        dict(designer),
+        options_of(chosen),
+        scores[chosen],
+        scores[own],
+        len(best),
+        len(report.designs),
+        round(float(summary["seconds"]) + time.monotonic() - started, 1),
+        summary.get("energy_kwh"),
+        str(report.folder.path),
+    )
 
 
 def _finals(

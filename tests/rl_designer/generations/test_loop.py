@@ -12,6 +12,7 @@ from rl_designer.agents.controller_space import agent_text, usual_options
 from rl_designer.agents.registry import agent_class
 from rl_designer.controllers import evaluator as controllers
 from rl_designer.errors import WrongUsage
+from rl_designer.generations import generation
 from rl_designer.generations.generation import CONTROLLER, GENERATION
 from rl_designer.generations.loop import Loop, config_of, run_loop
 from rl_designer.runs.reading import read_run
@@ -85,25 +86,25 @@ def test_each_generation_is_designed_by_the_one_before(looped: dict[str, Any]) -
     first, second = looped["generations"]
     assert first["designer"] == usual_options()
     assert second["designer"] == first["options"]
-    for generation in looped["generations"]:
-        report = read_run(Path(generation["folder"]))
+    for made in looped["generations"]:
+        report = read_run(Path(made["folder"]))
         assert report.folder.summary["state"] == "finished"
-        assert len(report.designs) == generation["controllers"] == 3
-        assert report.folder.config.agent == agent_text(generation["designer"])
+        assert len(report.designs) == made["controllers"] == 3
+        assert report.folder.config.agent == agent_text(made["designer"])
 
 
 def test_a_generation_is_never_worse_than_its_designer_in_the_finals(looped: dict[str, Any]) -> None:
-    for generation in looped["generations"]:
-        assert generation["progress"] >= generation["designer_progress"]
-        kept = generation["progress"] == generation["designer_progress"]
-        assert (generation["changed"] == {}) == kept == ("nothing gained" in generation["told"])
+    for made in looped["generations"]:
+        assert made["progress"] >= made["designer_progress"]
+        kept = made["progress"] == made["designer_progress"]
+        assert (made["changed"] == {}) == kept == ("nothing gained" in made["told"])
 
 
 def test_its_controller_is_an_agent(looped: dict[str, Any]) -> None:
-    for generation in looped["generations"]:
-        file = Path(generation["folder"]) / CONTROLLER
+    for made in looped["generations"]:
+        file = Path(made["folder"]) / CONTROLLER
         agent = agent_class(f"ppo:from-file={file}")()
-        options = generation["options"]
+        options = made["options"]
         assert agent.network["hidden"] == options["hidden"]  # type: ignore[attr-defined]
         assert agent.bound == options["bound"]  # type: ignore[attr-defined]
 
@@ -150,6 +151,15 @@ def test_a_loop_that_was_stopped_anywhere_ends_as_one_that_was_not(
     assert "the same command goes on with the rest" in ends[0].err
     assert timeless(ends[-1].json) == timeless(looped)
     assert len(begun) < 3 * len(usual_options())
+
+
+def test_a_search_that_goes_on_does_so_where_it_is_told_to(
+    looped: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[Any]()
+    monkeypatch.setattr(generation, "resume_search", lambda *given: told.append(given[3]["workers"]))
+    run_loop(Loop(config_of({**SETTINGS, "workers": 3}), 1, 1, ("judge.npz",), 2, 8), Path("looped"))
+    assert told == [3]
 
 
 def test_a_generation_more_goes_on_from_those_that_are_there(looped: dict[str, Any]) -> None:
