@@ -165,7 +165,7 @@ def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:
     fields = Where.model_fields.items()
     former = {name for name, field in fields if name == "engine" or about(field).needs.startswith("engine")}
     stays = former if "engine" in given else set(given)
-    kept = {name: value for name, value in config.given().items() if name not in stays}
+    kept = {name: value for name, value in config.given().items() if name not in stays and value != ()}
     return make_config(given, kept) if given else config
 
 
