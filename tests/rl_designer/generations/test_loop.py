@@ -146,7 +146,7 @@ def test_a_loop_that_was_stopped_anywhere_ends_as_one_that_was_not(
     monkeypatch.setattr(controllers, "course_of", stopping)
     command = runner(capsys)
     words = ("loop", *WORDS, *JUDGED, "--generations", 2, "--run", "stopped", "--json", "--quiet")
-    ends = [command(*words) for _ in range(4)]
+    ends = [command(*words, "--workers", workers) for workers in range(1, 5)]  # which make no difference
     assert [end.status for end in ends] == [130, 130, 130, 0]
     assert "the same command goes on with the rest" in ends[0].err
     assert timeless(ends[-1].json) == timeless(looped)
