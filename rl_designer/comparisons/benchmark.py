@@ -27,7 +27,7 @@ from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.interruption import uninterrupted
-from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
+from rl_designer.jobs.jobs import OF_SEARCHES, Job, JobObserver, run_jobs, trials
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 
 RUNS = "runs.jsonl"
@@ -125,7 +125,7 @@ def run_trials(
         for (name, seed), trial in zip(names, planned, strict=True)
     ]
     device = "cpu" if setting_of(planned[0].config).on_table else "auto"
-    with trials(engine or LocalEngine(), device) as pool:
+    with trials(engine or LocalEngine(), device, OF_SEARCHES) as pool:
         records = run_jobs(jobs, pool, _Journal(log, keys, record), observer or JobObserver())
     by_name: dict[str, list[Any]] = {}
     for name, seed in names:

@@ -27,7 +27,7 @@ from rl_designer.envs.source import source_digest
 from rl_designer.envs.workers.engines import Engine, Pool
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error
-from rl_designer.jobs.jobs import trials
+from rl_designer.jobs.jobs import OF_SEARCHES, trials
 
 PROGRESS = "progress"
 _GUESSES = 200
@@ -155,7 +155,7 @@ class ControllerEvaluator:
 
     def _own_pool(self) -> Pool:
         if self._pool is None:
-            self._pool = self._stack.enter_context(trials(self._engine))
+            self._pool = self._stack.enter_context(trials(self._engine, loaded=OF_SEARCHES))
         return self._pool
 
 
