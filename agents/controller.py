@@ -13,12 +13,14 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3.common.logger import Logger
 
 from rl_designer.agents.masked_actions import MaskedActions
-from rl_designer.agents.policy import Policy
-from rl_designer.agents.sb3_files import NAMES
+from rl_designer.agents.policy import TANH, Policy
+from rl_designer.agents.sb3_files import NAMES, SECOND_NAMES
 from rl_designer.envs.design_vec_env import DesignVecEnv, Score
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.training.optimizers import uncompiled
 from rl_designer.envs.workers.devices import one_thread
+
+_MODULES = {TANH: torch.nn.Tanh, "relu": torch.nn.ReLU}  # a name of `ACTIVATIONS` each
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class PPOSettings:
         episodes: designs built for one update.
         epochs: passes over the rollout, each as one batch.
         entropy: weight of the entropy bonus, in units of the reward.
-        hidden: tanh units of the policy's one hidden layer; the value's has as many.
+        hidden: units of each of the policy's hidden layers; the value's have as many.
+        layers: hidden ones, 1 or 2.
+        activation: of the hidden units, a name of `ACTIVATIONS`.
     """
 
     episodes: int = 128
@@ -39,6 +43,8 @@ class PPOSettings:
     entropy: float = 0.2
     max_gradient_norm: float = 0.5
     hidden: int = 32
+    layers: int = 1
+    activation: str = TANH
 
 
 class Controller:
@@ -64,8 +70,9 @@ class Controller:
             self.ppo.learn(steps, reset_num_timesteps=False)
 
     def start_from(self, policy: Policy) -> None:
-        """Goes on with the weights of another policy on the same space, with as many hidden units."""
-        theirs = {NAMES[own]: torch.from_numpy(array.copy()) for own, array in policy.weights.items()}
+        """Goes on with the weights of another policy on the same space, with hidden layers as these."""
+        names = {**NAMES, **SECOND_NAMES}
+        theirs = {names[own]: torch.from_numpy(array.copy()) for own, array in policy.weights.items()}
         self.ppo.policy.load_state_dict({**self.ppo.policy.state_dict(), **theirs})
 
     def imitate(self, actions: Actions, steps: int) -> None:
@@ -87,7 +94,7 @@ class Controller:
 
     def policy(self, **facts: Any) -> Policy:
         """The policy as it is now, as plain arrays."""
-        return Policy(weights_of(self.ppo), self.space.name, facts)
+        return Policy(weights_of(self.ppo), self.space.name, facts, self.settings.activation)
 
 
 def masked_ppo(env: DesignVecEnv, steps: int, settings: PPOSettings, seed: int) -> MaskablePPO:
@@ -107,8 +114,8 @@ def masked_ppo(env: DesignVecEnv, steps: int, settings: PPOSettings, seed: int) 
             gae_lambda=1.0,
             normalize_advantage=False,
             policy_kwargs={
-                "net_arch": [settings.hidden],
-                "activation_fn": torch.nn.Tanh,
+                "net_arch": [settings.hidden] * settings.layers,
+                "activation_fn": _MODULES[settings.activation],
                 "optimizer_class": uncompiled(torch.optim.Adam),
                 "optimizer_kwargs": {"eps": 1e-5},  # as SB3 has it for Adam itself
             },
@@ -122,7 +129,8 @@ def masked_ppo(env: DesignVecEnv, steps: int, settings: PPOSettings, seed: int) 
 def weights_of(ppo: MaskablePPO) -> dict[str, NDArray[np.float32]]:
     """Of its policy, as `Policy` has them."""
     state = ppo.policy.state_dict()
-    return {own: state[name].numpy().copy() for own, name in NAMES.items()}
+    names = {**NAMES, **SECOND_NAMES}
+    return {own: state[name].numpy().copy() for own, name in names.items() if name in state}
 
 
 def _transitions(

@@ -1,6 +1,7 @@
 """`Policy`: a trained policy as plain arrays, sampled from without torch, saved without pickle."""
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -8,38 +9,63 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.envs.errors import Error
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.files import beside
 from rl_designer.envs.files.archives import read_arrays, readable, write_arrays
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
-FORMAT = "rl-designer-policy/1"
+FORMAT = "rl-designer-policy/1"  # one hidden layer of tanh units
+_WIDER_FORMAT = "rl-designer-policy/2"  # any other, which earlier versions can't read
 _WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
+_SECOND = ("second.weight", "second.bias")
 _MOST_HIDDEN = 8_192
 _LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
+TANH = "tanh"
+
+
+def _relu(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.maximum(values, 0)
+
+
+# What a hidden unit makes of its sum.
+ACTIVATIONS: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    TANH: np.tanh,
+    "relu": _relu,
+}
 
 
 @dataclass(frozen=True)
 class Policy:
-    """One hidden layer of tanh units: observation → logits of the actions.
+    """One hidden layer, or two as wide: observation → logits of the actions.
 
     Attributes:
         weights: float32 arrays `hidden.weight` [hidden, observation_size], `hidden.bias` [hidden],
-            `output.weight` [num_actions, hidden], `output.bias` [num_actions].
+            `output.weight` [num_actions, hidden], `output.bias` [num_actions]; of two layers also
+            `second.weight` [hidden, hidden], `second.bias` [hidden].
         space: name of the search space that the actions belong to.
         facts: what else is known of it, JSON-ready: the agent, its seed, its settings.
+        activation: of its hidden units, a name of `ACTIVATIONS`.
     """
 
     weights: dict[str, NDArray[np.float32]]
     space: str
     facts: dict[str, Any]
+    activation: str = TANH
+
+    @property
+    def layers(self) -> int:
+        """Hidden ones, 1 or 2."""
+        return 2 if _SECOND[0] in self.weights else 1
 
     def log_probabilities(
         self, observations: NDArray[np.float32], masks: NDArray[np.bool_], temperature: float = 1.0
     ) -> NDArray[np.float64]:
         """Natural logarithms over the legal actions, float64 [n, num_actions]; -inf where illegal."""
-        hidden = np.tanh(observations @ self.weights["hidden.weight"].T + self.weights["hidden.bias"])
+        activated = ACTIVATIONS[self.activation]
+        hidden = activated(observations @ self.weights["hidden.weight"].T + self.weights["hidden.bias"])
+        if self.layers > 1:
+            hidden = activated(hidden @ self.weights["second.weight"].T + self.weights["second.bias"])
         logits = hidden @ self.weights["output.weight"].T + self.weights["output.bias"]
         scaled = np.where(masks, logits.astype(np.float64), -np.inf)
         scaled -= scaled.max(axis=1, keepdims=True)
@@ -112,7 +138,9 @@ class Policy:
     def save(self, folder: Path) -> None:
         """Writes `policy.json` and `policy.safetensors`, each beside and renamed."""
         folder.mkdir(parents=True, exist_ok=True)
-        facts = {"format": FORMAT, "space": self.space, **self.facts}
+        usual = self.layers == 1 and self.activation == TANH
+        form = {"format": FORMAT} if usual else {"format": _WIDER_FORMAT, "activation": self.activation}
+        facts = {**form, "space": self.space, **self.facts}
         text = json.dumps(facts, indent=2) + "\n"
         write_arrays(folder / "policy.safetensors", self.weights)
         with beside(folder / "policy.json") as free:
@@ -124,8 +152,8 @@ class Policy:
         facts = _read_facts(folder / "policy.json")
         weights = _read_weights(folder / "policy.safetensors")
         space = facts.pop("space")
-        facts.pop("format")
-        return cls(weights, space, facts)
+        activation = TANH if facts.pop("format") == FORMAT else facts.pop("activation")
+        return cls(weights, space, facts, activation)
 
 
 def _read_facts(path: Path) -> dict[str, Any]:
@@ -136,10 +164,12 @@ def _read_facts(path: Path) -> dict[str, Any]:
         raise Error(f"{path} is damaged: {error}") from error
     if (
         not isinstance(facts, dict)
-        or facts.get("format") != FORMAT
+        or facts.get("format") not in (FORMAT, _WIDER_FORMAT)
         or not isinstance(facts.get("space"), str)
     ):
-        raise Error(f"{path} is no policy file of format {FORMAT!r}")
+        raise Error(f"{path} is no policy file of format {FORMAT!r} or {_WIDER_FORMAT!r}")
+    if facts["format"] == _WIDER_FORMAT and facts.get("activation") not in list(ACTIVATIONS):
+        raise Error(f"{path}: {unknown_name('activation', str(facts.get('activation'))[:80], ACTIVATIONS)}")
     return facts
 
 
@@ -151,13 +181,17 @@ def _read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
 
 def check_weights(weights: dict[str, NDArray[Any]], path: Path) -> None:
     """Raises ValueError, which names the file, for arrays that are no policy's."""
-    ranks = [weights[name].ndim for name in _WEIGHTS if name in weights]
-    if set(weights) != set(_WEIGHTS) or ranks != [2, 1, 2, 1]:
-        raise Error(f"{path} must hold {', '.join(_WEIGHTS)}, got {sorted(weights)[:8]}")
+    own = (*_WEIGHTS, *_SECOND) if _SECOND[0] in weights else _WEIGHTS
+    ranks = [weights[name].ndim for name in own if name in weights]
+    if set(weights) != set(own) or ranks != [2, 1] * (len(own) // 2):
+        raise Error(f"{path} must hold {', '.join(own)}, got {sorted(weights)[:8]}")
     (hidden, _), (actions, inner) = weights["hidden.weight"].shape, weights["output.weight"].shape
     if hidden > _MOST_HIDDEN:
         raise Error(f"{path} must have at most {_MOST_HIDDEN:,} hidden units, got {hidden:,}")
-    if inner != hidden or len(weights["hidden.bias"]) != hidden or len(weights["output.bias"]) != actions:
+    biases = [("hidden.bias", hidden), ("output.bias", actions)]
+    second = weights[_SECOND[0]].shape if own != _WEIGHTS else (hidden, hidden)
+    biases += [(_SECOND[1], hidden)] if own != _WEIGHTS else []
+    if {inner, *second} != {hidden} or any(len(weights[name]) != size for name, size in biases):
         raise Error(f"{path} holds arrays whose shapes don't fit together")
     if not all(w.dtype == np.float32 and (np.abs(w) <= _LARGEST_WEIGHT).all() for w in weights.values()):
         raise Error(f"{path} must hold float32 numbers from -{_LARGEST_WEIGHT:,} to {_LARGEST_WEIGHT:,} only")

@@ -11,8 +11,8 @@ from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.belief import Belief
 from rl_designer.agents.memory import Memory
 from rl_designer.agents.mutation import mutations
-from rl_designer.agents.policy import Policy
-from rl_designer.envs.errors import Error
+from rl_designer.agents.policy import ACTIVATIONS, TANH, Policy
+from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.seeding import stream
@@ -37,12 +37,17 @@ class PPO(PolicyAgent):
         warm: designs drawn at random at first, less those that are there already.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
-        updates: PPO updates a round, each of 128 designs; 0 leaves the policy untrained.
+        updates: PPO updates a round, each of `episodes` designs; 0 leaves the policy untrained.
+        hidden: units of each of the policy's hidden layers; with experience they are those of its policy.
+        layers: hidden ones, 1 or 2.
+        activation: of the hidden units: tanh or relu.
+        episodes, epochs, learning_rate: as `PPOSettings` has them.
         candidates: designs sampled from the policy, of which the best are evaluated.
         mutations: of the best designs so far, that are candidates, too.
         parents: the best designs so far that are mutated.
         structure: whether the reward model compares designs by what the space knows of them for free
             (`SearchSpace.structure`), and not step by step.
+        final_updates: PPO updates of the policy that is handed out; 0 for none, where designs alone count.
         final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
             of random designs; lower for more variety.
         final_share: of the evaluations; at most so many designs, those that are among the best percent in all
@@ -69,17 +74,41 @@ class PPO(PolicyAgent):
         final_entropy: float = 0.1,
         final_quantile: float = 0.999,
         final_share: float = 0.6,
+        hidden: int = 32,
+        layers: int = 1,
+        activation: str = TANH,
+        learning_rate: float = 1e-2,
+        episodes: int = 128,
+        epochs: int = 4,
     ) -> None:
         super().__init__(seed=seed)
         at_least_one(
-            warm=warm, batch=batch, candidates=candidates, parents=parents, final_updates=final_updates
+            warm=warm,
+            batch=batch,
+            candidates=candidates,
+            parents=parents,
+            hidden=hidden,
+            episodes=episodes,
+            epochs=epochs,
         )
-        for option, number in {"updates": updates, "mutations": mutations}.items():
+        for option, number in {
+            "updates": updates,
+            "mutations": mutations,
+            "final_updates": final_updates,
+        }.items():
             if number < 0:
                 raise Error(f"{option!r} must be 0 or more, got {number}")
         for option, value in {"final_quantile": final_quantile, "final_share": final_share}.items():
             if not 0 <= value <= 1:
                 raise Error(f"{option!r} must be from 0 to 1, got {value}")
+        if layers not in (1, 2):
+            raise Error(f"'layers' must be 1 or 2, got {layers}")
+        if activation not in ACTIVATIONS:
+            raise Error(unknown_name("activation", activation, ACTIVATIONS))
+        if not 0 < learning_rate <= 1:
+            raise Error(f"'learning_rate' must be above 0 and at most 1, got {learning_rate}")
+        self.network = {"hidden": hidden, "layers": layers, "activation": activation}
+        self.training = {"learning_rate": learning_rate, "episodes": episodes, "epochs": epochs}
         self.warm = warm
         self.batch = batch
         self.bound = bound
@@ -130,6 +159,7 @@ class PPO(PolicyAgent):
                 pass
             if problem.designs:
                 self.belief = learned(model, problem)
+            if problem.designs and self.final_updates > 0:
                 self.policy = self._final_policy(problem, draws)
 
     def _hope(self, space: SearchSpace) -> "Score":
@@ -157,9 +187,11 @@ class PPO(PolicyAgent):
         """A fresh policy, or that of experience to go on with."""
         from rl_designer.agents.controller import Controller, PPOSettings
 
-        begun, settings = self.memory.experienced, PPOSettings(entropy=entropy)
+        begun = self.memory.experienced
+        settings = PPOSettings(entropy=entropy, **self.network, **self.training)  # type: ignore[arg-type]
         if begun is not None:
-            settings = replace(settings, hidden=len(begun.weights["hidden.bias"]))
+            hidden = len(begun.weights["hidden.bias"])
+            settings = replace(settings, hidden=hidden, layers=begun.layers, activation=begun.activation)
         controller = Controller(space, score, settings, int(draws.integers(2**63)))
         if begun is not None:
             controller.start_from(begun)

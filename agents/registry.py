@@ -3,13 +3,16 @@ from a user's file or an installed package.
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from rl_designer.agents.base import Agent
+from rl_designer.envs.architecture import Option, text_of
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import AGENT, split_options
+from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 
 # name: (module:class, what it is in one line)
 AGENTS = {
@@ -33,6 +36,8 @@ _KINDS: list[tuple[type, Callable[[str], bool | int | float], str]] = [
     (int, int, "a whole number"),
     (object, float, "a number"),
 ]
+FROM_FILE = "from-file"
+_IN_FILE = ("agent", "options", "about")
 
 
 def agent_class(text: str) -> type[Agent]:
@@ -64,18 +69,68 @@ def with_options(agent: type[Agent], text: str) -> type[Agent]:
     """The agent with some of its constructor's options set: a subclass that goes by the whole text.
 
     Args:
-        text: `name:option=value,…`; a first value without a name sets the agent's first option.
+        text: `name:option=value,…`; a first value without a name sets the agent's first option. The options
+            of `from-file=FILE` are those of a TOML file, as `options_of_file` reads it, as far as the text
+            doesn't name them itself.
 
     Raises:
-        ValueError: for an option that the agent doesn't have, or a value of the wrong kind.
+        ValueError: for an option that the agent doesn't have, or a value of the wrong kind; and as
+            `options_of_file`.
     """
-    name, rest = split_options(text)
-    options = _read(agent, name, rest)
+    whole = expanded(text)
+    name, rest = split_options(whole)
+    options = {} if whole == name else _read(agent, name, rest)
 
     def __init__(self: Agent, **overrides: Any) -> None:
         agent.__init__(self, **{**options, **overrides})
 
     return type(agent.__name__, (agent,), {"__init__": __init__, "name": text, "__doc__": agent.__doc__})
+
+
+def expanded(text: str) -> str:
+    """An agent's text with the options of the file that it names in place of `from-file=FILE`; other text as
+    it is. Raises ValueError as `options_of_file`.
+    """
+    name, rest = split_options(text)
+    named = [item for item in rest.split(",") if item.startswith(f"{FROM_FILE}=")]
+    if not named:
+        return text
+    if len(named) > 1:
+        raise Error(f"agent {name!r} takes one {FROM_FILE}, got {len(named)}")
+    own = [item for item in rest.split(",") if item not in named]
+    options = options_of_file(Path(named[0].partition("=")[2]), name)
+    told = {item.partition("=")[0] for item in own}
+    items = [f"{option}={text_of(value)}" for option, value in options.items() if option not in told]
+    return f"{name}:{','.join(own + items)}" if own + items else name
+
+
+def options_of_file(path: Path, name: str) -> dict[str, Option]:
+    """The options of an agent that a TOML file holds: `agent = "ppo"`, its options in `[options]`, perhaps
+    where they come from in `about`.
+
+    Raises:
+        ValueError: for a file that can't be read or is another agent's, and for what isn't known in it.
+    """
+    try:
+        data = toml_of(bounded_bytes(path, MEBIBYTE))
+    except OSError as error:
+        raise Error(f"can't read the agent's file {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise Error(f"the agent's file {path} is no TOML: {error}") from error
+    for key in data:
+        if key not in _IN_FILE:
+            raise Error(f"{path}: {unknown_name('key', key, _IN_FILE)}")
+    if data.get("agent") != name:
+        raise Error(f"{path} must say agent = {name!r}, got {str(data.get('agent'))[:80]!r}")
+    options = data.get("options", {})
+    if not isinstance(options, Mapping):
+        raise Error(f"{path}: `options` must be a section, got {str(options)[:80]!r}")
+    for option, value in options.items():
+        if not isinstance(value, bool | int | float | str) or (isinstance(value, str) and "," in value):
+            raise Error(
+                f"{path}: {option!r} must be a number, a text or a truth value, got {str(value)[:80]!r}"
+            )
+    return dict(options)
 
 
 def _read(agent: type[Agent], name: str, text: str) -> dict[str, Any]:

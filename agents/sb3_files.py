@@ -17,6 +17,11 @@ NAMES = {
     "output.weight": "action_net.weight",
     "output.bias": "action_net.bias",
 }
+# Of a second hidden layer, where a controller of ours has one.
+SECOND_NAMES = {
+    "second.weight": "mlp_extractor.policy_net.2.weight",
+    "second.bias": "mlp_extractor.policy_net.2.bias",
+}
 _MEMBER = "policy.pth"
 _MOST_BYTES = 2**26
 _MAGIC = b"PK"

@@ -20,6 +20,11 @@ EMBEDDING = "embedding"
 TRAINING = "training"
 
 
+def text_of(value: Option) -> str:
+    """An option's value as it is typed: `true`, `32`, `0.01`, `tanh`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 @dataclass(frozen=True)
 class Layer:
     """One decision of a design: a kind, and named options in alphabetical order.

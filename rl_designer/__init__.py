@@ -22,6 +22,7 @@ _PUBLIC = {
     "predict": "rl_designer.api",
     "compare_agents": "rl_designer.api",
     "compare_rewards": "rl_designer.api",
+    "loop": "rl_designer.api",
     "Architecture": "rl_designer.envs.architecture",
     "ArchitectureTable": "rl_designer.envs.tables.table",
     "Budget": "rl_designer.envs.problem",

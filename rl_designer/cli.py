@@ -33,6 +33,7 @@ COMMANDS = {
         "listing:listing",
         "List spaces, agents, rewards, metrics, data sets and tables, with a line each.",
     ),
+    "loop": ("loop:loop", "Let the controller design its own successor, which designs the next."),
     "predict": (
         "predict:predict",
         "Use a trained network on rows, signals, images or texts of a FILE.",

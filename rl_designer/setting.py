@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.config import DEFAULT_ENGINE, SearchConfig, Subject, Training, Where
+from rl_designer.controllers.ground import FACTS, ground_of, space_within
 from rl_designer.envs.datasets import DATASETS, Dataset, load_dataset
 from rl_designer.envs.datasets.dataset import TEXT
 from rl_designer.envs.evaluation import Evaluator
@@ -93,6 +94,8 @@ def make_setting(config: SearchConfig) -> Setting:
     """
     if config.subject.table:
         return _table_setting(config.subject)
+    if config.subject.controllers:
+        return Setting(**ground_of(config.subject, engine_of(config.where)))
     return training_setting(config, dataset_of(config.subject))
 
 
@@ -103,6 +106,8 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
         WrongUsage: where the limits leave no design.
         ValueError: where the table is gone, or the facts are damaged.
     """
+    if FACTS in facts:
+        return space_within(max_parameters, max_macs)
     if "table" in facts:
         table = load_table(str(facts["table"]))
         with usage_errors():

@@ -5,7 +5,7 @@ Settings have the names of a run's `config.toml`: the options of `rl-designer tr
 ImportError of one line.
 """
 
-from rl_designer.api.comparisons import compare_agents, compare_rewards
+from rl_designer.api.comparisons import compare_agents, compare_rewards, loop
 from rl_designer.api.networks import export, predict, retrain
 from rl_designer.api.searches import load_run, resume, sample, search
 from rl_designer.results import Network, Networks, Run
@@ -18,6 +18,7 @@ __all__ = [
     "compare_rewards",
     "export",
     "load_run",
+    "loop",
     "predict",
     "resume",
     "retrain",

@@ -1,6 +1,7 @@
-"""`compare_agents`, `compare_rewards`: is one better, and how sure is that?"""
+"""`compare_agents`, `compare_rewards`: is one better, how sure is that? `loop`: controllers made better."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,50 @@ def compare_rewards(
         return RewardBenchmark(config, texts, seeds, yardstick, energy)
 
     return _compared(make, run_reward_benchmark, settings, output, progress)
+
+
+def loop(
+    *,
+    generations: int = 3,
+    finalists: int = 4,
+    judge: Sequence[str] = (),
+    judge_seeds: int = 20,
+    judge_evaluations: int = 200,
+    run: str | Path | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Lets the controller design its own successor, which designs the next, as `rl-designer loop`.
+
+    Args:
+        generations: controllers to design, one by the other.
+        finalists: the best ones of each generation that are tried again, with other seeds.
+        judge: tables that the generations are judged on; without, the embedded ones that none is tried on.
+        judge_seeds, judge_evaluations: searches of each generation on each of these, and their designs.
+        run: the folder; the same again goes on with the rest. None for `runs/loop`.
+        settings: `controllers`, tables that they are tried on, `trial_seeds`, `trial_evaluations`,
+            `evaluations`, which are controllers of a generation, `seed`, `energy`, `workers`, `engine`.
+
+    Returns:
+        The figures that `rl-designer loop --json` prints.
+    """
+    from rl_designer.comparisons.output import run_line
+    from rl_designer.generations.loop import DEFAULT_FOLDER, Loop, config_of, run_loop
+    from rl_designer.jobs.progress import Display, JobProgress, Shown
+    from rl_designer.searches.observers import observers_of
+
+    looped = Loop(
+        config_of(plain(settings)), generations, finalists, tuple(judge), judge_seeds, judge_evaluations
+    )
+    display = Display(not progress)
+    with interruptible():
+        return run_loop(
+            looped,
+            DEFAULT_FOLDER if run is None else Path(run),
+            partial(observers_of, progress, tensorboard=False),
+            JobProgress(display, Shown("searches", run_line)),
+            display.say,
+        )
 
 
 def _compared(

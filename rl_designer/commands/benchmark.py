@@ -37,6 +37,7 @@ from rl_designer.retraining.sources import find_winners, load_data
 _SUBJECT = together(
     options_of(
         Subject,
+        without=("controllers", "trial_seeds", "trial_evaluations"),
         table=f"Architecture table to search on.  [default: {DEFAULT_TABLE}, unless --data is given]",
         data="Train for real on a data set instead.",
     ),
@@ -100,7 +101,8 @@ def agents(
 ) -> None:
     """Run every AGENT with every seed on an architecture table, or on real training.
 
-    An AGENT is a name of `list agents`, with options where wanted: regularized-evolution:population=50.
+    An AGENT is a name of `list agents`, with options where wanted: regularized-evolution:population=50, or
+    those of a file: ppo:from-file=controller.toml.
     ppo:from=RUN starts with what a finished run learned; {seed} in RUN stands for the seed.
     ppo:experience=shipped, or a file, starts with what was learned on other tasks; without, all start from
     nothing. The others are compared with the first. Without any: ppo regularized-evolution local-search

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from rl_designer.agents.registry import expanded
 from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.records import Record
 from rl_designer.comparisons.trial import Trial, common_of, reward_of, run_trial, setting_of
@@ -26,7 +27,7 @@ from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.interruption import uninterrupted
-from rl_designer.jobs.jobs import Job, JobObserver, run_jobs, trials
+from rl_designer.jobs.jobs import OF_SEARCHES, Job, JobObserver, run_jobs, trials
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 
 RUNS = "runs.jsonl"
@@ -124,7 +125,7 @@ def run_trials(
         for (name, seed), trial in zip(names, planned, strict=True)
     ]
     device = "cpu" if setting_of(planned[0].config).on_table else "auto"
-    with trials(engine or LocalEngine(), device) as pool:
+    with trials(engine or LocalEngine(), device, OF_SEARCHES) as pool:
         records = run_jobs(jobs, pool, _Journal(log, keys, record), observer or JobObserver())
     by_name: dict[str, list[Any]] = {}
     for name, seed in names:
@@ -232,10 +233,12 @@ def task_name(config: SearchConfig) -> str:
 
 
 def key_of(trial: Trial) -> str:
-    """Changes with everything that a run's figures depend on besides its seed."""
+    """Changes with everything that a run's figures depend on besides its seed, also with the content of an
+    agent's file.
+    """
     config, reward = trial.config, reward_of(trial.config)
     starts_with = Contender.of(config.agent, trial.seed).starts_with(setting_of(config))
-    what = [*_problem_digests(common_of(config)), config.agent, *starts_with]
+    what = [*_problem_digests(common_of(config)), expanded(config.agent), *starts_with]
     what += [config.reward, reward.text, _source_digest(reward.function)]
     what += [trial.ends_at, trial.at_least, trial.fidelity, trial.energy]
     what.append(trial.record.keywords if isinstance(trial.record, partial) else {})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from rl_designer.envs.extensions import with_whole_path
@@ -41,6 +42,21 @@ def kept_table(name: str) -> str:
     from rl_designer.envs.tables.catalogue import TABLES
 
     return name if name in TABLES else absolute(name)
+
+
+def kept_task(name: str) -> str:
+    """A table with a task or limits behind a colon."""
+    from rl_designer.controllers.named_task import NamedTask
+
+    task = NamedTask.of(name)
+    return str(replace(task, table=kept_table(task.table)))
+
+
+def kept_agent(name: str) -> str:
+    """An agent by its name, or `file.py:Class`, with its options; those of a file are kept themselves."""
+    from rl_designer.agents.registry import expanded
+
+    return with_whole_path(expanded(name))
 
 
 def kept_store(store: str) -> str:

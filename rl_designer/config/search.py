@@ -6,7 +6,7 @@ from typing import Any, Self
 import tomli_w
 from pydantic import field_validator, model_validator
 
-from rl_designer.config.kept import absolute, kept_experience, kept_store
+from rl_designer.config.kept import absolute, kept_agent, kept_experience, kept_store
 from rl_designer.config.subject import Subject
 from rl_designer.config.training import DEFAULT_EPOCHS, Training, Where
 from rl_designer.declared import Count, Name, Names, Seconds, Settings, about, option_name, setting
@@ -63,16 +63,18 @@ class SearchBudget(Settings):
 class SearchConfig(Settings):
     """What a search is. Two runs of one config propose the same designs and end with the same policy.
 
-    A search is on data (`data`, `space`, `epochs` …) or on an architecture table (`table`, `task`).
+    A search is on data (`data`, `space`, `epochs` …), on an architecture table (`table`, `task`) or on
+    controllers (`controllers`).
     """
 
     subject: Subject
     agent: Name = setting(
-        "Who designs (see `list agents`), or your own class.",
+        "Who designs (see `list agents`), or your own class, with options where wanted: ppo:batch=8, or of a "
+        "file, ppo:from-file=controller.toml.",
         "NAME|FILE.py:CLASS",
         default="ppo",
         may_be_code=True,
-        kept=with_whole_path,
+        kept=kept_agent,
     )
     sources: Names = setting(
         "Start with what an earlier run learned on the same space with other data; it is dropped where "
@@ -127,15 +129,17 @@ class SearchConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: dict[str, Any]) -> dict[str, Any]:
-        if "table" not in given["subject"]:
+        on = "table" if "table" in given["subject"] else "controllers"
+        if not given["subject"].get(on):
             training = {"epochs": DEFAULT_EPOCHS, **given["training"]}
             return given | {"training": training, "where": {"device": "auto", **given["where"]}}
         groups = ("subject", "training", "where", "budget")
         settings = given | {name: value for group in groups for name, value in given[group].items()}
         for name in cls.declared():
-            if settings.get(name, ()) != () and needs_training(name):
+            searched_there = on == "controllers" and name in Where.model_fields and name != "device"
+            if settings.get(name, ()) != () and needs_training(name) and not searched_there:
                 raise Error(
-                    f"--table and {option_name(name)} exclude each other: nothing is trained on a table"
+                    f"--{on} and {option_name(name)} exclude each other: nothing is trained on a table"
                 )
         return given
 

@@ -5,14 +5,16 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from rl_designer.config.kept import absolute, kept_data, kept_space, kept_table
-from rl_designer.declared import Count, Name, Names, Settings, about, setting
+from rl_designer.config.kept import absolute, kept_data, kept_space, kept_table, kept_task
+from rl_designer.declared import Count, Name, Names, Settings, about, option_name, setting
+from rl_designer.errors import Error
 
 DEFAULT_DATA = "mnist1d"
+DEFAULT_TRIAL_SEEDS, DEFAULT_TRIAL_EVALUATIONS = 3, 60
 
 
 class Subject(Settings):
-    """What is searched on, data or an architecture table, and the limits of every design."""
+    """What is searched on, data, an architecture table or controllers, and the limits of every design."""
 
     data: Name | None = setting(
         "Data set: a name (see `list datasets`), an .npz, .csv, .tsv, .ts, .parquet, a folder of images or "
@@ -99,6 +101,23 @@ class Subject(Settings):
     task: Name | None = setting(
         "Task on the table; may be left out where there is one.", "NAME", needs="table"
     )
+    controllers: Names = setting(
+        "Design controllers, `ppo`'s own network and settings, in place of networks: each is tried by "
+        "searches on this table, perhaps a task of it within limits, TABLE:cifar10,max_parameters=5k. May be "
+        "given several times.",
+        "TABLE[:TASK]",
+        default=(),
+        by_content=True,
+        kept=lambda tasks: tuple(map(kept_task, tasks)),
+    )
+    trial_seeds: Count | None = setting(
+        "Searches of each controller on each table.", shown=str(DEFAULT_TRIAL_SEEDS), needs="controllers"
+    )
+    trial_evaluations: Count | None = setting(
+        "Distinct designs that each of these may evaluate.",
+        shown=str(DEFAULT_TRIAL_EVALUATIONS),
+        needs="controllers",
+    )
     space: Name | None = setting(
         "Search space (see `list spaces`), or your own, a .toml or file.py:function.",
         "NAME|FILE.toml",
@@ -124,7 +143,14 @@ class Subject(Settings):
     @property
     def name(self) -> str:
         """Of the data or the table, as it was given."""
-        return self.table or self.data or ""
+        return self.table or self.data or ("controllers" if self.controllers else "")
+
+    @property
+    def no_data(self) -> str:
+        """What is searched on in place of data, for people; "" where it is on data."""
+        if self.controllers:
+            return "controllers"
+        return "" if self.table is None else "an architecture table"
 
     @property
     def limits(self) -> dict[str, int | None]:
@@ -134,4 +160,12 @@ class Subject(Settings):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        if given.get("controllers"):
+            for name in ("table", "data", "max_parameters", "max_macs"):
+                if name in given:
+                    raise Error(
+                        f"--controllers and {option_name(name)} exclude each other: controllers are tried on "
+                        "the tables that --controllers names, within the limits that it names"
+                    )
+            return dict(given)
         return dict(given) if "table" in given else {"data": DEFAULT_DATA, **given}

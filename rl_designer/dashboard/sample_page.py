@@ -164,10 +164,8 @@ def draw_samples(run: Path, store: str | None, wanted: Wanted) -> Samples:
         }
         for number, (row, architecture) in enumerate(zip(data, architectures, strict=True))
     ]
-    if folder.config.subject.table is not None:
-        return Samples(
-            rows, [], "A design of an architecture table is no network, so it has no file.", draw.n
-        )
+    if no_data := folder.config.subject.no_data:
+        return Samples(rows, [], f"A design of {no_data} is no network, so it has no file.", draw.n)
     return Samples(rows, [_file(architecture, folder) for architecture in architectures], "", draw.n)
 
 

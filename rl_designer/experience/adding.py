@@ -93,8 +93,8 @@ def _task_of(folder: RunFolder) -> tuple[Task, SearchSpace]:
     config = folder.config
     if folder.summary.get("state") != "finished":
         raise Error(f"{folder.path} isn't finished; finish it with `resume`, or leave it away")
-    if config.subject.table is not None:
-        raise WrongUsage(f"{folder.path} was on an architecture table; experience is of data")
+    if config.subject.no_data:
+        raise WrongUsage(f"{folder.path} was on {config.subject.no_data}; experience is of data")
     setting = training_setting(config, data_of_run(folder, {}))
     if setting.space.name not in SPACES.values() or setting.task_facts is None:
         names = ", ".join(name for kind, name in SPACES.items() if kind != TEXT)

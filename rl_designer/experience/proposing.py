@@ -31,7 +31,7 @@ def propose(
             no design.
         ValueError: for data or a file that can't be used.
     """
-    if subject.table is not None:
+    if subject.no_data:
         raise WrongUsage("experience is for data; of an architecture table `train` finds the best")
     dataset, space = training_data(subject)
     source = experience_for(experience, space).source(space, facts_of(dataset), experience)

@@ -66,8 +66,8 @@ def find_subject(
 
 def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
     report = read_run(path, store)
-    if report.folder.config.subject.table is not None:
-        raise Error(f"{path} searched on an architecture table; there is no network to export")
+    if no_data := report.folder.config.subject.no_data:
+        raise Error(f"{path} searched on {no_data}; there is no network to export")
     if not report.winners:
         raise Error(f"{path} has no design that was trained yet; go on with: {command('resume', path)}")
     winner = report.winners[0]

@@ -12,7 +12,7 @@ from rl_designer.envs.evaluation import until
 from rl_designer.envs.source import source_digest
 from rl_designer.envs.workers.engines import Engine, Pool, Workload
 from rl_designer.envs.workers.failures import failure_of
-from rl_designer.envs.workers.pool import Lost
+from rl_designer.envs.workers.pool import PRELOADED, Lost
 from rl_designer.errors import Error, Interrupted
 from rl_designer.interruption import uninterrupted
 
@@ -20,6 +20,8 @@ GRACE = 10.0
 """Seconds that an interrupted trial has to close what it has open."""
 
 _CODE = ("rl_designer.agents", "rl_designer.envs")
+OF_SEARCHES = ("rl_designer.agents.controller", "rl_designer.agents.reward_model")
+"""Modules of searches by `ppo`, which take seconds to load."""
 _MOST_OF_A_FAILURE = 2_000  # characters: of a job, all that its error says
 
 Results = dict[Hashable, Any]
@@ -146,13 +148,16 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 @contextmanager
-def trials(engine: Engine, device: str = "cpu") -> Iterator[Pool]:
+def trials(engine: Engine, device: str = "cpu", loaded: Sequence[str] = ()) -> Iterator[Pool]:
     """A pool for whole searches: each in a process of one thread, which may have workers of its own, and has
     `GRACE` seconds to close its store where it is interrupted. The engine is closed, too.
 
     Args:
         device: where their designs are trained, as a user names it.
+        loaded: modules that all of them need; workers of this machine then start with these, unless this
+            process has had others before.
     """
+    PRELOADED.extend(module for module in loaded if module not in PRELOADED)
     with closing(engine):
         here = (str(Path.cwd()), source_digest(*_CODE))
         workload = Workload(_prepare_trial, {}, here, engine.device(device), grace=GRACE)

@@ -115,8 +115,8 @@ def load_data(sources: Sources, options: Mapping[str, Any]) -> Dataset:
 
 def _read(path: Path, store: str | None) -> RunReport:
     report = read_run(path, store)
-    if report.folder.config.subject.table is not None:
-        raise Error(f"{path} searched on an architecture table; there is nothing to train on")
+    if no_data := report.folder.config.subject.no_data:
+        raise Error(f"{path} searched on {no_data}; there is nothing to train on")
     if not report.winners:
         raise Error(f"{path} has no design that was trained yet; go on with: {command('resume', path)}")
     return report

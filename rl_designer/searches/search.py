@@ -141,13 +141,13 @@ def _check_metric(folder: RunFolder) -> None:
 
 
 def _setting_now(folder: RunFolder, config: SearchConfig, data: Mapping[str, Any]) -> Setting:
-    if config.subject.table is None:
+    if not config.subject.no_data:
         config = config.changed(folds=config.training.folds or 1)
         return training_setting(config, data_of_run(folder, data))
     for name, value in data.items():
         if value is not None:
             option = f"--{name.replace('_', '-')}"
-            raise WrongUsage(f"{folder.path} searched on an architecture table; leave {option} away")
+            raise WrongUsage(f"{folder.path} searched on {config.subject.no_data}; leave {option} away")
     return make_setting(config)
 
 
@@ -165,7 +165,7 @@ def on_engine(config: SearchConfig, options: Mapping[str, Any]) -> SearchConfig:
     fields = Where.model_fields.items()
     former = {name for name, field in fields if name == "engine" or about(field).needs.startswith("engine")}
     stays = former if "engine" in given else set(given)
-    kept = {name: value for name, value in config.given().items() if name not in stays}
+    kept = {name: value for name, value in config.given().items() if name not in stays and value != ()}
     return make_config(given, kept) if given else config
 
 
@@ -188,7 +188,7 @@ def settled_fidelity(config: SearchConfig, reward: Reward) -> str | None:
     Raises:
         WrongUsage: where the config asks for early stopping under such a reward.
     """
-    if config.subject.table is not None:
+    if config.subject.no_data:
         return None
     by_accuracy = config.training.metric in (None, ACCURACY.name)
     misfit = stopping_misfit(reward, by_accuracy=by_accuracy)

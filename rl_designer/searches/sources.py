@@ -112,6 +112,8 @@ def reviews_to_dict(reviews: Sequence[Review]) -> list[dict[str, Any]]:
 
 def _space_of(facts: dict[str, Any]) -> dict[str, Any]:
     """What makes a space the same, whatever the data and the limits."""
+    if "controllers" in facts:
+        return {"controllers": facts["controllers"]}
     if "table" in facts:
         return {"table": facts.get("name")}
     return {"space": json.loads(json.dumps(facts.get("space")))}  # as it comes back from a summary
@@ -120,6 +122,8 @@ def _space_of(facts: dict[str, Any]) -> dict[str, Any]:
 def _named(space: dict[str, Any]) -> str:
     if "table" in space:
         return f"table {space['table']!r}"
+    if "controllers" in space:
+        return "the space of controllers"
     definition = space["space"]
     if not isinstance(definition, dict):
         return "an unknown space"

@@ -56,7 +56,7 @@ class TablePlan:
     share: float | None = None
 
     def __post_init__(self) -> None:
-        if self.config.subject.table is not None or self.config.subject.space == "table":
+        if self.config.subject.no_data or self.config.subject.space == "table":
             raise WrongUsage("a table is built by training; a table's own space holds nothing to be trained")
         if self.seeds < 1:
             raise WrongUsage(f"--seeds must be at least 1, got {self.seeds}")

@@ -133,8 +133,12 @@ def test_settings_reach_ppo() -> None:
 @few_examples
 @given(seeds)
 @pytest.mark.parametrize("space", [SPACE, SIGNALS], ids=["table", "convnet1d"])
-def test_the_plain_policy_has_the_probabilities_of_sb3s(space: SearchSpace, seed: int) -> None:
-    controller = Controller(space, nothing, SETTINGS, seed)
+@pytest.mark.parametrize("layers, activation", [(1, "tanh"), (2, "relu")])
+def test_the_plain_policy_has_the_probabilities_of_sb3s(
+    space: SearchSpace, layers: int, activation: str, seed: int
+) -> None:
+    settings = replace(SETTINGS, layers=layers, activation=activation)
+    controller = Controller(space, nothing, settings, seed)
     controller.imitate(walks(space, 8, seed), 20)
     actions = walks(space, 6, seed + 1)
     actions[:, np.random.default_rng(seed).integers(1, space.max_steps) :] = -1

@@ -266,7 +266,7 @@ def test_an_oversized_file_is_refused_before_it_is_read(
         (b"[" * 100_000, "is damaged"),
         (b"9" * 5_000, "is damaged"),
         (b"[]", f"is no policy file of format '{FORMAT}'"),
-        (b'{"format": "rl-designer-policy/2", "space": "mlp"}', "is no policy file of format"),
+        (b'{"format": "rl-designer-policy/3", "space": "mlp"}', "is no policy file of format"),
         (b'{"format": "rl-designer-policy/1"}', "is no policy file of format"),
         (b'{"format": "rl-designer-policy/1", "space": 3}', "is no policy file of format"),
     ],
@@ -358,3 +358,54 @@ def test_a_truncated_or_changed_file_is_refused_or_a_policy_that_samples(tmp_pat
             assert "\n" not in str(error)
         else:
             assert all(design.complete for design in SPACE.architectures(actions))
+
+
+# -- other hidden layers -------------------------------------------------------------------------------
+
+
+def two_layers(space: SearchSpace, hidden: int = 8) -> dict[str, NDArray[np.float32]]:
+    """Weights of a policy of two hidden layers."""
+    generator = np.random.default_rng(5)
+    second = {"second.weight": (hidden, hidden), "second.bias": (hidden,)}
+    drawn = {name: generator.normal(size=size).astype(np.float32) for name, size in second.items()}
+    return random_weights(space, hidden=hidden) | drawn
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("weights", [random_weights(SPACE), two_layers(SPACE)], ids=["one", "two"])
+def test_any_policy_comes_back_from_its_files(
+    tmp_path: Path, weights: dict[str, NDArray[np.float32]], activation: str
+) -> None:
+    policy = Policy(weights, SPACE.name, {"agent": "ppo"}, activation)
+    policy.save(tmp_path)
+    again = Policy.load(tmp_path)
+    assert (again.activation, again.layers, again.facts) == (activation, policy.layers, policy.facts)
+    assert sampled(again, SPACE)[1].tolist() == sampled(policy, SPACE)[1].tolist()
+    usual = activation == "tanh" and policy.layers == 1
+    assert (json.loads((tmp_path / "policy.json").read_text())["format"] == FORMAT) == usual
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"second.bias": np.zeros(3, np.float32)}, "don't fit together"),
+        ({"second.weight": np.zeros((8, 3), np.float32)}, "don't fit together"),
+        ({"second.bias": None}, "must hold hidden.weight, hidden.bias, output.weight, output.bias, second"),
+    ],
+)
+def test_a_second_layer_that_does_not_fit_is_refused(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    weights = {name: array for name, array in (two_layers(SPACE) | change).items() if array is not None}
+    Policy(random_weights(SPACE), SPACE.name, {}).save(tmp_path)
+    save_file(weights, tmp_path / "policy.safetensors")
+    with pytest.raises(ValueError, match=message):
+        Policy.load(tmp_path)
+
+
+def test_an_unknown_activation_is_refused(tmp_path: Path) -> None:
+    Policy(random_weights(SPACE), SPACE.name, {}, "relu").save(tmp_path)
+    text = (tmp_path / "policy.json").read_text().replace("relu", "sine")
+    (tmp_path / "policy.json").write_text(text)
+    with pytest.raises(ValueError, match="unknown activation 'sine'"):
+        Policy.load(tmp_path)

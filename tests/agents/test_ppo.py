@@ -168,7 +168,10 @@ def test_it_learns_from_all_designs_up_to_the_last_one() -> None:
     "option, value, rule",
     [
         *((name, 0, "must be at least 1, got 0") for name in ("warm", "batch", "candidates")),
-        ("final_updates", 0, "must be at least 1, got 0"),
+        ("final_updates", -1, "must be 0 or more, got -1"),
+        ("hidden", 0, "must be at least 1, got 0"),
+        ("layers", 3, "must be 1 or 2, got 3"),
+        ("learning_rate", 0.0, "must be above 0 and at most 1, got 0.0"),
         ("updates", -1, "must be 0 or more, got -1"),
         ("final_quantile", 1.1, "must be from 0 to 1, got 1.1"),
         ("final_quantile", -0.1, "must be from 0 to 1, got -0.1"),
@@ -368,3 +371,20 @@ def fingerprint(seed: int) -> str:
 def test_the_budget_does_not_change_what_comes_before_its_end() -> None:
     short, long = (searched(PPO(seed=2, **_QUICK, final_share=0.0), SMALL, n).designs for n in (20, 32))
     assert [d.architecture for d in short] == [d.architecture for d in long[:20]]
+
+
+def test_without_final_updates_no_policy_is_handed_out_and_the_designs_are_the_same() -> None:
+    designs = []
+    for updates in (0, 1):
+        agent = PPO(updates=1, final_updates=updates, final_share=0.0)
+        problem = searched(agent, SMALL, 12)
+        assert (agent.policy is None) == (updates == 0)
+        designs.append([design.architecture for design in problem.designs])
+    assert designs[0] == designs[1]
+
+
+def test_the_network_and_its_training_are_options() -> None:
+    agent = PPO(updates=1, final_updates=1, hidden=6, layers=2, activation="relu", episodes=16, epochs=1)
+    searched(agent, SMALL, 12)
+    assert agent.policy is not None and agent.policy.activation == "relu"
+    assert agent.policy.weights["second.weight"].shape == (6, 6)
