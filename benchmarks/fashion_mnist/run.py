@@ -40,7 +40,9 @@ ROOT = HERE.parents[1]
 @click.option("--hyperparameters", is_flag=True, help="The search designs how its networks are trained, too.")
 @click.option("--finalists", default=0, show_default=True, help="Of the search, in place of a second look.")
 @click.option("--finalist-epochs", default=12, show_default=True)
-@click.option("--second", default=4, show_default=True, help="Best designs of the search to look at again.")
+@click.option(
+    "--second", default=4, show_default=True, help="Best designs to look at again; 0 takes the first."
+)
 @click.option("--second-epochs", default=12, show_default=True)
 @click.option("--final-examples", help="Trained on after the search, such as 12k.  [default: all]")
 @click.option("--epochs", default=60, show_default=True, help="Of the final training.")
@@ -97,7 +99,9 @@ def _search(run: Path, options: dict[str, Any]) -> list[object]:
 
 
 def _second_look(times: dict[str, float], run: Path, options: dict[str, Any], recipe: list[object]) -> Path:
-    """The design that is best on validation among the search's best."""
+    """The design that is best on validation among the search's best; without a look the search's own."""
+    if options["second"] == 0:
+        return run
     again = ["--top", options["second"], "--epochs", options["second_epochs"], "--seeds", 1]
     looked = _timed(times, "second look", "retrain", run, "--on-validation", *again, *recipe)
     best = max(looked["designs"], key=lambda design: design["val_accuracy"]["mean"])
