@@ -99,8 +99,8 @@ def make_setting(config: SearchConfig) -> Setting:
     return training_setting(config, dataset_of(config.subject))
 
 
-def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | None) -> SearchSpace:
-    """The space of a run from its setting's facts, with any limits; the data aren't needed.
+def space_of(facts: dict[str, Any], **limits: Any) -> SearchSpace:
+    """The space of a run from its setting's facts, with any limits, by name; the data aren't needed.
 
     Raises:
         WrongUsage: where the limits leave no design.
@@ -111,7 +111,7 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
     if "table" in facts:
         table = load_table(str(facts["table"]))
         with usage_errors():
-            return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
+            return TableSpace(table, **limits)
 
     try:
         definition = definition_of(facts["space"])
@@ -119,7 +119,6 @@ def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | 
     except (KeyError, TypeError) as error:
         raise Error(f"the run's summary doesn't say on which space it was: {error!r}") from error
     with usage_errors():
-        limits = {"max_parameters": max_parameters, "max_macs": max_macs}
         return space_of_definition(definition, shape, classes, **limits)
 
 
@@ -158,7 +157,7 @@ def _table_setting(subject: Subject) -> Setting:
         space = TableSpace(table, **subject.limits)
         evaluator = TableEvaluator(space, subject.task)
     where = name if name in TABLES else str(Path(name).absolute())
-    facts = {"table": where, "name": table.name, **subject.limits}
+    facts = {"table": where, "name": table.name, **space.limits.facts}
     opened = nullcontext(evaluator)
     return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
@@ -219,7 +218,7 @@ def setting_on(
         "space": space.definition.to_dict(),
         "input_shape": list(dataset.input_shape),
         "num_classes": dataset.num_classes,
-        **config.subject.limits,
+        **space.limits.facts,
     }
     training, where = config.training, config.where
     evaluator, judge = (
@@ -234,7 +233,7 @@ def setting_on(
         if isinstance(space, TrainedSpace)
         else []
     )
-    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *trained)
+    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *space.limits.about, *trained)
     return Setting(
         space,
         *opened,

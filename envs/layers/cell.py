@@ -2,12 +2,16 @@
 it (NAS-Bench-201, Dong & Yang 2020, section 2.1, arXiv:2001.00326). It keeps the shape.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.architecture import Layer, Option
+from rl_designer.envs.layers.cell_memory import maps_held
 from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Shape
+from rl_designer.envs.layers.skip import SKIP
 from rl_designer.envs.layers.source import LayerSource
 
 
@@ -77,7 +81,23 @@ def _effect(inputs: Shape, *, edges: Edges) -> Effect:
         sum(effect.parameters for effect in effects),
         sum(effect.macs for effect in effects),
         max((effect.inside for effect in effects), default=0),
+        sum(effect.vectors for effect in effects),
+        _held(inputs, edges, effects),
     )
+
+
+def held_beside(kind: Kind, inputs: Shape, effect: Effect) -> Count:
+    """Values that an edge's operation holds beside the maps that it gets and gives, see `Effect.held`."""
+    return 0 if kind is SKIP else effect.held_of(inputs) - inputs.values - effect.outputs.values
+
+
+def _held(inputs: Shape, edges: Edges, effects: Sequence[Effect]) -> Count:
+    if not edges:
+        return inputs.values
+    skips = np.array([[edge.kind is SKIP for edge in edges]])
+    [maps] = maps_held([(edge.source, edge.target) for edge in edges], np.ones_like(skips), skips)
+    beside = (held_beside(edge.kind, inputs, effect) for edge, effect in zip(edges, effects, strict=True))
+    return max(int(number) * inputs.values + more for number, more in zip(maps, beside, strict=True))
 
 
 def _fits(inputs: Shape, *, edges: Edges) -> Any:

@@ -48,7 +48,25 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     )
     weights = kernels + inputs.channels * widths[-1]
     macs = bottleneck * inputs.positions + weights * outputs.positions
-    return Effect(outputs, bottleneck + weights + 2 * width, macs)
+    return Effect(
+        outputs,
+        bottleneck + weights + 2 * width,
+        macs,
+        vectors=2 * width,
+        held=_held(inputs, outputs, squeezed * widths[-1] * inputs.positions, width - widths[-1]),
+    )
+
+
+def _held(inputs: Shape, outputs: Shape, narrow: Count, convolved: Count) -> Count:
+    """Of what the bottleneck makes, and channels of all convolutions."""
+    convolved, pooled = convolved * outputs.positions, inputs.channels * outputs.positions
+    stages = (
+        inputs.values + narrow + convolved,
+        inputs.values + convolved + pooled,
+        outputs.values + pooled,
+        2 * outputs.values,  # put together, which copies
+    )
+    return np.max(np.broadcast_arrays(*stages), axis=0)
 
 
 def _module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:

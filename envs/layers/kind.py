@@ -76,12 +76,21 @@ class Effect:
 
     Attributes:
         inside: values of one example that it makes on the way; 0 where that is no more than it gets or gives.
+        vectors: those of the parameters that are no weights of matrices or kernels: biases, norms.
+        held: values of one example that are in memory at once as it runs at inference, what it gets and gives
+            included, at the moment when they are most (see `search_spaces.limits`); None for these two alone.
     """
 
     outputs: Shape
     parameters: Count = 0
     macs: Count = 0
     inside: Count = 0
+    vectors: Count = 0
+    held: Count | None = None
+
+    def held_of(self, inputs: Shape) -> Count:
+        """`held`, for what it gets."""
+        return inputs.values + self.outputs.values if self.held is None else self.held
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.layers import source
 from rl_designer.envs.layers.conv import CONVOLUTION, conv_norm, fits_kernel, strided
 from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, Reach, Shape
@@ -12,7 +14,10 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     projected = (inputs.channels != width) | (stride != 1)
     weights = kernel**inputs.rank * (inputs.channels + width) * width + projected * inputs.channels * width
     norms = (2 + projected) * 2 * width
-    return Effect(outputs, weights + norms, weights * outputs.positions)
+    # What the first convolution made, what the second or the projection makes, and what is added.
+    held = inputs.values + 2 * outputs.values
+    held = np.maximum(held, projected * 3 * outputs.values)
+    return Effect(outputs, weights + norms, weights * outputs.positions, vectors=norms, held=held)
 
 
 def _reach(*, kernel: int, stride: int, **others: Any) -> Reach:

@@ -20,6 +20,7 @@ from rl_designer.commands.options import (
     store_option,
 )
 from rl_designer.config import SearchConfig, Subject
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.errors import usage_errors
 from rl_designer.experience.proposing import propose
 from rl_designer.experience.shipped import SHIPPED
@@ -50,9 +51,12 @@ from rl_designer.text import short_design
 @options_of(SearchConfig, "experience", experience="With --data: what was learned, shipped or your own FILE.")
 @options_of(
     Subject,
-    *("max_parameters", "max_macs"),
+    *Limits.names(),
     max_parameters="Limit, such as 20k.  [default: the run's]",
     max_macs="Limit on multiply-adds.  [default: the run's]",
+    max_ram="Limit on memory of values, such as 32kB.  [default: the run's]",
+    max_flash="Limit on memory of parameters, such as 128kB.  [default: the run's]",
+    device_numbers="What is counted for these two.  [default: the run's, int8]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
 @click.option(
@@ -83,6 +87,7 @@ def sample(
 ) -> None:
     """Draw designs from the policy of a trained RUN, or from that of experience for new --data."""
     reading = {name: options.pop(name) for name in Subject.of_data()}
+    options["limits"] = {name: options.pop(name) for name in Limits.names()}
     if (folder is None) == (reading["data"] is None):
         raise click.UsageError("name a RUN, or new data with --data")
     if folder is None:
@@ -112,7 +117,7 @@ def _proposed(
     for option, value in of_runs.items():
         if value:
             raise click.UsageError(f"{option} is for the policy of a RUN; leave it away with --data")
-    limits = {name: options[name] for name in ("max_parameters", "max_macs")}
+    limits = options["limits"]
     with usage_errors():
         subject = Subject.of({**reading, **limits})
     samples, space, about = propose(subject, options["n"], experience or SHIPPED, options["seed"])

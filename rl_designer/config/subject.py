@@ -1,12 +1,13 @@
 """`Subject`: what a search is on."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from rl_designer.config.kept import absolute, kept_data, kept_space, kept_table, kept_task
-from rl_designer.declared import Count, Name, Names, Settings, about, option_name, setting
+from rl_designer.declared import Bytes, Count, Name, Names, Settings, about, option_name, setting
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.errors import Error
 
 DEFAULT_DATA = "mnist1d"
@@ -129,6 +130,13 @@ class Subject(Settings):
     )
     max_parameters: Count | None = setting("Limit for every design, such as 20k or 1.5M.")
     max_macs: Count | None = setting("Limit on multiply-adds of one example.")
+    max_ram: Bytes | None = setting(
+        "Limit on the memory that values of one example take at once, such as 32kB or 64KiB."
+    )
+    max_flash: Bytes | None = setting("Limit on the memory that the parameters take, such as 128kB.")
+    device_numbers: Literal["int8", "float32"] | None = setting(
+        "What values and parameters are where --max-ram and --max-flash are kept.", shown="int8"
+    )
 
     @classmethod
     def of_data(cls) -> tuple[str, ...]:
@@ -153,9 +161,14 @@ class Subject(Settings):
         return "" if self.table is None else "an architecture table"
 
     @property
-    def limits(self) -> dict[str, int | None]:
-        """`max_parameters` and `max_macs`, as spaces and rewards take them."""
-        return {"max_parameters": self.max_parameters, "max_macs": self.max_macs}
+    def limits(self) -> dict[str, Any]:
+        """As spaces take them, by name."""
+        return {name: getattr(self, name) for name in Limits.names()}
+
+    @model_validator(mode="after")
+    def _complete_limits(self) -> Self:
+        Limits.given(self.limits)
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -91,8 +91,10 @@ class Wanted:
             n=int(count),
             unique=True,
             temperature=temperature,
-            max_parameters=_limit("At most parameters", self.max_parameters),
-            max_macs=_limit("At most multiply-adds", self.max_macs),
+            limits={
+                "max_parameters": _limit("At most parameters", self.max_parameters),
+                "max_macs": _limit("At most multiply-adds", self.max_macs),
+            },
             seed=self.seed,
         )
 

@@ -1,9 +1,9 @@
 """Designs from a trained policy."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rl_designer.agents.base import PolicyAgent, Sample
 from rl_designer.agents.registry import agent_class
@@ -11,10 +11,11 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import seed_of
-from rl_designer.errors import Error
+from rl_designer.errors import Error, usage_errors
 from rl_designer.runs.folder import POLICY, RunFolder
 from rl_designer.setting import space_of
 from rl_designer.text import command
@@ -29,7 +30,7 @@ class Draw:
     Attributes:
         n: designs.
         unique: whether all must be distinct; there may be fewer then.
-        max_parameters, max_macs: None for the run's own limit.
+        limits: by name, as `Limits` has them; the run's own where there is none, or None.
         policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
         trust: whether pickles in it may be read, and code run that a copy from elsewhere names.
 
@@ -41,11 +42,16 @@ class Draw:
     temperature: float = 1.0
     deterministic: bool = False
     unique: bool = False
-    max_parameters: int | None = None
-    max_macs: int | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     policy_file: Path | None = None
     trust: bool = False
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """Of options by name, the limits among them."""
+        limits = {name: options.pop(name) for name in Limits.names() if name in options}
+        return cls(limits=limits, **options)
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -86,8 +92,9 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
     if draw.policy_file is None and not (folder.path / POLICY).is_dir():
         raise Error(f"{folder.path} has no policy yet; finish it with: {command('resume', folder.path)}")
     config = folder.config
-    limits = (draw.max_parameters or config.subject.max_parameters, draw.max_macs or config.subject.max_macs)
-    space = space_of(folder.summary.get("setting", {}), *limits)
+    with usage_errors():
+        limits = Limits.given(draw.limits, config.subject.limits)
+    space = space_of(folder.summary.get("setting", {}), **limits.facts)
     policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
     draws, samples = _draw(policy, space, draw)
     entropy = 0.0 if draw.deterministic else -sum(s.log_probability for s in draws) / len(draws)

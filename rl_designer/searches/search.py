@@ -177,7 +177,7 @@ def _agent(config: SearchConfig) -> Agent:
 
 
 def _reward(config: SearchConfig, setting: Setting, function: RewardFunction | None) -> Reward:
-    context = RewardContext(setting.space, **config.subject.limits)
+    context = RewardContext(setting.space)
     return load_reward(config.reward, context, function)
 
 

@@ -52,7 +52,7 @@ def _read_run(path: Path) -> Any:
     from rl_designer.setting import space_of
 
     run = RunFolder.open(path.parent)
-    return space_of(run.summary.get("setting", {}), None, None)
+    return space_of(run.summary.get("setting", {}))
 
 
 def _space() -> Any:

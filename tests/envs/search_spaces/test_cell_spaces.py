@@ -12,7 +12,7 @@ from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
 from rl_designer.envs.search_spaces.cell_layers import live_edges, operation_rules
 from rl_designer.envs.search_spaces.cell_space import CellSpace
-from rl_designer.envs.search_spaces.costs import costs, describe, trace
+from rl_designer.envs.search_spaces.costs import costs, costs_within, describe, trace
 from rl_designer.envs.search_spaces.registry import make_space, space_definition, space_of_definition
 from tests.helpers.strategies import prefixes, seeds, walks
 
@@ -69,6 +69,8 @@ def spaces(draw: st.DrawFn) -> CellSpace:
     limits = {
         "max_parameters": draw(st.none() | st.integers(20, 5_000)),
         "max_macs": draw(st.none() | st.integers(20, 50_000)),
+        "max_flash": draw(st.none() | st.integers(20, 10_000)),
+        "max_ram": draw(st.none() | st.integers(10, 2_000)),
     }
     try:
         return CellSpace(definition, tuple(sizes), draw(st.integers(2, 5)), **limits)
@@ -128,13 +130,10 @@ def all_live(architecture: Architecture) -> bool:
 
 def within(space: CellSpace, architecture: Architecture) -> bool:
     try:
-        cost = costs(architecture, space.input_shape, space.num_classes)
+        cost = costs_within(architecture, space.input_shape, space.num_classes, space.limits)
     except ValueError:
         return False
-    return all(
-        limit is None or spent <= limit
-        for spent, limit in ((cost.parameters, space.max_parameters), (cost.macs, space.max_macs))
-    )
+    return all(spent <= space.limits.of(name) for name, spent in cost.items())
 
 
 @any_space

@@ -47,7 +47,7 @@ def evaluation_of(number: int) -> Evaluation:
 
 def report_of(folder: Path, setting: dict[str, Any], count: int, agent: str = "ppo") -> RunReport:
     """A run with so many random designs, the last of them of the control."""
-    space: SearchSpace = space_of(setting, None, None)
+    space: SearchSpace = space_of(setting)
     architectures: dict[str, Architecture] = {}
     for found in space.architectures(space.random_actions(200, stream(0, "designs"))):
         architectures.setdefault(found.digest, found)
