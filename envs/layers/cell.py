@@ -86,17 +86,26 @@ def _effect(inputs: Shape, *, edges: Edges) -> Effect:
     )
 
 
-def held_beside(kind: Kind, inputs: Shape, effect: Effect) -> Count:
-    """Values that an edge's operation holds beside the maps that it gets and gives, see `Effect.held`."""
-    return 0 if kind is SKIP else effect.held_of(inputs) - inputs.values - effect.outputs.values
+def held_beside(kind: Kind, inputs: Shape, effect: Effect) -> tuple[Count, Count]:
+    """Values that an edge's operation holds beside the maps that it gets and gives: where what it gets isn't
+    needed any more, and where it is; see `Effect.held`.
+    """
+    if kind is SKIP:
+        return 0, 0
+    held, maps = effect.held_of(inputs), inputs.values + effect.outputs.values
+    return held - maps, (held if effect.held_on is None else effect.held_on) - maps
 
 
 def _held(inputs: Shape, edges: Edges, effects: Sequence[Effect]) -> Count:
     if not edges:
         return inputs.values
     skips = np.array([[edge.kind is SKIP for edge in edges]])
-    [maps] = maps_held([(edge.source, edge.target) for edge in edges], np.ones_like(skips), skips)
-    beside = (held_beside(edge.kind, inputs, effect) for edge, effect in zip(edges, effects, strict=True))
+    ends = [(edge.source, edge.target) for edge in edges]
+    [maps], [needed] = maps_held(ends, np.ones_like(skips), skips)
+    beside = (
+        held_beside(edge.kind, inputs, effect)[int(later)]
+        for edge, effect, later in zip(edges, effects, needed, strict=True)
+    )
     return max(int(number) * inputs.values + more for number, more in zip(maps, beside, strict=True))
 
 

@@ -14,9 +14,11 @@ _Maps = NDArray[np.int64]  # [cells]
 _Marks = NDArray[np.bool_]
 
 
-def maps_held(ends: Sequence[tuple[int, int]], there: _Marks, skips: _Marks) -> NDArray[np.int64]:
+def maps_held(
+    ends: Sequence[tuple[int, int]], there: _Marks, skips: _Marks
+) -> tuple[NDArray[np.int64], _Marks]:
     """Maps in memory as each edge is computed, what it gets and gives included, int64 [cells, edges]; 0 where
-    there is no edge.
+    there is no edge. And whether what it gets is needed later on, too, bool [cells, edges].
 
     Args:
         ends: of the edges, by target, then source; node 0 is the input, the highest the output.
@@ -24,10 +26,12 @@ def maps_held(ends: Sequence[tuple[int, int]], there: _Marks, skips: _Marks) -> 
         skips: bool [cells, edges]; whether it is a skip.
     """
     graph = _Graph(ends, there, skips)
-    held = np.zeros(there.shape, dtype=np.int64)
+    held, needed = np.zeros(there.shape, dtype=np.int64), np.zeros(there.shape, dtype=np.bool_)
     for target in sorted({target for _, target in ends}):
         graph.count(target, held)
-    return held
+    for edge, (source, _) in enumerate(ends):
+        needed[:, edge] = graph.needed[graph.cells, graph.map_of[:, source]] > edge
+    return held, needed
 
 
 class _Graph:

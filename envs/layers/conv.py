@@ -30,9 +30,9 @@ def reach(*, kernel: int, stride: int, **others: Any) -> Reach:
     return kernel - 1, stride
 
 
-def held_by_two(inputs: Shape, between: Count, outputs: Shape) -> Count:
-    """Values that are held at once by two layers with so many between them, see `Effect.held`."""
-    return np.maximum(inputs.values, outputs.values) + between
+def held_by_two(inputs: Shape, between: Count, outputs: Shape) -> tuple[Count, Count]:
+    """`Effect.held` and `held_on` of two layers with so many values between them."""
+    return np.maximum(inputs.values, outputs.values) + between, inputs.values + between + outputs.values
 
 
 def conv_norm(
@@ -65,8 +65,9 @@ def _separable(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> 
     outputs = strided(inputs, width, stride)
     weights = kernel**inputs.rank * inputs.channels + inputs.channels * width
     norms = 2 * inputs.channels + 2 * width
-    held = held_by_two(inputs, inputs.channels * outputs.positions, outputs)
-    return Effect(outputs, weights + norms, weights * outputs.positions, vectors=norms, held=held)
+    held, held_on = held_by_two(inputs, inputs.channels * outputs.positions, outputs)
+    macs = weights * outputs.positions
+    return Effect(outputs, weights + norms, macs, vectors=norms, held=held, held_on=held_on)
 
 
 def _separable_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:

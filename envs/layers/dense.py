@@ -79,7 +79,7 @@ def _residual(inputs: Shape, *, width: Count, activation: Any, normalisation: An
     second = _parameters(width, width, normalisation)
     macs = inputs.members * (inputs.channels * width + width * width + projection)
     outputs = Shape(width, members=inputs.members)
-    held = np.maximum(inputs.values + 2 * outputs.values, (projection > 0) * 3 * outputs.values)
+    held = inputs.values + 2 * outputs.values  # the input is kept for the sum
     vectors = 2 * _vectors(width, normalisation)
     return Effect(outputs, first + second + projection, macs, vectors=vectors, held=held)
 

@@ -24,9 +24,12 @@ def _effect(inputs: Shape, *, kernel: Count, dilation: Count, width: Count, sepa
     apart = kernel**inputs.rank * inputs.channels + inputs.channels * width
     weights = whole + separable * (apart - whole)
     norms = 2 * width + separable * 2 * inputs.channels
-    between = held_by_two(inputs, inputs.channels * outputs.positions, outputs)
-    held = np.where(separable, between, inputs.values + outputs.values)
-    return Effect(outputs, weights + norms, weights * outputs.positions, vectors=norms, held=held)
+    held, held_on = (
+        np.where(separable, two, inputs.values + outputs.values)
+        for two in held_by_two(inputs, inputs.channels * outputs.positions, outputs)
+    )
+    macs = weights * outputs.positions
+    return Effect(outputs, weights + norms, macs, vectors=norms, held=held, held_on=held_on)
 
 
 def _fits(inputs: Shape, *, kernel: Count, dilation: Count, **others: Any) -> Any:

@@ -48,25 +48,18 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     )
     weights = kernels + inputs.channels * widths[-1]
     macs = bottleneck * inputs.positions + weights * outputs.positions
+    narrow, convolved = squeezed * widths[-1] * inputs.positions, (width - widths[-1]) * outputs.positions
+    pooled = inputs.channels * outputs.positions
+    side_by_side = inputs.values + convolved + np.maximum(narrow, pooled)
+    together = outputs.values + np.maximum(pooled, outputs.values)  # which copies
     return Effect(
         outputs,
         bottleneck + weights + 2 * width,
         macs,
         vectors=2 * width,
-        held=_held(inputs, outputs, squeezed * widths[-1] * inputs.positions, width - widths[-1]),
+        held=np.maximum(side_by_side, together),
+        held_on=np.maximum(side_by_side, inputs.values + together),
     )
-
-
-def _held(inputs: Shape, outputs: Shape, narrow: Count, convolved: Count) -> Count:
-    """Of what the bottleneck makes, and channels of all convolutions."""
-    convolved, pooled = convolved * outputs.positions, inputs.channels * outputs.positions
-    stages = (
-        inputs.values + narrow + convolved,
-        inputs.values + convolved + pooled,
-        outputs.values + pooled,
-        2 * outputs.values,  # put together, which copies
-    )
-    return np.max(np.broadcast_arrays(*stages), axis=0)
 
 
 def _module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:

@@ -79,6 +79,7 @@ class Effect:
         vectors: those of the parameters that are no weights of matrices or kernels: biases, norms.
         held: values of one example that are in memory at once as it runs at inference, what it gets and gives
             included, at the moment when they are most (see `search_spaces.limits`); None for these two alone.
+        held_on: the same where what it gets is needed later on, too; None for no more than `held`.
     """
 
     outputs: Shape
@@ -87,6 +88,7 @@ class Effect:
     inside: Count = 0
     vectors: Count = 0
     held: Count | None = None
+    held_on: Count | None = None
 
     def held_of(self, inputs: Shape) -> Count:
         """`held`, for what it gets."""

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from rl_designer.envs.layers import source
 from rl_designer.envs.layers.conv import CONVOLUTION, conv_norm, fits_kernel, strided
 from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, Reach, Shape
@@ -14,9 +12,8 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     projected = (inputs.channels != width) | (stride != 1)
     weights = kernel**inputs.rank * (inputs.channels + width) * width + projected * inputs.channels * width
     norms = (2 + projected) * 2 * width
-    # What the first convolution made, what the second or the projection makes, and what is added.
+    # What a convolution gets or makes beside the input, which the skip or its projection needs at the end.
     held = inputs.values + 2 * outputs.values
-    held = np.maximum(held, projected * 3 * outputs.values)
     return Effect(outputs, weights + norms, weights * outputs.positions, vectors=norms, held=held)
 
 

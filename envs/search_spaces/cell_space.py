@@ -223,12 +223,14 @@ class CellSpace(SearchSpace):
     ) -> NDArray[np.int64]:
         """Of one skeleton with each of the cells, int64 [n]; how often each has each operation is known."""
         if cost not in self._tables.own:
-            values = self._tables.held[skeleton].most(self._maps[cells], self._networks.digits[cells])
+            maps, needed = self._maps
+            held = self._tables.held[skeleton]
+            values = held.most(maps[cells], needed[cells], self._networks.digits[cells])
             return values * NUMBERS[self.limits.numbers]
         return self._tables.sums(cost, np.full(len(cells), skeleton), counts)
 
     @cached_property
-    def _maps(self) -> NDArray[np.int64]:
+    def _maps(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """See `maps_held`, of every cell."""
         skips = np.array([_role(operation) == IDENTITY for operation in self.operations])
         networks = self._networks

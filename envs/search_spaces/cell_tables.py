@@ -50,23 +50,24 @@ class Held:
     Attributes:
         outside: the most outside of its cells.
         cells: for each shape that a cell gets, the values of a map, and those that each operation holds
-            beside the maps that it gets and gives, int64 [operations].
+            beside the maps that it gets and gives, int64 [operations, 2], see `held_beside`.
     """
 
     outside: int
     cells: list[tuple[int, Integers]]
 
-    def most(self, maps: Integers, operations: NDArray[np.integer]) -> Integers:
+    def most(self, maps: Integers, needed: NDArray[np.bool_], operations: NDArray[np.integer]) -> Integers:
         """The most values of networks, int64 [n].
 
         Args:
-            maps: int64 [n, edges], as `maps_held` gives them.
+            maps, needed: [n, edges], as `maps_held` gives them.
             operations: [n, edges], by their places.
         """
         found = np.full(len(maps), self.outside, dtype=np.int64)
         for values, beside in self.cells:
-            for held, operation in zip(maps.T, operations.T, strict=True):
-                found = np.maximum(found, np.where(held > 0, held * values + beside[operation], 0))
+            for held, later, operation in zip(maps.T, needed.T, operations.T, strict=True):
+                there = held * values + beside[operation, later.astype(np.int64)]
+                found = np.maximum(found, np.where(held > 0, there, 0))
         return found
 
 
@@ -109,7 +110,7 @@ def _add(tables: CellTables, number: int, shape: Shape, effect: Effect, limits: 
 def _add_cell(
     tables: CellTables, number: int, operations: Sequence[Layer], shape: Shape, limits: Limits
 ) -> None:
-    beside = np.zeros(len(operations), dtype=np.int64)
+    beside = np.zeros((len(operations), 2), dtype=np.int64)
     for place, operation in enumerate(operations):
         if operation.kind == NONE:
             continue
@@ -118,7 +119,7 @@ def _add_cell(
         effect = kind.effect(shape, **options)
         for cost, own in tables.own.items():
             own[number, place] += _bounded(COSTS[cost].of(shape, effect, limits))
-        beside[place] = _bounded(held_beside(kind, shape, effect))
+        beside[place] = [_bounded(values) for values in held_beside(kind, shape, effect)]
         tables.fits[number, place] &= bool(kind.fits(shape, **options)) and _is_sane(effect)
     tables.held[number].cells.append((_bounded(shape.values), beside))
 

@@ -20,7 +20,7 @@ from rl_designer.commands.options import (
     store_option,
 )
 from rl_designer.config import SearchConfig, Subject
-from rl_designer.envs.search_spaces.limits import Limits
+from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, Limits
 from rl_designer.errors import usage_errors
 from rl_designer.experience.proposing import propose
 from rl_designer.experience.shipped import SHIPPED
@@ -180,7 +180,8 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     proposed = any("better_than" in row for row in data["architectures"])
     expectation = "better than random" if proposed else "expected reward"
-    for name in ("log-probability", expectation, "parameters", "multiply-adds", "seen"):
+    limited = [cost for cost in COSTS if cost in data["architectures"][0] and cost not in ALWAYS]
+    for name in ("log-probability", expectation, "parameters", "multiply-adds", *limited, "seen"):
         table.add_column(name, justify="right")
     table.add_column("design", overflow="fold")
     for row, architecture in zip(data["architectures"], architectures, strict=True):
@@ -190,6 +191,7 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
             expected,
             show_count(row["parameters"]),
             show_count(row["macs"]),
+            *(show_count(row[cost]) for cost in limited),
             {True: "yes", False: "no", None: "–"}[row["seen"]],
             Text(short_design(architecture)),
         )

@@ -13,7 +13,7 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
-from rl_designer.reports.designs import design_row, differences, draw, told, yes_or_no
+from rl_designer.reports.designs import design_row, device_costs, differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
 from rl_designer.reports.front import front_plot
 from rl_designer.reports.learning import control_of, learning_plot
@@ -90,6 +90,8 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
             tiles.append(("parameters", show_count(evaluation.parameters), note))
         if evaluation.macs is not None:
             tiles.append(("multiply-adds", show_count(evaluation.macs), "one example"))
+        for words, spent, most in device_costs(best.design.architecture, summary.get("setting", {})):
+            tiles.append((words, spent, f"of at most {most}"))
     rest = len(report.designs) - agents
     tiles.append(("evaluations", f"{len(report.designs):,}", f"{agents:,} and {rest:,} random ones"))
     if "seconds" in summary:

@@ -98,9 +98,7 @@ class Comparison:
     left_out: list[dict[str, str]]
 
 
-def references_within(
-    dataset: Dataset, limits: Limits = NO_LIMITS, names: Sequence[str] = ()
-) -> Comparison:
+def references_within(dataset: Dataset, limits: Limits = NO_LIMITS, names: Sequence[str] = ()) -> Comparison:
     """The references for a data set, as wide as limits allow; with their own widths where there are none.
 
     Raises:

@@ -10,7 +10,7 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.search_spaces.costs import costs_within
 from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -101,18 +101,19 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
     return Drawn(samples, space, entropy)
 
 
-def costs_of(
-    architectures: Sequence[Architecture], space: SearchSpace
-) -> list[tuple[int | None, int | None]]:
-    """Parameters and multiply-adds of complete designs; None where a table doesn't have them."""
+def costs_of(architectures: Sequence[Architecture], space: SearchSpace) -> list[dict[str, int | None]]:
+    """Parameters and multiply-adds of complete designs, None where a table doesn't have them, and what else
+    is limited.
+    """
     if isinstance(space, DataSpace):
-        found = [costs(architecture, space.input_shape, space.num_classes) for architecture in architectures]
-        return [(cost.parameters, cost.macs) for cost in found]
+        data = (space.input_shape, space.num_classes, space.limits)
+        return [{**costs_within(architecture, *data)} for architecture in architectures]
     if isinstance(space, TableSpace):
         # Costs are the same for all tasks of a table.
         evaluator = TableEvaluator(space, next(iter(space.table.tasks)))
-        return [(e.parameters, e.macs) for e in evaluator.evaluate(architectures)]
-    return [(None, None)] * len(architectures)
+        found = evaluator.evaluate(architectures)
+        return [{"parameters": e.parameters, "macs": e.macs} for e in found]
+    return [dict.fromkeys(("parameters", "macs"))] * len(architectures)
 
 
 def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
@@ -124,15 +125,12 @@ def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
                 "digest": sample.architecture.digest,
                 "layers": [layer.to_dict() for layer in sample.architecture.layers],
                 "log_probability": sample.log_probability,
-                "parameters": parameters,
-                "macs": macs,
+                **spent,
                 "seen": None if seen is None else sample.architecture.digest in seen,
                 "predicted_reward": sample.predicted_reward,
                 **({} if sample.better_than is None else {"better_than": sample.better_than}),
             }
-            for sample, (parameters, macs) in zip(
-                drawn.samples, costs_of(architectures, drawn.space), strict=True
-            )
+            for sample, spent in zip(drawn.samples, costs_of(architectures, drawn.space), strict=True)
         ],
         "distinct": drawn.distinct,
         "entropy": drawn.entropy,
