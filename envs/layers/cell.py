@@ -10,7 +10,7 @@ import numpy as np
 
 from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.layers.cell_memory import maps_held
-from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Shape
+from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Part, Shape
 from rl_designer.envs.layers.skip import SKIP
 from rl_designer.envs.layers.source import LayerSource
 
@@ -107,6 +107,14 @@ def _held(inputs: Shape, edges: Edges, effects: Sequence[Effect]) -> Count:
         for edge, effect, later in zip(edges, effects, needed, strict=True)
     )
     return max(int(number) * inputs.values + more for number, more in zip(maps, beside, strict=True))
+
+
+def parts_of(inputs: Shape, edges: Edges) -> tuple[Part, ...]:
+    """What the edges do."""
+    return tuple(
+        Part(edge.operation.kind, inputs, effect, edge.options(inputs.channels))
+        for edge, effect in zip(edges, _effects(inputs, edges), strict=True)
+    )
 
 
 def _fits(inputs: Shape, *, edges: Edges) -> Any:

@@ -10,7 +10,7 @@ Convolutions pad by half their kernel, so only the stride changes a size (rounde
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,6 +93,24 @@ class Effect:
     def held_of(self, inputs: Shape) -> Count:
         """`held`, for what it gets."""
         return inputs.values + self.outputs.values if self.held is None else self.held
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer where it stands in a network, or many layers of a kind at once.
+
+    Attributes:
+        kind: its name in `KINDS`, or `classifier`.
+        inputs: the shape that it gets.
+        options: all of them, the defaults filled in.
+        parts: of a cell, its edges.
+    """
+
+    kind: str
+    inputs: Shape
+    effect: Effect
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple["Part", ...] = ()
 
 
 @dataclass(frozen=True)

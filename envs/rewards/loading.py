@@ -13,6 +13,7 @@ from rl_designer.envs.extensions import REWARD, split_options
 from rl_designer.envs.rewards.builtin import REWARDS
 from rl_designer.envs.rewards.reward import Cost, Reward, RewardFunction, Value, as_reward, keyword_parameters
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.limits import COSTS
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import stream
 
@@ -42,7 +43,7 @@ class RewardContext:
         """
         limits = self.space.limits
         if cost in limits.limited:
-            return float(limits.of(cost))
+            return float(limits.of(cost) * COSTS[cost].unit)
         return _rounded(np.nanmedian(self._costs(cost)))
 
     def reference(self, cost: Cost) -> float:
@@ -52,7 +53,7 @@ class RewardContext:
             ValueError: where neither is known.
         """
         limits = self.space.limits
-        worst = limits.of(cost) if cost in limits.limited else np.nanmax(self._costs(cost))
+        worst = limits.of(cost) * COSTS[cost].unit if cost in limits.limited else np.nanmax(self._costs(cost))
         return _rounded(_BEYOND * worst)
 
     def _costs(self, cost: Cost) -> NDArray[np.float64]:

@@ -10,9 +10,10 @@ from rl_designer.envs.architecture import NONE, Architecture, Layer
 from rl_designer.envs.layers import KINDS, Effect, Shape
 from rl_designer.envs.layers.cell import held_beside, operation_options
 from rl_designer.envs.layers.dense import classifier
-from rl_designer.envs.layers.kind import Count
+from rl_designer.envs.layers.kind import Count, Part
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
 from rl_designer.envs.search_spaces.cell_layers import chain_of, edge_text
+from rl_designer.envs.search_spaces.latency import CLASSIFIER
 from rl_designer.envs.search_spaces.limits import COSTS, NO_LIMITS, Limits, counted
 
 # Nothing may cost more: far beyond what is built, and sums stay far from int64's end.
@@ -94,17 +95,17 @@ def tabulate_cells(
             kind = KINDS[layer.kind]
             effect = kind.effect(shape, **options)
             tables.fits[number] &= bool(kind.fits(shape, **options)) and _is_sane(effect)
-            _add(tables, number, shape, effect, limits)
+            _add(tables, number, Part(layer.kind, shape, effect, options), limits)
             shape = effect.outputs
-        _add(tables, number, shape, classifier(shape, num_classes), limits)
+        _add(tables, number, Part(CLASSIFIER, shape, classifier(shape, num_classes)), limits)
     return tables
 
 
-def _add(tables: CellTables, number: int, shape: Shape, effect: Effect, limits: Limits) -> None:
+def _add(tables: CellTables, number: int, part: Part, limits: Limits) -> None:
     for cost, outside in tables.outside.items():
-        outside[number] += _bounded(COSTS[cost].of(shape, effect, limits))
+        outside[number] += _bounded(COSTS[cost].of(part, limits))
     held = tables.held[number]
-    held.outside = max(held.outside, _bounded(effect.held_of(shape)))
+    held.outside = max(held.outside, _bounded(part.effect.held_of(part.inputs)))
 
 
 def _add_cell(
@@ -117,8 +118,9 @@ def _add_cell(
         kind = KINDS[operation.kind]
         options = operation_options(operation, kind, shape.channels)
         effect = kind.effect(shape, **options)
+        part = Part(operation.kind, shape, effect, options)
         for cost, own in tables.own.items():
-            own[number, place] += _bounded(COSTS[cost].of(shape, effect, limits))
+            own[number, place] += _bounded(COSTS[cost].of(part, limits))
         beside[place] = [_bounded(values) for values in held_beside(kind, shape, effect)]
         tables.fits[number, place] &= bool(kind.fits(shape, **options)) and _is_sane(effect)
     tables.held[number].cells.append((_bounded(shape.values), beside))

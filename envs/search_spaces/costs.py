@@ -8,8 +8,11 @@ from typing import Any
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, Effect, Shape
+from rl_designer.envs.layers.cell import parts_of as edge_parts
 from rl_designer.envs.layers.dense import classifier
+from rl_designer.envs.layers.kind import Part
 from rl_designer.envs.search_spaces.cell_layers import chain_of
+from rl_designer.envs.search_spaces.latency import CLASSIFIER
 from rl_designer.envs.search_spaces.limits import COSTS, Limits, counted, joined
 
 MOST_INPUT_VALUES = 10**8
@@ -151,13 +154,21 @@ def costs_within(
     """The costs of a complete architecture by their names, all that `limits` have a limit on, and the usual
     ones. Raises as `describe`.
     """
-    shape = final_shape(architecture, input_shape)
-    layers = [(step.inputs, step.effect) for step in trace(architecture, input_shape)]
-    layers.append((shape, classifier(shape, num_classes)))
+    parts = list(parts_of(architecture, input_shape, num_classes))
     return {
-        cost: int(reduce(partial(joined, cost), (COSTS[cost].of(*layer, limits) for layer in layers)))
+        cost: int(reduce(partial(joined, cost), (COSTS[cost].of(part, limits) for part in parts)))
         for cost in counted(limits)
     }
+
+
+def parts_of(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> Iterator[Part]:
+    """The layers of a complete architecture, its classifier the last. Raises as `describe`."""
+    shape = final_shape(architecture, input_shape)
+    for step in trace(architecture, input_shape):
+        edges = step.options.get("edges", ())
+        own = edge_parts(step.inputs, edges) if edges else ()
+        yield Part(step.layer.kind, step.inputs, step.effect, step.options, own)
+    yield Part(CLASSIFIER, shape, classifier(shape, num_classes))
 
 
 def check_size(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> Costs:

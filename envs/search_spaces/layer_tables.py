@@ -18,10 +18,11 @@ from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, MOST_MEMBERS, Shape, full_options
 from rl_designer.envs.layers.dense import classifier
-from rl_designer.envs.layers.kind import Count, Reach
+from rl_designer.envs.layers.kind import Count, Part, Reach
 from rl_designer.envs.layers.pooling import GLOBAL_POOL
 from rl_designer.envs.search_spaces.choices import Choices
 from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
+from rl_designer.envs.search_spaces.latency import CLASSIFIER, POOL
 from rl_designer.envs.search_spaces.limits import COSTS, NO_LIMITS, Limits, counted, joined
 
 _MOST_ENTRIES = 2_000_000
@@ -114,8 +115,8 @@ def _of_end(cost: str, last: Shape, num_classes: int, limits: Limits) -> Count:
     """What it costs to end a network that has come to a shape."""
     pool = GLOBAL_POOL.effect(last, operation="average")
     vector = Shape(last.channels, members=last.members)
-    ends = ((last, pool), (vector, classifier(vector, num_classes)))
-    return reduce(partial(joined, cost), (COSTS[cost].of(inputs, effect, limits) for inputs, effect in ends))
+    ends = (Part(POOL, last, pool), Part(CLASSIFIER, vector, classifier(vector, num_classes)))
+    return reduce(partial(joined, cost), (COSTS[cost].of(part, limits) for part in ends))
 
 
 def _groups(definition: SpaceDefinition, layers: list[Layer]) -> list[_Group]:
@@ -142,7 +143,7 @@ def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int
         after[:, where, 2] = effect.outputs.width
         after[:, where, 3] = effect.outputs.members
         for cost, numbers in costs.items():
-            numbers[:, where] = COSTS[cost].of(inputs, effect, limits)
+            numbers[:, where] = COSTS[cost].of(Part(kind, inputs, effect, options), limits)
         fits[:, where] = KINDS[kind].fits(inputs, **options)
         if KINDS[kind].role == "global-pool":
             # On a map of one position all of them are the same, so only the first is a spelling.

@@ -9,6 +9,7 @@ What is counted, of one example at inference:
 - `ram`: bytes of the values that are held at once, at the moment when these are most: what a layer gets and
   gives, and what it makes in between or keeps for a sum. Norms, activations, sums and scales are computed in
   place. Code, a runtime's own buffers, and copies such as im2col's are not counted.
+- `latency`: nanoseconds, as a `LatencyModel` expects.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,9 +17,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from rl_designer.envs.errors import Error, unknown_name
+from rl_designer.envs.search_spaces.latency import CLASSIFIER, NANOSECOND, LatencyModel
 
 if TYPE_CHECKING:
-    from rl_designer.envs.layers.kind import Count, Effect, Shape
+    from rl_designer.envs.layers.kind import Count, Part
 
 # A limit that no sane network reaches; every sum of a space stays far from int64's end (see layer_tables).
 UNLIMITED = 10**18
@@ -37,6 +39,8 @@ class Limits:
         max_macs: multiply-adds of one example's forward pass.
         max_flash: bytes of the parameters.
         max_ram: bytes of values held at once.
+        max_latency: seconds that one example takes, as `latency` expects.
+        latency: what is expected; it says nothing where it isn't limited.
         device_numbers: what parameters and values are on the device, `int8` or `float32`; None where nothing
             is limited that hangs on it.
 
@@ -49,13 +53,16 @@ class Limits:
     max_flash: int | None = None
     max_ram: int | None = None
     device_numbers: str | None = None
+    max_latency: float | None = None
+    latency: LatencyModel | None = None
 
     def __post_init__(self) -> None:
         for cost in self.limited:
-            limit = self.of(cost)
-            if not 1 <= limit <= UNLIMITED:
-                option = COSTS[cost].option
-                raise Error(f"{option} must be from 1 to {UNLIMITED:.0e}, or None, got {limit}")
+            kind = COSTS[cost]
+            if not 1 <= self.of(cost) <= UNLIMITED:
+                least, most = (f"{limit * kind.unit:.3g}" for limit in (1, UNLIMITED))
+                given = getattr(self, kind.option)
+                raise Error(f"{kind.option} must be from {least} to {most}, or None, got {given}")
         counted = [cost for cost in self.limited if COSTS[cost].of_device]
         if self.device_numbers is None and counted:
             object.__setattr__(self, "device_numbers", INT8)
@@ -74,6 +81,8 @@ class Limits:
         for name in limits:
             if name not in cls.names():
                 raise Error(unknown_name("limit", name, cls.names()))
+        if limits.get("latency") is not None:
+            limits["latency"] = LatencyModel.of(limits["latency"])
         return cls(**limits)
 
     @classmethod
@@ -87,9 +96,9 @@ class Limits:
         return tuple(name for name, cost in COSTS.items() if getattr(self, cost.option) is not None)
 
     def of(self, cost: str) -> int:
-        """The limit on a cost; `UNLIMITED` where there is none."""
-        limit: int | None = getattr(self, COSTS[cost].option)
-        return UNLIMITED if limit is None else limit
+        """The limit on a cost, in its unit; `UNLIMITED` where there is none."""
+        limit = getattr(self, COSTS[cost].option)
+        return UNLIMITED if limit is None else int(limit / COSTS[cost].unit)
 
     @property
     def numbers(self) -> str:
@@ -102,22 +111,26 @@ class Limits:
         it isn't given, so that what is made of it stays as it was.
         """
         every = {name: getattr(self, name) for name in self.names()}
+        every["latency"] = None if self.latency is None else dict(self.latency.nanoseconds)
         return {name: value for name, value in every.items() if name in _ALWAYS_WRITTEN or value is not None}
 
     @property
     def about(self) -> tuple[str, ...]:
         """What people should know of them, a line each."""
-        return (f"each design has {self.told}",) if self.device_numbers else ()
+        device = any(cost not in ALWAYS for cost in self.limited)
+        return (f"each design has {self.told}",) if device else ()
 
     @property
     def told(self) -> str:
         """`at most 20,000 parameters and 32,000 bytes of RAM (int8)`."""
-        most = " and ".join(f"{self.of(cost):,} {COSTS[cost].words}" for cost in self.limited)
+        most = " and ".join(COSTS[cost].told(self.of(cost)) for cost in self.limited)
         return f"at most {most}" + (f" ({self.device_numbers})" if self.device_numbers else "")
 
     def __str__(self) -> str:
         """As an error names them: `max_parameters=100 and max_macs=2000`."""
-        return " and ".join(f"{name}={value}" for name, value in self.facts.items() if value is not None)
+        told = {name: value for name, value in self.facts.items() if value is not None}
+        told.pop("latency", None)
+        return " and ".join(f"{name}={value}" for name, value in told.items())
 
 
 _ALWAYS_WRITTEN = ("max_parameters", "max_macs")
@@ -130,34 +143,47 @@ class Cost:
     Attributes:
         option: the field of `Limits`.
         words: of a number of it, such as `parameters`.
-        of: (inputs, effect, limits) → what one layer costs.
+        of: (layer, limits) → what one layer costs.
         adds_up: whether a design costs the sum of its layers; else the most of any.
-        least: of the design with the least of it, such as `the smallest has {} parameters`.
+        least: what tells the least that a design has of it, such as `the smallest has`.
         of_device: whether it hangs on `device_numbers`.
+        unit: what it counts, in that of the limit; it is counted in whole numbers.
     """
 
     option: str
     words: str
-    of: Callable[["Shape", "Effect", Limits], "Count"]
+    of: Callable[["Part", Limits], "Count"]
     least: str
     adds_up: bool = True
     of_device: bool = False
+    unit: float = 1
+
+    def told(self, count: float) -> str:
+        """`1,200 bytes of RAM`, `1.2 ms of latency`."""
+        return f"{count:,} {self.words}" if self.unit == 1 else f"{count * 1e3 * self.unit:.4g} {self.words}"
 
 
-def _parameters(inputs: "Shape", effect: "Effect", limits: Limits) -> "Count":
-    return effect.parameters
+def _parameters(part: "Part", limits: Limits) -> "Count":
+    return part.effect.parameters
 
 
-def _macs(inputs: "Shape", effect: "Effect", limits: Limits) -> "Count":
-    return effect.macs
+def _macs(part: "Part", limits: Limits) -> "Count":
+    return part.effect.macs
 
 
-def _flash(inputs: "Shape", effect: "Effect", limits: Limits) -> "Count":
-    return flash_bytes(effect.parameters, effect.vectors, limits.numbers)
+def _flash(part: "Part", limits: Limits) -> "Count":
+    return flash_bytes(part.effect.parameters, part.effect.vectors, limits.numbers)
 
 
-def _ram(inputs: "Shape", effect: "Effect", limits: Limits) -> "Count":
-    return effect.held_of(inputs) * NUMBERS[limits.numbers]
+def _ram(part: "Part", limits: Limits) -> "Count":
+    return part.effect.held_of(part.inputs) * NUMBERS[limits.numbers]
+
+
+def _latency(part: "Part", limits: Limits) -> "Count":
+    if limits.latency is None:
+        raise Error("max_latency needs a model of latency")
+    # What a network takes whatever its layers goes with the layer that each has once.
+    return limits.latency.layer(part) + (part.kind == CLASSIFIER) * limits.latency.once
 
 
 def flash_bytes(parameters: "Count", vectors: "Count", numbers: str) -> "Count":
@@ -166,17 +192,18 @@ def flash_bytes(parameters: "Count", vectors: "Count", numbers: str) -> "Count":
 
 
 COSTS: dict[str, Cost] = {
-    "parameters": Cost("max_parameters", "parameters", _parameters, "the smallest has {:,} parameters"),
-    "macs": Cost("max_macs", "multiply-adds", _macs, "the cheapest {:,} multiply-adds"),
-    "flash": Cost("max_flash", "bytes of flash", _flash, "the lightest {:,} bytes of flash", of_device=True),
+    "parameters": Cost("max_parameters", "parameters", _parameters, "the smallest has"),
+    "macs": Cost("max_macs", "multiply-adds", _macs, "the cheapest"),
+    "flash": Cost("max_flash", "bytes of flash", _flash, "the lightest", of_device=True),
     "ram": Cost(
         "max_ram",
         "bytes of RAM",
         _ram,
-        "the one with least to hold {:,} bytes of RAM",
+        "the one with least to hold",
         adds_up=False,
         of_device=True,
     ),
+    "latency": Cost("max_latency", "ms of latency", _latency, "the quickest", unit=NANOSECOND),
 }
 NO_LIMITS = Limits()
 ALWAYS = ("parameters", "macs")  # what spaces know of every design, limited or not
@@ -198,4 +225,4 @@ def joined(cost: str, one: "Count", other: "Count") -> "Count":
 
 def told_least(least: Mapping[str, int]) -> str:
     """The least that a network costs, for an error where that is too much."""
-    return ", ".join(COSTS[cost].least.format(number) for cost, number in least.items())
+    return ", ".join(f"{COSTS[cost].least} {COSTS[cost].told(number)}" for cost, number in least.items())

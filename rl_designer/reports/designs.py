@@ -100,7 +100,8 @@ def device_costs(architecture: Architecture, setting: Mapping[str, Any]) -> list
         spent = costs_within(architecture, setting["input_shape"], setting["num_classes"], limits)
     except (ValueError, KeyError, TypeError):  # of a summary that somebody has changed
         return []
-    return [(COSTS[cost].words, show_count(spent[cost]), show_count(limits.of(cost))) for cost in device]
+    figures = [(COSTS[cost], spent[cost], limits.of(cost)) for cost in device]
+    return [(cost.words, *(cost.told(n).split()[0] for n in numbers)) for cost, *numbers in figures]
 
 
 def _options(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

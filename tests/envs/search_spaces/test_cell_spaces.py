@@ -32,6 +32,21 @@ CHOICES = {
 any_space = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 
 
+LATENCY = {
+    "network": 4_000.4,
+    "layer": 1_000.3,
+    "multiply-add": 0.7,
+    "value held": 1.3,
+    "conv": 700.7,
+    "dense activation=gelu": 500.5,
+    "residual changes the shape": 3_000.3,
+    "separable": 0.25,
+    "inverted-residual squeeze_excitation": 900.9,
+    "global-pool": 300.3,
+    "classifier": 10.1,
+}
+
+
 @st.composite
 def definitions(draw: st.DrawFn) -> CellDefinition:
     """Any small space of cells."""
@@ -71,6 +86,8 @@ def spaces(draw: st.DrawFn) -> CellSpace:
         "max_macs": draw(st.none() | st.integers(20, 50_000)),
         "max_flash": draw(st.none() | st.integers(20, 10_000)),
         "max_ram": draw(st.none() | st.integers(10, 2_000)),
+        "max_latency": draw(st.none() | st.floats(1e-5, 1e-4)),
+        "latency": LATENCY,
     }
     try:
         return CellSpace(definition, tuple(sizes), draw(st.integers(2, 5)), **limits)

@@ -43,6 +43,21 @@ CHOICES = {
 }
 
 
+LATENCY = {
+    "network": 4_000.4,
+    "layer": 1_000.3,
+    "multiply-add": 0.7,
+    "value held": 1.3,
+    "conv": 700.7,
+    "dense activation=gelu": 500.5,
+    "residual changes the shape": 3_000.3,
+    "separable": 0.25,
+    "inverted-residual squeeze_excitation": 900.9,
+    "global-pool": 300.3,
+    "classifier": 10.1,
+}
+
+
 @st.composite
 def definitions(draw: st.DrawFn) -> SpaceDefinition:
     """Any legal space with small menus."""
@@ -82,6 +97,8 @@ def spaces(draw: st.DrawFn) -> LayerSpace:
         "max_macs": draw(st.none() | st.integers(10, 200_000)),
         "max_flash": draw(st.none() | st.integers(20, 40_000)),
         "max_ram": draw(st.none() | st.integers(10, 5_000)),
+        "max_latency": draw(st.none() | st.floats(1e-5, 1e-4)),
+        "latency": LATENCY,
     }
     try:
         return LayerSpace(definition, tuple(sizes), draw(st.integers(2, 10)), **limits)

@@ -34,7 +34,10 @@ def spent(*layers: Layer, shape: tuple[int, ...] = (2, 10), numbers: str = "int8
         ({"max_ram": 0}, "max_ram must be from 1 to 1e"),
         ({"max_rom": 10}, "unknown limit 'max_rom'"),
         ({"max_ram": 10, "device_numbers": "int4"}, "unknown kind of device_numbers 'int4'"),
-        ({"device_numbers": "int8"}, "device_numbers=int8 says how max_flash or max_ram is counted; give one"),
+        (
+            {"device_numbers": "int8"},
+            "device_numbers=int8 says how max_flash or max_ram",
+        ),
     ],
 )
 def test_limits_that_make_no_sense_are_refused(given: dict[str, Any], why: str) -> None:
