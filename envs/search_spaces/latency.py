@@ -7,7 +7,7 @@ limit as multiply-adds are one. What each term is, is fitted to measured network
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -28,13 +28,15 @@ _MOST_TERMS = 10_000
 @dataclass(frozen=True)
 class LatencyModel:
     """Nanoseconds of each term, by name: those of `SHARED`; `dense`, of any dense layer; `dense changes the
-    shape`; `dense activation=gelu`. A term that isn't there takes none.
+    shape`; `dense activation=gelu`. A term that isn't there takes none. `about` says for people where they
+    are from; it is no part of what is kept.
 
     Raises:
         ValueError: for anything but names and non-negative numbers.
     """
 
     nanoseconds: Mapping[str, float]
+    about: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         terms = self.nanoseconds

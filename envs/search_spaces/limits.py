@@ -86,6 +86,11 @@ class Limits:
         return cls(**limits)
 
     @classmethod
+    def kept(cls, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Those among the facts of a run's setting, by name."""
+        return {name: facts.get(name) for name in cls.names()}
+
+    @classmethod
     def names(cls) -> tuple[str, ...]:
         """Of its fields."""
         return tuple(field.name for field in fields(cls))
@@ -98,7 +103,9 @@ class Limits:
     def of(self, cost: str) -> int:
         """The limit on a cost, in its unit; `UNLIMITED` where there is none."""
         limit = getattr(self, COSTS[cost].option)
-        return UNLIMITED if limit is None else int(limit / COSTS[cost].unit)
+        if limit is None:
+            return UNLIMITED
+        return int(limit) if COSTS[cost].unit == 1 else round(limit / COSTS[cost].unit)
 
     @property
     def numbers(self) -> str:
@@ -118,7 +125,8 @@ class Limits:
     def about(self) -> tuple[str, ...]:
         """What people should know of them, a line each."""
         device = any(cost not in ALWAYS for cost in self.limited)
-        return (f"each design has {self.told}",) if device else ()
+        latency = () if self.latency is None or not self.latency.about else (self.latency.about,)
+        return (f"each design has {self.told}", *latency) if device else ()
 
     @property
     def told(self) -> str:
@@ -160,7 +168,11 @@ class Cost:
 
     def told(self, count: float) -> str:
         """`1,200 bytes of RAM`, `1.2 ms of latency`."""
-        return f"{count:,} {self.words}" if self.unit == 1 else f"{count * 1e3 * self.unit:.4g} {self.words}"
+        return f"{self.figure(count)} {self.words}"
+
+    def figure(self, count: float) -> str:
+        """The number alone; a time in ms."""
+        return f"{count:,}" if self.unit == 1 else f"{count * 1e3 * self.unit:.4g}"
 
 
 def _parameters(part: "Part", limits: Limits) -> "Count":
@@ -181,7 +193,10 @@ def _ram(part: "Part", limits: Limits) -> "Count":
 
 def _latency(part: "Part", limits: Limits) -> "Count":
     if limits.latency is None:
-        raise Error("max_latency needs a model of latency")
+        raise Error(
+            "max_latency needs to know what layers take: --latency-from names a file of measurements, which "
+            "`rl-designer latency measure` writes"
+        )
     # What a network takes whatever its layers goes with the layer that each has once.
     return limits.latency.layer(part) + (part.kind == CLASSIFIER) * limits.latency.once
 

@@ -156,7 +156,8 @@ def _metrics_of_costs(table: ArchitectureTable) -> dict[str, str]:
 def _legal_rows(table: ArchitectureTable, limits: Limits) -> NDArray[np.int64]:
     legal, metrics = np.ones(len(table.architectures), dtype=bool), _metrics_of_costs(table)
     for cost in limits.limited:
-        limit, option, metric = limits.of(cost), COSTS[cost].option, metrics.get(cost)
+        option, metric = COSTS[cost].option, metrics.get(cost)
+        limit = getattr(limits, option)
         if metric is None:
             known = " or ".join(COSTS[name].option for name in metrics if name in COSTS)
             raise Error(f"table {table.name!r} doesn't say what {option} limits; it can keep {known}")

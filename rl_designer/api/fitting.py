@@ -46,7 +46,7 @@ def search_on(
         asker: who speaks in errors.
     """
     config = make_config({}, given, asker)
-    space = space_on(dataset, config.subject, bool(config.training.hyperparameters))
+    space = space_on(dataset, config.subject, bool(config.training.hyperparameters), measures=True)
     engine = None if jobs in (None, 1) else LocalEngine(cores() if jobs == -1 else jobs)
     setting = setting_on(config, dataset, space, engine)
     result = run_search(config, folder / "run", reward=reward, setting=setting)

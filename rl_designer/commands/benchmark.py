@@ -27,6 +27,7 @@ from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
 from rl_designer.errors import usage_errors
 from rl_designer.jobs.progress import Display, JobProgress
+from rl_designer.latencies.fitting import with_model
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import REPORT, check_replaceable, write_report
 from rl_designer.reports.terminal import terminal
@@ -174,12 +175,14 @@ def rewards(
 @click.argument("sources", metavar="[RUN|ARCHITECTURE.json]...", type=FOLDER, nargs=-1)
 @options_of(
     Subject,
-    *Limits.names(),
+    *Subject.of_limits(),
     max_parameters="As wide as fits, such as 100k.  [default: the runs' limit, or the originals' widths]",
     max_macs="Limit on multiply-adds.  [default: the runs']",
     max_ram="Limit on memory of values, such as 32kB.  [default: the runs']",
     max_flash="Limit on memory of parameters, such as 128kB.  [default: the runs']",
     device_numbers="What is counted for these two.  [default: the runs', int8]",
+    max_latency="Limit on what an example is expected to take, such as 2ms.  [default: the runs']",
+    latency_from="Measurements to expect that by (see `latency`).  [default: the runs']",
 )
 @click.option("--only", metavar="NAME", multiple=True, help="This reference alone; may be given again.")
 @click.option("--rivals/--no-rivals", help="Train what people would use instead, too.  [default: no-rivals]")
@@ -202,12 +205,12 @@ def references(
     """
     if not sources and options["data"] is None:
         raise click.UsageError("name what to train on: --data NAME, or a RUN")
-    given = {name: options.pop(name) for name in Limits.names()}
+    given = with_model({name: options.pop(name) for name in Subject.of_limits()})
     with usage_errors():
         limits = Limits.given(given)
     found = find_winners(sources, top=top, limits=limits, output=output, store=store, trust=trust)
-    if found.config is not None:
-        limits = Limits.given(given, found.config.subject.limits)
+    if found.runs:
+        limits = Limits.given(given, Limits.kept(found.runs[0].summary.get("setting", {})))
     dataset = load_data(found, options)
     plan = plan_of(options, found, dataset)
     comparison = references_within(dataset, limits, only)
@@ -219,7 +222,7 @@ def references(
     told = partial(note, quiet=quiet)
     data = compare(comparison, found.winners, dataset, plan, output, observer, told)
     if as_json:
-        more = {name: fact for name, fact in limits.facts.items() if fact is not None}
+        more = {name: fact for name, fact in limits.facts.items() if fact is not None and name != "latency"}
         print_json({**data, "max_parameters": None, **more})
     else:
         print_comparison(terminal(), data)

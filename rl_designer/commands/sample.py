@@ -20,7 +20,7 @@ from rl_designer.commands.options import (
     store_option,
 )
 from rl_designer.config import SearchConfig, Subject
-from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, Limits
+from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS
 from rl_designer.errors import usage_errors
 from rl_designer.experience.proposing import propose
 from rl_designer.experience.shipped import SHIPPED
@@ -51,12 +51,14 @@ from rl_designer.text import short_design
 @options_of(SearchConfig, "experience", experience="With --data: what was learned, shipped or your own FILE.")
 @options_of(
     Subject,
-    *Limits.names(),
+    *Subject.of_limits(),
     max_parameters="Limit, such as 20k.  [default: the run's]",
     max_macs="Limit on multiply-adds.  [default: the run's]",
     max_ram="Limit on memory of values, such as 32kB.  [default: the run's]",
     max_flash="Limit on memory of parameters, such as 128kB.  [default: the run's]",
     device_numbers="What is counted for these two.  [default: the run's, int8]",
+    max_latency="Limit on what an example is expected to take, such as 2ms.  [default: the run's]",
+    latency_from="Measurements of another device.  [default: the run's]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
 @click.option(
@@ -87,7 +89,7 @@ def sample(
 ) -> None:
     """Draw designs from the policy of a trained RUN, or from that of experience for new --data."""
     reading = {name: options.pop(name) for name in Subject.of_data()}
-    options["limits"] = {name: options.pop(name) for name in Limits.names()}
+    options["limits"] = {name: options.pop(name) for name in Subject.of_limits()}
     if (folder is None) == (reading["data"] is None):
         raise click.UsageError("name a RUN, or new data with --data")
     if folder is None:

@@ -6,12 +6,13 @@ from typing import Any, Literal, Self
 from pydantic import model_validator
 
 from rl_designer.config.kept import absolute, kept_data, kept_space, kept_table, kept_task
-from rl_designer.declared import Bytes, Count, Name, Names, Settings, about, option_name, setting
+from rl_designer.declared import Bytes, Count, Name, Names, Seconds, Settings, about, option_name, setting
 from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.errors import Error
 
 DEFAULT_DATA = "mnist1d"
 DEFAULT_TRIAL_SEEDS, DEFAULT_TRIAL_EVALUATIONS = 3, 60
+LATENCY_FROM = "latency_from"
 
 
 class Subject(Settings):
@@ -137,6 +138,20 @@ class Subject(Settings):
     device_numbers: Literal["int8", "float32"] | None = setting(
         "What values and parameters are where --max-ram and --max-flash are kept.", shown="int8"
     )
+    max_latency: Seconds | None = setting(
+        "Limit on the time that one example is expected to take, such as 2ms: by a model that is fitted to "
+        "random networks, which are measured first.",
+        "DURATION",
+    )
+    latency_from: Name | None = setting(
+        "Measurements of another device to fit it to (see `latency`).",
+        "FILE",
+        shown="measured here",
+        needs="max_latency",
+        for_training=False,
+        by_content=True,
+        kept=absolute,
+    )
 
     @classmethod
     def of_data(cls) -> tuple[str, ...]:
@@ -163,7 +178,12 @@ class Subject(Settings):
     @property
     def limits(self) -> dict[str, Any]:
         """As spaces take them, by name."""
-        return {name: getattr(self, name) for name in Limits.names()}
+        return {name: getattr(self, name) for name in self.of_limits() if name != LATENCY_FROM}
+
+    @classmethod
+    def of_limits(cls) -> tuple[str, ...]:
+        """The settings of limits, and what they are counted by."""
+        return (*(name for name in Limits.names() if name in cls.model_fields), LATENCY_FROM)
 
     @model_validator(mode="after")
     def _complete_limits(self) -> Self:

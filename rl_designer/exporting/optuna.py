@@ -61,8 +61,7 @@ def export_to_optuna(report: RunReport, url: str) -> WrittenStudy:
             or the run's space can't be made any more.
     """
     optuna = installed_optuna("--to-optuna")
-    config = report.folder.config
-    space = space_of(report.folder.summary.get("setting", {}), **config.subject.limits)
+    space = space_of(report.folder.summary.get("setting", {}))
     distributions = _distributions(optuna, space)
     with quiet(optuna), _one_line(url):
         storage = optuna.storages.RDBStorage(_url(url))

@@ -93,15 +93,15 @@ def device_costs(architecture: Architecture, setting: Mapping[str, Any]) -> list
     from rl_designer.envs.search_spaces.costs import costs_within
 
     try:
-        limits = Limits.given({name: setting.get(name) for name in Limits.names()})
+        limits = Limits.given(Limits.kept(setting))
         device = [cost for cost in limits.limited if cost not in ALWAYS]
         if not device or "input_shape" not in setting:
             return []
         spent = costs_within(architecture, setting["input_shape"], setting["num_classes"], limits)
     except (ValueError, KeyError, TypeError):  # of a summary that somebody has changed
         return []
-    figures = [(COSTS[cost], spent[cost], limits.of(cost)) for cost in device]
-    return [(cost.words, *(cost.told(n).split()[0] for n in numbers)) for cost, *numbers in figures]
+    figures = ((COSTS[cost], spent[cost], limits.of(cost)) for cost in device)
+    return [(cost.words, cost.figure(own), cost.figure(most)) for cost, own, most in figures]
 
 
 def _options(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

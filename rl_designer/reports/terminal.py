@@ -9,6 +9,7 @@ from rich.text import Text
 
 from rl_designer.envs.architecture import TRAINING, Architecture
 from rl_designer.envs.problem import Design, best_of, merit
+from rl_designer.latencies.checking import latency_told
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.designs import device_costs, draw
 from rl_designer.runs.reading import RunReport, improvement
@@ -42,6 +43,8 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
         report.winners[0].design.architecture, report.folder.summary.get("setting", {})
     ):
         yield Text(f"{spent} {words}, of at most {most}")
+    if (told := latency_told(report.folder.summary)) is not None:
+        yield Text(told)
     yield Text("")
     better = improvement([d.design for d in report.designs if report.is_own(d)])
     if better is not None and report.best_by == "reward":

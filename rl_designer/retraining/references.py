@@ -70,7 +70,7 @@ def _beyond(built: Built, limits: Limits) -> tuple[str, str] | None:
     found = costs_within(file.architecture, file.input_shape, file.num_classes, limits)
     for cost in limits.limited:
         if found[cost] > limits.of(cost):
-            return COSTS[cost].told(found[cost]), COSTS[cost].told(limits.of(cost)).split()[0]
+            return COSTS[cost].told(found[cost]), COSTS[cost].figure(limits.of(cost))
     return None
 
 

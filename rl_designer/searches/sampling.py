@@ -7,15 +7,16 @@ from typing import Any, Self
 
 from rl_designer.agents.base import PolicyAgent, Sample
 from rl_designer.agents.registry import agent_class
+from rl_designer.config import Subject
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.costs import costs_within
-from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import seed_of
-from rl_designer.errors import Error, usage_errors
+from rl_designer.errors import Error
+from rl_designer.latencies.fitting import with_model
 from rl_designer.runs.folder import POLICY, RunFolder
 from rl_designer.setting import space_of
 from rl_designer.text import command
@@ -30,7 +31,7 @@ class Draw:
     Attributes:
         n: designs.
         unique: whether all must be distinct; there may be fewer then.
-        limits: by name, as `Limits` has them; the run's own where there is none, or None.
+        limits: by name, as `Subject` has them; the run's own where there is none, or None.
         policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
         trust: whether pickles in it may be read, and code run that a copy from elsewhere names.
 
@@ -50,7 +51,7 @@ class Draw:
     @classmethod
     def of(cls, **options: Any) -> Self:
         """Of options by name, the limits among them."""
-        limits = {name: options.pop(name) for name in Limits.names() if name in options}
+        limits = {name: options.pop(name) for name in Subject.of_limits() if name in options}
         return cls(limits=limits, **options)
 
     def __post_init__(self) -> None:
@@ -91,10 +92,7 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
         )
     if draw.policy_file is None and not (folder.path / POLICY).is_dir():
         raise Error(f"{folder.path} has no policy yet; finish it with: {command('resume', folder.path)}")
-    config = folder.config
-    with usage_errors():
-        limits = Limits.given(draw.limits, config.subject.limits)
-    space = space_of(folder.summary.get("setting", {}), **limits.facts)
+    space = space_of(folder.summary.get("setting", {}), with_model(draw.limits))
     policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
     draws, samples = _draw(policy, space, draw)
     entropy = 0.0 if draw.deterministic else -sum(s.log_probability for s in draws) / len(draws)
