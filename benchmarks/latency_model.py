@@ -1,10 +1,10 @@
-"""How well a few measured networks tell what others take: the model of `--max-latency`, on networks it never saw.
+"""How well a few measured networks tell what others take: the model of `--max-latency`, on unseen networks.
 
 Usage: python benchmarks/latency_model.py [--fitted 32] [--others 100] [--seeds 2] [--space NAME ...]
            [--output FILE]
 
-Of each space so many random designs are measured on this machine by PyTorch, in one go; a model is fitted to the
-first of them and asked about the others. Beside it stand multiply-adds and parameters, scaled to the same
+Of each space so many random designs are measured on this machine by PyTorch, in one go; a model is fitted to
+the first of them and asked about the others. Beside it stand multiply-adds and parameters, scaled to the same
 networks. Run it on an idle core (`taskset -c 0`), with OMP_NUM_THREADS=1.
 """
 

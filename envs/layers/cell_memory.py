@@ -28,9 +28,7 @@ def maps_held(
     graph = _Graph(ends, there, skips)
     held, needed = np.zeros(there.shape, dtype=np.int64), np.zeros(there.shape, dtype=np.bool_)
     for target in sorted({target for _, target in ends}):
-        graph.count(target, held)
-    for edge, (source, _) in enumerate(ends):
-        needed[:, edge] = graph.needed[graph.cells, graph.map_of[:, source]] > edge
+        graph.count(target, held, needed)
     return held, needed
 
 
@@ -71,7 +69,7 @@ class _Graph:
         rows = self.cells[where]
         self.needed[rows, given[where]] = np.maximum(self.needed[rows, given[where]], edge)
 
-    def count(self, node: int, held: NDArray[np.int64]) -> None:
+    def count(self, node: int, held: NDArray[np.int64], needed: _Marks) -> None:
         """Fills the columns of the edges that lead to a node."""
         own, begun = np.zeros((2, len(self.cells)), dtype=np.bool_)
         first = np.full(len(self.cells), -1, dtype=np.int64)
@@ -85,6 +83,8 @@ class _Graph:
             dies = self.needed[self.cells, given] == edge
             dies |= self.needed[self.cells, first] == edge
             held[:, edge] = np.where(there, maps + (made | (summed & ~dies)), 0)
+            # A skip's map, to which what the edge makes is added at once, may be what the edge gets.
+            needed[:, edge] = (self.needed[self.cells, given] > edge) | (~own & (first == given))
             first = np.where(skip & ~begun, given, first)
             own |= made | summed
             begun |= there
