@@ -8,12 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from rl_designer.config import DEFAULT_ENGINE, SearchConfig, Subject, Training, Where
-from rl_designer.config.subject import LATENCY_FROM
-from rl_designer.controllers.ground import FACTS, ground_of, space_within
+from rl_designer.controllers.ground import ground_of
 from rl_designer.envs.datasets import DATASETS, Dataset, load_dataset
 from rl_designer.envs.datasets.dataset import TEXT
 from rl_designer.envs.evaluation import Evaluator
@@ -21,14 +19,9 @@ from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.metrics import ACCURACY, Objective, metric_of
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.search_spaces.registry import (
     DataSpace,
-    definition_of,
     kind_of,
-    make_space,
-    make_trained_space,
-    space_of_definition,
 )
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.search_spaces.trained_space import TrainedSpace
@@ -38,9 +31,8 @@ from rl_designer.envs.tasks.facts import facts_of
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.envs.workers.memory_limit import default_memory_limit
-from rl_designer.errors import Error, WrongUsage, usage_errors
-from rl_designer.latencies.fitting import fitted, with_model
-from rl_designer.latencies.measuring import measured
+from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.spaces import space_on
 
 _MOST_OF_ONE_CLASS = 0.8
 
@@ -90,11 +82,11 @@ class Setting:
         return f"{self.space.name}:{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
-def make_setting(config: SearchConfig, *, measures: bool = False) -> Setting:
+def make_setting(config: SearchConfig, *, measured_on: str | None = None) -> Setting:
     """Loads what a config names.
 
     Args:
-        measures: as `space_on` takes it.
+        measured_on: as `space_on` takes it.
 
     Raises:
         WrongUsage: for unknown names, limits that leave no design.
@@ -104,39 +96,7 @@ def make_setting(config: SearchConfig, *, measures: bool = False) -> Setting:
         return _table_setting(config.subject)
     if config.subject.controllers:
         return Setting(**ground_of(config.subject, engine_of(config.where)))
-    return training_setting(config, dataset_of(config.subject), measures=measures)
-
-
-def space_of(facts: dict[str, Any], limits: Mapping[str, Any] = MappingProxyType({})) -> SearchSpace:
-    """The space of a run from its setting's facts; the data aren't needed.
-
-    Args:
-        limits: in place of the run's own, by name; None for that.
-
-    Raises:
-        WrongUsage: where the limits leave no design.
-        ValueError: where the table is gone, or the facts are damaged.
-    """
-    if FACTS in facts:
-        return space_within(limits)
-    if "table" in facts:
-        table = load_table(str(facts["table"]))
-        with usage_errors():
-            return TableSpace(table, **_limits_of(facts, limits))
-
-    try:
-        definition = definition_of(facts["space"])
-        shape, classes = tuple(map(int, facts["input_shape"])), int(facts["num_classes"])
-        every = _limits_of(facts, limits)
-    except (KeyError, TypeError) as error:
-        raise Error(f"the run's summary doesn't say on which space it was: {error!r}") from error
-    with usage_errors():
-        return space_of_definition(definition, shape, classes, **every)
-
-
-def _limits_of(facts: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    with usage_errors():
-        return Limits.given(limits, Limits.kept(facts)).facts
+    return training_setting(config, dataset_of(config.subject), measured_on=measured_on)
 
 
 def named_table(name: str) -> ArchitectureTable:
@@ -179,18 +139,18 @@ def _table_setting(subject: Subject) -> Setting:
     return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
 
-def training_data(subject: Subject, *, measures: bool = False) -> tuple[Dataset, DataSpace]:
+def training_data(subject: Subject, *, measured_on: str | None = None) -> tuple[Dataset, DataSpace]:
     """The data that a subject names, and the space for them with its limits.
 
     Args:
-        measures: as `space_on` takes it.
+        measured_on: as `space_on` takes it.
 
     Raises:
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data that can't be used.
     """
     dataset = dataset_of(subject)
-    return dataset, space_on(dataset, subject, measures=measures)
+    return dataset, space_on(dataset, subject, measured_on=measured_on)
 
 
 def dataset_of(subject: Subject) -> Dataset:
@@ -200,45 +160,20 @@ def dataset_of(subject: Subject) -> Dataset:
     return _load(subject, kind)
 
 
-def space_on(
-    dataset: Dataset,
-    subject: Subject,
-    hyperparameters: bool = False,
-    *,
-    measures: bool = False,
-    latency: Mapping[str, float] | None = None,
-) -> DataSpace:
-    """The space that a subject names, with its limits. Raises WrongUsage as `training_data`.
-
-    Args:
-        measures: whether networks may be measured here for a limit on latency, where no file is named. No
-            two measurements are the same, so what has to come out the same again needs a file.
-        latency: the terms of a model of latency that is known already.
-    """
-    make = partial(make_trained_space if hyperparameters else make_space, subject.space or dataset.space)
-    make = partial(make, dataset.input_shape, dataset.num_classes)
-    limits = {**subject.limits, "latency": latency}
-    if latency is None:
-        limits = with_model({**subject.limits, LATENCY_FROM: subject.latency_from})
-    with usage_errors():
-        if measures and subject.max_latency is not None and limits.get("latency") is None:
-            free = make(**{**limits, "max_latency": None})
-            limits["latency"] = fitted(measured(free)).model
-        return make(**limits)
-
-
 def training_setting(
     config: SearchConfig,
     dataset: Dataset,
     *,
-    measures: bool = False,
+    measured_on: str | None = None,
     latency: Mapping[str, float] | None = None,
 ) -> Setting:
-    """On the data that a config names, once they are read; `measures` and `latency` as `space_on` takes them.
-    Raises as `make_setting`.
+    """On the data that a config names, once they are read. Raises as `make_setting`.
+
+    Args:
+        measured_on, latency: as `space_on` takes them.
     """
     trained = bool(config.training.hyperparameters)
-    space = space_on(dataset, config.subject, trained, measures=measures, latency=latency)
+    space = space_on(dataset, config.subject, trained, measured_on=measured_on, latency=latency)
     whole = dataset
     with usage_errors():
         if config.training.examples is not None:

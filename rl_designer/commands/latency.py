@@ -1,5 +1,6 @@
 """`latency` and its parts."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rl_designer.commands.options import (
     together,
 )
 from rl_designer.config import Subject, Where
+from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.errors import usage_errors
 from rl_designer.jobs.progress import Display
 from rl_designer.latencies.files import Latencies
@@ -82,8 +84,9 @@ def export(output: Path, designs: int, seed: int, as_json: bool, quiet: bool, **
 
     space = _space(options)
     display = Display(quiet)
-    count = export_networks(space, output, designs, seed)
-    display.close()
+    display.begin("", designs, "written")
+    with closing(display):
+        count = export_networks(space, output, designs, seed, lambda n: display.show(n, "", fresh=n))
     note(f"{count:,} networks and measure.py are in {output}", quiet)
     if as_json:
         print_json({"folder": str(output), "designs": count})
@@ -97,7 +100,7 @@ def info(file: Path, as_json: bool, quiet: bool) -> None:
     _show(fitted(Latencies.read(file)), file, as_json)
 
 
-def _space(options: dict[str, Any]) -> Any:
+def _space(options: dict[str, Any]) -> DataSpace:
     with usage_errors():
         subject = Subject.of(options)
     return training_data(subject)[1]

@@ -17,7 +17,7 @@ from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import RunReport
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable
 

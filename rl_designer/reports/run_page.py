@@ -21,7 +21,7 @@ from rl_designer.reports.learning import control_of, learning_plot
 from rl_designer.reports.terminal import WINNERS, references_told
 from rl_designer.runs.folder import POLICY
 from rl_designer.runs.reading import RunReport
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
 

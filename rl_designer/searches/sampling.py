@@ -18,7 +18,7 @@ from rl_designer.envs.seeding import seed_of
 from rl_designer.errors import Error
 from rl_designer.latencies.fitting import with_model
 from rl_designer.runs.folder import POLICY, RunFolder
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.text import command
 
 _MOST_FRUITLESS = 50  # turns without a new design, after which there are no more to be had

@@ -55,7 +55,7 @@ def run_search(
         agent = _agent(config)
         if config.energy is not None:
             check_energy(config.energy)
-    setting = setting or make_setting(config, measures=True)
+    setting = setting or make_setting(config, measured_on=config.where.device or "auto")
     check_sources([check_source(Path(source), setting) for source in config.sources])
     with usage_errors():
         paid = _reward(config, setting, reward)

@@ -12,7 +12,8 @@ from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.experience.shipped import shipped_for
 from rl_designer.runs.reading import read_run
-from rl_designer.setting import make_setting, space_of
+from rl_designer.setting import make_setting
+from rl_designer.spaces import space_of
 from tests.helpers.searches import Fake, all_digests, runner
 
 

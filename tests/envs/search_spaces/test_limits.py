@@ -118,10 +118,15 @@ def test_ram_is_what_is_held_at_once(layers: list[Layer], held: int) -> None:
         ({"0->1": "skip", "1->2": "conv"}, 2),  # node 1 is the input itself
         ({"0->1": "conv", "0->2": "conv", "1->2": "conv"}, 3),
         ({"0->1": "conv", "0->2": "skip", "1->2": "skip"}, 2),  # added in place
+        (
+            {"0->1": "separable", "1->2": "separable"},
+            2,
+        ),  # one in between, and what went in is gone
+        ({"0->1": "skip", "0->2": "skip", "1->2": "separable"}, 3),  # what goes in is kept to be added
     ],
 )
 def test_a_cell_holds_the_maps_that_some_edge_still_needs(edges: dict[str, str], maps: int) -> None:
-    options = {"conv": {"kernel": 3}, "skip": {}}
+    options = {"conv": {"kernel": 3}, "separable": {"kernel": 3}, "skip": {}}
     layers = [Layer.of(kind, edge=edge, **options[kind]) for edge, kind in edges.items()]
     macro = Layer.of("macro", cells=1, stages=1, width=8)
     assert spent(macro, *layers)["ram"] == maps * 8 * 10

@@ -18,7 +18,7 @@ from rl_designer.errors import WrongUsage
 from rl_designer.exporting.optuna import export_to_optuna, study_name
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import RunReport
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.store.store import StoredDesign
 from tests.helpers.command_line import Ended
 
