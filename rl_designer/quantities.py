@@ -16,7 +16,7 @@ _SECONDS: Mapping[str, int | Decimal] = {
     "h": 3600,
     "d": 86400,
 }
-_BYTES: Mapping[str, int | Decimal] = {"": 1} | {
+_BYTES: Mapping[str, int | Decimal] = {"": 1, "b": 1} | {
     f"{unit}{ending}": base**power
     for power, unit in enumerate("kmgt", start=1)
     for endings, base in ((("", "b"), 1000), (("i", "ib"), 1024))

@@ -8,6 +8,7 @@ import pytest
 
 from rl_designer.agents.experience import description
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.design_env import named_problem
 from rl_designer.envs.layers import KINDS, Shape
 from rl_designer.envs.search_spaces.costs import costs_within, trace
 from rl_designer.envs.search_spaces.limits import COSTS, NO_LIMITS, Limits
@@ -64,6 +65,13 @@ def test_experience_sees_the_limits_that_it_knows_and_no_others() -> None:
     facts = dict.fromkeys(FACTS, 1.0)
     usual, limited = (make_space("mlp", (8,), 3, max_parameters=900, **more) for more in ({}, OF_DEVICE))
     np.testing.assert_array_equal(description(facts, usual), description(facts, limited))
+
+
+def test_an_environment_made_of_names_keeps_them() -> None:
+    problem = named_problem("wine", max_ram=600, device_numbers="float32", epochs=1)
+    assert problem.space.limits == Limits(max_ram=600, device_numbers="float32")
+    with pytest.raises(ValueError, match="bytes of RAM"):
+        named_problem("wine", max_ram=3)
 
 
 def test_a_table_refuses_what_it_does_not_say() -> None:
