@@ -8,6 +8,7 @@ from typing import Any
 from rl_designer.config import Subject
 from rl_designer.config.subject import LATENCY_FROM
 from rl_designer.controllers.ground import FACTS, space_within
+from rl_designer.envs.architecture import MACRO, NONE
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.limits import Limits
@@ -19,6 +20,7 @@ from rl_designer.envs.search_spaces.registry import (
     space_of_definition,
 )
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.envs.tables.catalogue import load_table
 from rl_designer.errors import Error, usage_errors
 from rl_designer.latencies.fitting import fitted, with_model
@@ -47,10 +49,19 @@ def space_on(
     if latency is None:
         limits = with_model({**subject.limits, LATENCY_FROM: subject.latency_from})
     with usage_errors():
-        if measured_on and subject.max_latency is not None and limits.get("latency") is None:
+        if subject.max_latency is not None and latency is None:
             free = make(**{**limits, "max_latency": None})
-            limits["latency"] = fitted(measured(free, measured_on)).model
+            if measured_on and limits.get("latency") is None:
+                limits["latency"] = fitted(measured(free, measured_on)).model
+            if limits.get("latency") is not None:
+                limits["latency"] = limits["latency"].without(_kinds_of(free))
         return make(**limits)
+
+
+def _kinds_of(space: DataSpace) -> set[str]:
+    """Of layers that its networks may have."""
+    networks = space.networks if isinstance(space, TrainedSpace) else space
+    return {layer.kind for layer in networks.definition.enumerate()} - {MACRO, NONE}
 
 
 def space_of(facts: dict[str, Any], limits: Mapping[str, Any] = MappingProxyType({})) -> SearchSpace:

@@ -43,7 +43,7 @@ class RewardContext:
         """
         limits = self.space.limits
         if cost in limits.limited:
-            return float(limits.of(cost) * COSTS[cost].unit)
+            return float(COSTS[cost].given(limits.of(cost)))
         return _rounded(np.nanmedian(self._costs(cost)))
 
     def reference(self, cost: Cost) -> float:
@@ -53,7 +53,7 @@ class RewardContext:
             ValueError: where neither is known.
         """
         limits = self.space.limits
-        worst = limits.of(cost) * COSTS[cost].unit if cost in limits.limited else np.nanmax(self._costs(cost))
+        worst = COSTS[cost].given(limits.of(cost)) if cost in limits.limited else np.nanmax(self._costs(cost))
         return _rounded(_BEYOND * worst)
 
     def _costs(self, cost: Cost) -> NDArray[np.float64]:

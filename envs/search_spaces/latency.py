@@ -6,8 +6,8 @@ multiply-add and each value held at once, the same for all kinds. Being a sum of
 limit as multiply-adds are one. What each term is, is fitted to measured networks (`rl_designer.latencies`).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,13 +23,15 @@ CLASSIFIER, CELL, POOL = "classifier", "cell", "global-pool"
 
 NANOSECOND = 1e-9
 _MOST_TERMS = 10_000
+_NEVER = 10**12  # nanoseconds
 
 
 @dataclass(frozen=True)
 class LatencyModel:
     """Nanoseconds of each term, by name: those of `SHARED`; `dense`, of any dense layer; `dense changes the
     shape`; `dense activation=gelu`. A term that isn't there takes none. `about` says for people where they
-    are from; it is no part of what is kept.
+    are from; it is no part of what is kept. A kind of layers that no measured network had takes 1,000 s, so
+    that no limit lets it in.
 
     Raises:
         ValueError: for anything but names and non-negative numbers.
@@ -56,11 +58,19 @@ class LatencyModel:
         """Nanoseconds of a layer, whole ones; of a cell all that its edges do."""
         if part.kind == CELL:
             return sum(self.layer(edge) for edge in part.parts)
+        if part.kind not in self.nanoseconds:
+            return _NEVER * next(terms_of(part))[1]
         import numpy as np  # not for the declaration of settings, which `--help` waits for
 
         terms = terms_of(part)
         seconds = sum(self.nanoseconds.get(name, 0.0) * count for name, count in terms)
         return np.rint(seconds).astype(np.int64)
+
+    def without(self, kinds: Iterable[str]) -> Self:
+        """The same, which says which of these kinds it doesn't know."""
+        unknown = ", ".join(sorted(set(kinds) - set(self.nanoseconds)))
+        left_out = f"; left out, since no measured network has any: {unknown}" if unknown else ""
+        return replace(self, about=self.about + left_out)
 
     @cached_property
     def once(self) -> int:

@@ -170,6 +170,10 @@ class Cost:
         """`1,200 bytes of RAM`, `1.2 ms of latency`."""
         return f"{self.figure(count)} {self.words}"
 
+    def given(self, count: int) -> float:
+        """A count in the unit of the limit."""
+        return count if self.unit == 1 else count * self.unit
+
     def figure(self, count: float) -> str:
         """The number alone; a time in ms."""
         return f"{count:,}" if self.unit == 1 else f"{count * 1e3 * self.unit:.4g}"

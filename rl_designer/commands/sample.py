@@ -183,7 +183,8 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
     proposed = any("better_than" in row for row in data["architectures"])
     expectation = "better than random" if proposed else "expected reward"
     limited = [cost for cost in COSTS if cost in data["architectures"][0] and cost not in ALWAYS]
-    for name in ("log-probability", expectation, "parameters", "multiply-adds", *limited, "seen"):
+    words = [COSTS[cost].words for cost in limited]
+    for name in ("log-probability", expectation, "parameters", "multiply-adds", *words, "seen"):
         table.add_column(name, justify="right")
     table.add_column("design", overflow="fold")
     for row, architecture in zip(data["architectures"], architectures, strict=True):
@@ -193,7 +194,7 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
             expected,
             show_count(row["parameters"]),
             show_count(row["macs"]),
-            *(show_count(row[cost]) for cost in limited),
+            *(COSTS[cost].figure(row[cost] / COSTS[cost].unit) for cost in limited),
             {True: "yes", False: "no", None: "–"}[row["seen"]],
             Text(short_design(architecture)),
         )

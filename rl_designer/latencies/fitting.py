@@ -10,9 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.config.subject import LATENCY_FROM
+from rl_designer.envs.layers import KINDS
 from rl_designer.envs.layers.kind import Part
 from rl_designer.envs.search_spaces.costs import parts_of
-from rl_designer.envs.search_spaces.latency import NANOSECOND, NETWORK, SHARED, LatencyModel, terms_of
+from rl_designer.envs.search_spaces.latency import (
+    CLASSIFIER,
+    NANOSECOND,
+    NETWORK,
+    SHARED,
+    LatencyModel,
+    terms_of,
+)
 from rl_designer.envs.seeding import stream
 from rl_designer.errors import Error, usage_errors
 from rl_designer.latencies.files import Latencies
@@ -116,4 +124,6 @@ def _fit(rows: Sequence[Counter[str]], measured: Numbers) -> dict[str, float]:
     system = np.concatenate([shares / scale, np.diag(np.sqrt(penalty))])
     wanted = np.concatenate([np.ones(len(rows)), np.zeros(len(names))])
     found, _ = nnls(system, wanted)
-    return {name: float(f"{value:.6g}") for name, value in zip(names, found / scale, strict=True) if value}
+    terms = zip(names, found / scale, strict=True)
+    kept = (*SHARED, *KINDS, CLASSIFIER)  # also what takes nothing, to be told from what isn't known
+    return {name: float(f"{value:.6g}") for name, value in terms if value or name in kept}

@@ -14,14 +14,22 @@ _MOST_DRAWN = 20  # times as many, where a space has few
 
 
 def chosen(space: DataSpace, designs: int = DESIGNS, seed: int = 0) -> tuple[Architecture, ...]:
-    """So many distinct random designs, or as many as a small space has."""
-    found: dict[str, Architecture] = {}
+    """So many distinct random designs, or as many as a small space has; of many random ones first such as
+    have kinds of layers that those before lack.
+    """
+    drawn: dict[str, Architecture] = {}
     generator = stream(seed, "latency", "designs")
     for _ in range(_MOST_DRAWN):
         for design in space.architectures(space.random_actions(designs, generator)):
-            if len(found) < designs:
-                found.setdefault(design.digest, design)
-    return tuple(found.values())
+            drawn.setdefault(design.digest, design)
+    known: set[str] = set()
+    first: dict[str, Architecture] = {}
+    for digest, design in drawn.items():
+        kinds = {layer.kind for layer in design.network}
+        if not kinds <= known:
+            first[digest] = design
+            known |= kinds
+    return tuple({**first, **drawn}.values())[:designs]
 
 
 def measured(space: DataSpace, device: str = "auto", designs: int = DESIGNS, seed: int = 0) -> Latencies:

@@ -12,6 +12,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.costs import costs_within
+from rl_designer.envs.search_spaces.limits import COSTS
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import seed_of
@@ -99,13 +100,14 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
     return Drawn(samples, space, entropy)
 
 
-def costs_of(architectures: Sequence[Architecture], space: SearchSpace) -> list[dict[str, int | None]]:
+def costs_of(architectures: Sequence[Architecture], space: SearchSpace) -> list[dict[str, float | None]]:
     """Parameters and multiply-adds of complete designs, None where a table doesn't have them, and what else
-    is limited.
+    is limited; a latency in seconds.
     """
     if isinstance(space, DataSpace):
         data = (space.input_shape, space.num_classes, space.limits)
-        return [{**costs_within(architecture, *data)} for architecture in architectures]
+        every = (costs_within(architecture, *data) for architecture in architectures)
+        return [{cost: COSTS[cost].given(spent) for cost, spent in costs.items()} for costs in every]
     if isinstance(space, TableSpace):
         # Costs are the same for all tasks of a table.
         evaluator = TableEvaluator(space, next(iter(space.table.tasks)))

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
 from rl_designer.envs.search_spaces.cell_layers import live_edges, operation_rules
 from rl_designer.envs.search_spaces.cell_space import CellSpace
@@ -33,6 +34,7 @@ any_space = settings(deadline=None, max_examples=25, suppress_health_check=list(
 
 
 LATENCY = {
+    **dict.fromkeys([*KINDS, "classifier"], 10.1),
     "network": 4_000.4,
     "layer": 1_000.3,
     "multiply-add": 0.7,
@@ -43,7 +45,6 @@ LATENCY = {
     "separable": 0.25,
     "inverted-residual squeeze_excitation": 900.9,
     "global-pool": 300.3,
-    "classifier": 10.1,
 }
 
 

@@ -44,6 +44,7 @@ CHOICES = {
 
 
 LATENCY = {
+    **dict.fromkeys([*KINDS, "classifier"], 10.1),
     "network": 4_000.4,
     "layer": 1_000.3,
     "multiply-add": 0.7,
@@ -54,7 +55,6 @@ LATENCY = {
     "separable": 0.25,
     "inverted-residual squeeze_excitation": 900.9,
     "global-pool": 300.3,
-    "classifier": 10.1,
 }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from rl_designer.api import load_run, sample, search
+from rl_designer.config import Subject
 from rl_designer.envs.search_spaces.costs import costs_within
 from rl_designer.envs.search_spaces.latency import NANOSECOND, LatencyModel
 from rl_designer.envs.search_spaces.limits import Limits
@@ -24,10 +25,12 @@ from rl_designer.latencies.measuring import chosen, measured
 from rl_designer.runs.folder import RunFolder
 from rl_designer.searches.replay import settings_of
 from rl_designer.searches.search import resume_search
+from rl_designer.setting import training_data
 from tests.helpers.command_line import Ended, runner
 
 TERMS = {"network": 20_000, "layer": 9_000, "dense activation=gelu": 7_000, "multiply-add": 0.5}
-TERMS |= {"residual-dense": 30_000, "dense normalisation=batch": 5_000, "value held": 2.0}
+TERMS |= {"residual-dense": 30_000, "dense normalisation=batch": 5_000, "value held": 2.0, "dense": 0.0}
+TERMS |= {"dropout": 0.0, "classifier": 0.0}
 TRUTH = LatencyModel(TERMS)
 SPACE = make_space("mlp", (8,), 3, max_parameters=20_000)
 
@@ -77,6 +80,28 @@ def test_a_design_takes_the_sum_of_its_layers_and_the_network_s_own() -> None:
     )
     assert twice == pytest.approx(2 * once, abs=len(design.layers) + 1)
     assert once > TERMS["network"] + len(design.layers) * TERMS["layer"]
+
+
+def test_kinds_of_layers_that_were_not_measured_are_left_out_and_told(tmp_path: Path) -> None:
+    known = made_up(160)
+    chain = [any(layer.kind == "residual-dense" for layer in design.layers) for design in known.designs]
+    kept = [number for number, has in enumerate(chain) if not has]
+    designs, seconds = ([every[i] for i in kept] for every in (known.designs, known.seconds))
+    replace(known, designs=tuple(designs), seconds=tuple(seconds)).write(tmp_path / "l.json")
+    subject = Subject.of({"data": "wine", "max_latency": "1s", "latency_from": str(tmp_path / "l.json")})
+    space = training_data(subject)[1]
+    kinds = {layer.kind for design in chosen(space, 60) for layer in design.layers}
+    assert kinds == {"dense", "dropout"}
+    assert any("left out, since no measured network has any: residual-dense" in a for a in space.limits.about)
+    signals = Subject.of({"data": "mnist1d", "max_latency": "1s", "latency_from": str(tmp_path / "l.json")})
+    with pytest.raises(ValueError, match=r"keeps max_latency=1.0 .* ms of latency"):
+        training_data(signals)
+
+
+def test_networks_to_measure_have_all_kinds_of_layers() -> None:
+    space = make_space("convnet1d-wide", (1, 64), 5)
+    offered = {layer.kind for layer in space.definition.enumerate()}
+    assert {layer.kind for design in chosen(space, 12) for layer in design.layers} == offered
 
 
 @pytest.mark.parametrize("terms", [{}, {"layer": -1}, {"layer": "much"}, {"layer": True}, {"layer": 1e13}, 7])
