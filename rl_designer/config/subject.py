@@ -194,11 +194,13 @@ class Subject(Settings):
     @classmethod
     def _complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         if given.get("controllers"):
-            for name in ("table", "data", "max_parameters", "max_macs"):
+            for name in ("table", "data", *cls.of_limits()):
                 if name in given:
                     raise Error(
                         f"--controllers and {option_name(name)} exclude each other: controllers are tried on "
                         "the tables that --controllers names, within the limits that it names"
                     )
             return dict(given)
+        if "table" in given and LATENCY_FROM in given:
+            raise Error("--table and --latency-from exclude each other: a table says what its designs take")
         return dict(given) if "table" in given else {"data": DEFAULT_DATA, **given}

@@ -208,6 +208,10 @@ def test_designs_for_new_data_keep_it(tmp_path: Path) -> None:
         (("train", "--data", "wine", "--latency-from", "l.json"), "--latency-from needs --max-latency"),
         (("train", "--data", "wine", "--max-latency", "1ms", "--latency-from", "l.json"), "can't read"),
         (("latency", "info", "l.json"), "can't read the latencies l.json"),
+        (
+            ("train", "--table", "mnist1d-cell1d", "--max-latency", "1ms", "--latency-from", "l.json"),
+            "--table and --latency-from exclude each other",
+        ),
     ],
 )
 def test_what_can_not_be_is_said_in_a_line(command: Command, typed: tuple[str, ...], why: str) -> None:
