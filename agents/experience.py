@@ -168,7 +168,7 @@ def _networks(space: SearchSpace) -> LayerSpace | None:
 
 def description(facts: Mapping[str, float], space: SearchSpace) -> NDArray[np.float64]:
     """A task's facts, and the decimal logarithms of the limits, float64 [len(DESCRIBED)]."""
-    limits = (getattr(space, name, None) or most for name, most in _UNLIMITED.items())
+    limits = (getattr(space.limits, name) or most for name, most in _UNLIMITED.items())
     return np.array([*(facts[name] for name in FACTS), *np.log10([*limits])])
 
 

@@ -17,6 +17,7 @@ from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.problem import DEFAULT_FAILURE_REWARD, Budget, BudgetSpent, Problem
 from rl_designer.envs.rewards import RewardContext, load_reward
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.search_spaces.registry import kind_of, make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tables.catalogue import load_table
@@ -29,24 +30,22 @@ def named_problem(
     task: str | None = None,
     space: str | Path | None = None,
     reward: str = "accuracy",
-    max_parameters: int | None = None,
-    max_macs: int | None = None,
     evaluations: int | None = None,
     failure_reward: float = DEFAULT_FAILURE_REWARD,
     epochs: int | None = None,
     metric: str | None = None,
     folds: int = 1,
     device: str = "auto",
-    **reading: Any,
+    **more: Any,
 ) -> Problem:
     """On data, whose designs are trained in this process, or on an architecture table.
 
     Args:
-        data: as `load_dataset` takes it, and `reading` the rest: `target`, `predicts`, `drop` …
+        data: as `load_dataset` takes it, and `more` the rest: `target`, `predicts`, `drop` …
         table, task: as `load_table` and `TableEvaluator` take them.
         space: as `space_definition` takes it; None for what suits the data.
         reward: as `load_reward` takes it.
-        max_parameters, max_macs: limits of every design; None is without limit.
+        more: limits of every design, too, as `Limits` has them, by name: `max_parameters`, `max_ram` …
         evaluations: the budget; None is without limit.
         epochs: of each training; None for the default.
         metric, folds: how designs are scored on data, as `TrainingEvaluator` takes them; not with a table.
@@ -57,12 +56,12 @@ def named_problem(
     """
     if (data is None) == (table is None):
         raise Error(f"name data or a table, one of them; got data={data!r}, table={table!r}")
-    limits = {"max_parameters": max_parameters, "max_macs": max_macs}
+    limits = {name: more.pop(name) for name in Limits.names() if name in more}
     made: SearchSpace
     evaluator: Evaluator
     if table is not None:
-        if reading:
-            raise Error(f"{', '.join(reading)}: for data, not for an architecture table")
+        if more:
+            raise Error(f"{', '.join(more)}: for data, not for an architecture table")
         if metric is not None or folds != 1:
             raise Error(f"a table has its own scores: leave metric and folds away; got {table!r}")
         made = of_table = TableSpace(load_table(str(table)), **limits)
@@ -72,11 +71,11 @@ def named_problem(
         from rl_designer.envs.evaluators.training import TrainingEvaluator, TrainingSettings
 
         kind = None if space is None else kind_of(space)
-        dataset = load_dataset(data, kind=kind, **reading)
+        dataset = load_dataset(data, kind=kind, **more)
         made = make_space(space or dataset.space, dataset.input_shape, dataset.num_classes, **limits)
         settings = TrainingSettings() if epochs is None else TrainingSettings(epochs=epochs)
         evaluator = TrainingEvaluator(dataset, settings=settings, device=device, metric=metric, folds=folds)
-    paid = load_reward(reward, RewardContext(made, max_parameters, max_macs))
+    paid = load_reward(reward, RewardContext(made))
     return Problem(made, evaluator, paid, Budget(evaluations), failure_reward=failure_reward)
 
 

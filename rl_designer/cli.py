@@ -29,6 +29,10 @@ COMMANDS = {
         "export:export",
         "Write a network as plain Python, ONNX, a torch.export program, and a model card.",
     ),
+    "latency": (
+        "latency:latency",
+        "Measure what networks take, here or on a device, for --max-latency.",
+    ),
     "list": (
         "listing:listing",
         "List spaces, agents, rewards, metrics, data sets and tables, with a line each.",

@@ -51,6 +51,11 @@ class _NetworkEstimator(BaseEstimator):
 
     max_parameters: int | None = None
     max_macs: int | None = None
+    max_ram: int | str | None = None
+    max_flash: int | str | None = None
+    device_numbers: Literal["int8", "float32"] | None = None
+    max_latency: float | str | None = None
+    latency_from: str | None = None
     evaluations: int = 64
     epochs: int = 12
     final_epochs: int | None = None
@@ -212,7 +217,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):
     the search, to score designs on. Nothing is left on the disk.
 
     Args:
-        max_parameters, max_macs: limits of every design; None is without limit.
+        max_parameters, max_macs, max_ram, max_flash, device_numbers, max_latency, latency_from: limits of
+            every design, as `rl_designer.search` takes them; None is without limit. See docs/devices.md.
         evaluations: designs to train, the control's included.
         epochs: of each of these trainings.
         final_epochs: of the full training; None for 30 to 100, by the number of examples, and on rows, texts

@@ -1,13 +1,22 @@
 """Counts, durations and amounts of memory as people write them: `100k`, `1.5M`, `90s`, `2h`, `2G`."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 
 from rl_designer.errors import Error
 
-_COUNT = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_BYTES = {"": 1} | {
+_COUNT: Mapping[str, int | Decimal] = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+_SECONDS: Mapping[str, int | Decimal] = {
+    "": 1,
+    "us": Decimal("1e-6"),
+    "ms": Decimal("1e-3"),
+    "s": 1,
+    "m": 60,
+    "h": 3600,
+    "d": 86400,
+}
+_BYTES: Mapping[str, int | Decimal] = {"": 1, "b": 1} | {
     f"{unit}{ending}": base**power
     for power, unit in enumerate("kmgt", start=1)
     for endings, base in ((("", "b"), 1000), (("i", "ib"), 1024))
@@ -88,7 +97,7 @@ def show_seconds(seconds: float, *, fine: bool = False) -> str:
     return f"{minutes}:{rest:02d} min" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02d} h"
 
 
-def _typed(value: object, units: dict[str, int]) -> float | Decimal | None:
+def _typed(value: object, units: Mapping[str, int | Decimal]) -> float | Decimal | None:
     """A number as it is, or as it was typed; None for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
@@ -97,7 +106,7 @@ def _typed(value: object, units: dict[str, int]) -> float | Decimal | None:
     return None
 
 
-def _amount(number: str, unit: str, units: dict[str, int]) -> Decimal | None:
+def _amount(number: str, unit: str, units: Mapping[str, int | Decimal]) -> Decimal | None:
     factor = units.get(unit.lower())
     return None if factor is None else Decimal(number.replace("_", "")) * factor
 

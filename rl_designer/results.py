@@ -50,7 +50,7 @@ class Run:
 
     def sample(self, n: int = 10, **draw: Any) -> list[Sample]:
         """`n` designs from its policy. `draw`: see `rl_designer.sample`."""
-        return sample_designs(self._report.folder, Draw(n=n, **draw)).samples
+        return sample_designs(self._report.folder, Draw.of(n=n, **draw)).samples
 
     def report(self, output: str | Path | None = None) -> Path:
         """Writes the page for the browser, None for `report.html` in the folder; its path."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_designer.config import DEFAULT_ENGINE, SearchConfig, Subject, Training, Where
-from rl_designer.controllers.ground import FACTS, ground_of, space_within
+from rl_designer.controllers.ground import ground_of
 from rl_designer.envs.datasets import DATASETS, Dataset, load_dataset
 from rl_designer.envs.datasets.dataset import TEXT
 from rl_designer.envs.evaluation import Evaluator
@@ -21,11 +21,7 @@ from rl_designer.envs.metrics import ACCURACY, Objective, metric_of
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import (
     DataSpace,
-    definition_of,
     kind_of,
-    make_space,
-    make_trained_space,
-    space_of_definition,
 )
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.search_spaces.trained_space import TrainedSpace
@@ -35,7 +31,8 @@ from rl_designer.envs.tasks.facts import facts_of
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.envs.workers.engines import Engine, make_engine
 from rl_designer.envs.workers.memory_limit import default_memory_limit
-from rl_designer.errors import Error, WrongUsage, usage_errors
+from rl_designer.errors import WrongUsage, usage_errors
+from rl_designer.spaces import space_on
 
 _MOST_OF_ONE_CLASS = 0.8
 
@@ -85,8 +82,11 @@ class Setting:
         return f"{self.space.name}:{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
-def make_setting(config: SearchConfig) -> Setting:
+def make_setting(config: SearchConfig, *, measured_on: str | None = None) -> Setting:
     """Loads what a config names.
+
+    Args:
+        measured_on: as `space_on` takes it.
 
     Raises:
         WrongUsage: for unknown names, limits that leave no design.
@@ -96,31 +96,7 @@ def make_setting(config: SearchConfig) -> Setting:
         return _table_setting(config.subject)
     if config.subject.controllers:
         return Setting(**ground_of(config.subject, engine_of(config.where)))
-    return training_setting(config, dataset_of(config.subject))
-
-
-def space_of(facts: dict[str, Any], max_parameters: int | None, max_macs: int | None) -> SearchSpace:
-    """The space of a run from its setting's facts, with any limits; the data aren't needed.
-
-    Raises:
-        WrongUsage: where the limits leave no design.
-        ValueError: where the table is gone, or the facts are damaged.
-    """
-    if FACTS in facts:
-        return space_within(max_parameters, max_macs)
-    if "table" in facts:
-        table = load_table(str(facts["table"]))
-        with usage_errors():
-            return TableSpace(table, max_parameters=max_parameters, max_macs=max_macs)
-
-    try:
-        definition = definition_of(facts["space"])
-        shape, classes = tuple(map(int, facts["input_shape"])), int(facts["num_classes"])
-    except (KeyError, TypeError) as error:
-        raise Error(f"the run's summary doesn't say on which space it was: {error!r}") from error
-    with usage_errors():
-        limits = {"max_parameters": max_parameters, "max_macs": max_macs}
-        return space_of_definition(definition, shape, classes, **limits)
+    return training_setting(config, dataset_of(config.subject), measured_on=measured_on)
 
 
 def named_table(name: str) -> ArchitectureTable:
@@ -158,20 +134,23 @@ def _table_setting(subject: Subject) -> Setting:
         space = TableSpace(table, **subject.limits)
         evaluator = TableEvaluator(space, subject.task)
     where = name if name in TABLES else str(Path(name).absolute())
-    facts = {"table": where, "name": table.name, **subject.limits}
+    facts = {"table": where, "name": table.name, **space.limits.facts}
     opened = nullcontext(evaluator)
     return Setting(space, lambda: opened, lambda: opened, table.title, facts, on_table=True)
 
 
-def training_data(subject: Subject) -> tuple[Dataset, DataSpace]:
+def training_data(subject: Subject, *, measured_on: str | None = None) -> tuple[Dataset, DataSpace]:
     """The data that a subject names, and the space for them with its limits.
+
+    Args:
+        measured_on: as `space_on` takes it.
 
     Raises:
         WrongUsage: for unknown names, limits that leave no design.
         ValueError: for data that can't be used.
     """
     dataset = dataset_of(subject)
-    return dataset, space_on(dataset, subject)
+    return dataset, space_on(dataset, subject, measured_on=measured_on)
 
 
 def dataset_of(subject: Subject) -> Dataset:
@@ -181,17 +160,20 @@ def dataset_of(subject: Subject) -> Dataset:
     return _load(subject, kind)
 
 
-def space_on(dataset: Dataset, subject: Subject, hyperparameters: bool = False) -> DataSpace:
-    """The space that a subject names, with its limits. Raises WrongUsage as `training_data`."""
-    make = make_trained_space if hyperparameters else make_space
-    with usage_errors():
-        name = subject.space or dataset.space
-        return make(name, dataset.input_shape, dataset.num_classes, **subject.limits)
+def training_setting(
+    config: SearchConfig,
+    dataset: Dataset,
+    *,
+    measured_on: str | None = None,
+    latency: Mapping[str, float] | None = None,
+) -> Setting:
+    """On the data that a config names, once they are read. Raises as `make_setting`.
 
-
-def training_setting(config: SearchConfig, dataset: Dataset) -> Setting:
-    """On the data that a config names, once they are read. Raises as `make_setting`."""
-    space = space_on(dataset, config.subject, bool(config.training.hyperparameters))
+    Args:
+        measured_on, latency: as `space_on` takes them.
+    """
+    trained = bool(config.training.hyperparameters)
+    space = space_on(dataset, config.subject, trained, measured_on=measured_on, latency=latency)
     whole = dataset
     with usage_errors():
         if config.training.examples is not None:
@@ -219,7 +201,7 @@ def setting_on(
         "space": space.definition.to_dict(),
         "input_shape": list(dataset.input_shape),
         "num_classes": dataset.num_classes,
-        **config.subject.limits,
+        **space.limits.facts,
     }
     training, where = config.training, config.where
     evaluator, judge = (
@@ -234,7 +216,7 @@ def setting_on(
         if isinstance(space, TrainedSpace)
         else []
     )
-    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *trained)
+    about = (*dataset.about, *_about_scoring(dataset, objective, folds), *space.limits.about, *trained)
     return Setting(
         space,
         *opened,

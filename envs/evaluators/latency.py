@@ -23,6 +23,11 @@ _AT_ONCE = 64  # networks in memory
 HOW = f"one example, one thread, after all trainings: the least of {ROUNDS} medians of {_PASSES} passes"
 
 
+def how(rounds: int) -> str:
+    """How networks are measured where nothing was trained before."""
+    return f"one example, one thread: the least of {rounds} medians of {_PASSES} passes"
+
+
 class LatencyEvaluator:
     """Measures `latency_seconds` and nothing else, of untrained networks, in this process.
 
@@ -32,9 +37,13 @@ class LatencyEvaluator:
     Args:
         input_shape: of one example.
         device: `cpu` or `cuda:N`.
+        rounds: the least of so many counts.
     """
 
-    def __init__(self, input_shape: Sequence[int], num_classes: int, device: str) -> None:
+    def __init__(
+        self, input_shape: Sequence[int], num_classes: int, device: str, rounds: int = ROUNDS
+    ) -> None:
+        self._rounds = rounds
         self._shape = tuple(input_shape)
         self._num_classes = num_classes
         self._device = device
@@ -42,7 +51,7 @@ class LatencyEvaluator:
     @property
     def digest(self) -> str:
         """Changes with the shape, the classes, the device and the machine's processor."""
-        parts = (self._shape, self._num_classes, self._device, processor(), ROUNDS, _PASSES)
+        parts = (self._shape, self._num_classes, self._device, processor(), self._rounds, _PASSES)
         return f"latency:{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
     def evaluate(
@@ -70,7 +79,7 @@ class LatencyEvaluator:
         example = drawn_inputs(architectures[0], self._shape, 1, generator).to(self._device)
         networks = [self._network(architecture, example) for architecture in architectures]
         least = [float("inf")] * len(networks)
-        for _ in range(ROUNDS):
+        for _ in range(self._rounds):
             for position, network in enumerate(networks):
                 if not isinstance(network, str):
                     least[position] = min(least[position], _median(network, example))

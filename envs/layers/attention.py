@@ -6,6 +6,8 @@ section 3.5, arXiv:1706.03762), added to what it reads.
 
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, Reach, Shape, integer
 from rl_designer.envs.layers.source import LayerSource, expressions
 
@@ -24,7 +26,16 @@ def _effect(inputs: Shape, *, heads: Count, expansion: Count) -> Effect:
         maps + biases + norms,
         maps * length + 2 * width * length * length,
         inside=heads * length * length,
+        vectors=biases + norms,
+        held=_held(inputs.values, heads * length * length, expansion),
     )
+
+
+def _held(values: Count, scores: Count, expansion: Count) -> Count:
+    # Queries, keys and values twice, since they are laid out anew; the scores; what feeds forward: each
+    # beside the input, which is kept for the sum.
+    attending = np.maximum(7 * values, 4 * values + scores)
+    return np.maximum(attending, (2 + expansion) * values)
 
 
 def _fits(inputs: Shape, *, heads: Count, expansion: Count) -> Any:

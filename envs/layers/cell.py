@@ -2,12 +2,16 @@
 it (NAS-Bench-201, Dong & Yang 2020, section 2.1, arXiv:2001.00326). It keeps the shape.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.architecture import Layer, Option
-from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Shape
+from rl_designer.envs.layers.cell_memory import maps_held
+from rl_designer.envs.layers.kind import Count, Effect, Kind, Module, OptionRule, Part, Shape
+from rl_designer.envs.layers.skip import SKIP
 from rl_designer.envs.layers.source import LayerSource
 
 
@@ -77,6 +81,39 @@ def _effect(inputs: Shape, *, edges: Edges) -> Effect:
         sum(effect.parameters for effect in effects),
         sum(effect.macs for effect in effects),
         max((effect.inside for effect in effects), default=0),
+        sum(effect.vectors for effect in effects),
+        _held(inputs, edges, effects),
+    )
+
+
+def held_beside(kind: Kind, inputs: Shape, effect: Effect) -> tuple[Count, Count]:
+    """Values that an edge's operation holds beside the maps that it gets and gives: where what it gets isn't
+    needed any more, and where it is; see `Effect.held`.
+    """
+    if kind is SKIP:
+        return 0, 0
+    held, maps = effect.held_of(inputs), inputs.values + effect.outputs.values
+    return held - maps, (held if effect.held_on is None else effect.held_on) - maps
+
+
+def _held(inputs: Shape, edges: Edges, effects: Sequence[Effect]) -> Count:
+    if not edges:
+        return inputs.values
+    skips = np.array([[edge.kind is SKIP for edge in edges]])
+    ends = [(edge.source, edge.target) for edge in edges]
+    [maps], [needed] = maps_held(ends, np.ones_like(skips), skips)
+    beside = (
+        held_beside(edge.kind, inputs, effect)[int(later)]
+        for edge, effect, later in zip(edges, effects, needed, strict=True)
+    )
+    return max(int(number) * inputs.values + more for number, more in zip(maps, beside, strict=True))
+
+
+def parts_of(inputs: Shape, edges: Edges) -> tuple[Part, ...]:
+    """What the edges do."""
+    return tuple(
+        Part(edge.operation.kind, inputs, effect, edge.options(inputs.channels))
+        for edge, effect in zip(edges, _effects(inputs, edges), strict=True)
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Reach, Shape, integer
 
 MOST_KERNEL = 31
@@ -28,6 +30,11 @@ def reach(*, kernel: int, stride: int, **others: Any) -> Reach:
     return kernel - 1, stride
 
 
+def held_by_two(inputs: Shape, between: Count, outputs: Shape) -> tuple[Count, Count]:
+    """`Effect.held` and `held_on` of two layers with so many values between them."""
+    return np.maximum(inputs.values, outputs.values) + between, inputs.values + between + outputs.values
+
+
 def conv_norm(
     rank: int, channels: int, width: int, kernel: int, stride: int = 1, groups: int = 1, dilation: int = 1
 ) -> list[Module]:
@@ -45,7 +52,7 @@ def conv_norm(
 def _conv(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Effect:
     outputs = strided(inputs, width, stride)
     weights = kernel**inputs.rank * inputs.channels * width
-    return Effect(outputs, weights + 2 * width, weights * outputs.positions)
+    return Effect(outputs, weights + 2 * width, weights * outputs.positions, vectors=2 * width)
 
 
 def _conv_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:
@@ -57,7 +64,10 @@ def _conv_module(channels: int, rank: int, *, kernel: int, width: int, stride: i
 def _separable(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Effect:
     outputs = strided(inputs, width, stride)
     weights = kernel**inputs.rank * inputs.channels + inputs.channels * width
-    return Effect(outputs, weights + 2 * inputs.channels + 2 * width, weights * outputs.positions)
+    norms = 2 * inputs.channels + 2 * width
+    held, held_on = held_by_two(inputs, inputs.channels * outputs.positions, outputs)
+    macs = weights * outputs.positions
+    return Effect(outputs, weights + norms, macs, vectors=norms, held=held, held_on=held_on)
 
 
 def _separable_module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:

@@ -4,6 +4,8 @@ projected where the width changes. And the classifier that completes every netwo
 
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.layers import source
 from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, Shape, name_of
 
@@ -18,7 +20,9 @@ _ACTIVATIONS = {"relu": "ReLU", "gelu": "GELU", "tanh": "Tanh"}
 def classifier(inputs: Shape, num_classes: int) -> Effect:
     """The linear map with bias that completes every network; each member of an ensemble has its own."""
     weights = inputs.members * inputs.channels * num_classes
-    return Effect(Shape(num_classes), weights + inputs.members * num_classes, weights)
+    biases = inputs.members * num_classes
+    held = np.maximum(inputs.values, (inputs.members > 1) * num_classes) + biases
+    return Effect(Shape(num_classes), weights + biases, weights, vectors=biases, held=held)
 
 
 def classifier_module(inputs: Shape, num_classes: int) -> Module:
@@ -33,8 +37,12 @@ def classifier_module(inputs: Shape, num_classes: int) -> Module:
 
 
 def _parameters(inputs: Count, width: Count, normalisation: Any) -> Count:
+    return inputs * width + _vectors(width, normalisation)
+
+
+def _vectors(width: Count, normalisation: Any) -> Count:
     # A batch norm right after a linear map makes its bias superfluous.
-    return inputs * width + width * (normalisation != "batch") + 2 * width * (normalisation != "none")
+    return width * (normalisation != "batch") + 2 * width * (normalisation != "none")
 
 
 def _linear_norm(features: int, width: int, normalisation: str) -> list[Module]:
@@ -55,7 +63,8 @@ def _activation(name: str) -> Module:
 def _dense(inputs: Shape, *, width: Count, activation: Any, normalisation: Any) -> Effect:
     parameters = _parameters(inputs.channels, width, normalisation)
     macs = inputs.members * inputs.channels * width
-    return Effect(Shape(width, members=inputs.members), parameters, macs)
+    vectors = _vectors(width, normalisation)
+    return Effect(Shape(width, members=inputs.members), parameters, macs, vectors=vectors)
 
 
 def _dense_module(channels: int, rank: int, *, width: int, activation: str, normalisation: str) -> Module:
@@ -69,7 +78,10 @@ def _residual(inputs: Shape, *, width: Count, activation: Any, normalisation: An
     first = _parameters(inputs.channels, width, normalisation)
     second = _parameters(width, width, normalisation)
     macs = inputs.members * (inputs.channels * width + width * width + projection)
-    return Effect(Shape(width, members=inputs.members), first + second + projection, macs)
+    outputs = Shape(width, members=inputs.members)
+    held = inputs.values + 2 * outputs.values  # the input is kept for the sum
+    vectors = 2 * _vectors(width, normalisation)
+    return Effect(outputs, first + second + projection, macs, vectors=vectors, held=held)
 
 
 def _residual_module(channels: int, rank: int, *, width: int, activation: str, normalisation: str) -> Module:

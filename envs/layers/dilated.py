@@ -5,7 +5,9 @@ with batch norm and ReLU (LITE, Ismail-Fawaz et al. 2024, arXiv:2409.02869).
 
 from typing import Any
 
-from rl_designer.envs.layers.conv import MOST_KERNEL, conv_norm
+import numpy as np
+
+from rl_designer.envs.layers.conv import MOST_KERNEL, conv_norm, held_by_two
 from rl_designer.envs.layers.kind import WIDTH, Count, Effect, Kind, Module, OptionRule, Reach, Shape, integer
 
 _OPTIONS = {
@@ -22,7 +24,12 @@ def _effect(inputs: Shape, *, kernel: Count, dilation: Count, width: Count, sepa
     apart = kernel**inputs.rank * inputs.channels + inputs.channels * width
     weights = whole + separable * (apart - whole)
     norms = 2 * width + separable * 2 * inputs.channels
-    return Effect(outputs, weights + norms, weights * outputs.positions)
+    held, held_on = (
+        np.where(separable, two, inputs.values + outputs.values)
+        for two in held_by_two(inputs, inputs.channels * outputs.positions, outputs)
+    )
+    macs = weights * outputs.positions
+    return Effect(outputs, weights + norms, macs, vectors=norms, held=held, held_on=held_on)
 
 
 def _fits(inputs: Shape, *, kernel: Count, dilation: Count, **others: Any) -> Any:

@@ -10,7 +10,7 @@ def _is_rate(value: Any) -> bool:
 
 
 def _effect(inputs: Shape, *, rate: Any) -> Effect:
-    return Effect(inputs)
+    return Effect(inputs, held=inputs.values)  # at inference nothing is dropped
 
 
 def _module(channels: int, rank: int, *, rate: float) -> Module:

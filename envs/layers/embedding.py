@@ -6,6 +6,8 @@ Its `Shape` is that of the same text with a channel for each symbol, one of whic
 
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.layers.kind import PADDING, WIDTH, Count, Effect, Kind, Module, Shape
 from rl_designer.envs.layers.source import LayerSource
 
@@ -14,7 +16,10 @@ FEWEST_SYMBOLS = 3  # padding, what isn't known, and one that is
 
 def _effect(inputs: Shape, *, width: Count) -> Effect:
     # A table is looked up, nothing is multiplied.
-    return Effect(Shape(width, inputs.height, inputs.width, inputs.rank), inputs.channels * width)
+    outputs = Shape(width, inputs.height, inputs.width, inputs.rank)
+    # Symbols in, one a position; vectors are looked up position by position, and laid out channel by channel.
+    held = np.maximum(inputs.positions + outputs.values, 2 * outputs.values)
+    return Effect(outputs, inputs.channels * width, held=held)
 
 
 def _fits(inputs: Shape, *, width: Count) -> Any:

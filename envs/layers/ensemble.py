@@ -10,7 +10,8 @@ from rl_designer.envs.layers.kind import MOST_MEMBERS, Count, Effect, Kind, Modu
 
 
 def _effect(inputs: Shape, *, members: Count) -> Effect:
-    return Effect(Shape(inputs.channels, members=members), inputs.channels * members)
+    scales = inputs.channels * members
+    return Effect(Shape(inputs.channels, members=members), scales, vectors=scales)
 
 
 def _module(channels: int, rank: int, *, members: int) -> Module:

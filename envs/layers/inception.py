@@ -48,7 +48,18 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     )
     weights = kernels + inputs.channels * widths[-1]
     macs = bottleneck * inputs.positions + weights * outputs.positions
-    return Effect(outputs, bottleneck + weights + 2 * width, macs)
+    narrow, convolved = squeezed * widths[-1] * inputs.positions, (width - widths[-1]) * outputs.positions
+    pooled = inputs.channels * outputs.positions
+    side_by_side = inputs.values + convolved + np.maximum(narrow, pooled)
+    together = outputs.values + np.maximum(pooled, outputs.values)  # which copies
+    return Effect(
+        outputs,
+        bottleneck + weights + 2 * width,
+        macs,
+        vectors=2 * width,
+        held=np.maximum(side_by_side, together),
+        held_on=np.maximum(side_by_side, inputs.values + together),
+    )
 
 
 def _module(channels: int, rank: int, *, kernel: int, width: int, stride: int) -> Module:

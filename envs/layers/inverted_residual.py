@@ -39,7 +39,19 @@ def _effect(
         expand + depthwise + project + excite + biases + norms,
         expand * inputs.positions + (depthwise + project) * outputs.positions + excite,
         inside=hidden * inputs.positions,
+        vectors=norms + biases,
+        held=_held(inputs, outputs, hidden, expanded),
     )
+
+
+def _held(inputs: Shape, outputs: Shape, hidden: Count, expanded: Count) -> Count:
+    skip = (inputs.channels == outputs.channels) & (inputs.positions == outputs.positions)
+    kept = skip * inputs.values
+    before, after = hidden * inputs.positions, hidden * outputs.positions
+    expansion = expanded * (inputs.values + before)
+    depthwise = expanded * kept + before + after  # it gets the input itself where nothing is expanded
+    projection = kept + after + outputs.values
+    return np.maximum(np.maximum(expansion, depthwise), projection)
 
 
 def _module(

@@ -10,7 +10,7 @@ Convolutions pad by half their kernel, so only the stride changes a size (rounde
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,12 +76,41 @@ class Effect:
 
     Attributes:
         inside: values of one example that it makes on the way; 0 where that is no more than it gets or gives.
+        vectors: those of the parameters that are no weights of matrices or kernels: biases, norms.
+        held: values of one example that are in memory at once as it runs at inference, what it gets and gives
+            included, at the moment when they are most (see `search_spaces.limits`); None for these two alone.
+        held_on: the same where what it gets is needed later on, too; None for no more than `held`.
     """
 
     outputs: Shape
     parameters: Count = 0
     macs: Count = 0
     inside: Count = 0
+    vectors: Count = 0
+    held: Count | None = None
+    held_on: Count | None = None
+
+    def held_of(self, inputs: Shape) -> Count:
+        """`held`, for what it gets."""
+        return inputs.values + self.outputs.values if self.held is None else self.held
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer where it stands in a network, or many layers of a kind at once.
+
+    Attributes:
+        kind: its name in `KINDS`, or `classifier`.
+        inputs: the shape that it gets.
+        options: all of them, the defaults filled in.
+        parts: of a cell, its edges.
+    """
+
+    kind: str
+    inputs: Shape
+    effect: Effect
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parts: tuple["Part", ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ arXiv:2407.04491). `piecewise`: how far a value has come through each of some bi
 from statistics import NormalDist
 from typing import Any
 
+import numpy as np
+
 from rl_designer.envs.layers import source
 from rl_designer.envs.layers.kind import (
     MOST_CHANNELS,
@@ -31,7 +33,17 @@ def _periodic(inputs: Shape, *, frequencies: Count, sigma: Any, width: Count) ->
     waves = 2 * frequencies  # of a feature
     weights = inputs.channels * waves * (width - 1)
     parameters = inputs.channels * frequencies + weights + inputs.channels * (width - 1)
-    return Effect(Shape(inputs.channels * width), parameters, weights, inside=inputs.channels * waves)
+    mixed, seen = inputs.channels * (width - 1), inputs.channels * waves
+    # Beside the features, which are kept: sines and cosines and these together; what is made of them.
+    held = inputs.values + np.maximum(2 * seen, np.maximum(seen, inputs.channels * width) + mixed)
+    return Effect(
+        Shape(inputs.channels * width),
+        parameters,
+        weights,
+        inside=seen,
+        vectors=parameters - weights,
+        held=held,
+    )
 
 
 def _fits_periodic(inputs: Shape, *, frequencies: Count, sigma: Any, width: Count) -> Any:
@@ -45,7 +57,8 @@ def _periodic_module(channels: int, rank: int, *, frequencies: int, sigma: float
 
 
 def _piecewise(inputs: Shape, *, bins: Count) -> Effect:
-    return Effect(Shape(inputs.channels * (1 + bins)))
+    outputs = Shape(inputs.channels * (1 + bins))
+    return Effect(outputs, held=2 * outputs.values)
 
 
 def _fits_piecewise(inputs: Shape, *, bins: Count) -> Any:

@@ -31,7 +31,9 @@ def _pool_module(channels: int, rank: int, *, operation: str) -> Module:
 
 
 def _global_pool(inputs: Shape, *, operation: Any) -> Effect:
-    return Effect(Shape(inputs.channels))
+    # Of a single position it is that.
+    held = inputs.values + (inputs.positions > 1) * inputs.channels
+    return Effect(Shape(inputs.channels), held=held)
 
 
 def _global_pool_module(channels: int, rank: int, *, operation: str) -> Module:

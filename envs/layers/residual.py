@@ -12,7 +12,9 @@ def _effect(inputs: Shape, *, kernel: Count, width: Count, stride: Count) -> Eff
     projected = (inputs.channels != width) | (stride != 1)
     weights = kernel**inputs.rank * (inputs.channels + width) * width + projected * inputs.channels * width
     norms = (2 + projected) * 2 * width
-    return Effect(outputs, weights + norms, weights * outputs.positions)
+    # What a convolution gets or makes beside the input, which the skip or its projection needs at the end.
+    held = inputs.values + 2 * outputs.values
+    return Effect(outputs, weights + norms, weights * outputs.positions, vectors=norms, held=held)
 
 
 def _reach(*, kernel: int, stride: int, **others: Any) -> Reach:

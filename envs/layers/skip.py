@@ -6,7 +6,7 @@ from rl_designer.envs.layers.kind import Effect, Kind, Module, Shape
 
 
 def _effect(inputs: Shape) -> Effect:
-    return Effect(inputs)
+    return Effect(inputs, held=inputs.values)
 
 
 def _module(channels: int, rank: int, **options: Any) -> Module:

@@ -138,8 +138,7 @@ def _nearest(
 
 def _scaled(reference: Reference, blocks: int, space: LayerSpace) -> Iterator[tuple[Layer, ...]]:
     """The reference's layers with all widths that are tried."""
-    limited = space.max_parameters is not None or space.max_macs is not None
-    for steps in _FACTORS if limited else [STEPS]:
+    for steps in _FACTORS if space.limits.limited else [STEPS]:
         with suppress(ValueError):  # wider than any layer may be
             yield architecture_of(reference, space.input_shape, steps, blocks).layers
 

@@ -13,6 +13,7 @@ from rl_designer.envs.extensions import REWARD, split_options
 from rl_designer.envs.rewards.builtin import REWARDS
 from rl_designer.envs.rewards.reward import Cost, Reward, RewardFunction, Value, as_reward, keyword_parameters
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.envs.search_spaces.limits import COSTS
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import stream
 
@@ -30,12 +31,9 @@ class RewardContext:
 
     Attributes:
         space: with its limits.
-        max_parameters, max_macs: the limits that the space keeps, or None.
     """
 
     space: SearchSpace
-    max_parameters: int | None = None
-    max_macs: int | None = None
 
     def target(self, cost: Cost) -> float:
         """The cost to aim at: the limit on it, or where there is none the median of the typical costs.
@@ -43,8 +41,10 @@ class RewardContext:
         Raises:
             ValueError: where neither is known.
         """
-        limit = self._limit(cost)
-        return float(limit) if limit is not None else _rounded(np.nanmedian(self._costs(cost)))
+        limits = self.space.limits
+        if cost in limits.limited:
+            return float(COSTS[cost].given(limits.of(cost)))
+        return _rounded(np.nanmedian(self._costs(cost)))
 
     def reference(self, cost: Cost) -> float:
         """A cost that is too much: a tenth beyond the limit on it, or beyond the largest typical cost.
@@ -52,11 +52,9 @@ class RewardContext:
         Raises:
             ValueError: where neither is known.
         """
-        limit = self._limit(cost)
-        return _rounded(_BEYOND * (np.nanmax(self._costs(cost)) if limit is None else limit))
-
-    def _limit(self, cost: Cost) -> int | None:
-        return {"parameters": self.max_parameters, "macs": self.max_macs}.get(cost)
+        limits = self.space.limits
+        worst = COSTS[cost].given(limits.of(cost)) if cost in limits.limited else np.nanmax(self._costs(cost))
+        return _rounded(_BEYOND * worst)
 
     def _costs(self, cost: Cost) -> NDArray[np.float64]:
         values = self._typical.get(cost)

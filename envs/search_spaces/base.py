@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.errors import Error
+from rl_designer.envs.search_spaces.limits import NO_LIMITS, Limits
 
 Actions = NDArray[np.int64]  # [n, max_steps], -1 where no action was taken yet
 States = NDArray[np.int64]  # [n, state_size], whatever a space needs to know of a prefix
@@ -29,12 +30,14 @@ class SearchSpace(ABC):
         max_steps: the longest episode, in actions.
         action_features: float32 [num_actions, features]; what an action is made of, for observations
             and for reward models. Two actions with equal rows would be one action.
+        limits: what its masks keep.
     """
 
     name: str
     num_actions: int
     max_steps: int
     action_features: NDArray[np.float32]
+    limits: Limits = NO_LIMITS
 
     # -- what a space implements -------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import NONE, Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS
+from rl_designer.envs.layers.cell_memory import maps_held
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
 from rl_designer.envs.search_spaces.cell_layers import SKIP, edge_text
@@ -20,9 +22,10 @@ from rl_designer.envs.search_spaces.cell_networks import (
     cell_networks,
 )
 from rl_designer.envs.search_spaces.cell_tables import tabulate_cells
-from rl_designer.envs.search_spaces.costs import check_classes, check_limits
+from rl_designer.envs.search_spaces.costs import check_classes
 from rl_designer.envs.search_spaces.layer_rules import input_for
 from rl_designer.envs.search_spaces.layer_tables import features_of
+from rl_designer.envs.search_spaces.limits import ALWAYS, NUMBERS, Limits, counted, told_least
 from rl_designer.envs.tables.wiring import Wiring, structure_of
 
 _STEP, _MACRO, _CELL = range(3)
@@ -32,7 +35,7 @@ class CellSpace(SearchSpace):
     """The first action is the skeleton, each further one the operation of the next edge.
 
     An action is legal exactly where some complete design with it connects the input to the output, keeps
-    `max_parameters` and `max_macs`, and has no operation that is too large for one of the maps: all cells of
+    the limits, and has no operation that is too large for one of the maps: all cells of
     the graph are looked at beforehand. So there is no dead end, and no design within the limits is out of
     reach. Costs are those of the network: an edge on no path costs nothing.
 
@@ -45,8 +48,7 @@ class CellSpace(SearchSpace):
         definition: graph, operations, skeletons.
         input_shape: of one example.
         num_classes: width of the final linear classifier.
-        max_parameters: the most trainable parameters, or None.
-        max_macs: the most multiply-adds of one example's forward pass, or None.
+        limits: as `Limits` has them, by name.
 
     Raises:
         ValueError: for data of another rank, a limit out of range, or where no design fits the data and
@@ -58,19 +60,15 @@ class CellSpace(SearchSpace):
         definition: CellDefinition,
         input_shape: Sequence[int],
         num_classes: int,
-        *,
-        max_parameters: int | None = None,
-        max_macs: int | None = None,
+        **limits: Any,
     ) -> None:
         check_classes(num_classes)
-        check_limits(max_parameters=max_parameters, max_macs=max_macs)
+        self.limits = Limits.given(limits)
         inputs = input_for(definition.name, definition.rank, input_shape)
         self.definition = definition
         self.name = definition.name
         self.input_shape = inputs.sizes
         self.num_classes = num_classes
-        self.max_parameters = max_parameters
-        self.max_macs = max_macs
         self._skeletons = definition.skeletons()
         self.operations = definition.operation_layers()
         self.max_steps = 1 + len(definition.edges)
@@ -80,7 +78,7 @@ class CellSpace(SearchSpace):
         self._index = [{layer: i for i, layer in enumerate(layers)} for layers in self._layers]
         roles = tuple(_role(operation) for operation in self.operations)
         self._networks = cell_networks(definition.edges, roles)
-        self._tables = tabulate_cells(definition, inputs, num_classes)
+        self._tables = tabulate_cells(definition, inputs, num_classes, self.limits)
         self._grow_levels()
 
     def start(self, n: int) -> States:
@@ -148,8 +146,8 @@ class CellSpace(SearchSpace):
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
         skeletons, cells = self._numbers(actions)
-        found = self._tables.costs(skeletons, self._counts(self._networks.canonical[cells]))
-        return {"parameters": found[:, 0].astype(np.float64), "macs": found[:, 1].astype(np.float64)}
+        counts = self._counts(self._networks.canonical[cells])
+        return {cost: self._tables.sums(cost, skeletons, counts).astype(np.float64) for cost in ALWAYS}
 
     # -- all of its cells --------------------------------------------------------------------------
 
@@ -199,43 +197,60 @@ class CellSpace(SearchSpace):
 
     def _grow_levels(self) -> None:
         """`_levels`: which prefixes some design completes, bool [skeletons, cells so far] by edges."""
-        counts = self._counts(np.arange(len(self._networks.canonical)))
         connected = self._networks.canonical >= 0
-        legal = np.stack([connected & self._within(number, counts) for number in range(len(self._skeletons))])
+        cells = np.arange(len(connected))
+        counts = self._counts(cells)
+        skeletons = range(len(self._skeletons))
+        legal = np.stack([connected & self._within(number, cells, counts) for number in skeletons])
         self._levels = [legal]
         for _ in self.definition.edges:
             level = self._levels[0]
             shape = (len(level), level.shape[1] // len(self.operations), len(self.operations))
             self._levels.insert(0, np.asarray(level.reshape(shape).any(axis=2)))
         if not legal.any():
-            raise Error(self._why_empty(counts[connected]))
+            raise Error(self._why_empty(np.flatnonzero(connected), counts[connected]))
 
-    def _within(self, skeleton: int, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _within(
+        self, skeleton: int, cells: NDArray[np.int64], counts: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
         fits = ~(counts[:, ~self._tables.fits[skeleton]] > 0).any(axis=1)
-        costs = self._tables.costs(np.full(len(counts), skeleton), counts)
-        for column, limit in enumerate((self.max_parameters, self.max_macs)):
-            if limit is not None:
-                fits &= costs[:, column] <= limit
+        for cost in self.limits.limited:
+            fits &= self._cost(cost, skeleton, cells, counts) <= self.limits.of(cost)
         return np.asarray(fits)
 
-    def _why_empty(self, counts: NDArray[np.int64]) -> str:
+    def _cost(
+        self, cost: str, skeleton: int, cells: NDArray[np.int64], counts: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Of one skeleton with each of the cells, int64 [n]; how often each has each operation is known."""
+        if cost not in self._tables.own:
+            maps, needed = self._maps
+            held = self._tables.held[skeleton]
+            values = held.most(maps[cells], needed[cells], self._networks.digits[cells])
+            return values * NUMBERS[self.limits.numbers]
+        return self._tables.sums(cost, np.full(len(cells), skeleton), counts)
+
+    @cached_property
+    def _maps(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """See `maps_held`, of every cell."""
+        skips = np.array([_role(operation) == IDENTITY for operation in self.operations])
+        networks = self._networks
+        return maps_held(self.definition.edges, networks.live, skips[networks.digits])
+
+    def _why_empty(self, cells: NDArray[np.int64], counts: NDArray[np.int64]) -> str:
         fits = self._tables.fits.any(axis=1)
         if not fits.any():
             return (
                 f"no skeleton of space {self.name!r} fits the shape {self.input_shape}: its kernels are "
                 "larger than the map, or it halves the map too often"
             )
-        limits = [
-            f"{name}={limit}"
-            for name, limit in (("max_parameters", self.max_parameters), ("max_macs", self.max_macs))
-            if limit is not None
-        ]
-        numbers = np.flatnonzero(fits)
-        least = [self._tables.costs(np.full(len(counts), n), counts).min(axis=0) for n in numbers]
-        parameters, macs = np.min(least, axis=0)
+        skeletons = np.flatnonzero(fits)
+        least = {
+            cost: min(int(self._cost(cost, number, cells, counts).min()) for number in skeletons.tolist())
+            for cost in counted(self.limits)
+        }
         return (
-            f"no network of space {self.name!r} keeps {' and '.join(limits)} on shape {self.input_shape}: "
-            f"the smallest has {parameters:,} parameters, the cheapest {macs:,} multiply-adds"
+            f"no network of space {self.name!r} keeps {self.limits} on shape {self.input_shape}: "
+            f"{told_least(least)}"
         )
 
 

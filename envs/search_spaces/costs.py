@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, Effect, Shape
+from rl_designer.envs.layers.cell import parts_of as edge_parts
 from rl_designer.envs.layers.dense import classifier
+from rl_designer.envs.layers.kind import Part
 from rl_designer.envs.search_spaces.cell_layers import chain_of
+from rl_designer.envs.search_spaces.latency import CLASSIFIER
+from rl_designer.envs.search_spaces.limits import COSTS, Limits, counted, joined
 
 MOST_INPUT_VALUES = 10**8
 MOST_CLASSES = 10**6
@@ -16,8 +21,6 @@ MOST_SIZE = 10**6
 # Of a network that is built: far from what is designed here, and no more than a stranger's file may cost.
 MOST_PARAMETERS = 250_000_000
 MOST_ACTIVATIONS = 50_000_000
-# A limit that no sane network reaches; every sum of a space stays far from int64's end (see layer_tables).
-UNLIMITED = 10**18
 
 DATA_OF_RANK = {
     0: "features (features,)",
@@ -87,13 +90,6 @@ def check_classes(num_classes: int) -> None:
         )
 
 
-def check_limits(**limits: int | None) -> None:
-    """Raises ValueError for a limit out of range."""
-    for name, limit in limits.items():
-        if limit is not None and not 1 <= limit <= UNLIMITED:
-            raise Error(f"{name} must be from 1 to {UNLIMITED:.0e}, or None, got {limit}")
-
-
 def trace(architecture: Architecture, input_shape: Sequence[int]) -> Iterator[Step]:
     """The layers one after the other, without the final classifier; a cell's design as the chain that it is.
 
@@ -150,6 +146,29 @@ def costs(architecture: Architecture, input_shape: Sequence[int], num_classes: i
     """The costs of an architecture; of a prefix, without a classifier. Raises as `describe`."""
     summaries = describe(architecture, input_shape, num_classes)
     return Costs(sum(line.parameters for line in summaries), sum(line.macs for line in summaries))
+
+
+def costs_within(
+    architecture: Architecture, input_shape: Sequence[int], num_classes: int, limits: Limits
+) -> dict[str, int]:
+    """The costs of a complete architecture by their names, all that `limits` have a limit on, and the usual
+    ones. Raises as `describe`.
+    """
+    parts = list(parts_of(architecture, input_shape, num_classes))
+    return {
+        cost: int(reduce(partial(joined, cost), (COSTS[cost].of(part, limits) for part in parts)))
+        for cost in counted(limits)
+    }
+
+
+def parts_of(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> Iterator[Part]:
+    """The layers of a complete architecture, its classifier the last. Raises as `describe`."""
+    shape = final_shape(architecture, input_shape)
+    for step in trace(architecture, input_shape):
+        edges = step.options.get("edges", ())
+        own = edge_parts(step.inputs, edges) if edges else ()
+        yield Part(step.layer.kind, step.inputs, step.effect, step.options, own)
+    yield Part(CLASSIFIER, shape, classifier(shape, num_classes))
 
 
 def check_size(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> Costs:

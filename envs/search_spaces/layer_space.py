@@ -1,6 +1,7 @@
 """`LayerSpace`: networks built layer by layer, legal by construction, within limits."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +9,14 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
-from rl_designer.envs.search_spaces.costs import (
-    UNLIMITED,
-    check_classes,
-    check_limits,
-)
+from rl_designer.envs.search_spaces.costs import check_classes
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, input_for, still_a_map, token
 from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, reach_of, tabulate
+from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, Limits, told_least
 
-_SHAPE, _CONTEXT, _LAYERS, _PARAMETERS, _MACS = range(5)
+_SHAPE, _CONTEXT, _LAYERS, _COSTS = range(4)
+_PARAMETERS, _MACS = range(_COSTS, _COSTS + len(ALWAYS))
 
 
 class LayerSpace(SearchSpace):
@@ -29,19 +28,19 @@ class LayerSpace(SearchSpace):
       global-pool (all are the same there). By the definition's `widths`, no convolution that narrows its map;
       by its `largest_map`, no layer on a map larger than its kind may get; by its `stem`, only some first.
     - Every legal prefix can be finished at once, by a global-pool where it is still a map, and `stop`, within
-      `max_parameters`, `max_macs` and `max_layers`. So a layer is legal exactly where its own costs and
-      the classifier's right after it still fit, and there is no dead end. A design that would be within a
+      the limits and `max_layers`. So a layer is legal exactly where its own costs and those of a global-pool
+      and the classifier right after it still fit, and there is no dead end. A design that would be within a
       limit only thanks to a narrower layer later on, but isn't at some prefix, is out of reach.
 
-    A state is [shape's index, context's index, layers, parameters, macs]. What depends on the shape
-    and the action alone is tabulated once, so masks cost a few lookups whatever the number of actions.
+    A state is [shape's index, context's index, layers, parameters, macs, what else is limited and adds up].
+    What depends on the shape and the action alone is tabulated once, so masks cost a few lookups whatever the
+    number of actions; a limit on what doesn't add up is in these tables alone.
 
     Args:
         definition: kinds, choices, depth.
         input_shape: of one example.
         num_classes: width of the final linear classifier, which `stop` adds.
-        max_parameters: the most trainable parameters, or None.
-        max_macs: the most multiply-adds of one example's forward pass, or None.
+        limits: as `Limits` has them, by name.
 
     Raises:
         ValueError: for data of another rank, a limit out of range, or where not even a network of one
@@ -53,19 +52,15 @@ class LayerSpace(SearchSpace):
         definition: SpaceDefinition,
         input_shape: Sequence[int],
         num_classes: int,
-        *,
-        max_parameters: int | None = None,
-        max_macs: int | None = None,
+        **limits: Any,
     ) -> None:
         check_classes(num_classes)
-        check_limits(max_parameters=max_parameters, max_macs=max_macs)
+        self.limits = Limits.given(limits)
         inputs = input_for(definition.name, definition.rank, input_shape)
         self.definition = definition
         self.name = definition.name
         self.input_shape = inputs.sizes
         self.num_classes = num_classes
-        self.max_parameters = max_parameters
-        self.max_macs = max_macs
         self._layers: tuple[Layer | None, ...] = (*definition.enumerate(), None)
         self._index = {layer: action for action, layer in enumerate(self._layers)}
         self.num_actions = len(self._layers)
@@ -74,10 +69,12 @@ class LayerSpace(SearchSpace):
         nothing = (0, 1)  # of `stop`, and of what index -1 reads
         self._reach = np.array([*map(reach_of, definition.enumerate()), nothing, nothing]).T
         self._make_context_tables()
-        self._make_shape_tables(tabulate(definition, inputs, num_classes))
+        self._make_shape_tables(tabulate(definition, inputs, num_classes, self.limits))
 
     def start(self, n: int) -> States:
-        return np.tile(np.array([0, self._first_context, 0, 0, 0], dtype=np.int64), (n, 1))
+        states = np.zeros((n, _COSTS + len(self._own)), dtype=np.int64)
+        states[:, _CONTEXT] = self._first_context
+        return states
 
     def advance(self, states: States, actions: NDArray[np.int64]) -> States:
         shape, context = states[:, _SHAPE], states[:, _CONTEXT]
@@ -85,15 +82,15 @@ class LayerSpace(SearchSpace):
         after[:, _SHAPE] = self._next_shape[shape, actions]
         after[:, _CONTEXT] = self._next_context[context, actions]
         after[:, _LAYERS] = states[:, _LAYERS] + (actions != self.num_actions - 1)
-        after[:, _PARAMETERS] = states[:, _PARAMETERS] + self._parameters[shape, actions]
-        after[:, _MACS] = states[:, _MACS] + self._macs[shape, actions]
+        for column, own in enumerate(self._own, start=_COSTS):
+            after[:, column] = states[:, column] + own[shape, actions]
         return after
 
     def masks(self, states: States) -> NDArray[np.bool_]:
         shape = states[:, _SHAPE]
         masks = self._most_layers[states[:, _CONTEXT]] >= states[:, _LAYERS, None]
-        masks &= self._most_parameters[shape] >= states[:, _PARAMETERS, None]
-        masks &= self._most_macs[shape] >= states[:, _MACS, None]
+        for column, most in enumerate(self._most, start=_COSTS):
+            masks &= most[shape] >= states[:, column, None]
         return masks
 
     def summaries(self, actions: Actions) -> NDArray[np.float32]:
@@ -165,16 +162,16 @@ class LayerSpace(SearchSpace):
     def _make_shape_tables(self, tables: ShapeTables) -> None:
         """All [shapes, actions]: the shape after an action, its costs, and what a prefix may have cost so far
         so that the action is legal; -1 where the action doesn't fit the shape."""
-        self._next_shape, self._parameters, self._macs = tables.after, tables.parameters, tables.macs
-        finished = (tables.parameters_when_finished, tables.macs_when_finished)
-        self._classifier = np.stack([cost[:, -1] for cost in finished], axis=1)  # `stop` itself costs nothing
-        most = []
-        for limit, cost in (
-            (self.max_parameters, tables.parameters_when_finished),
-            (self.max_macs, tables.macs_when_finished),
-        ):
-            most.append(np.where(tables.fits, (UNLIMITED if limit is None else limit) - cost, -1))
-        self._most_parameters, self._most_macs = most
+        finished, limits = tables.finished, self.limits
+        adding = [cost for cost in finished if COSTS[cost].adds_up]
+        fits = tables.fits.copy()
+        for cost in finished.keys() - set(adding):
+            fits &= finished[cost] <= limits.of(cost)
+        self._next_shape = tables.after
+        self._own = [tables.own[cost] for cost in adding]
+        self._most = [np.where(fits, limits.of(cost) - finished[cost], -1) for cost in adding]
+        ends = [finished[cost][:, -1] for cost in ALWAYS]  # `stop` itself costs nothing
+        self._classifier = np.stack(ends, axis=1)
         if not self.masks(self.start(1)).any():
             raise Error(self._why_empty(tables))
 
@@ -188,16 +185,10 @@ class LayerSpace(SearchSpace):
             if self.definition.stem:
                 why += ", or its `stem` leaves out those that would"
             return f"no first layer of space {self.name!r} fits the shape {self.input_shape}: {why}"
-        limits = [
-            f"{name}={limit}"
-            for name, limit in (("max_parameters", self.max_parameters), ("max_macs", self.max_macs))
-            if limit is not None
-        ]
-        parameters = tables.parameters_when_finished[0, first].min()
-        macs = tables.macs_when_finished[0, first].min()
+        least = {cost: int(numbers[0, first].min()) for cost, numbers in tables.finished.items()}
         return (
-            f"no network of space {self.name!r} keeps {' and '.join(limits)} on shape {self.input_shape}: "
-            f"the smallest has {parameters:,} parameters, the cheapest {macs:,} multiply-adds"
+            f"no network of space {self.name!r} keeps {self.limits} on shape {self.input_shape}: "
+            + told_least(least)
             + (
                 "; --vocabulary knows fewer symbols, of which each costs some"
                 if self.definition.of_texts

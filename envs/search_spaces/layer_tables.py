@@ -8,6 +8,7 @@ and an ensemble has at most 64 members.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,12 @@ from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error
 from rl_designer.envs.layers import KINDS, MOST_MEMBERS, Shape, full_options
 from rl_designer.envs.layers.dense import classifier
-from rl_designer.envs.layers.kind import Reach
+from rl_designer.envs.layers.kind import Count, Part, Reach
+from rl_designer.envs.layers.pooling import GLOBAL_POOL
 from rl_designer.envs.search_spaces.choices import Choices
 from rl_designer.envs.search_spaces.definition import NON_DECREASING, SpaceDefinition
+from rl_designer.envs.search_spaces.latency import CLASSIFIER, POOL
+from rl_designer.envs.search_spaces.limits import COSTS, NO_LIMITS, Limits, counted, joined
 
 _MOST_ENTRIES = 2_000_000
 
@@ -33,18 +37,14 @@ class ShapeTables:
 
     Attributes:
         after: index of the shape after an action.
-        parameters: what the action adds; `stop` adds nothing, the classifier is not in these.
-        macs: likewise.
-        parameters_when_finished: the action's own and those of a classifier right after it.
-        macs_when_finished: likewise.
+        own: what the action costs, by the costs' names; `stop` costs nothing, the classifier is not in these.
+        finished: the action's own cost joined with those of a global-pool and a classifier right after it.
         fits: whether the action fits the shape.
     """
 
     after: Integers
-    parameters: Integers
-    macs: Integers
-    parameters_when_finished: Integers
-    macs_when_finished: Integers
+    own: Mapping[str, Integers]
+    finished: Mapping[str, Integers]
     fits: NDArray[np.bool_]
 
 
@@ -53,13 +53,14 @@ class _Rows:
     """The effect of every action on some shapes: `after` int64 [n, actions, 4], the rest [n, actions]."""
 
     after: Integers
-    parameters: Integers
-    macs: Integers
+    costs: Mapping[str, Integers]
     fits: NDArray[np.bool_]
 
 
-def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> ShapeTables:
-    """The tables of a definition on data of one shape.
+def tabulate(
+    definition: SpaceDefinition, inputs: Shape, num_classes: int, limits: Limits = NO_LIMITS
+) -> ShapeTables:
+    """The tables of a definition on data of one shape, of the usual costs and those that have a limit.
 
     Raises:
         ValueError: where the tables would be absurdly large.
@@ -75,7 +76,7 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
                 f"space {definition.name!r} is too large for data of shape {inputs.sizes}: "
                 f"{num_actions:,} actions on more than {len(known):,} shapes; offer fewer widths or strides"
             )
-        rows = _effects(frontier, groups, num_actions, definition.rank)
+        rows = _effects(frontier, groups, num_actions, definition.rank, limits)
         if definition.widths == NON_DECREASING and parts:  # the first rows are the data's own shape
             _forbid_narrowing(rows, frontier, groups)
         _forbid_large_maps(rows, frontier, groups, dict(definition.largest_map))
@@ -84,7 +85,7 @@ def tabulate(definition: SpaceDefinition, inputs: Shape, num_classes: int) -> Sh
         keys, first = np.unique(_keys(reached, inputs), return_index=True)
         new = ~np.isin(keys, known)
         frontier, known = reached[first[new]], np.concatenate([known, keys[new]])
-    return _joined(parts, known, inputs, num_classes)
+    return _joined(parts, known, inputs, num_classes, limits)
 
 
 def _keys(shapes: Integers, inputs: Shape) -> Integers:
@@ -95,16 +96,27 @@ def _keys(shapes: Integers, inputs: Shape) -> Integers:
     return keys
 
 
-def _joined(parts: list[_Rows], known: Integers, inputs: Shape, num_classes: int) -> ShapeTables:
+def _joined(
+    parts: list[_Rows], known: Integers, inputs: Shape, num_classes: int, limits: Limits
+) -> ShapeTables:
     after = np.concatenate([rows.after for rows in parts])
     fits = np.concatenate([rows.fits for rows in parts])
-    parameters = np.concatenate([rows.parameters for rows in parts])
-    macs = np.concatenate([rows.macs for rows in parts])
+    own = {cost: np.concatenate([rows.costs[cost] for rows in parts]) for cost in counted(limits)}
     order = np.argsort(known)
     next_shape = np.zeros(fits.shape, dtype=np.int64)
     next_shape[fits] = order[np.searchsorted(known, _keys(after[fits], inputs), sorter=order)]
-    end = classifier(Shape(after[:, :, 0], members=after[:, :, 3]), num_classes)
-    return ShapeTables(next_shape, parameters, macs, parameters + end.parameters, macs + end.macs, fits)
+    channels, height, width, members = np.moveaxis(after, 2, 0)
+    last = Shape(channels, height, width, inputs.rank, members)
+    finished = {cost: joined(cost, own[cost], _of_end(cost, last, num_classes, limits)) for cost in own}
+    return ShapeTables(next_shape, own, finished, fits)
+
+
+def _of_end(cost: str, last: Shape, num_classes: int, limits: Limits) -> Count:
+    """What it costs to end a network that has come to a shape."""
+    pool = GLOBAL_POOL.effect(last, operation="average")
+    vector = Shape(last.channels, members=last.members)
+    ends = (Part(POOL, last, pool), Part(CLASSIFIER, vector, classifier(vector, num_classes)))
+    return reduce(partial(joined, cost), (COSTS[cost].of(part, limits) for part in ends))
 
 
 def _groups(definition: SpaceDefinition, layers: list[Layer]) -> list[_Group]:
@@ -118,9 +130,9 @@ def _groups(definition: SpaceDefinition, layers: list[Layer]) -> list[_Group]:
     return groups
 
 
-def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int) -> _Rows:
+def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int, limits: Limits) -> _Rows:
     after = np.repeat(shapes[:, None, :], num_actions, axis=1)
-    parameters, macs = np.zeros((2, len(shapes), num_actions), dtype=np.int64)
+    costs = {cost: np.zeros((len(shapes), num_actions), dtype=np.int64) for cost in counted(limits)}
     fits = np.ones((len(shapes), num_actions), dtype=np.bool_)
     channels, height, width, members = (column[:, None] for column in shapes.T)
     inputs = Shape(channels, height, width, rank, members)
@@ -130,15 +142,15 @@ def _effects(shapes: Integers, groups: list[_Group], num_actions: int, rank: int
         after[:, where, 1] = effect.outputs.height
         after[:, where, 2] = effect.outputs.width
         after[:, where, 3] = effect.outputs.members
-        parameters[:, where] = effect.parameters
-        macs[:, where] = effect.macs
+        for cost, numbers in costs.items():
+            numbers[:, where] = COSTS[cost].of(Part(kind, inputs, effect, options), limits)
         fits[:, where] = KINDS[kind].fits(inputs, **options)
         if KINDS[kind].role == "global-pool":
             # On a map of one position all of them are the same, so only the first is a spelling.
             fits[:, where.start + 1 : where.stop] &= inputs.positions > 1
         if KINDS[kind].takes_vectors:
             fits[:, where] &= inputs.positions == 1
-    return _Rows(after, parameters, macs, fits)
+    return _Rows(after, costs, fits)
 
 
 def _forbid_narrowing(rows: _Rows, shapes: Integers, groups: list[_Group]) -> None:

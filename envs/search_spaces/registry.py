@@ -66,16 +66,13 @@ def space_of_definition(
     definition: Definition,
     input_shape: Sequence[int],
     num_classes: int,
-    *,
-    max_parameters: int | None = None,
-    max_macs: int | None = None,
+    **limits: Any,
 ) -> DataSpace:
-    """A definition's space for data of one shape, within limits (None is without limit).
+    """A definition's space for data of one shape, within limits, as `Limits` has them, by name.
 
     Raises:
         ValueError: for data that doesn't fit the space, or limits within which there is no network.
     """
-    limits = {"max_parameters": max_parameters, "max_macs": max_macs}
     networks = definition.networks if isinstance(definition, TrainedDefinition) else definition
     made = CellSpace if isinstance(networks, CellDefinition) else LayerSpace
     space = made(networks, input_shape, num_classes, **limits)  # type: ignore[arg-type]
@@ -130,28 +127,25 @@ def make_space(
     name_or_path: str | Path | None,
     input_shape: Sequence[int],
     num_classes: int,
-    *,
-    max_parameters: int | None = None,
-    max_macs: int | None = None,
+    **limits: Any,
 ) -> DataSpace:
-    """A space for data of one shape, within limits (None is without limit).
+    """A space for data of one shape, within limits.
 
     Args:
         name_or_path: as `space_definition` takes it; None for the built-in one for such data.
         input_shape: of one example: (features,), (channels, length) or (channels, height, width).
+        limits: as `Limits` has them, by name.
 
     Raises:
-        ValueError: for an unknown space, a bad file, data that doesn't fit the space, or limits within which
-            there is no network; one line.
+        ValueError: for an unknown space or limit, a bad file, data that doesn't fit the space, or limits
+            within which there is no network; one line.
     """
     definition = space_definition(name_or_path or default_space(input_shape))
-    return space_of_definition(
-        definition, input_shape, num_classes, max_parameters=max_parameters, max_macs=max_macs
-    )
+    return space_of_definition(definition, input_shape, num_classes, **limits)
 
 
 def make_trained_space(
-    name_or_path: str | Path | None, input_shape: Sequence[int], num_classes: int, **limits: int | None
+    name_or_path: str | Path | None, input_shape: Sequence[int], num_classes: int, **limits: Any
 ) -> DataSpace:
     """As `make_space`, but its designs say how they are trained, too: one of `usual_choices`.
 

@@ -1,6 +1,7 @@
 """`TableSpace`: the rows of an architecture table, one decision a step."""
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from rl_designer.envs.architecture import Layer
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace, States
+from rl_designer.envs.search_spaces.limits import COSTS, Limits
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.envs.tables.wiring import structure_of
 
@@ -21,23 +23,22 @@ class TableSpace(SearchSpace):
     completes can be reached; limits take rows out before the tree is made.
 
     Args:
-        max_parameters: rows with more are left out; the table must have a metric `parameters`.
-        max_macs: the same with `macs`, or `flops` where there is no `macs`.
+        limits: as `Limits` has them, by name; rows beyond them are left out. The table must have the metric
+            `parameters`, or `macs` (or `flops`).
 
     Raises:
         ValueError: for a limit on a cost that the table lacks, or that no row keeps, and for a table with so
             many prefixes that they would fill the memory.
     """
 
-    def __init__(
-        self, table: ArchitectureTable, *, max_parameters: int | None = None, max_macs: int | None = None
-    ) -> None:
+    def __init__(self, table: ArchitectureTable, **limits: Any) -> None:
+        self.limits = Limits.given(limits)
         self.table = table
         self.name = f"table:{table.name}"
         self.max_steps = len(table.decisions)
         self.num_actions = max(len(options) for _, options in table.decisions)
         self.action_features = np.eye(self.num_actions, dtype=np.float32)
-        legal = _legal_rows(table, max_parameters, max_macs)
+        legal = _legal_rows(table, self.limits)
         self._grow_tree(table.architectures[legal].astype(np.int64), legal)
         self._canonical_row = _first_of_each(table.canonical, legal)
         # Made once, since a long run keeps the layers of all of its designs.
@@ -95,11 +96,9 @@ class TableSpace(SearchSpace):
         """The costs that the table has, float64 [N] each, the mean over repeats: `parameters`, `macs` and
         `latency` (s). NaN where a value is missing.
         """
-        macs = "macs" if "macs" in self.table.metrics else "flops"
-        metrics = {"parameters": "parameters", "macs": macs, "latency": "latency_seconds"}
         return {
             cost: self.table.metrics[metric].astype(np.float64).mean(axis=1)
-            for cost, metric in metrics.items()
+            for cost, metric in _metrics_of_costs(self.table).items()
             if metric in self.table.metrics
         }
 
@@ -149,17 +148,19 @@ class TableSpace(SearchSpace):
         self._row_of_leaf = rows[np.argsort(nodes)]
 
 
-def _legal_rows(
-    table: ArchitectureTable, max_parameters: int | None, max_macs: int | None
-) -> NDArray[np.int64]:
-    legal = np.ones(len(table.architectures), dtype=bool)
+def _metrics_of_costs(table: ArchitectureTable) -> dict[str, str]:
     macs = "macs" if "macs" in table.metrics else "flops"
-    for limit, metric, option in (
-        (max_parameters, "parameters", "max_parameters"),
-        (max_macs, macs, "max_macs"),
-    ):
-        if limit is None:
-            continue
+    return {"parameters": "parameters", "macs": macs, "latency": "latency_seconds"}
+
+
+def _legal_rows(table: ArchitectureTable, limits: Limits) -> NDArray[np.int64]:
+    legal, metrics = np.ones(len(table.architectures), dtype=bool), _metrics_of_costs(table)
+    for cost in limits.limited:
+        option, metric = COSTS[cost].option, metrics.get(cost)
+        limit = getattr(limits, option)
+        if metric is None:
+            known = " or ".join(COSTS[name].option for name in metrics if name in COSTS)
+            raise Error(f"table {table.name!r} doesn't say what {option} limits; it can keep {known}")
         if metric not in table.metrics:
             raise Error(
                 f"{option}={limit} needs the metric {metric!r}, which table {table.name!r} lacks; "
@@ -170,7 +171,7 @@ def _legal_rows(
             raise Error(f"{option}={limit:,} leaves no design: the smallest has {values.min():,.0f}")
         legal &= values <= limit
     if not legal.any():
-        raise Error(f"no design of table {table.name!r} keeps max_parameters and max_macs together")
+        raise Error(f"no design of table {table.name!r} keeps {limits} together")
     return np.flatnonzero(legal)
 
 

@@ -108,7 +108,7 @@ class TrainedSpace(SearchSpace):
         self.networks = networks
         self.name = networks.name
         self.input_shape, self.num_classes = networks.input_shape, networks.num_classes
-        self.max_parameters, self.max_macs = networks.max_parameters, networks.max_macs
+        self.limits = networks.limits
         self._layers = training_layers(definition.training)
         self.decisions = len(self._layers)
         self.max_steps = self.decisions + networks.max_steps

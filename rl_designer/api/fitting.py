@@ -22,7 +22,8 @@ from rl_designer.retraining.settings import Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.search import run_search
-from rl_designer.setting import setting_on, space_on
+from rl_designer.setting import setting_on
+from rl_designer.spaces import space_on
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,7 +47,8 @@ def search_on(
         asker: who speaks in errors.
     """
     config = make_config({}, given, asker)
-    space = space_on(dataset, config.subject, bool(config.training.hyperparameters))
+    device = config.where.device or "auto"
+    space = space_on(dataset, config.subject, bool(config.training.hyperparameters), measured_on=device)
     engine = None if jobs in (None, 1) else LocalEngine(cores() if jobs == -1 else jobs)
     setting = setting_on(config, dataset, space, engine)
     result = run_search(config, folder / "run", reward=reward, setting=setting)

@@ -23,8 +23,11 @@ from rl_designer.comparisons.benchmark import BenchmarkResult
 from rl_designer.comparisons.output import compared, summary_table
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.config import SearchConfig, Subject, Training, Where
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
+from rl_designer.errors import usage_errors
 from rl_designer.jobs.progress import Display, JobProgress
+from rl_designer.latencies.fitting import with_model
 from rl_designer.reports.benchmark_page import read_benchmark
 from rl_designer.reports.page import REPORT, check_replaceable, write_report
 from rl_designer.reports.terminal import terminal
@@ -170,17 +173,22 @@ def rewards(
 
 @benchmark.command()
 @click.argument("sources", metavar="[RUN|ARCHITECTURE.json]...", type=FOLDER, nargs=-1)
-@click.option(
-    "--max-parameters",
-    type=COUNT,
-    help="As wide as fits, such as 100k.  [default: the runs' limit, or the originals' widths]",
+@options_of(
+    Subject,
+    *Subject.of_limits(),
+    max_parameters="As wide as fits, such as 100k.  [default: the runs' limit, or the originals' widths]",
+    max_macs="Limit on multiply-adds.  [default: the runs']",
+    max_ram="Limit on memory of values, such as 32kB.  [default: the runs']",
+    max_flash="Limit on memory of parameters, such as 128kB.  [default: the runs']",
+    device_numbers="What is counted for these two.  [default: the runs', int8]",
+    max_latency="Limit on what an example is expected to take, such as 2ms.  [default: the runs']",
+    latency_from="Measurements to expect that by (see `latency`).  [default: the runs']",
 )
 @click.option("--only", metavar="NAME", multiple=True, help="This reference alone; may be given again.")
 @click.option("--rivals/--no-rivals", help="Train what people would use instead, too.  [default: no-rivals]")
 @training_options
 def references(
     sources: tuple[Path, ...],
-    max_parameters: int | None,
     only: tuple[str, ...],
     top: int,
     output: Path | None,
@@ -193,18 +201,19 @@ def references(
     """Train networks designed by hand, and the winners of runs, by one recipe, side by side.
 
     Linear, MLP and CNN of the MNIST-1D paper, LeNet-5, ResNet, MobileNetV2, InceptionTime and LITE, each
-    as wide as --max-parameters allows. Give the same command again to go on after any stop.
+    as wide as the limits allow. Give the same command again to go on after any stop.
     """
     if not sources and options["data"] is None:
         raise click.UsageError("name what to train on: --data NAME, or a RUN")
-    found = find_winners(
-        sources, top=top, max_parameters=max_parameters, output=output, store=store, trust=trust
-    )
-    if max_parameters is None and found.config is not None:
-        max_parameters = found.config.subject.max_parameters
+    given = with_model({name: options.pop(name) for name in Subject.of_limits()})
+    with usage_errors():
+        limits = Limits.given(given)
+    found = find_winners(sources, top=top, limits=limits, output=output, store=store, trust=trust)
+    if found.runs:
+        limits = Limits.given(given, Limits.kept(found.runs[0].summary.get("setting", {})))
     dataset = load_data(found, options)
     plan = plan_of(options, found, dataset)
-    comparison = references_within(dataset, max_parameters, only)
+    comparison = references_within(dataset, limits, only)
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)
     for line in told_of(found.winners, Chosen(plan)):
@@ -213,7 +222,8 @@ def references(
     told = partial(note, quiet=quiet)
     data = compare(comparison, found.winners, dataset, plan, output, observer, told)
     if as_json:
-        print_json({**data, "max_parameters": max_parameters})
+        more = {name: fact for name, fact in limits.facts.items() if fact is not None and name != "latency"}
+        print_json({**data, "max_parameters": None, **more})
     else:
         print_comparison(terminal(), data)
 

@@ -20,6 +20,7 @@ from rl_designer.commands.options import (
     store_option,
 )
 from rl_designer.config import SearchConfig, Subject
+from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS
 from rl_designer.errors import usage_errors
 from rl_designer.experience.proposing import propose
 from rl_designer.experience.shipped import SHIPPED
@@ -50,9 +51,14 @@ from rl_designer.text import short_design
 @options_of(SearchConfig, "experience", experience="With --data: what was learned, shipped or your own FILE.")
 @options_of(
     Subject,
-    *("max_parameters", "max_macs"),
+    *Subject.of_limits(),
     max_parameters="Limit, such as 20k.  [default: the run's]",
     max_macs="Limit on multiply-adds.  [default: the run's]",
+    max_ram="Limit on memory of values, such as 32kB.  [default: the run's]",
+    max_flash="Limit on memory of parameters, such as 128kB.  [default: the run's]",
+    device_numbers="What is counted for these two.  [default: the run's, int8]",
+    max_latency="Limit on what an example is expected to take, such as 2ms.  [default: the run's]",
+    latency_from="Measurements of another device.  [default: the run's]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
 @click.option(
@@ -83,6 +89,7 @@ def sample(
 ) -> None:
     """Draw designs from the policy of a trained RUN, or from that of experience for new --data."""
     reading = {name: options.pop(name) for name in Subject.of_data()}
+    options["limits"] = {name: options.pop(name) for name in Subject.of_limits()}
     if (folder is None) == (reading["data"] is None):
         raise click.UsageError("name a RUN, or new data with --data")
     if folder is None:
@@ -112,7 +119,7 @@ def _proposed(
     for option, value in of_runs.items():
         if value:
             raise click.UsageError(f"{option} is for the policy of a RUN; leave it away with --data")
-    limits = {name: options[name] for name in ("max_parameters", "max_macs")}
+    limits = options["limits"]
     with usage_errors():
         subject = Subject.of({**reading, **limits})
     samples, space, about = propose(subject, options["n"], experience or SHIPPED, options["seed"])
@@ -175,7 +182,9 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     proposed = any("better_than" in row for row in data["architectures"])
     expectation = "better than random" if proposed else "expected reward"
-    for name in ("log-probability", expectation, "parameters", "multiply-adds", "seen"):
+    limited = [cost for cost in COSTS if cost in data["architectures"][0] and cost not in ALWAYS]
+    words = [COSTS[cost].words for cost in limited]
+    for name in ("log-probability", expectation, "parameters", "multiply-adds", *words, "seen"):
         table.add_column(name, justify="right")
     table.add_column("design", overflow="fold")
     for row, architecture in zip(data["architectures"], architectures, strict=True):
@@ -185,6 +194,7 @@ def _print(data: dict[str, Any], architectures: list[Any]) -> None:
             expected,
             show_count(row["parameters"]),
             show_count(row["macs"]),
+            *(COSTS[cost].figure(row[cost] / COSTS[cost].unit) for cost in limited),
             {True: "yes", False: "no", None: "–"}[row["seen"]],
             Text(short_design(architecture)),
         )

@@ -58,6 +58,10 @@ def table() -> None:
     without=("table", "task"),
     max_parameters="Leave out designs with more, such as 20k.",
     max_macs="Leave out designs with more multiply-adds of one example.",
+    max_ram="Leave out designs whose values take more memory at once, such as 32kB.",
+    max_flash="Leave out designs whose parameters take more memory, such as 128kB.",
+    max_latency="Leave out designs that are expected to take longer, such as 2ms; needs --latency-from.",
+    latency_from="Measurements to expect that by (see `latency`).",
 )
 @click.option("--designs", type=COUNT, help="Train so many random designs only.")
 @click.option("--share", type=_Share(), help="The same as a share of all, such as 10%.")

@@ -133,7 +133,7 @@ def table_rewards(config: SearchConfig) -> tuple[float, ...] | None:
 @lru_cache(maxsize=1)
 def _ground(common: SearchConfig) -> tuple[Setting, RewardContext]:
     setting = make_setting(common)
-    return setting, RewardContext(setting.space, **common.subject.limits)
+    return setting, RewardContext(setting.space)
 
 
 @lru_cache(maxsize=64)

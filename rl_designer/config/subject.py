@@ -1,16 +1,18 @@
 """`Subject`: what a search is on."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from rl_designer.config.kept import absolute, kept_data, kept_space, kept_table, kept_task
-from rl_designer.declared import Count, Name, Names, Settings, about, option_name, setting
+from rl_designer.declared import Bytes, Count, Name, Names, Seconds, Settings, about, option_name, setting
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.errors import Error
 
 DEFAULT_DATA = "mnist1d"
 DEFAULT_TRIAL_SEEDS, DEFAULT_TRIAL_EVALUATIONS = 3, 60
+LATENCY_FROM = "latency_from"
 
 
 class Subject(Settings):
@@ -129,6 +131,27 @@ class Subject(Settings):
     )
     max_parameters: Count | None = setting("Limit for every design, such as 20k or 1.5M.")
     max_macs: Count | None = setting("Limit on multiply-adds of one example.")
+    max_ram: Bytes | None = setting(
+        "Limit on the memory that values of one example take at once, such as 32kB or 64KiB."
+    )
+    max_flash: Bytes | None = setting("Limit on the memory that the parameters take, such as 128kB.")
+    device_numbers: Literal["int8", "float32"] | None = setting(
+        "What values and parameters are where --max-ram and --max-flash are kept.", shown="int8"
+    )
+    max_latency: Seconds | None = setting(
+        "Limit on the time that one example is expected to take, such as 2ms: by a model that is fitted to "
+        "random networks, which are measured first.",
+        "DURATION",
+    )
+    latency_from: Name | None = setting(
+        "Measurements of another device to fit it to (see `latency`).",
+        "FILE",
+        shown="measured here",
+        needs="max_latency",
+        for_training=False,
+        by_content=True,
+        kept=absolute,
+    )
 
     @classmethod
     def of_data(cls) -> tuple[str, ...]:
@@ -153,19 +176,31 @@ class Subject(Settings):
         return "" if self.table is None else "an architecture table"
 
     @property
-    def limits(self) -> dict[str, int | None]:
-        """`max_parameters` and `max_macs`, as spaces and rewards take them."""
-        return {"max_parameters": self.max_parameters, "max_macs": self.max_macs}
+    def limits(self) -> dict[str, Any]:
+        """As spaces take them, by name."""
+        return {name: getattr(self, name) for name in self.of_limits() if name != LATENCY_FROM}
+
+    @classmethod
+    def of_limits(cls) -> tuple[str, ...]:
+        """The settings of limits, and what they are counted by."""
+        return (*(name for name in Limits.names() if name in cls.model_fields), LATENCY_FROM)
+
+    @model_validator(mode="after")
+    def _complete_limits(self) -> Self:
+        Limits.given(self.limits)
+        return self
 
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: Mapping[str, Any]) -> dict[str, Any]:
         if given.get("controllers"):
-            for name in ("table", "data", "max_parameters", "max_macs"):
+            for name in ("table", "data", *cls.of_limits()):
                 if name in given:
                     raise Error(
                         f"--controllers and {option_name(name)} exclude each other: controllers are tried on "
                         "the tables that --controllers names, within the limits that it names"
                     )
             return dict(given)
+        if "table" in given and LATENCY_FROM in given:
+            raise Error("--table and --latency-from exclude each other: a table says what its designs take")
         return dict(given) if "table" in given else {"data": DEFAULT_DATA, **given}

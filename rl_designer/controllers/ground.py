@@ -1,5 +1,6 @@
 """What a search for controllers happens on."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rl_designer.agents.controller_space import CONTROLLER_CHOICES, controller_space
@@ -56,8 +57,8 @@ def evaluator_for(
     return ControllerEvaluator(tasks, seeds, evaluations, engine, repeat)
 
 
-def space_within(max_parameters: int | None, max_macs: int | None) -> ChoiceSpace:
-    """The space of controllers. Raises WrongUsage for a limit, which it can't keep."""
-    if max_parameters is not None or max_macs is not None:
+def space_within(limits: Mapping[str, Any]) -> ChoiceSpace:
+    """The space of controllers. Raises WrongUsage for a limit, by name, which it can't keep."""
+    if any(limit is not None for limit in limits.values()):
         raise WrongUsage("a controller has neither parameters nor multiply-adds that could be limited")
     return controller_space()

@@ -1,6 +1,7 @@
 """The page that samples a run's policy: so many more designs within limits, each to be taken away."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from rl_designer.dashboard.parts import Text, columns, frame, heading, link, tol
 from rl_designer.dashboard.watch import RunWatch
 from rl_designer.envs.architecture import Architecture
 from rl_designer.errors import Error
-from rl_designer.quantities import parse_count, show_count, show_figure
+from rl_designer.quantities import parse_bytes, parse_count, show_count, show_figure
 from rl_designer.runs.architecture_files import ArchitectureFile
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run
@@ -47,8 +48,10 @@ def sample_page(key: str, watch: RunWatch) -> None:
             count = ui.number("Designs", value=10, min=1, max=MOST, step=1)
             parameters = ui.input("At most parameters", placeholder="the run's; such as 50k")
             macs = ui.input("At most multiply-adds", placeholder="the run's; such as 1M")
+            ram = ui.input("At most RAM", placeholder="the run's; such as 32kB")
+            flash = ui.input("At most flash", placeholder="the run's; such as 128kB")
             temperature = ui.number("Temperature", value=1.0, min=0.1, step=0.1)
-            for field in (count, parameters, macs, temperature):
+            for field in (count, parameters, macs, ram, flash, temperature):
                 field.props("stack-label")
             button = ui.button("Sample").props('no-caps outline type="submit"')
         problem = Text("p", classes="problem")
@@ -57,7 +60,8 @@ def sample_page(key: str, watch: RunWatch) -> None:
     seed = [0]
 
     async def draw() -> None:
-        wanted = Wanted(count.value, parameters.value, macs.value, temperature.value, seed[0])
+        limits = (parameters.value, macs.value, ram.value, flash.value)
+        wanted = Wanted(count.value, *limits, temperature=temperature.value, seed=seed[0])
         button.disable()
         try:
             samples = await run.io_bound(draw_samples, watch.path, watch.store, wanted)
@@ -77,6 +81,8 @@ class Wanted:
     count: Any = 10
     max_parameters: str = ""
     max_macs: str = ""
+    max_ram: str = ""
+    max_flash: str = ""
     temperature: Any = 1.0
     seed: int = 0
 
@@ -91,8 +97,12 @@ class Wanted:
             n=int(count),
             unique=True,
             temperature=temperature,
-            max_parameters=_limit("At most parameters", self.max_parameters),
-            max_macs=_limit("At most multiply-adds", self.max_macs),
+            limits={
+                "max_parameters": _limit("At most parameters", self.max_parameters),
+                "max_macs": _limit("At most multiply-adds", self.max_macs),
+                "max_ram": _limit("At most RAM", self.max_ram, parse_bytes),
+                "max_flash": _limit("At most flash", self.max_flash, parse_bytes),
+            },
             seed=self.seed,
         )
 
@@ -187,10 +197,10 @@ def _number(field: str, value: Any) -> float:
     return float(value)
 
 
-def _limit(field: str, text: str) -> int | None:
+def _limit(field: str, text: str, parse: Callable[[str], int] = parse_count) -> int | None:
     if not (text or "").strip():
         return None
     try:
-        return parse_count(text)
+        return parse(text)
     except ValueError as error:
         raise Error(f"{field} {error}") from None

@@ -120,7 +120,7 @@ def train_part(kind: Kind, number: int, part: int, n: int, seed: int) -> Trainin
     for row, evaluation in zip(curve, found, strict=True):
         if evaluation.failure is None:
             row[:] = evaluation.learning_curve
-    limit = np.full(len(actions), space.max_parameters, np.float32)
+    limit = np.full(len(actions), space.limits.max_parameters, np.float32)
     of_task = np.zeros(len(actions), np.int32)
     return Trainings(kind, (task,), of_task, actions.astype(np.int16), limit, curve)
 

@@ -33,7 +33,7 @@ def propose(
     """
     if subject.no_data:
         raise WrongUsage("experience is for data; of an architecture table `train` finds the best")
-    dataset, space = training_data(subject)
+    dataset, space = training_data(subject, measured_on="auto")
     source = experience_for(experience, space).source(space, facts_of(dataset), experience)
     random = space.random_actions(_ORDINARY_DESIGNS, stream(seed, "propose", "ordinary designs"))
     with one_blas_thread():

@@ -17,7 +17,7 @@ from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import RunReport
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable
 
@@ -61,8 +61,7 @@ def export_to_optuna(report: RunReport, url: str) -> WrittenStudy:
             or the run's space can't be made any more.
     """
     optuna = installed_optuna("--to-optuna")
-    config = report.folder.config
-    space = space_of(report.folder.summary.get("setting", {}), **config.subject.limits)
+    space = space_of(report.folder.summary.get("setting", {}))
     distributions = _distributions(optuna, space)
     with quiet(optuna), _one_line(url):
         storage = optuna.storages.RDBStorage(_url(url))

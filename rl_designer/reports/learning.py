@@ -105,7 +105,7 @@ def _built_in_reward(report: RunReport, space: SearchSpace | None) -> Reward | N
     if ".py:" in config.reward or space is None:
         return None
     try:
-        return load_reward(config.reward, RewardContext(space, **config.subject.limits))
+        return load_reward(config.reward, RewardContext(space))
     except ValueError:
         return None
 

@@ -12,15 +12,16 @@ from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agent_class
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.latencies.checking import latency_told
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
-from rl_designer.reports.designs import design_row, differences, draw, told, yes_or_no
+from rl_designer.reports.designs import design_row, device_costs, differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
 from rl_designer.reports.front import front_plot
 from rl_designer.reports.learning import control_of, learning_plot
 from rl_designer.reports.terminal import WINNERS, references_told
 from rl_designer.runs.folder import POLICY
 from rl_designer.runs.reading import RunReport
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
 
@@ -41,6 +42,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
     data |= {"finalists": report.folder.summary.get("finalists_verdict", "")}
+    data["about"] += [told] if (told := latency_told(report.folder.summary)) else []
     data |= {"references": list(references_told(report))}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
     plots = (learning_plot(report, control_of(report, space), name), front_plot(report, name))
@@ -62,10 +64,9 @@ def _better(report: RunReport) -> str:
 
 def space_of_run(report: RunReport) -> tuple[SearchSpace | None, str]:
     """The run's space, or why there is none any more."""
-    config = report.folder.config
     try:
         facts = report.folder.summary.get("setting", {})
-        return space_of(facts, **config.subject.limits), ""
+        return space_of(facts), ""
     except (ValueError, OSError) as error:
         return None, str(error)
 
@@ -90,6 +91,8 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
             tiles.append(("parameters", show_count(evaluation.parameters), note))
         if evaluation.macs is not None:
             tiles.append(("multiply-adds", show_count(evaluation.macs), "one example"))
+        for words, spent, most in device_costs(best.design.architecture, summary.get("setting", {})):
+            tiles.append((words, spent, f"of at most {most}"))
     rest = len(report.designs) - agents
     tiles.append(("evaluations", f"{len(report.designs):,}", f"{agents:,} and {rest:,} random ones"))
     if "seconds" in summary:

@@ -9,8 +9,9 @@ from rich.text import Text
 
 from rl_designer.envs.architecture import TRAINING, Architecture
 from rl_designer.envs.problem import Design, best_of, merit
+from rl_designer.latencies.checking import latency_told
 from rl_designer.quantities import show_count, show_figure, show_seconds
-from rl_designer.reports.designs import draw
+from rl_designer.reports.designs import device_costs, draw
 from rl_designer.runs.reading import RunReport, improvement
 from rl_designer.text import printable, short_design, shortened
 
@@ -38,6 +39,12 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield _winners_table(report, width)
     yield Text(f"\nThe best design, {report.winners[0].design.architecture.digest}:")
     yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
+    for words, spent, most in device_costs(
+        report.winners[0].design.architecture, report.folder.summary.get("setting", {})
+    ):
+        yield Text(f"{spent} {words}, of at most {most}")
+    if (told := latency_told(report.folder.summary)) is not None:
+        yield Text(told)
     yield Text("")
     better = improvement([d.design for d in report.designs if report.is_own(d)])
     if better is not None and report.best_by == "reward":

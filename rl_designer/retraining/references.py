@@ -10,7 +10,8 @@ from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.dataset import TEXT
 from rl_designer.envs.layers import MOST_WIDTH
 from rl_designer.envs.references.by_hand import STEPS, Reference, architecture_of, references_for
-from rl_designer.envs.search_spaces.costs import Costs, costs
+from rl_designer.envs.search_spaces.costs import Costs, costs, costs_within
+from rl_designer.envs.search_spaces.limits import COSTS, NO_LIMITS, Limits
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.retraining.answers import without_answers
@@ -32,35 +33,45 @@ class Built:
 
 
 def build_reference(
-    reference: Reference, input_shape: Sequence[int], num_classes: int, max_parameters: int | None = None
+    reference: Reference, input_shape: Sequence[int], num_classes: int, limits: Limits = NO_LIMITS
 ) -> Built:
-    """A reference for data of a shape: with its own widths, or the widest version within a budget.
+    """A reference for data of a shape: with its own widths, or the widest version within limits.
 
     Raises:
-        ValueError: where not even the narrowest version is within the budget, or the data don't fit it.
+        ValueError: where not even the narrowest version is within the limits, or the data don't fit it.
     """
-    if max_parameters is None or not reference.scales:
+    if not limits.limited or not reference.scales:
         built = _built(reference, input_shape, num_classes, STEPS)
-        if max_parameters is not None and built.costs.parameters > max_parameters:
-            raise Error(
-                f"{reference.name} has {built.costs.parameters:,} parameters, and no widths to narrow"
-            )
+        if beyond := _beyond(built, limits):
+            raise Error(f"{reference.name} has {beyond[0]}, and no widths to narrow")
         return built
     best, low, high = _built(reference, input_shape, num_classes, 1), 1, STEPS * MOST_WIDTH
-    if best.costs.parameters > max_parameters:
-        least = f"{best.costs.parameters:,} parameters"
-        raise Error(f"{reference.name} has at least {least}, more than {max_parameters:,}")
+    if beyond := _beyond(best, limits):
+        raise Error(f"{reference.name} has at least {', more than '.join(beyond)}")
     # Invariant: `low` steps fit, `high` don't, or are wider than any layer may be.
     while high - low > 1:
         middle = (low + high) // 2
         candidate = None
         with suppress(ValueError):
             candidate = _built(reference, input_shape, num_classes, middle)
-        if candidate is not None and candidate.costs.parameters <= max_parameters:
+        if candidate is not None and not _beyond(candidate, limits):
             best, low = candidate, middle
         else:
             high = middle
     return best
+
+
+def _beyond(built: Built, limits: Limits) -> tuple[str, str] | None:
+    """The first cost that is beyond its limit, in words, and the limit; None where none is."""
+    if not limits.limited:
+        return None
+    file = built.file
+    assert file.input_shape is not None and file.num_classes is not None
+    found = costs_within(file.architecture, file.input_shape, file.num_classes, limits)
+    for cost in limits.limited:
+        if found[cost] > limits.of(cost):
+            return COSTS[cost].told(found[cost]), COSTS[cost].figure(limits.of(cost))
+    return None
 
 
 def _built(reference: Reference, input_shape: Sequence[int], num_classes: int, steps: int) -> Built:
@@ -80,15 +91,15 @@ class Comparison:
     """What is compared.
 
     Attributes:
-        left_out: name and reason of each reference that can't be built within the budget.
+        left_out: name and reason of each reference that can't be built within the limits.
     """
 
     references: list[Built]
     left_out: list[dict[str, str]]
 
 
-def references_within(dataset: Dataset, max_parameters: int | None, names: Sequence[str] = ()) -> Comparison:
-    """The references for a data set, as wide as the budget allows; with their own widths where it is None.
+def references_within(dataset: Dataset, limits: Limits = NO_LIMITS, names: Sequence[str] = ()) -> Comparison:
+    """The references for a data set, as wide as limits allow; with their own widths where there are none.
 
     Raises:
         WrongUsage: for unknown names, and for texts.
@@ -101,7 +112,7 @@ def references_within(dataset: Dataset, max_parameters: int | None, names: Seque
         references = references_for(dataset.input_shape, names)
     for reference in references:
         try:
-            built.append(build_reference(reference, dataset.input_shape, dataset.num_classes, max_parameters))
+            built.append(build_reference(reference, dataset.input_shape, dataset.num_classes, limits))
         except ValueError as error:
             left_out.append({"name": reference.name, "reason": str(error)})
     if not built:

@@ -1,15 +1,19 @@
 """What is retrained: the winners of runs and architectures of files, and the data that they were found on."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rl_designer.config import SearchConfig, Subject, make_config
+from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.content import same_content
 from rl_designer.envs.datasets.dataset import SPACES, TEXT
+from rl_designer.envs.search_spaces.costs import costs_within
+from rl_designer.envs.search_spaces.limits import NO_LIMITS, Limits
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
@@ -54,7 +58,7 @@ def find_winners(
     sources: Sequence[Path],
     *,
     top: int = 1,
-    max_parameters: int | None = None,
+    limits: Limits = NO_LIMITS,
     output: Path | None = None,
     store: str | None = None,
     trust: bool = False,
@@ -62,7 +66,7 @@ def find_winners(
     """The `top` best designs by reward of each run among `sources`, and the architecture files.
 
     Args:
-        max_parameters: passes over a run's designs with more; None is without limit.
+        limits: passes over a run's designs beyond them.
         output: where their folders are made; None for `retrained` in a run's folder, or here for a file.
         store: where the runs' store is now; None for where it was.
         trust: whether `load_data` may run code that copies from elsewhere name.
@@ -78,7 +82,7 @@ def find_winners(
             report = _read(source, store)
             if not trust:
                 report.folder.check_code("data", "space", "metric")
-            winners += _winners_of(report, top, max_parameters, output)
+            winners += _winners_of(report, top, limits, output)
             runs.append(report.folder)
         else:
             file = read_architecture(source)
@@ -122,18 +126,25 @@ def _read(path: Path, store: str | None) -> RunReport:
     return report
 
 
-def _winners_of(report: RunReport, top: int, max_parameters: int | None, output: Path | None) -> list[Winner]:
+def _winners_of(report: RunReport, top: int, limits: Limits, output: Path | None) -> list[Winner]:
     path = report.folder.path
-    limit = math.inf if max_parameters is None else max_parameters
-    found = [winner for winner in report.winners if (winner.design.evaluation.parameters or 0) <= limit]
+    keeps = partial(_keeps, limits=limits, setting=report.folder.summary.get("setting", {}))
+    found = list(islice((w for w in report.winners if keeps(w.design.architecture)), top))
     if not found:
-        raise Error(f"{path} has no design of at most {max_parameters:,} parameters")
+        raise Error(f"{path} has no design of {limits.told}")
     winners = []
-    for design in found[:top]:
+    for design in found:
         note = f"reward {design.design.reward:.4f} in its run, found by {report.found_by(design)}"
         file = ArchitectureFile(design.design.architecture, note=note)
         winners.append(Winner(file, output or path / DEFAULT_PARENT, str(path)))
     return winners
+
+
+def _keeps(design: Architecture, limits: Limits, setting: Mapping[str, Any]) -> bool:
+    if not limits.limited:
+        return True
+    spent = costs_within(design, setting["input_shape"], setting["num_classes"], limits)
+    return all(spent[cost] <= limits.of(cost) for cost in limits.limited)
 
 
 def _on_same_data(run: RunFolder, other: RunFolder) -> bool:

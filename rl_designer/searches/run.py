@@ -10,6 +10,7 @@ from rl_designer.config import SearchConfig
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.problem import Design
 from rl_designer.errors import Error, Interrupted, Stopped
+from rl_designer.latencies.checking import checked
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import design_to_dict, found_by, reference_names, summary_of
 from rl_designer.runs.verdict import (
@@ -105,6 +106,7 @@ def _searched(search: Search) -> SearchResult:
         figures |= {"best": design_to_dict(winner, whose)}
     figures |= {"space": search.setting.space.name, "seconds": round(start.seconds, 3)}
     figures |= {"given_up": start.given_up}
+    figures |= checked(search.config, search.setting.space, figures["best"])
     if start.memory.reviews:
         figures["sources"] = reviews_to_dict(start.memory.reviews)
     folder.update_summary(state="finished", **figures)

@@ -1,22 +1,25 @@
 """Designs from a trained policy."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from rl_designer.agents.base import PolicyAgent, Sample
 from rl_designer.agents.registry import agent_class
+from rl_designer.config import Subject
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.search_spaces.base import SearchSpace
-from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.search_spaces.costs import costs_within
+from rl_designer.envs.search_spaces.limits import COSTS
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import seed_of
 from rl_designer.errors import Error
+from rl_designer.latencies.fitting import with_model
 from rl_designer.runs.folder import POLICY, RunFolder
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.text import command
 
 _MOST_FRUITLESS = 50  # turns without a new design, after which there are no more to be had
@@ -29,7 +32,7 @@ class Draw:
     Attributes:
         n: designs.
         unique: whether all must be distinct; there may be fewer then.
-        max_parameters, max_macs: None for the run's own limit.
+        limits: by name, as `Subject` has them; the run's own where there is none, or None.
         policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
         trust: whether pickles in it may be read, and code run that a copy from elsewhere names.
 
@@ -41,11 +44,16 @@ class Draw:
     temperature: float = 1.0
     deterministic: bool = False
     unique: bool = False
-    max_parameters: int | None = None
-    max_macs: int | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     policy_file: Path | None = None
     trust: bool = False
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """Of options by name, the limits among them."""
+        limits = {name: options.pop(name) for name in Subject.of_limits() if name in options}
+        return cls(limits=limits, **options)
 
     def __post_init__(self) -> None:
         if self.n < 1:
@@ -85,27 +93,27 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
         )
     if draw.policy_file is None and not (folder.path / POLICY).is_dir():
         raise Error(f"{folder.path} has no policy yet; finish it with: {command('resume', folder.path)}")
-    config = folder.config
-    limits = (draw.max_parameters or config.subject.max_parameters, draw.max_macs or config.subject.max_macs)
-    space = space_of(folder.summary.get("setting", {}), *limits)
+    space = space_of(folder.summary.get("setting", {}), with_model(draw.limits))
     policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
     draws, samples = _draw(policy, space, draw)
     entropy = 0.0 if draw.deterministic else -sum(s.log_probability for s in draws) / len(draws)
     return Drawn(samples, space, entropy)
 
 
-def costs_of(
-    architectures: Sequence[Architecture], space: SearchSpace
-) -> list[tuple[int | None, int | None]]:
-    """Parameters and multiply-adds of complete designs; None where a table doesn't have them."""
+def costs_of(architectures: Sequence[Architecture], space: SearchSpace) -> list[dict[str, float | None]]:
+    """Parameters and multiply-adds of complete designs, None where a table doesn't have them, and what else
+    is limited; a latency in seconds.
+    """
     if isinstance(space, DataSpace):
-        found = [costs(architecture, space.input_shape, space.num_classes) for architecture in architectures]
-        return [(cost.parameters, cost.macs) for cost in found]
+        data = (space.input_shape, space.num_classes, space.limits)
+        every = (costs_within(architecture, *data) for architecture in architectures)
+        return [{cost: COSTS[cost].given(spent) for cost, spent in costs.items()} for costs in every]
     if isinstance(space, TableSpace):
         # Costs are the same for all tasks of a table.
         evaluator = TableEvaluator(space, next(iter(space.table.tasks)))
-        return [(e.parameters, e.macs) for e in evaluator.evaluate(architectures)]
-    return [(None, None)] * len(architectures)
+        found = evaluator.evaluate(architectures)
+        return [{"parameters": e.parameters, "macs": e.macs} for e in found]
+    return [dict.fromkeys(("parameters", "macs"))] * len(architectures)
 
 
 def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
@@ -117,15 +125,12 @@ def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
                 "digest": sample.architecture.digest,
                 "layers": [layer.to_dict() for layer in sample.architecture.layers],
                 "log_probability": sample.log_probability,
-                "parameters": parameters,
-                "macs": macs,
+                **spent,
                 "seen": None if seen is None else sample.architecture.digest in seen,
                 "predicted_reward": sample.predicted_reward,
                 **({} if sample.better_than is None else {"better_than": sample.better_than}),
             }
-            for sample, (parameters, macs) in zip(
-                drawn.samples, costs_of(architectures, drawn.space), strict=True
-            )
+            for sample, spent in zip(drawn.samples, costs_of(architectures, drawn.space), strict=True)
         ],
         "distinct": drawn.distinct,
         "entropy": drawn.entropy,

@@ -55,7 +55,7 @@ def run_search(
         agent = _agent(config)
         if config.energy is not None:
             check_energy(config.energy)
-    setting = setting or make_setting(config)
+    setting = setting or make_setting(config, measured_on=config.where.device or "auto")
     check_sources([check_source(Path(source), setting) for source in config.sources])
     with usage_errors():
         paid = _reward(config, setting, reward)
@@ -143,7 +143,9 @@ def _check_metric(folder: RunFolder) -> None:
 def _setting_now(folder: RunFolder, config: SearchConfig, data: Mapping[str, Any]) -> Setting:
     if not config.subject.no_data:
         config = config.changed(folds=config.training.folds or 1)
-        return training_setting(config, data_of_run(folder, data))
+        # Networks measured again would be another space.
+        latency = folder.summary.get("setting", {}).get("latency")
+        return training_setting(config, data_of_run(folder, data), latency=latency)
     for name, value in data.items():
         if value is not None:
             option = f"--{name.replace('_', '-')}"
@@ -177,7 +179,7 @@ def _agent(config: SearchConfig) -> Agent:
 
 
 def _reward(config: SearchConfig, setting: Setting, function: RewardFunction | None) -> Reward:
-    context = RewardContext(setting.space, **config.subject.limits)
+    context = RewardContext(setting.space)
     return load_reward(config.reward, context, function)
 
 

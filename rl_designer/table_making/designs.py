@@ -42,7 +42,7 @@ def count_designs(space: LayerSpace) -> Count:
     from random designs of the space without limits.
     """
     every = Walks(_unlimited(space))
-    if space.max_parameters is None and space.max_macs is None:
+    if not space.limits.limited:
         return Count(every.total, True)
     listed = _enumerated(space, MOST_DESIGNS)
     if listed is not None:

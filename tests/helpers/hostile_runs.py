@@ -49,10 +49,10 @@ def _run(folder: Path) -> Path:
 
 def _read_run(path: Path) -> Any:
     from rl_designer.runs.folder import RunFolder
-    from rl_designer.setting import space_of
+    from rl_designer.spaces import space_of
 
     run = RunFolder.open(path.parent)
-    return space_of(run.summary.get("setting", {}), None, None)
+    return space_of(run.summary.get("setting", {}))
 
 
 def _space() -> Any:

@@ -12,7 +12,8 @@ from rl_designer.envs.search_spaces.trained_space import TrainedSpace
 from rl_designer.errors import Interrupted, WrongUsage
 from rl_designer.experience.shipped import shipped_for
 from rl_designer.runs.reading import read_run
-from rl_designer.setting import make_setting, space_of
+from rl_designer.setting import make_setting
+from rl_designer.spaces import space_of
 from tests.helpers.searches import Fake, all_digests, runner
 
 
@@ -38,7 +39,7 @@ def test_hyperparameters_are_a_space_that_is_made_again_from_its_facts() -> None
     space = setting.space
     assert isinstance(space, TrainedSpace) and space.name == "convnet1d"
     assert "learning rate (0.005, 0.01, 0.02, 0.04)" in setting.about[-1]
-    again = space_of(json.loads(json.dumps(setting.facts)), 5_000, None)
+    again = space_of(json.loads(json.dumps(setting.facts)), {"max_parameters": 5_000})
     assert isinstance(again, TrainedSpace) and again.definition == space.definition
     plain = make_setting(make_config({"data": "mnist1d", "max_parameters": 5_000}))
     assert not isinstance(plain.space, TrainedSpace) and plain.space_key != setting.space_key

@@ -239,7 +239,7 @@ def of_everything(evaluation: Evaluation) -> float:
     ("reward", "why"),
     [
         (as_reward(accuracy), None),
-        (load_reward("mnasnet:target=1000", RewardContext(None, None, None)), None),  # type: ignore[arg-type]
+        (load_reward("mnasnet:target=1000", RewardContext(None)), None),  # type: ignore[arg-type]
         (as_reward(of_loss), "`val_loss`"),
         (as_reward(of_everything), "`learning_curve`"),
         (as_reward(lambda evaluation, history: 0.0, "mine"), "found before"),

@@ -137,7 +137,7 @@ def test_a_users_parameters_are_checked_as_ours(tmp_path: Path, parameters: str,
 
 def test_a_users_target_too_is_taken_from_the_setting(tmp_path: Path) -> None:
     path = written(tmp_path, TYPED)
-    context = RewardContext(make_space("mlp", (30,), 7), max_macs=12_345)
+    context = RewardContext(make_space("mlp", (30,), 7, max_macs=12_345))
     assert load_reward(f"{path}:mine", context).text == f"{path}:mine:target=12345"
     with pytest.raises(
         ValueError, match=r"the reward '.*own.py:mine' needs `target`: give it, as in .*:mine:"

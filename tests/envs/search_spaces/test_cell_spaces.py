@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
 from rl_designer.envs.search_spaces.cell_layers import live_edges, operation_rules
 from rl_designer.envs.search_spaces.cell_space import CellSpace
-from rl_designer.envs.search_spaces.costs import costs, describe, trace
+from rl_designer.envs.search_spaces.costs import costs, costs_within, describe, trace
 from rl_designer.envs.search_spaces.registry import make_space, space_definition, space_of_definition
 from tests.helpers.strategies import prefixes, seeds, walks
 
@@ -30,6 +31,21 @@ CHOICES = {
     "operation": ["max", "average"],
 }
 any_space = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
+
+
+LATENCY = {
+    **dict.fromkeys([*KINDS, "classifier"], 10.1),
+    "network": 4_000.4,
+    "layer": 1_000.3,
+    "multiply-add": 0.7,
+    "value held": 1.3,
+    "conv": 700.7,
+    "dense activation=gelu": 500.5,
+    "residual changes the shape": 3_000.3,
+    "separable": 0.25,
+    "inverted-residual squeeze_excitation": 900.9,
+    "global-pool": 300.3,
+}
 
 
 @st.composite
@@ -69,6 +85,10 @@ def spaces(draw: st.DrawFn) -> CellSpace:
     limits = {
         "max_parameters": draw(st.none() | st.integers(20, 5_000)),
         "max_macs": draw(st.none() | st.integers(20, 50_000)),
+        "max_flash": draw(st.none() | st.integers(20, 10_000)),
+        "max_ram": draw(st.none() | st.integers(10, 2_000)),
+        "max_latency": draw(st.none() | st.floats(1e-5, 1e-4)),
+        "latency": LATENCY,
     }
     try:
         return CellSpace(definition, tuple(sizes), draw(st.integers(2, 5)), **limits)
@@ -128,13 +148,10 @@ def all_live(architecture: Architecture) -> bool:
 
 def within(space: CellSpace, architecture: Architecture) -> bool:
     try:
-        cost = costs(architecture, space.input_shape, space.num_classes)
+        cost = costs_within(architecture, space.input_shape, space.num_classes, space.limits)
     except ValueError:
         return False
-    return all(
-        limit is None or spent <= limit
-        for spent, limit in ((cost.parameters, space.max_parameters), (cost.macs, space.max_macs))
-    )
+    return all(spent <= space.limits.of(name) for name, spent in cost.items())
 
 
 @any_space

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.layers import KINDS
-from rl_designer.envs.search_spaces.costs import MOST_SIZE, costs, trace
+from rl_designer.envs.search_spaces.costs import MOST_SIZE, costs_within, trace
 from rl_designer.envs.search_spaces.definition import ANY, NON_DECREASING, WIDTHS, SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import FAMILIES
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
@@ -40,6 +40,21 @@ CHOICES = {
     "sigma": [0.1, 1.0],
     "bins": [2, 5],
     "members": [2, 3, 5],
+}
+
+
+LATENCY = {
+    **dict.fromkeys([*KINDS, "classifier"], 10.1),
+    "network": 4_000.4,
+    "layer": 1_000.3,
+    "multiply-add": 0.7,
+    "value held": 1.3,
+    "conv": 700.7,
+    "dense activation=gelu": 500.5,
+    "residual changes the shape": 3_000.3,
+    "separable": 0.25,
+    "inverted-residual squeeze_excitation": 900.9,
+    "global-pool": 300.3,
 }
 
 
@@ -80,6 +95,10 @@ def spaces(draw: st.DrawFn) -> LayerSpace:
     limits = {
         "max_parameters": draw(st.none() | st.integers(10, 20_000)),
         "max_macs": draw(st.none() | st.integers(10, 200_000)),
+        "max_flash": draw(st.none() | st.integers(20, 40_000)),
+        "max_ram": draw(st.none() | st.integers(10, 5_000)),
+        "max_latency": draw(st.none() | st.floats(1e-5, 1e-4)),
+        "latency": LATENCY,
     }
     try:
         return LayerSpace(definition, tuple(sizes), draw(st.integers(2, 10)), **limits)
@@ -113,11 +132,8 @@ def finished(space: LayerSpace, architecture: Architecture) -> Architecture:
 
 
 def within(space: LayerSpace, architecture: Architecture) -> bool:
-    cost = costs(architecture, space.input_shape, space.num_classes)
-    return all(
-        limit is None or spent <= limit
-        for spent, limit in ((cost.parameters, space.max_parameters), (cost.macs, space.max_macs))
-    )
+    cost = costs_within(architecture, space.input_shape, space.num_classes, space.limits)
+    return all(spent <= space.limits.of(name) for name, spent in cost.items())
 
 
 # -- no dead ends, limits kept ---------------------------------------------------------------------
@@ -195,8 +211,7 @@ def test_non_decreasing_widths_forbid_what_becomes_narrower_and_nothing_else(
             replace(space.definition, widths=widths),
             space.input_shape,
             space.num_classes,
-            max_parameters=space.max_parameters,
-            max_macs=space.max_macs,
+            **space.limits.facts,
         )
         for widths in WIDTHS
     )
@@ -222,7 +237,7 @@ def has_large_map(space: LayerSpace, architecture: Architecture) -> bool:
 @given(spaces(), seeds)
 def test_a_largest_map_forbids_layers_on_larger_ones_and_nothing_else(space: LayerSpace, seed: int) -> None:
     free = replace(space.definition, largest_map=())
-    limits = {"max_parameters": space.max_parameters, "max_macs": space.max_macs}
+    limits = space.limits.facts
     without = LayerSpace(free, space.input_shape, space.num_classes, **limits)
     assert not any(has_large_map(space, design) for design in space.architectures(walks(space, 8, seed)))
     for design in without.architectures(walks(without, 8, seed)):
@@ -237,7 +252,7 @@ def test_a_largest_map_forbids_layers_on_larger_ones_and_nothing_else(space: Lay
 @given(spaces(), seeds)
 def test_a_stem_forbids_other_first_layers_and_nothing_else(space: LayerSpace, seed: int) -> None:
     stem, free = space.definition.stem, replace(space.definition, stem=())
-    limits = {"max_parameters": space.max_parameters, "max_macs": space.max_macs}
+    limits = space.limits.facts
     without = LayerSpace(free, space.input_shape, space.num_classes, **limits)
     assert all(not stem or d.layers[0].kind in stem for d in space.architectures(walks(space, 8, seed)))
     for design in without.architectures(walks(without, 8, seed)):

@@ -204,7 +204,7 @@ def test_limits_that_no_design_keeps_together_are_refused() -> None:
         metrics={**TABLE.metrics, "macs": macs},
         metric_facts={**TABLE.metric_facts, "macs": {"unit": "count", "maximize": False}},
     )
-    with pytest.raises(ValueError, match="no design of table 'synthetic' keeps max_parameters and max_macs"):
+    with pytest.raises(ValueError, match="keeps max_parameters=100 and max_macs=820 together"):
         TableSpace(table, max_parameters=100, max_macs=int(macs.min()))
 
 

@@ -52,6 +52,8 @@ def test_what_is_no_count_is_refused_with_an_example(text: object) -> None:
         ("1.5h", 5400),
         ("1h30m", 5400),
         ("1d", 86400),
+        ("2ms", 0.002),
+        ("150 us", 0.00015),
         (0.5, 0.5),
     ],
 )
@@ -75,6 +77,7 @@ def test_what_is_no_duration_is_refused_with_an_example(text: object) -> None:
         ("500 M", 5 * 10**8),
         ("2GiB", 2**31),
         ("64k", 64000),
+        ("500B", 500),
         (1000, 1000),
     ],
 )

@@ -238,6 +238,7 @@ def test_where_there_is_no_policy_it_is_told(folder: RunFolder, searched: Path) 
         (Wanted(temperature=float("nan")), "Temperature must be more than 0"),
         (Wanted(max_parameters="many"), "At most parameters must be a whole number of at least 1"),
         (Wanted(max_macs="-1"), "At most multiply-adds must be a whole number"),
+        (Wanted(max_ram="much"), "At most RAM must be an amount of memory"),
     ],
 )
 def test_a_wish_that_can_not_be_is_told_by_its_field(wanted: Wanted, message: str) -> None:

@@ -18,7 +18,7 @@ from rl_designer.errors import WrongUsage
 from rl_designer.exporting.optuna import export_to_optuna, study_name
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import RunReport
-from rl_designer.setting import space_of
+from rl_designer.spaces import space_of
 from rl_designer.store.store import StoredDesign
 from tests.helpers.command_line import Ended
 
@@ -47,7 +47,7 @@ def evaluation_of(number: int) -> Evaluation:
 
 def report_of(folder: Path, setting: dict[str, Any], count: int, agent: str = "ppo") -> RunReport:
     """A run with so many random designs, the last of them of the control."""
-    space: SearchSpace = space_of(setting, None, None)
+    space: SearchSpace = space_of(setting)
     architectures: dict[str, Architecture] = {}
     for found in space.architectures(space.random_actions(200, stream(0, "designs"))):
         architectures.setdefault(found.digest, found)

@@ -141,7 +141,7 @@ def test_networks_of_texts_and_of_other_data_are_told_apart(tmp_path: Path) -> N
         with pytest.raises(ValueError, match=said):
             retrain([Winner(ArchitectureFile(design), tmp_path / "retrained", "here")], dataset, PLAN)
     with pytest.raises(ValueError, match="no network designed by hand here is for texts"):
-        references_within(texts, None)
+        references_within(texts)
 
 
 def test_a_search_on_texts_in_memory(tmp_path: Path) -> None:

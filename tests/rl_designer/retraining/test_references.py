@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.references.by_hand import REFERENCES, references_for
 from rl_designer.envs.search_spaces.costs import costs
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.retraining.references import build_reference
 from rl_designer.retraining.verdicts import judged
 from rl_designer.runs.architecture_files import read_architecture, write_architecture
@@ -48,12 +49,12 @@ def test_at_their_own_widths_they_have_about_the_originals_parameters(
 @pytest.mark.parametrize("budget", [10_000, 25_000, 100_000])
 def test_within_a_budget_they_are_as_wide_as_fits(name: str, budget: int) -> None:
     reference = REFERENCES[name]
-    built = build_reference(reference, SIGNAL, 10, budget)
+    built = build_reference(reference, SIGNAL, 10, Limits(budget))
     assert built.costs.parameters <= budget
     if reference.scales:
         # Every fourth channel of an inception is one more of its bottleneck, too.
         assert built.costs.parameters > (0.8 if name == "inception-time" else 0.93) * budget
-        more = build_reference(reference, SIGNAL, 10, budget + budget // 5)
+        more = build_reference(reference, SIGNAL, 10, Limits(budget + budget // 5))
         assert more.costs.parameters > built.costs.parameters
 
 
@@ -69,7 +70,7 @@ def test_within_a_budget_they_are_as_wide_as_fits(name: str, budget: int) -> Non
 def test_they_fit_data_of_any_shape(name: str, shape: tuple[int, ...], classes: int) -> None:
     if name not in [reference.name for reference in references_for(shape)]:
         return
-    built = build_reference(REFERENCES[name], shape, classes, 50_000)
+    built = build_reference(REFERENCES[name], shape, classes, Limits(50_000))
     architecture, taken = built.file.architecture, built.file.input_shape
     assert taken is not None and built.costs == costs(architecture, taken, classes)
     network = build_network(architecture, taken, classes)
@@ -78,7 +79,7 @@ def test_they_fit_data_of_any_shape(name: str, shape: tuple[int, ...], classes: 
 
 def test_they_are_files_with_their_source(tmp_path_factory: pytest.TempPathFactory) -> None:
     for name, reference in REFERENCES.items():
-        file = build_reference(reference, SIGNAL, 10, 20_000).file
+        file = build_reference(reference, SIGNAL, 10, Limits(20_000)).file
         path = tmp_path_factory.mktemp("files") / f"{name}.json"
         write_architecture(path, file)
         assert read_architecture(path) == file
@@ -87,9 +88,9 @@ def test_they_are_files_with_their_source(tmp_path_factory: pytest.TempPathFacto
 
 def test_what_is_larger_than_the_budget_even_at_its_narrowest_is_refused() -> None:
     with pytest.raises(ValueError, match="linear has 410 parameters, and no widths to narrow"):
-        build_reference(REFERENCES["linear"], SIGNAL, 10, 400)
+        build_reference(REFERENCES["linear"], SIGNAL, 10, Limits(400))
     with pytest.raises(ValueError, match=r"resnet-20 has at least [0-9]+ parameters, more than 50"):
-        build_reference(REFERENCES["resnet-20"], SIGNAL, 10, 50)
+        build_reference(REFERENCES["resnet-20"], SIGNAL, 10, Limits(50))
 
 
 def line(name: str, mean: float | None, deviation: float | None, seeds: int = 3) -> dict[str, object]:

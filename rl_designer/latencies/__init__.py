@@ -1,0 +1,1 @@
+"""What one example takes through networks: measured here or on a device, and a model of it for limits."""
