@@ -52,6 +52,8 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
         yield Text(f"Started from {printable(source['reason'])}.")
     if told := report.folder.summary.get("finalists_verdict"):
         yield Text(printable(told))
+    if rule := report.folder.summary.get("stopped_by"):
+        yield Text(f"Ended by a limit: {printable(str(rule))}.")
     if "verdict" in report.folder.summary:
         yield Text(printable(report.folder.summary["verdict"]))
 

@@ -28,6 +28,7 @@ SOURCES = "sources"
 PROCESS = "process.json"  # while a search is going on: the process that searches, and its machine
 DATA_CONTENT = "data_content"  # in the summary: of the data that the run was searched on
 METRIC_CODE = "metric_code"  # in the summary: `metric_digest` of a metric of the user's own
+LIMITS = "limits"  # in the summary: an organisation's rules under which it was begun
 PLACE = "place"  # in the summary: the number of the folder's file, which a copy from elsewhere doesn't have
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"

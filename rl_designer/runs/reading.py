@@ -152,7 +152,7 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
 
 def public_summary(folder: RunFolder) -> dict[str, Any]:
     """A run's summary without what only a resumed run needs."""
-    inside = ("place", "control_plan", "space_key", "evaluator", "setting", DATA_CONTENT)
+    inside = ("place", "limits", "used", "control_plan", "space_key", "evaluator", "setting", DATA_CONTENT)
     return {name: value for name, value in folder.summary.items() if name not in inside} | {
         "run": str(folder.path)
     }
