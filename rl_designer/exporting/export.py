@@ -26,6 +26,8 @@ from rl_designer.exporting.formats import (
 from rl_designer.exporting.quantisation import INT8, INT8_FILE, Quantisation, Quantised
 from rl_designer.exporting.subject import Subject
 from rl_designer.files import write_text
+from rl_designer.oversight.audit import EXPORTED, digests_of
+from rl_designer.runs.folder import CONFIG, RunFolder
 
 CARD_FORMAT = "card"
 NAMES = (*FORMATS, INT8, CARD_FORMAT)
@@ -91,7 +93,17 @@ def export(
         raise
     if overwrite and PYTHON in files and not subject.trained:
         remove_weights(folder)
+    _log(subject, written)
     return written
+
+
+def _log(subject: Subject, written: Sequence[Exported]) -> None:
+    """In the log of the run whose network it is."""
+    run = Path(subject.origin.source)
+    if (run / CONFIG).is_file():
+        digests = digests_of(run, [file.path for file in written])
+        facts = {"design": subject.architecture.digest, "training": subject.retrained_seed, "files": digests}
+        RunFolder.open(run).log(EXPORTED, **facts)
 
 
 def _written(

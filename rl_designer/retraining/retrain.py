@@ -20,9 +20,10 @@ from rl_designer.errors import Error, usage_errors
 from rl_designer.files import replacing
 from rl_designer.jobs.jobs import Job, JobObserver, Results, Unfinished, run_jobs
 from rl_designer.oversight.admission import check_possible
+from rl_designer.oversight.audit import RETRAINED, digests_of, verify
 from rl_designer.oversight.work import USED, Watched, Work, working
 from rl_designer.retraining.contest import Contest, compete
-from rl_designer.retraining.folder import RetrainedFolder
+from rl_designer.retraining.folder import RESULTS, TRAINING, RetrainedFolder
 from rl_designer.retraining.job import Retraining, Winner, folder_of
 from rl_designer.retraining.settings import Plan
 from rl_designer.runs.folder import CONFIG, LIMITS, RunFolder
@@ -39,6 +40,7 @@ def retrain(
     observer: JobObserver | None = None,
     told: Callable[[str], None] = lambda line: None,
     deadline: float | None = None,
+    logs: bool = True,
 ) -> list[dict[str, Any]]:
     """Trains each winner with each seed on training and validation part together, or on the plan's number of
     their examples, and writes its folder.
@@ -51,6 +53,7 @@ def retrain(
         observer: told of the trainings, see `output.shown`.
         told: of each rival that was trained.
         deadline: when to give up, by `time.monotonic`; None for never.
+        logs: whether the runs' logs say so.
 
     Returns:
         The content of each winner's `results.json`, and its `folder` and `origin`, in their order; without
@@ -93,6 +96,9 @@ def retrain(
         if plan.rivals is not False:
             examples = _training_examples(part, plan.on_validation)
             results = compete(Contest.of(part, plan, **examples), results, told)
+        if logs:
+            for retraining in ended:
+                _log(retraining)
     places = [(winner, folder_of(winner, plan).path) for winner in winners]
     return [{**results[path], "origin": winner.origin} for winner, path in places if path in results]
 
@@ -104,6 +110,19 @@ def _rules(retrainings: Sequence[Retraining]) -> Rules:
         if (Path(origin) / CONFIG).is_file():
             rules |= kept_rules(RunFolder.open(Path(origin)).summary.get(LIMITS))
     return rules
+
+
+def _log(retraining: Retraining) -> None:
+    """In the log of the run whose network it is, once for the same weights and figures."""
+    run, folder = Path(retraining.winner.origin), retraining.folder
+    if not (run / CONFIG).is_file():
+        return
+    files = [folder.path / TRAINING, folder.path / RESULTS, *map(folder.weights, folder.seeds())]
+    opened = RunFolder.open(run)
+    digests = digests_of(run, files)
+    known = verify(run, opened.summary).entries
+    if not any(entry.action == RETRAINED and entry.facts.get("files") == digests for entry in known):
+        opened.log(RETRAINED, design=retraining.winner.architecture.digest, files=digests)
 
 
 def _check_rules(rules: Rules, retrainings: Sequence[Retraining], trainings: int) -> None:

@@ -1,6 +1,6 @@
 """One start of a run, from the control's plan to the verdict; what each of its stops says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,9 +10,10 @@ from rl_designer.config import SearchConfig
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.problem import Design
 from rl_designer.errors import Error, Interrupted, OverLimit, Stopped
+from rl_designer.oversight.audit import FINISHED, RESUMED, STOPPED, digests_of
 from rl_designer.oversight.work import USED, Used, Work, working
-from rl_designer.runs.folder import LIMITS, RunFolder
-from rl_designer.runs.reading import design_to_dict, found_by, reference_names, summary_of
+from rl_designer.runs.folder import CONFIG, LIMITS, POLICY, RunFolder
+from rl_designer.runs.reading import design_to_dict, designs_digest, found_by, reference_names, summary_of
 from rl_designer.runs.verdict import (
     CONTROL_AGENT,
     Verdict,
@@ -24,8 +25,9 @@ from rl_designer.searches.sources import reviews_to_dict
 from rl_designer.searches.start import AGENT, CONTROL, Search, SearchRun
 from rl_designer.searches.stopping import stops_early
 from rl_designer.store.store import StoredRun, StoreError
-from rl_designer.text import command
+from rl_designer.text import command, cut
 
+_LONGEST_REASON = 500  # characters in the log
 USED_BEFORE = "used"  # in the summary: of hours, energy and trainings, where rules hold
 
 
@@ -61,7 +63,12 @@ def search(what: Search) -> SearchResult:
     """
     folder, observers = what.folder, what.observers
     try:
-        with folder.locked(), _under_rules(what) as work, kept_energy(folder, what.config.energy):
+        with (
+            folder.locked(),
+            _under_rules(what) as work,
+            _logged(what),
+            kept_energy(folder, what.config.energy),
+        ):
             return _searched(what, work)
     except OverLimit:
         _note_interruption(folder)
@@ -83,12 +90,43 @@ def search(what: Search) -> SearchResult:
 
 
 @contextmanager
+def _logged(what: Search) -> Iterator[None]:
+    """The run's log says that it goes on, and why it stopped. What can't be written is an error."""
+    folder = what.folder
+    if what.resumed:
+        folder.log(RESUMED, used=folder.summary.get(USED_BEFORE), limits=what.rules.to_list())
+    try:
+        yield
+    except BaseException as error:
+        why = "asked to stop" if isinstance(error, KeyboardInterrupt) else _reason(error)
+        folder.log(STOPPED, why=cut(why, _LONGEST_REASON), evaluations=what.observers.evaluations)
+        raise
+
+
+def _log_end(search: Search, figures: Mapping[str, Any]) -> None:
+    """Before the summary says that it is finished, so that a finished run's log has its last line."""
+    folder = search.folder
+    policy = folder.path / POLICY
+    files = digests_of(folder.path, [folder.path / CONFIG, *(policy.iterdir() if policy.is_dir() else ())])
+    best, designs = figures["best"], search.store.designs(folder.id)
+    known = {name: figures.get(name) for name in ("evaluations", "verdict", "stopped_by")}
+    folder.log(
+        FINISHED,
+        **known,
+        best=None if best is None else best["digest"],
+        designs=designs_digest(designs),
+        files=files,
+    )
+
+
+@contextmanager
 def _under_rules(what: Search) -> Iterator[Work]:
     """The search as work within an organisation's rules. How long the store knows of counts as well, so that
     it doesn't help to remove what is kept in the folder.
     """
     folder, config = what.folder, what.config
-    stored = max((found.seconds for found in what.store.designs(folder.id)), default=0.0)
+    designs = what.store.designs(folder.id) if what.rules.files else []
+    stored = max((found.seconds for found in designs), default=0.0)
     known = Used.model_validate(folder.summary.get(USED_BEFORE) or {})
     trainings = 0 if config.subject.table is not None else config.budget.evaluations or 0
     engine = config.where.engine
@@ -109,7 +147,7 @@ def _note_interruption(folder: RunFolder) -> None:
         folder.update_summary(state="interrupted")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)
@@ -138,6 +176,7 @@ def _searched(search: Search, work: Work) -> SearchResult:
         figures["stopped_by"] = rule
     if start.memory.reviews:
         figures["sources"] = reviews_to_dict(start.memory.reviews)
+    _log_end(search, figures)
     folder.update_summary(state="finished", **figures)
     return SearchResult(folder, designs, controls, verdict)
 

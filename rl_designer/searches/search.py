@@ -154,7 +154,7 @@ def _go_on(
     with Store(store or folder.store_location, create=False) as opened:
         observed = Observers(observers)
         return search(
-            Search(folder, config, setting, opened, agent, paid, observed, references, finals, rules)
+            Search(folder, config, setting, opened, agent, paid, observed, references, finals, rules, True)
         )
 
 

@@ -55,6 +55,7 @@ class Search:
         references: the networks designed by hand that are evaluated first.
         finals: how its finalists are trained; None where it has none.
         rules: of an organisation, that it is under.
+        resumed: whether it was begun before.
     """
 
     folder: RunFolder
@@ -67,6 +68,7 @@ class Search:
     references: NearestReferences
     finals: Finals | None = None
     rules: Rules = field(default_factory=Rules)
+    resumed: bool = False
 
     @property
     def budget(self) -> SearchBudget:
