@@ -12,6 +12,7 @@ from rl_designer.agents.policy import Policy
 from rl_designer.agents.registry import agent_class
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.oversight.approval import said_of
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
 from rl_designer.reports.designs import design_row, differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
@@ -131,7 +132,9 @@ def _winner(report: RunReport) -> dict[str, Any]:
                 "told": "the best" if rank == 1 else told(parts),
             }
         )
-    return {"winner": {"drawing": drawing, "digest": architecture.digest}, "winners": rows}
+    approval = said_of(report.folder, architecture.digest)
+    winner = {"drawing": drawing, "digest": architecture.digest, "approval": approval}
+    return {"winner": winner, "winners": rows}
 
 
 def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict[str, Any]:

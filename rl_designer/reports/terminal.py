@@ -9,6 +9,7 @@ from rich.text import Text
 
 from rl_designer.envs.architecture import TRAINING, Architecture
 from rl_designer.envs.problem import Design, best_of, merit
+from rl_designer.oversight.approval import said_of
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.designs import draw
 from rl_designer.runs.reading import RunReport, improvement
@@ -38,6 +39,8 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield _winners_table(report, width)
     yield Text(f"\nThe best design, {report.winners[0].design.architecture.digest}:")
     yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
+    if approval := said_of(report.folder, report.winners[0].design.architecture.digest):
+        yield Text(f"{approval}.")
     yield Text("")
     better = improvement([d.design for d in report.designs if report.is_own(d)])
     if better is not None and report.best_by == "reward":
