@@ -90,7 +90,7 @@ def revoke(folder: RunFolder, design: str, by: str, reason: str) -> Approval:
 def _say(folder: RunFolder, action: str, design: str, by: str, reason: str) -> Approval:
     for name, value in (("by", by), ("reason", reason)):
         if not value.strip() or len(value) > _LONGEST:
-            raise WrongUsage(f"--{name} must have from 1 to {_LONGEST:,} characters, got {value[:60]!r}")
+            raise WrongUsage(f"{name} must have from 1 to {_LONGEST:,} characters, got {value[:60]!r}")
     approvals(folder)  # a changed log is told before anything is added
     facts: dict[str, Any] = {"design": design, "by": by.strip(), "reason": reason.strip()}
     facts |= {"data": folder.summary.get(DATA_CONTENT), "weights": weights_of(folder, design)}

@@ -145,7 +145,7 @@ def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict
         return nothing | {"steps_missing": reason, "decisions_missing": reason}
     agent = report.agent
     try:
-        policy, belief = _policy_and_belief(report, space)
+        policy, belief = policy_and_belief(report, space)
     except ValueError as error:
         return nothing | {"steps_missing": str(error), "decisions_missing": str(error)}
     data = dict(nothing)
@@ -160,7 +160,7 @@ def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict
     return data
 
 
-def _policy_and_belief(report: RunReport, space: SearchSpace) -> tuple[Policy | None, Belief | None]:
+def policy_and_belief(report: RunReport, space: SearchSpace) -> tuple[Policy | None, Belief | None]:
     folder = report.folder.path / POLICY
     if report.folder.foreign_code("agent") or not folder.is_dir():
         return None, None

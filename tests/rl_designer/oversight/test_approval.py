@@ -104,7 +104,7 @@ def test_reports_say_who_approved_and_what_waits(house: House) -> None:
     [
         (("--design", "zz"), "has no design whose digest begins with 'zz'; the best is"),
         (("--design", ""), "has several designs whose digest begins with ''"),
-        (("--by", " "), "--by must have from 1 to 1,000 characters, got ' '"),
+        (("--by", " "), "by must have from 1 to 1,000 characters, got ' '"),
         (("--revoke",), "isn't approved; there is nothing to revoke"),
     ],
 )
