@@ -1,13 +1,17 @@
 """Random changes to the logs of runs: how many does `rl-designer audit` find?
 
-A log of a finished run and one of a run that isn't, each changed in one of seven ways, anywhere in it.
+A log of a finished run and one of a run that isn't, each changed in one of seven ways, anywhere in it. And
+processes that write one are killed at random moments: is every line still there, and does it go on?
 
-    python benchmarks/oversight.py --changes 1000
+    python benchmarks/oversight.py --changes 1000 --kills 40
 """
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -136,12 +140,51 @@ def measured(changes: int, seed: int = 0) -> dict[str, Any]:
     return {"changes": changes, **total, "by_way": {name: dict(count) for name, count in counts.items()}}
 
 
+# -- kill -9 as lines are written ---------------------------------------------------------------------
+
+_WRITES = """
+import sys
+from pathlib import Path
+from rl_designer.oversight.audit import record
+folder = Path(sys.argv[1])
+while True:
+    line = record(folder, "resumed", why="x" * 20_000)
+    print(line.number, flush=True)
+"""
+
+
+def killed(times: int, seed: int = 0) -> dict[str, Any]:
+    """So many processes, one after the other, that write one log and are killed."""
+    draw = np.random.default_rng(seed)
+    lost, torn, bad = 0, 0, 0
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for _ in range(times):
+            command = [sys.executable, "-c", _WRITES, str(folder)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+                assert process.stdout is not None
+                process.stdout.readline()
+                time.sleep(float(draw.uniform(0, 0.5)))
+                process.kill()
+                told = [int(line) for line in process.stdout.read().split()]
+            torn += not (folder / AUDIT).read_bytes().endswith(b"\n")
+            record(folder, "resumed")
+            found = verify(folder, {})
+            bad += bool(found.problems)
+            lost += bool(told) and found.entries[-1].number <= told[-1]
+        lines = len((folder / AUDIT).read_bytes().splitlines())
+    return {"kills": times, "lines": lines, "torn": torn, "lost": lost, "not sound afterwards": bad}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--changes", type=int, default=1_000)
+    parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     print(json.dumps(measured(given.changes, given.seed), indent=2))
+    if given.kills:
+        print(json.dumps(killed(given.kills, given.seed), indent=2))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rl_designer.agents.policy import Policy
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.limits import Verb
 from rl_designer.envs.search_spaces.base import SearchSpace
+from rl_designer.oversight.admission import told as limits_told
 from rl_designer.oversight.approval import approvals, missing_approval, rules_of_run, said_of, weights_of
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
 from rl_designer.reports.run_page import policy_and_belief, space_of_run, spent
@@ -60,6 +61,7 @@ def decision_data(report: RunReport) -> dict[str, Pairs]:
         "The design": list(_design(report, winner)),
         "Weakest classes": list(_weakest(report, winner)),
         "Data": list(_data(report)),
+        "Limits": list(_limits(report)),
         "Costs": [("parameters", show_count(winner.design.evaluation.parameters)), *_costs(report, winner)],
         "What the reward model believes": list(_believed(report, winner)),
     }
@@ -76,9 +78,9 @@ def _design(report: RunReport, winner: StoredDesign) -> Iterator[tuple[str, str]
         figure = figure_of(results)
         scored = "test" if "test_accuracy" in results else "validation, after the full training"
         yield f"{scored}, {results.get('metric', metric)}", show_figure(figure["mean"])
-        yield "trained in full", f"{len(results['seeds']):,} times"
+        yield "full trainings", f"{len(results['seeds']):,}"
     else:
-        yield "trained in full", "not yet"
+        yield "full trainings", "none yet"
     if verdict := report.folder.summary.get("verdict"):
         yield "against random search", printable(verdict)
 
@@ -113,6 +115,17 @@ def _data(report: RunReport) -> Iterator[tuple[str, str]]:
     yield "name", printable(report.folder.summary.get("title") or report.folder.config.subject.name)
     for number, line in enumerate(report.about, start=1):
         yield f"note {number}", printable(line)
+
+
+def _limits(report: RunReport) -> Iterator[tuple[str, str]]:
+    """That hold for the run."""
+    try:
+        for number, line in enumerate(limits_told(rules_of_run(report.folder)), start=1):
+            yield f"rule {number}", printable(line)
+    except ValueError as error:
+        yield "rules", printable(error)
+    if ended := report.folder.summary.get("stopped_by"):
+        yield "ended the search", printable(str(ended))
 
 
 def _costs(report: RunReport, winner: StoredDesign) -> Iterator[tuple[str, str]]:

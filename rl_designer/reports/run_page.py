@@ -40,6 +40,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data: dict[str, Any] = {"name": name, "title": report.title, "tiles": _tiles(report)}
     data |= {"metric": report.objective.metric, "about": list(map(printable, report.about))}
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
+    data |= {"stopped_by": str(report.folder.summary.get("stopped_by") or "")}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
     data |= {"finalists": report.folder.summary.get("finalists_verdict", "")}
     data |= {"references": list(references_told(report))}

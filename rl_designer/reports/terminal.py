@@ -33,6 +33,8 @@ def terminal(*, stderr: bool = False) -> Console:
 
 def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield Text(_headline(report), style="bold")
+    if rule := report.folder.summary.get("stopped_by"):
+        yield Text(f"Ended by a limit: {printable(str(rule))}.")
     if not report.winners:
         yield Text(_all_failed(report) if report.designs else _none(report))
         return
@@ -55,8 +57,6 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
         yield Text(f"Started from {printable(source['reason'])}.")
     if told := report.folder.summary.get("finalists_verdict"):
         yield Text(printable(told))
-    if rule := report.folder.summary.get("stopped_by"):
-        yield Text(f"Ended by a limit: {printable(str(rule))}.")
     if "verdict" in report.folder.summary:
         yield Text(printable(report.folder.summary["verdict"]))
 

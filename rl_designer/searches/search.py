@@ -1,7 +1,7 @@
 """A search, from config to run folder: puts space, evaluator, reward, budget and agent together."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.experience.shipped import starting_experience
-from rl_designer.oversight.admission import admitted, check_goes_on, rules_for, told
+from rl_designer.oversight.admission import admitted, check_goes_on, rules_for
 from rl_designer.runs.folder import DATA_CONTENT, LIMITS, METRIC_CODE, RunFolder, store_location
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
@@ -73,7 +73,7 @@ def _begin(
         agent = _agent(config)
         if config.energy is not None:
             check_energy(config.energy)
-    setting = _told_of(rules, setting or make_setting(config))
+    setting = setting or make_setting(config)
     check_sources([check_source(Path(source), setting) for source in config.sources])
     with usage_errors():
         paid = _reward(config, setting, reward)
@@ -148,7 +148,7 @@ def _go_on(
     config = on_engine(folder.config, engine)
     check_goes_on(config, rules)
     agent = _agent(config)
-    setting = _told_of(rules, _setting_now(folder, config, data))
+    setting = _setting_now(folder, config, data)
     paid, finals = _reward(config, setting, reward), Finals.of(config, setting)
     references = first_references(config, setting)
     with Store(store or folder.store_location, create=False) as opened:
@@ -156,11 +156,6 @@ def _go_on(
         return search(
             Search(folder, config, setting, opened, agent, paid, observed, references, finals, rules, True)
         )
-
-
-def _told_of(rules: Rules, setting: Setting) -> Setting:
-    """What limits a search is told as it starts."""
-    return replace(setting, about=(*setting.about, *told(rules)))
 
 
 def _own_metric(config: SearchConfig) -> str | None:

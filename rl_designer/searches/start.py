@@ -17,6 +17,7 @@ from rl_designer.envs.limits import Rules
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.references.nearest import NearestReferences
 from rl_designer.envs.rewards import Reward, RewardError
+from rl_designer.oversight.admission import told as limits_told
 from rl_designer.oversight.work import HOUR, Work
 from rl_designer.runs.finalists import FINALISTS
 from rl_designer.runs.folder import RunFolder
@@ -115,7 +116,7 @@ class SearchRun:
                 config.budget.time_limit,
                 len(self._replay),
                 tuple(source.name for source in sources),
-                (*setting.about, *told(search.references)),
+                (*setting.about, *told(search.references), *limits_told(search.rules)),
                 "" if search.finals is None else search.finals.told,
             )
         )
