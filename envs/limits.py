@@ -20,7 +20,7 @@ from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
 VARIABLE = "RL_DESIGNER_LIMITS"
 FILE = Path("rl-designer") / "limits.toml"
 MACHINE = Path(os.environ.get("PROGRAMDATA", "C:/ProgramData") if os.name == "nt" else "/etc")
-MEMORY = "memory"  # among `datasets`: data that a program brings, which lie in no file
+MEMORY = "memory"  # among `datasets`: what an estimator is given, which lies in no file
 
 Verb = Literal["retrain", "export", "predict"]
 
@@ -36,7 +36,7 @@ class Limits(BaseModel):
         max_parameters: of every network that is trained.
         data_folders: where data must lie, the file's own folder for `.`; where this or `datasets` is given,
             data that neither names are refused.
-        datasets: data sets by name, `task:` for all made tasks, `memory` for data in memory.
+        datasets: data sets by name, `task:` for all made tasks, `memory` for what estimators are given.
         engines: where designs may be trained.
         approval: what a person must have approved a network for.
     """

@@ -71,6 +71,7 @@ def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Disp
     shown = Shown("parts", lambda result: str(result) if isinstance(result, Lost) else "")
     rules, trainings = in_force(), plan.tasks * plan.designs
     rules.check_data(PREFIX, known=True)
+    rules.check("max_parameters", LIMITS[1], "parameters of its designs")
     where = engine_name(engine)
     with (
         working(folder / USED, rules, "the experience", trainings=trainings, engine=where) as work,

@@ -94,7 +94,12 @@ def export(
         raise
     if overwrite and PYTHON in files and not subject.trained:
         remove_weights(folder)
-    _log(subject, written)
+    try:
+        _log(subject, written)
+    except OSError as error:
+        raise Error(
+            f"the files are in {folder}, but the log of {subject.origin.source} can't say so: {error}"
+        ) from error
     return written
 
 

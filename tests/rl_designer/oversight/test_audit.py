@@ -159,3 +159,12 @@ def test_entries_of_a_changed_log_are_not_believed(train: Callable[..., SearchRe
     path.write_bytes(path.read_bytes().replace(b'"host"', b'"hosT"', 1))
     with pytest.raises(Error, match="can't be believed: line 1 was changed"):
         actions()
+
+
+def test_a_link_in_the_place_of_a_log_leads_nobody_to_write_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("mine\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / AUDIT).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        record(tmp_path / "run", "exported")
+    assert (tmp_path / "elsewhere").read_text() == "mine\n"
