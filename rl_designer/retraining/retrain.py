@@ -84,11 +84,9 @@ def retrain(
             retraining.folder.begin(retraining.file, retraining.training)
             locks.enter_context(retraining.folder.locked())
         engine = plan.engine or _local(plan, device, len(retrainings))
-        used = retrainings[0].folder.path / USED
+        used = retrainings[0].folder.path / USED if retrainings else None
         with working(used, rules, "the retraining", trainings=trainings, engine=where) as work:
             failures = _train(retrainings, part, plan, engine, observer or JobObserver(), deadline, work)
-            if len(failures) < trainings:
-                work.check()
         ended = [retraining for retraining in retrainings if failures.keys() >= set(retraining.keys)]
         results = {retraining.folder.path: retraining.finish(failures, device) for retraining in ended}
         if ended and all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
@@ -96,9 +94,8 @@ def retrain(
         if plan.rivals is not False:
             examples = _training_examples(part, plan.on_validation)
             results = compete(Contest.of(part, plan, **examples), results, told)
-        if logs:
-            for retraining in ended:
-                _log(retraining)
+        for retraining in ended if logs else []:
+            _log(retraining)
     places = [(winner, folder_of(winner, plan).path) for winner in winners]
     return [{**results[path], "origin": winner.origin} for winner, path in places if path in results]
 
@@ -163,7 +160,10 @@ def _train(
         examples = _training_examples(dataset, plan.on_validation)
         workload = Workload(prepare_worker, examples, (device,), device)
         with closing(engine.pool(workload)) as pool:
-            return run_jobs(jobs, pool, Watched(_Folders(), work), observer, work.sooner(deadline))
+            ended = run_jobs(jobs, pool, Watched(_Folders(), work), observer, work.sooner(deadline))
+        if len(ended) < len(jobs):
+            work.check()
+        return ended
 
 
 class _Folders:

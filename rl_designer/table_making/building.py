@@ -122,24 +122,13 @@ def build_table(
     rules = rules_for(plan.config)
     plan = replace(plan, config=within_size(plan.config, rules))
     with holding(rules):
-        dataset, space = training_data(plan.config.subject)
-    if dataset.predicts == "number":
-        raise WrongUsage(
-            f"a table holds accuracies, and {dataset.name} has a number to predict; if its numbers are "
-            "classes, say --predicts class"
-        )
-    if isinstance(space, TrainedSpace):
-        raise WrongUsage(
-            f"a table is of networks, and space {space.name!r} decides how they are trained, too; leave its "
-            f"section [{TRAINING}] away"
-        )
+        dataset, space = _subject_of(plan)
     designs = chosen_designs(plan, space)
     decisions, rows, wiring = laid_out(space, designs)
     trained, network = np.unique(canonical := networks_of(space, designs), return_inverse=True)
     architectures = space.architectures(designs[trained])
-    how = _titled(plan, space, dataset, len(rows), len(trained))
-    progress, trainings = EvaluationProgress(display), len(trained) * plan.seeds
-    engine = plan.config.where.engine
+    how, trainings = _titled(plan, space, dataset, len(rows), len(trained)), len(trained) * plan.seeds
+    progress, engine = EvaluationProgress(display), plan.config.where.engine
     with (
         working(used, rules, "the table", trainings=trainings, engine=engine) as work,
         Store(store_location(plan.config, None)) as store,
@@ -165,6 +154,22 @@ def build_table(
         wiring=wiring,
         made=_made(plan, dataset, space, results),
     )
+
+
+def _subject_of(plan: TablePlan) -> tuple["Dataset", LayerSpace | CellSpace]:
+    """The data, and a space of networks alone. Raises as `build_table`."""
+    dataset, space = training_data(plan.config.subject)
+    if dataset.predicts == "number":
+        raise WrongUsage(
+            f"a table holds accuracies, and {dataset.name} has a number to predict; if its numbers are "
+            "classes, say --predicts class"
+        )
+    if isinstance(space, TrainedSpace):
+        raise WrongUsage(
+            f"a table is of networks, and space {space.name!r} decides how they are trained, too; leave its "
+            f"section [{TRAINING}] away"
+        )
+    return dataset, space
 
 
 def _titled(plan: TablePlan, space: DataSpace, dataset: "Dataset", designs: int, networks: int) -> str:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from rl_designer.envs.datasets import load_dataset
 from rl_designer.errors import Interrupted, OverLimit
 from rl_designer.oversight.work import USED
+from rl_designer.retraining.retrain import retrain
+from rl_designer.retraining.settings import Plan
 from rl_designer.runs.folder import RunFolder
 from rl_designer.searches.run import SearchResult
 from tests.helpers.command_line import Ended
@@ -52,3 +55,8 @@ def test_trainings_of_all_starts_count_and_rules_that_were_narrowed_since_hold(
         train("a", resume=True)
     Path("limits.toml").write_text("trainings = 16")
     assert len(train("a", resume=True).designs) == 16
+
+
+def test_where_there_is_nothing_to_train_in_full_nothing_is_asked() -> None:
+    wine = load_dataset("wine")
+    assert retrain([], wine, Plan.of(wine, {}, workers=0)) == []
