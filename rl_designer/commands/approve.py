@@ -6,11 +6,10 @@ from pathlib import Path
 import click
 
 from rl_designer.commands.options import FOLDER, note, output_options, print_json, store_option
-from rl_designer.errors import WrongUsage
 from rl_designer.oversight.approval import approve as give
 from rl_designer.oversight.approval import revoke as take
-from rl_designer.runs.reading import RunReport, read_run
-from rl_designer.text import command
+from rl_designer.oversight.inspection import chosen
+from rl_designer.runs.reading import read_run
 
 
 @click.command()
@@ -43,21 +42,3 @@ def approve(
         print_json({"run": str(folder), **asdict(said)})
         return
     note(f"Design {digest} of {folder}: {said.told}", quiet)
-
-
-def chosen(report: RunReport, design: str | None) -> str:
-    """The digest of the design that is meant. Raises WrongUsage where that is none or several."""
-    path = report.folder.path
-    if design is None:
-        if not report.winners:
-            raise WrongUsage(
-                f"{path} has no design that was trained yet; go on with: {command('resume', path)}"
-            )
-        return report.winners[0].design.architecture.digest
-    digests = sorted({found.design.architecture.digest for found in report.designs})
-    found = [digest for digest in digests if digest.startswith(design)]
-    if len(found) != 1:
-        what = "several designs" if found else "no design"
-        best = report.winners[0].design.architecture.digest if report.winners else "none yet"
-        raise WrongUsage(f"{path} has {what} whose digest begins with {design[:60]!r}; the best is {best}")
-    return found[0]

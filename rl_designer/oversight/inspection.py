@@ -1,11 +1,13 @@
-"""A run's log and what it names, looked through: lines, files, designs."""
+"""A run's log and what it names, looked through: lines, files, designs; and which of these is meant."""
 
 from dataclasses import replace
 
+from rl_designer.errors import WrongUsage
 from rl_designer.oversight.audit import FINISHED, Verified, files_changed, verify
 from rl_designer.runs.folder import RunFolder
-from rl_designer.runs.reading import designs_digest
+from rl_designer.runs.reading import RunReport, designs_digest
 from rl_designer.store.store import Store, StoreError
+from rl_designer.text import command
 
 
 def inspected(folder: RunFolder, store: str | None = None) -> Verified:
@@ -35,3 +37,23 @@ def inspected(folder: RunFolder, store: str | None = None) -> Verified:
             if designs_digest(designs) != ended.get("designs"):
                 problems.append("the designs in the store are not those that the search ended with")
     return replace(found, problems=problems, notes=[*found.notes, *notes])
+
+
+def chosen(report: RunReport, design: str | None) -> str:
+    """The digest of the design whose digest begins so, of the best for None. Raises WrongUsage where that is
+    none or several.
+    """
+    path = report.folder.path
+    if design is None:
+        if not report.winners:
+            raise WrongUsage(
+                f"{path} has no design that was trained yet; go on with: {command('resume', path)}"
+            )
+        return report.winners[0].design.architecture.digest
+    digests = sorted({found.design.architecture.digest for found in report.designs})
+    found = [digest for digest in digests if digest.startswith(design)]
+    if len(found) != 1:
+        what = "several designs" if found else "no design"
+        best = report.winners[0].design.architecture.digest if report.winners else "none yet"
+        raise WrongUsage(f"{path} has {what} whose digest begins with {design[:60]!r}; the best is {best}")
+    return found[0]
