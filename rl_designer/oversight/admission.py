@@ -32,7 +32,7 @@ def admitted(config: SearchConfig, rules: Rules) -> SearchConfig:
     budget, hours = config.budget, rules.strictest("hours")
     if hours is not None:
         narrowed["time_limit"] = _within(hours, budget.time_limit, "--time-limit in seconds", HOUR)
-    if config.subject.table is None and (most := rules.strictest("trainings")) is not None:
+    if not config.subject.no_data and (most := rules.strictest("trainings")) is not None:
         narrowed["evaluations"] = int(_within(most, budget.evaluations, "--evaluations"))
     return within_size(config.changed(**narrowed) if narrowed else config, rules)
 
@@ -40,7 +40,7 @@ def admitted(config: SearchConfig, rules: Rules) -> SearchConfig:
 def within_size(config: SearchConfig, rules: Rules) -> SearchConfig:
     """The same with no larger networks than the rules allow. Raises OverLimit where it asks for larger."""
     size, asked = rules.strictest("max_parameters"), config.subject.max_parameters
-    if size is None or config.subject.table is not None:
+    if size is None or config.subject.no_data:
         return config
     return config.changed(max_parameters=int(_within(size, asked, "--max-parameters")))
 
@@ -51,7 +51,7 @@ def check_goes_on(config: SearchConfig, rules: Rules) -> None:
     """
     check_possible(rules)
     rules.check_engine(config.where.engine or DEFAULT_ENGINE)
-    if config.subject.table is not None:
+    if config.subject.no_data:
         return
     most, size = rules.strictest("trainings"), rules.strictest("max_parameters")
     if most is not None and config.budget.evaluations is not None:

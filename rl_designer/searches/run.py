@@ -128,7 +128,7 @@ def _under_rules(what: Search) -> Iterator[Work]:
     designs = what.store.designs(folder.id) if what.rules.files else []
     stored = max((found.seconds for found in designs), default=0.0)
     known = Used.model_validate(folder.summary.get(USED_BEFORE) or {})
-    trainings = 0 if config.subject.table is not None else config.budget.evaluations or 0
+    trainings = 0 if config.subject.no_data else config.budget.evaluations or 0
     engine = config.where.engine
     before = known.at_least(Used(seconds=stored))
     with working(
