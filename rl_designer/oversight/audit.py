@@ -272,8 +272,10 @@ def _read_back(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def _append(path: Path, content: bytes, sync: Callable[[int], None] = os.fsync) -> None:
     with uninterrupted():
-        # A stranger's run may have a link in its place, which would have us write somewhere else.
-        file = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), 0o644)
+        # A stranger's run may have a link in its place, which would have us write somewhere else; and lines
+        # end in the same way everywhere.
+        elsewhere = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        file = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY | elsewhere, 0o644)
         try:
             while content:
                 content = content[os.write(file, content) :]
