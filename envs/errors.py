@@ -10,6 +10,10 @@ class Error(ValueError):
     """What can't be done, in one line: the rule, the value received, the remedy or the legal names."""
 
 
+class OverLimit(Error):
+    """More than an organisation's rules allow; the text names the file and the key. See `limits`."""
+
+
 _LONGEST = 200  # characters of a name that are shown
 
 

@@ -20,6 +20,8 @@ _PUBLIC = {
     "retrain": "rl_designer.api",
     "export": "rl_designer.api",
     "predict": "rl_designer.api",
+    "approve": "rl_designer.api",
+    "audit": "rl_designer.api",
     "compare_agents": "rl_designer.api",
     "compare_rewards": "rl_designer.api",
     "loop": "rl_designer.api",

@@ -19,6 +19,11 @@ _LONGEST_MESSAGE = 2_000  # characters; names from outside may be longer
 
 # A command's module is loaded when it is called; until then this says what it does.
 COMMANDS = {
+    "approve": (
+        "approve:approve",
+        "Approve a design of a RUN, or revoke that, where an organisation's limits ask for it.",
+    ),
+    "audit": ("audit:audit", "Show who did what in a RUN, and whether anything of it was changed."),
     "benchmark": ("benchmark:benchmark", "Compare agents, or rewards, side by side."),
     "dashboard": ("dashboard:dashboard", "Follow runs in the browser, stop them, let them go on."),
     "experience": (

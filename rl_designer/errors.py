@@ -8,6 +8,7 @@
     - `UnknownTable`
   - `RewardError` (envs/rewards): a reward raised, or gave no finite number
   - `NotMeasured` (envs/rewards): a reward needs what the evaluator doesn't measure
+  - `OverLimit` (envs): more than an organisation allows
   - `HoldsObjects` (envs/files): only pickle could read it
   - `StoreError` (store)
   - `ChangedData` (runs): data aren't what a run was searched on
@@ -22,9 +23,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rl_designer.envs.errors import Error, unknown_name
+from rl_designer.envs.errors import Error, OverLimit, unknown_name
 
-__all__ = ["Error", "Interrupted", "Stopped", "WrongUsage", "unknown_name", "usage_errors"]
+__all__ = ["Error", "Interrupted", "OverLimit", "Stopped", "WrongUsage", "unknown_name", "usage_errors"]
 
 
 class WrongUsage(Error):
@@ -44,5 +45,7 @@ def usage_errors() -> Iterator[None]:
     """Within it, a ValueError is about what the user typed: it becomes `WrongUsage`."""
     try:
         yield
+    except OverLimit:  # what was typed can be, but not here
+        raise
     except ValueError as error:
         raise WrongUsage(str(error)) from error

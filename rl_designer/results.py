@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rl_designer.agents.base import Sample
 from rl_designer.config import SearchConfig
 from rl_designer.envs.problem import Design
+from rl_designer.oversight.approval import check_folder_approved
 from rl_designer.reports.page import REPORT, picture, write_report
 from rl_designer.runs.finalists import Finalist
 from rl_designer.runs.reading import RunReport, public_summary, report_to_dict
@@ -85,11 +86,17 @@ class Network:
         Args:
             seed: the number of the training; None for the first. One that was chosen by its test accuracy
                 would make that figure too good.
+
+        Raises:
+            OverLimit: where an organisation's limits ask for a person's approval, as `predict`.
         """
-        from rl_designer.retraining.folder import load_retrained
+        from rl_designer.retraining.folder import RetrainedFolder, load_retrained
 
         trained = [line["seed"] for line in self.results["seeds"] if line["failure"] is None]
-        return load_retrained(self.folder, trained[0] if seed is None else seed).network
+        number, folder = trained[0] if seed is None else seed, RetrainedFolder(self.folder)
+        digest = folder.architecture().digest
+        check_folder_approved("predict", self.folder, digest, folder.weights(number))
+        return load_retrained(self.folder, number).network
 
 
 class Networks(tuple[Network, ...]):

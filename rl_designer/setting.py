@@ -17,6 +17,7 @@ from rl_designer.envs.datasets.dataset import TEXT
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.limits import holding, rules_of
 from rl_designer.envs.metrics import ACCURACY, Objective, metric_of
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.registry import (
@@ -96,7 +97,8 @@ def make_setting(config: SearchConfig, *, measured_on: str | None = None) -> Set
         return _table_setting(config.subject)
     if config.subject.controllers:
         return Setting(**ground_of(config.subject, engine_of(config.where)))
-    return training_setting(config, dataset_of(config.subject), measured_on=measured_on)
+    with holding(rules_of(map(Path, config.limits))):
+        return training_setting(config, dataset_of(config.subject), measured_on=measured_on)
 
 
 def named_table(name: str) -> ArchitectureTable:

@@ -12,7 +12,8 @@ from rl_designer.envs.datasets.preparation import RawData, check_kind, prepare
 from rl_designer.envs.datasets.rows.table import Rows
 from rl_designer.envs.datasets.texts.texts import Reading, Symbols
 from rl_designer.envs.errors import unknown_name
-from rl_designer.envs.extensions import DATA_SET, names_code, short_name
+from rl_designer.envs.extensions import DATA_SET, file_of, names_code, short_name
+from rl_designer.envs.limits import in_force
 from rl_designer.envs.metrics import Predicts
 from rl_designer.envs.tasks.made import PREFIX
 
@@ -133,6 +134,7 @@ def load_dataset(
 
     Raises:
         DatasetError: one line on what is wrong and what would help.
+        OverLimit: for data that the organisation's limits don't allow; nothing of them is read.
     """
     check_kind(kind)
     given: dict[str, Any] = {
@@ -147,11 +149,23 @@ def load_dataset(
     options = {option: value for option, value in given.items() if value is not None and value != ()}
     name = str(name)
     reader = _NAMED.get(name) or _reader_of(name)
+    _check_allowed(name, reader, data_folder)
     for option in options:
         if option not in reader.takes:
             raise DatasetError(f"{_OPTIONS[option]}, not for {name!r}")
     raw = reader.read(*_arguments(name, reader), **options)
     return prepare(raw, kind, seed, predicts=predicts, reading=Reading(symbols, vocabulary))
+
+
+def _check_allowed(name: str, reader: _Reader, folder: str | Path | None) -> None:
+    """Raises OverLimit as `load_dataset`. Of code the file counts that it stands in."""
+    rules, beside = in_force(), [] if folder is None else [Path(folder)]
+    if reader is _FUNCTION and (code := file_of(name)) is not None:
+        rules.check_data(name, [code])
+    elif name in _NAMED or reader in (_FUNCTION, _MADE):
+        rules.check_data(name, beside, known=True)
+    else:
+        rules.check_data(name, [Path(name)] * Path(name).exists() + list(_parts_beside(Path(name)).values()))
 
 
 def read_rows(path: Path, texts: Collection[str] = ()) -> Rows:

@@ -16,6 +16,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Bars, Evaluation, ResultObserver
 from rl_designer.envs.evaluators.training_digest import TrainingDataset, digest_of
+from rl_designer.envs.limits import in_force
 from rl_designer.envs.metrics import metric_of
 from rl_designer.envs.search_spaces.costs import costs
 from rl_designer.envs.seeding import seed_of
@@ -56,6 +57,7 @@ class TrainingEvaluator:
 
     Attributes:
         device: `cpu` or `cuda:N`.
+        asked: designs that it was asked to train so far, of which an organisation's limits may allow so many.
 
     Raises:
         ValueError: for a number out of range, a device that isn't there, an augmentation that doesn't fit, a
@@ -95,6 +97,7 @@ class TrainingEvaluator:
         self.repeat = repeat
         self.metric = metric
         self.folds = folds
+        self.asked = 0
         self._dataset = dataset
         self._digest = digest_of(dataset, settings, repeat=repeat, metric=metric, folds=folds)
         self._build = _build
@@ -164,8 +167,10 @@ class TrainingEvaluator:
                 them have ended; `observer` was told of others, too. None for never.
 
         Raises:
+            OverLimit: where an organisation's limits don't allow as many, or as large ones; none is trained.
             RuntimeError: where worker processes can't be started.
         """
+        self._check_limits(architectures)
         bars = bars or [{}] * len(architectures)
         results: dict[int, Evaluation] = {}
         started = time.monotonic()
@@ -181,6 +186,15 @@ class TrainingEvaluator:
         if results:
             self._pace = (time.monotonic() - started) / len(results)
         return [results[index] for index in takewhile(results.__contains__, range(len(architectures)))]
+
+    def _check_limits(self, architectures: Sequence[Architecture]) -> None:
+        rules = in_force()
+        rules.check("trainings", self.asked + len(architectures), "trainings of designs")
+        if rules.strictest("max_parameters") is not None:
+            for architecture in architectures:
+                parameters = self.costs(architecture).get("parameters", 0)
+                rules.check("max_parameters", parameters, f"parameters of {architecture.digest}")
+        self.asked += len(architectures)
 
     def _evaluate_here(
         self,

@@ -103,6 +103,12 @@ def make_engine(
     return made
 
 
+def engine_name(engine: Engine | None) -> str:
+    """As `make_engine` takes it; `local` for None, which is this process."""
+    kind = type(engine).__name__
+    return next((name for name, (where, _) in ENGINES.items() if where.endswith(f":{kind}")), "local")
+
+
 def write_arrays(folder: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Each as `<name>.npy`."""
     for name, array in arrays.items():

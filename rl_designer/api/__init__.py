@@ -7,6 +7,7 @@ ImportError of one line.
 
 from rl_designer.api.comparisons import compare_agents, compare_rewards, loop
 from rl_designer.api.networks import export, predict, retrain
+from rl_designer.api.oversight import approve, audit
 from rl_designer.api.searches import load_run, resume, sample, search
 from rl_designer.results import Network, Networks, Run
 
@@ -14,6 +15,8 @@ __all__ = [
     "Network",
     "Networks",
     "Run",
+    "approve",
+    "audit",
     "compare_agents",
     "compare_rewards",
     "export",

@@ -10,9 +10,12 @@ import numpy as np
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.datasets.dataset import Dataset
+from rl_designer.envs.limits import MEMORY, in_force
 from rl_designer.envs.rewards import RewardFunction
 from rl_designer.envs.workers.devices import cores
 from rl_designer.envs.workers.local import LocalEngine
+from rl_designer.errors import OverLimit
+from rl_designer.oversight.admission import admitted
 from rl_designer.results import Run
 from rl_designer.retraining.folder import load_retrained
 from rl_designer.retraining.job import Winner
@@ -46,7 +49,14 @@ def search_on(
         jobs: trainings at the same time, in processes; None or 1 trains in this one, -1 is one a core.
         asker: who speaks in errors.
     """
-    config = make_config({}, given, asker)
+    rules = in_force()
+    rules.check_data(MEMORY, known=True)
+    if (needed := rules.approval_for("retrain")) is not None:
+        raise OverLimit(
+            f"{asker} trains its winner in full at once, and {needed} asks for a person's approval before; "
+            "use rl_designer.search, approve its run, and rl_designer.retrain"
+        )
+    config = admitted(make_config({}, given, asker), rules)
     device = config.where.device or "auto"
     space = space_on(dataset, config.subject, bool(config.training.hyperparameters), measured_on=device)
     engine = None if jobs in (None, 1) else LocalEngine(cores() if jobs == -1 else jobs)

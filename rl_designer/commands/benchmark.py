@@ -47,6 +47,7 @@ _SUBJECT = together(
     options_of(
         SearchConfig,
         "store",
+        "limits",
         store="Where trainings are kept.  [default: in the output folder, else runs/store.sqlite]",
     ),
 )

@@ -12,6 +12,7 @@ from rl_designer.commands.options import (
     FILE,
     FOLDER,
     OUTPUT_FOLDER,
+    limits_option,
     note,
     options_of,
     output_options,
@@ -48,6 +49,7 @@ def experience() -> None:
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of tasks and designs."
 )
 @options_of(Where, without=("device",), workers="Parts at the same time.  [default: one a core]")
+@limits_option
 @output_options
 def build(folder: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     """Train many designs on many made tasks, into FOLDER.

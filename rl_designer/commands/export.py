@@ -11,6 +11,7 @@ from rl_designer.commands.options import (
     FOLDER,
     OUTPUT_FOLDER,
     data_options,
+    limits_option,
     note,
     options_of,
     output_options,
@@ -54,6 +55,7 @@ _DEFAULT = "exported"
 @options_of(Quantisation)
 @data_options
 @store_option
+@limits_option
 @click.option(
     "--to-optuna",
     metavar="FILE|URL",

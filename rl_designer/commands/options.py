@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from rl_designer.config import LARGEST_SEED, Subject, Where
 from rl_designer.declared import Settings, about, option_name
+from rl_designer.envs.limits import holding, rules_of
 from rl_designer.errors import usage_errors
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 from rl_designer.text import printable
@@ -147,6 +148,24 @@ moved_data_options = options_of(Subject, "data", "data_folder", data="The run's 
 
 # Wherever runs are read.
 store_option = click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved.")
+
+
+def _also(context: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:
+    """The limits of files hold until the command ends."""
+    context.with_resource(holding(rules_of(files)))
+
+
+# Wherever something is trained, exported or predicted by another command than `train`, which has the setting.
+limits_option = click.option(
+    "--limits",
+    type=FOLDER,
+    metavar="FILE",
+    multiple=True,
+    expose_value=False,
+    callback=_also,
+    help="Limits of an organisation that hold beside this machine's and the run's, a TOML file; again for "
+    "more.",
+)
 
 
 def taken_engine(options: dict[str, Any]) -> "Engine":

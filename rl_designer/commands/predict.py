@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from rl_designer.commands.options import FILE, FOLDER, note, output_options, print_json, seed_of, store_option
+from rl_designer.commands.options import (
+    FILE,
+    FOLDER,
+    limits_option,
+    note,
+    output_options,
+    print_json,
+    seed_of,
+    store_option,
+)
 from rl_designer.files import write_text
 from rl_designer.predicting.predict import FilePredictions, predict_file
 from rl_designer.predicting.source import find_network
@@ -23,6 +32,7 @@ from rl_designer.text import printable
     "--weights-of", metavar="SEED", help="Full training whose weights to take.  [default: the first]"
 )
 @store_option
+@limits_option
 @output_options
 def predict(
     source: Path,

@@ -10,6 +10,7 @@ from rl_designer.commands.options import (
     FOLDER,
     OUTPUT_FOLDER,
     data_options,
+    limits_option,
     note,
     options_of,
     output_options,
@@ -65,6 +66,7 @@ training_options = together(
         help="Train on the training part alone and score on validation; the test stays sealed.",
     ),
     options_of(Where, workers="Trainings at the same time.  [default: one a core, on a GPU one]"),
+    limits_option,
     output_options,
 )
 

@@ -13,6 +13,7 @@ from rl_designer.commands.options import (
     FOLDER,
     OUTPUT_FOLDER,
     Number,
+    limits_option,
     note,
     options_of,
     output_options,
@@ -76,6 +77,7 @@ from rl_designer.text import short_design
 )
 @click.option("--output", type=OUTPUT_FOLDER, help="Write each design there, as a file that `retrain` takes.")
 @store_option
+@limits_option
 @output_options
 def sample(
     folder: Path | None,

@@ -18,6 +18,7 @@ from rl_designer.config import SearchConfig, Subject, Training, Where, make_conf
 from rl_designer.envs.tables.table import ArchitectureTable
 from rl_designer.errors import usage_errors
 from rl_designer.jobs.progress import Display
+from rl_designer.oversight.work import USED
 from rl_designer.reports.terminal import terminal
 from rl_designer.retraining.settings import FullTraining
 from rl_designer.setting import named_table
@@ -84,7 +85,7 @@ def table() -> None:
 )
 @options_of(Where)
 @click.option("--output", type=FILE, required=True, help="The table, a .npz file.")
-@options_of(SearchConfig, "store", store="Where trainings are kept.  [default: runs/store.sqlite]")
+@options_of(SearchConfig, "store", "limits", store="Where trainings are kept.  [default: runs/store.sqlite]")
 @click.option("--name", help="The table's name.  [default: the output's, without .npz]")
 @click.option("--title", help="One line for people.  [default: says the data, the space and the training]")
 @output_options
@@ -97,7 +98,9 @@ def build(output: Path, as_json: bool, quiet: bool, **options: Any) -> None:
     plan = _plan(options)
     output.parent.mkdir(parents=True, exist_ok=True)  # before hours of training, not after
     try:
-        made = build_table(plan, options["name"] or output.stem, Display(quiet), title=options["title"])
+        used = output.with_name(f"{output.stem}-{USED}")
+        name = options["name"] or output.stem
+        made = build_table(plan, name, Display(quiet), title=options["title"], used=used)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("every finished training is kept; the same command goes on") from None
     _write(made, output, quiet)

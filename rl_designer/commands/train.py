@@ -10,6 +10,7 @@ import click
 from rl_designer.commands.options import (
     FOLDER,
     engine_options,
+    limits_option,
     moved_data_options,
     note,
     options_of,
@@ -18,6 +19,7 @@ from rl_designer.commands.options import (
     store_option,
 )
 from rl_designer.config import SearchConfig, code_named, make_config
+from rl_designer.envs.limits import holding, rules_of
 from rl_designer.errors import WrongUsage
 from rl_designer.runs.folder import CONFIG, RunFolder, check_free
 from rl_designer.text import command
@@ -56,7 +58,8 @@ def train(
     if folder is not None and (folder / CONFIG).is_file():
         run = RunFolder.open(folder)
         _check_same(run, config)
-        _resume(run, config.store, config.where.flat(), as_json, quiet)
+        with holding(rules_of(map(Path, config.limits))):
+            _resume(run, config.store, config.where.flat(), as_json, quiet)
         return
     if folder is not None:
         check_free(folder)
@@ -67,6 +70,7 @@ def train(
 @click.command()
 @click.argument("folder", metavar="RUN", type=FOLDER)
 @store_option
+@limits_option
 @moved_data_options
 @engine_options
 @click.option(

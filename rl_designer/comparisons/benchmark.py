@@ -21,13 +21,15 @@ from rl_designer.envs.rewards import RewardFunction
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.source import source_digest
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
-from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.engines import Engine, engine_name
 from rl_designer.envs.workers.failures import ERROR, WORKER_DIED
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.interruption import uninterrupted
 from rl_designer.jobs.jobs import OF_SEARCHES, Job, JobObserver, run_jobs, trials
+from rl_designer.oversight.admission import rules_for, within_size
+from rl_designer.oversight.work import USED, Watched, working
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 
 RUNS = "runs.jsonl"
@@ -115,6 +117,7 @@ def run_trials(
         By name, the records in the order of the trials.
 
     Raises:
+        OverLimit: where an organisation's limits don't allow it, or its hours or energy are used up.
         ValueError: where a run failed; the finished ones are in the log.
         KeyboardInterrupt: with a text that says how to go on.
     """
@@ -124,9 +127,18 @@ def run_trials(
         Job((name, seed), f"{name} with seed {seed}", run_trial, (trial,))
         for (name, seed), trial in zip(names, planned, strict=True)
     ]
-    device = "cpu" if setting_of(planned[0].config).on_table else "auto"
-    with trials(engine or LocalEngine(), device, OF_SEARCHES) as pool:
-        records = run_jobs(jobs, pool, _Journal(log, keys, record), observer or JobObserver())
+    on_table = setting_of(planned[0].config).on_table
+    each = 0 if on_table else planned[0].config.budget.evaluations or 0
+    rules, used = rules_for(planned[0].config), None if log is None else log.path.with_name(USED)
+    engine, where = engine or LocalEngine(), engine_name(engine)
+    with (
+        working(used, rules, "the benchmark", trainings=each * len(planned), engine=where) as work,
+        trials(engine, "cpu" if on_table else "auto", OF_SEARCHES) as pool,
+    ):
+        journal = Watched(_Journal(log, keys, record), work)
+        records = run_jobs(jobs, pool, journal, observer or JobObserver(), work.deadline)
+        if len(records) < len(jobs):
+            work.check()
     by_name: dict[str, list[Any]] = {}
     for name, seed in names:
         by_name.setdefault(name, []).append(records[name, seed])
@@ -204,7 +216,9 @@ def config_of_runs(settings: Mapping[str, Any], output: Path | None) -> SearchCo
     if "table" in given:
         return make_config(given)
     if "data" in given:
-        return make_config({"store": str((output or DEFAULT_PARENT) / DEFAULT_STORE), **given, "workers": 1})
+        store = str((output or DEFAULT_PARENT) / DEFAULT_STORE)
+        config = make_config({"store": store, **given, "workers": 1})
+        return within_size(config, rules_for(config))
     for name in given:
         if name in SearchConfig.declared() and needs_training(name):
             raise WrongUsage(f"{option_name(name)} needs --data, what is to be trained on")

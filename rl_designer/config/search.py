@@ -126,6 +126,15 @@ class SearchConfig(Settings):
         changes_result=False,
     )
 
+    limits: Names = setting(
+        "Limits of an organisation that hold beside this machine's, a TOML file; the strictest wins. May be "
+        "given several times.",
+        "FILE",
+        changes_result=False,
+        kept=lambda files: tuple(map(absolute, files)),
+        default=(),
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: dict[str, Any]) -> dict[str, Any]:

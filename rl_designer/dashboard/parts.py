@@ -28,6 +28,7 @@ def frame(title: str) -> Iterator[None]:
         with ui.element("nav").props('aria-label="Pages"'):
             link("Runs", "/")
             link("Compare", "/compare")
+            link("Approvals", "/approvals")
             ui.button("Colours").props('no-caps flat dense aria-label="Light or dark colours"').on(
                 "click", js_handler=_OTHER_COLOURS
             )

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from nicegui import app, ui
 
+from rl_designer.dashboard.approvals_page import approvals_page
 from rl_designer.dashboard.guard import ADDRESS, Guard
 from rl_designer.dashboard.parts import Text, frame, heading
 from rl_designer.dashboard.runs_page import compare_page, run_page, runs_page
@@ -79,6 +80,7 @@ def application(catalogue: Catalogue) -> FastAPI:
     ui.add_head_html(f"<script>{packed('plots.js')}{script}</script>", shared=True)
     ui.page("/")(lambda: runs_page(catalogue))
     ui.page("/compare")(lambda: compare_page(catalogue))
+    ui.page("/approvals")(lambda: approvals_page(catalogue))
     ui.page("/run/{key}")(lambda key: _of_run(catalogue, key, run_page))
     ui.page("/run/{key}/sample")(lambda key: _of_run(catalogue, key, sample_page))
     app.get("/run/{key}/report")(lambda key: _report(catalogue, key))

@@ -10,18 +10,20 @@ import numpy as np
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.limits import in_force
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.seeding import stream
 from rl_designer.envs.tasks.drawing import VALIDATED, DrawnTask, drawn_task
 from rl_designer.envs.tasks.facts import facts_of
 from rl_designer.envs.tasks.made import PREFIX, Kind, make_task
-from rl_designer.envs.workers.engines import Engine
+from rl_designer.envs.workers.engines import Engine, engine_name
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error
 from rl_designer.experience.trainings import Task, Trainings
 from rl_designer.jobs.jobs import Job, run_jobs, trials
 from rl_designer.jobs.progress import Display, JobProgress, Shown
+from rl_designer.oversight.work import USED, Watched, working
 from rl_designer.text import command
 
 TRAININGS = "trainings.npz"
@@ -57,6 +59,7 @@ def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Disp
     """Trains what isn't in the folder yet, and writes `trainings.npz` there.
 
     Raises:
+        OverLimit: where an organisation's limits don't allow it, or its hours or energy are used up.
         Interrupted: with a text that says how to go on.
         ValueError: where nothing could be trained, and for damaged parts.
     """
@@ -66,8 +69,17 @@ def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Disp
         for key in plan.parts
     ]
     shown = Shown("parts", lambda result: str(result) if isinstance(result, Lost) else "")
-    with trials(engine) as pool:
-        results = run_jobs(jobs, pool, journal, JobProgress(display, shown))
+    rules, trainings = in_force(), plan.tasks * plan.designs
+    rules.check_data(PREFIX, known=True)
+    rules.check("max_parameters", LIMITS[1], "parameters of its designs")
+    where = engine_name(engine)
+    with (
+        working(folder / USED, rules, "the experience", trainings=trainings, engine=where) as work,
+        trials(engine) as pool,
+    ):
+        results = run_jobs(jobs, pool, Watched(journal, work), JobProgress(display, shown), work.deadline)
+        if len(results) < len(jobs):
+            work.check()
     made = [results[job.key] for job in jobs if isinstance(results[job.key], Trainings)]
     if not made:
         raise Error(f"nothing could be trained: {results[jobs[0].key]}")

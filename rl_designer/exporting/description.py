@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DESCRIPTION = "network.json"
 FORMAT: Literal["exported-network/1"] = "exported-network/1"
 
-_WEIGHTS = "network.safetensors"
+WEIGHTS = "network.safetensors"
 _MOST_BYTES = 64 * MEBIBYTE
 _MOST_WEIGHTS = 100_000  # tensors
 _MOST_BESIDES = 16 * MEBIBYTE  # of names and shapes
@@ -100,7 +100,7 @@ def load_exported(folder: Path) -> Retrained:
             standardisation = Standardisation.of_values(values.mean, values.deviation, shape)
     if read.weights is None:
         raise Error(f"{folder} holds a network that was not trained; `retrain` trains it")
-    weights = folder / _WEIGHTS
+    weights = folder / WEIGHTS
     network = network_with(
         weights, lambda most: _tensors(weights, most), file.architecture, shape, outputs, read.weights
     )

@@ -26,6 +26,9 @@ from rl_designer.exporting.formats import (
 from rl_designer.exporting.quantisation import INT8, INT8_FILE, Quantisation, Quantised
 from rl_designer.exporting.subject import Subject
 from rl_designer.files import write_text
+from rl_designer.oversight.approval import weights_of
+from rl_designer.oversight.audit import EXPORTED, digests_of
+from rl_designer.runs.folder import CONFIG, RunFolder
 
 CARD_FORMAT = "card"
 NAMES = (*FORMATS, INT8, CARD_FORMAT)
@@ -91,7 +94,24 @@ def export(
         raise
     if overwrite and PYTHON in files and not subject.trained:
         remove_weights(folder)
+    try:
+        _log(subject, written)
+    except OSError as error:
+        raise Error(
+            f"the files are in {folder}, but the log of {subject.origin.source} can't say so: {error}"
+        ) from error
     return written
+
+
+def _log(subject: Subject, written: Sequence[Exported]) -> None:
+    """In the log of the run whose network it is."""
+    run = Path(subject.origin.source)
+    if (run / CONFIG).is_file():
+        folder, design = RunFolder.open(run), subject.architecture.digest
+        digests = digests_of(run, [file.path for file in written])
+        name = f"/seed-{subject.retrained_seed}.safetensors"
+        weights = next((w for file, w in weights_of(folder, design).items() if file.endswith(name)), None)
+        folder.log(EXPORTED, design=design, weights=weights, files=digests)
 
 
 def _written(

@@ -11,8 +11,9 @@ from rl_designer.envs.datasets.content import same_content
 from rl_designer.envs.datasets.inputs import RawInputs
 from rl_designer.envs.extensions import short_name
 from rl_designer.envs.metrics import METRICS
-from rl_designer.errors import Error, WrongUsage
+from rl_designer.errors import Error, OverLimit, WrongUsage
 from rl_designer.exporting.subject import Origin, Subject
+from rl_designer.oversight.approval import check_approved, check_folder_approved, said_of
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.settings import FullSettings, Plan, shape_for, standardisation_for, takes_features
@@ -51,6 +52,7 @@ def find_subject(
         store: where a run's store is now; None for where it was.
 
     Raises:
+        OverLimit: for a network that nobody approved, where an organisation's limits ask for that.
         WrongUsage: where an architecture file doesn't say for which data it is, and `data` doesn't either.
         ValueError: for what can't be read, a run on a table, a run without a design, a training that isn't
             there, data that don't fit.
@@ -75,7 +77,9 @@ def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | 
     retrained = folder_of(
         Winner(ArchitectureFile(architecture), path / DEFAULT_PARENT, str(path)), Plan(FullSettings())
     )
-    if retrained.seeds() or seed is not None:
+    weights = retrained.weights(retrained.trained(seed)) if retrained.seeds() or seed is not None else None
+    check_approved("export", report.folder, architecture.digest, weights)
+    if weights is not None:
         return _with_weights(retrained.path, seed, _dataset_of(report, data), origin, report)
     setting = report.folder.summary.get("setting", {})
     try:
@@ -89,6 +93,8 @@ def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | 
 def _retrained(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
     """Of a retrained folder; where it lies in the folder of the run that found it, with what that knows."""
     folder, parent = RetrainedFolder(path), path.absolute().parent.parent
+    weights = folder.weights(folder.trained(seed))
+    check_folder_approved("export", path, folder.architecture().digest, weights)
     if "data" in data:
         dataset = training_data(make_config(data).subject)[0]
         if not _trained_on(dataset, folder):
@@ -154,6 +160,7 @@ def _of_file(path: Path, seed: int | None, data: Mapping[str, Any]) -> Subject:
     if seed is not None:
         raise WrongUsage(f"--weights-of chooses among retrained weights, and {path} has none")
     file = read_architecture(path)
+    check_folder_approved("export", path, file.architecture.digest)
     origin = Origin(str(path), note=file.note or file.source)
     dataset = None
     if file.input_shape is None or file.num_classes is None or "data" in data:
@@ -217,6 +224,7 @@ def _origin_of(report: RunReport, winner: StoredDesign) -> Origin:
         config=config.given(),
         val_figure=None if score is None else (objective.metric, objective.value_of(score)),
         about=tuple(map(str, report.about)),
+        approval=said_of(report.folder, design.architecture.digest),
     )
 
 
@@ -234,7 +242,7 @@ def _dataset_of(report: RunReport, data: Mapping[str, Any]) -> "Dataset | None":
     try:
         return data_of_run(report.folder, data)
     except (ValueError, OSError, ImportError) as error:
-        if "data" in data or isinstance(error, ChangedData):
+        if "data" in data or isinstance(error, ChangedData | OverLimit):
             raise
         return None
 

@@ -40,6 +40,7 @@ class Origin:
         note: what the design's file says of it.
         val_figure: metric and value on the validation part, after the search's short training.
         about: what was said of the data as the search began, a line each.
+        approval: who approved it and why; "" where nobody did, and nobody needs to.
     """
 
     source: str
@@ -54,6 +55,7 @@ class Origin:
     note: str | None = None
     val_figure: tuple[str, float] | None = None
     about: Sequence[str] = ()
+    approval: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from rl_designer.errors import Error, WrongUsage
-from rl_designer.exporting.description import DESCRIPTION, load_exported
+from rl_designer.exporting.description import DESCRIPTION, WEIGHTS, load_exported
+from rl_designer.oversight.approval import check_approved, check_folder_approved
 from rl_designer.retraining.folder import DEFAULT_PARENT, TRAINING, RetrainedFolder, load_retrained
 from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.retrained import Retrained
@@ -26,15 +27,22 @@ def find_network(
         store: where a run's store is now; None for where it was.
 
     Raises:
+        OverLimit: for a network that nobody approved, where an organisation's limits ask for that.
         WrongUsage: for `seed` of an exported network, which has one.
         ValueError: for a folder that is none of them, and where nothing was trained in full.
     """
     if (path / TRAINING).exists():
-        return _retrained(RetrainedFolder(path), seed), []
+        retrained = RetrainedFolder(path)
+        weights = retrained.weights(retrained.trained(seed))
+        check_folder_approved("predict", path, retrained.architecture().digest, weights)
+        return _retrained(retrained, seed), []
     if (path / DESCRIPTION).exists():
         if seed is not None:
             raise WrongUsage(f"--weights-of chooses among retrained weights, and {path} is exported")
-        return load_exported(path), []
+        exported, weights = load_exported(path), path / WEIGHTS
+        digest = exported.architecture.digest
+        check_folder_approved("predict", path, digest, weights if weights.is_file() else None)
+        return exported, []
     if not (path / CONFIG).exists():
         raise Error(
             f"{path} holds no run, no retrained network (no {TRAINING}) and no exported one (no "
@@ -44,11 +52,13 @@ def find_network(
 
 
 def _of_run(path: Path, seed: int | None, store: str | None) -> tuple[Retrained, list[str]]:
-    plan = Plan(FullSettings())
-    for place, design in enumerate(read_run(path, store).winners, start=1):
+    plan, report = Plan(FullSettings()), read_run(path, store)
+    for place, design in enumerate(report.winners, start=1):
         file = ArchitectureFile(design.design.architecture)
         folder = folder_of(Winner(file, path / DEFAULT_PARENT, str(path)), plan)
         if folder.seeds():
+            weights = folder.weights(folder.trained(seed))
+            check_approved("predict", report.folder, file.architecture.digest, weights)
             note = f"the best design of {path} was not trained in full; this is number {place} by its reward"
             return _retrained(folder, seed), [note] if place > 1 else []
     raise Error(f"no design of {path} was trained in full; train the best with: {command('retrain', path)}")

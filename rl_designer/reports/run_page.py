@@ -13,6 +13,7 @@ from rl_designer.agents.registry import agent_class
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.latencies.checking import latency_told
+from rl_designer.oversight.approval import said_of
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
 from rl_designer.reports.designs import design_row, device_costs, differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
@@ -40,6 +41,7 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data: dict[str, Any] = {"name": name, "title": report.title, "tiles": _tiles(report)}
     data |= {"metric": report.objective.metric, "about": list(map(printable, report.about))}
     data |= {"state": report.folder.summary.get("state", "running"), "folder": str(report.folder.path)}
+    data |= {"stopped_by": str(report.folder.summary.get("stopped_by") or "")}
     data |= {"verdict": report.folder.summary.get("verdict", ""), "better": _better(report)}
     data |= {"finalists": report.folder.summary.get("finalists_verdict", "")}
     data["about"] += [told] if (told := latency_told(report.folder.summary)) else []
@@ -134,7 +136,9 @@ def _winner(report: RunReport) -> dict[str, Any]:
                 "told": "the best" if rank == 1 else told(parts),
             }
         )
-    return {"winner": {"drawing": drawing, "digest": architecture.digest}, "winners": rows}
+    approval = said_of(report.folder, architecture.digest)
+    winner = {"drawing": drawing, "digest": architecture.digest, "approval": approval}
+    return {"winner": winner, "winners": rows}
 
 
 def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict[str, Any]:
@@ -145,7 +149,7 @@ def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict
         return nothing | {"steps_missing": reason, "decisions_missing": reason}
     agent = report.agent
     try:
-        policy, belief = _policy_and_belief(report, space)
+        policy, belief = policy_and_belief(report, space)
     except ValueError as error:
         return nothing | {"steps_missing": str(error), "decisions_missing": str(error)}
     data = dict(nothing)
@@ -160,7 +164,7 @@ def _learned(report: RunReport, space: SearchSpace | None, why_not: str) -> dict
     return data
 
 
-def _policy_and_belief(report: RunReport, space: SearchSpace) -> tuple[Policy | None, Belief | None]:
+def policy_and_belief(report: RunReport, space: SearchSpace) -> tuple[Policy | None, Belief | None]:
     folder = report.folder.path / POLICY
     if report.folder.foreign_code("agent") or not folder.is_dir():
         return None, None

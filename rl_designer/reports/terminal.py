@@ -10,6 +10,7 @@ from rich.text import Text
 from rl_designer.envs.architecture import TRAINING, Architecture
 from rl_designer.envs.problem import Design, best_of, merit
 from rl_designer.latencies.checking import latency_told
+from rl_designer.oversight.approval import said_of
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.designs import device_costs, draw
 from rl_designer.runs.reading import RunReport, improvement
@@ -33,18 +34,13 @@ def terminal(*, stderr: bool = False) -> Console:
 
 def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield Text(_headline(report), style="bold")
+    if rule := report.folder.summary.get("stopped_by"):
+        yield Text(f"Ended by a limit: {printable(str(rule))}.")
     if not report.winners:
         yield Text(_all_failed(report) if report.designs else _none(report))
         return
     yield _winners_table(report, width)
-    yield Text(f"\nThe best design, {report.winners[0].design.architecture.digest}:")
-    yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
-    for words, spent, most in device_costs(
-        report.winners[0].design.architecture, report.folder.summary.get("setting", {})
-    ):
-        yield Text(f"{spent} {words}, of at most {most}")
-    if (told := latency_told(report.folder.summary)) is not None:
-        yield Text(told)
+    yield from _best_design(report)
     yield Text("")
     better = improvement([d.design for d in report.designs if report.is_own(d)])
     if better is not None and report.best_by == "reward":
@@ -61,6 +57,19 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
         yield Text(printable(told))
     if "verdict" in report.folder.summary:
         yield Text(printable(report.folder.summary["verdict"]))
+
+
+def _best_design(report: RunReport) -> Iterator[RenderableType]:
+    """Layer by layer, with what it takes on a device and who approved it."""
+    best, setting = report.winners[0].design.architecture, report.folder.summary.get("setting", {})
+    yield Text(f"\nThe best design, {best.digest}:")
+    yield drawing(best, setting)
+    for words, spent, most in device_costs(best, setting):
+        yield Text(f"{spent} {words}, of at most {most}")
+    if (told := latency_told(report.folder.summary)) is not None:
+        yield Text(told)
+    if approval := said_of(report.folder, best.digest):
+        yield Text(f"{approval}.")
 
 
 def references_told(report: RunReport) -> Iterator[str]:

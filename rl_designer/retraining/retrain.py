@@ -11,17 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.datasets import Dataset
+from rl_designer.envs.limits import Rules, in_force, kept_rules
 from rl_designer.envs.workers.devices import device_name
-from rl_designer.envs.workers.engines import Engine, Workload
+from rl_designer.envs.workers.engines import Engine, Workload, engine_name
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
 from rl_designer.errors import Error, usage_errors
 from rl_designer.files import replacing
 from rl_designer.jobs.jobs import Job, JobObserver, Results, Unfinished, run_jobs
+from rl_designer.oversight.admission import check_possible
+from rl_designer.oversight.audit import RETRAINED, digests_of, verify
+from rl_designer.oversight.work import USED, Watched, Work, working
 from rl_designer.retraining.contest import Contest, compete
-from rl_designer.retraining.folder import RetrainedFolder
+from rl_designer.retraining.folder import RESULTS, TRAINING, RetrainedFolder
 from rl_designer.retraining.job import Retraining, Winner, folder_of
 from rl_designer.retraining.settings import Plan
+from rl_designer.runs.folder import CONFIG, LIMITS, RunFolder
 
 
 class AllFailed(Error):
@@ -35,6 +40,7 @@ def retrain(
     observer: JobObserver | None = None,
     told: Callable[[str], None] = lambda line: None,
     deadline: float | None = None,
+    logs: bool = True,
 ) -> list[dict[str, Any]]:
     """Trains each winner with each seed on training and validation part together, or on the plan's number of
     their examples, and writes its folder.
@@ -47,6 +53,7 @@ def retrain(
         observer: told of the trainings, see `output.shown`.
         told: of each rival that was trained.
         deadline: when to give up, by `time.monotonic`; None for never.
+        logs: whether the runs' logs say so.
 
     Returns:
         The content of each winner's `results.json`, and its `folder` and `origin`, in their order; without
@@ -54,6 +61,8 @@ def retrain(
 
     Raises:
         WrongUsage: for a device that isn't there, or a folder that holds something else.
+        OverLimit: for more trainings or larger networks than an organisation allows, and where its hours or
+            energy are used up; what has ended is kept.
         ValueError: for a network that doesn't fit the data, data without a test split or with fewer examples,
             a damaged folder, and where every training failed (AllFailed).
         Interrupted: on Ctrl-C; its text says how to go on.
@@ -67,13 +76,17 @@ def retrain(
     made = (Retraining(winner, dataset, plan) for winner in winners)
     # One a folder: two winners may be the same network.
     retrainings = list({retraining.folder.path: retraining for retraining in made}.values())
+    rules, trainings, where = _rules(retrainings), len(retrainings) * plan.seeds, engine_name(plan.engine)
+    _check_rules(rules, retrainings, trainings)
     with ExitStack() as locks:
         for retraining in retrainings:
             retraining.check_scored()
             retraining.folder.begin(retraining.file, retraining.training)
             locks.enter_context(retraining.folder.locked())
         engine = plan.engine or _local(plan, device, len(retrainings))
-        failures = _train(retrainings, part, plan, engine, observer or JobObserver(), deadline)
+        used = retrainings[0].folder.path / USED if retrainings else None
+        with working(used, rules, "the retraining", trainings=trainings, engine=where) as work:
+            failures = _train(retrainings, part, plan, engine, observer or JobObserver(), deadline, work)
         ended = [retraining for retraining in retrainings if failures.keys() >= set(retraining.keys)]
         results = {retraining.folder.path: retraining.finish(failures, device) for retraining in ended}
         if ended and all(figures["failures"] == len(figures["seeds"]) for figures in results.values()):
@@ -81,8 +94,40 @@ def retrain(
         if plan.rivals is not False:
             examples = _training_examples(part, plan.on_validation)
             results = compete(Contest.of(part, plan, **examples), results, told)
+        for retraining in ended if logs else []:
+            _log(retraining)
     places = [(winner, folder_of(winner, plan).path) for winner in winners]
     return [{**results[path], "origin": winner.origin} for winner, path in places if path in results]
+
+
+def _rules(retrainings: Sequence[Retraining]) -> Rules:
+    """Those in force, and those under which the networks' runs were begun."""
+    rules = in_force()
+    for origin in dict.fromkeys(retraining.winner.origin for retraining in retrainings):
+        if (Path(origin) / CONFIG).is_file():
+            rules |= kept_rules(RunFolder.open(Path(origin)).summary.get(LIMITS))
+    return rules
+
+
+def _log(retraining: Retraining) -> None:
+    """In the log of the run whose network it is, once for the same weights and figures."""
+    run, folder = Path(retraining.winner.origin), retraining.folder
+    if not (run / CONFIG).is_file():
+        return
+    files = [folder.path / TRAINING, folder.path / RESULTS, *map(folder.weights, folder.seeds())]
+    opened = RunFolder.open(run)
+    digests = digests_of(run, files)
+    known = verify(run, opened.summary).entries
+    if not any(entry.action == RETRAINED and entry.facts.get("files") == digests for entry in known):
+        opened.log(RETRAINED, design=retraining.winner.architecture.digest, files=digests)
+
+
+def _check_rules(rules: Rules, retrainings: Sequence[Retraining], trainings: int) -> None:
+    """Before anything is written."""
+    check_possible(rules)
+    rules.check("trainings", trainings, "trainings of the retraining")
+    for retraining in retrainings:
+        rules.check("max_parameters", retraining.costs.parameters, f"parameters of {retraining.winner.name}")
 
 
 def _local(plan: Plan, device: str, winners: int) -> LocalEngine:
@@ -98,6 +143,7 @@ def _train(
     engine: Engine,
     observer: JobObserver,
     deadline: float | None,
+    work: Work,
 ) -> Results:
     """Failures, or None, by the jobs' keys."""
     from rl_designer.retraining.training import prepare_worker
@@ -114,7 +160,10 @@ def _train(
         examples = _training_examples(dataset, plan.on_validation)
         workload = Workload(prepare_worker, examples, (device,), device)
         with closing(engine.pool(workload)) as pool:
-            return run_jobs(jobs, pool, _Folders(), observer, deadline)
+            ended = run_jobs(jobs, pool, Watched(_Folders(), work), observer, work.sooner(deadline))
+        if len(ended) < len(jobs):
+            work.check()
+        return ended
 
 
 class _Folders:

@@ -15,6 +15,7 @@ from rl_designer.envs.datasets.dataset import SPACES, TEXT
 from rl_designer.envs.search_spaces.costs import costs_within
 from rl_designer.envs.search_spaces.limits import NO_LIMITS, Limits
 from rl_designer.errors import Error, WrongUsage
+from rl_designer.oversight.approval import check_approved, check_folder_approved
 from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.settings import Plan, takes_features
@@ -73,6 +74,7 @@ def find_winners(
 
     Raises:
         WrongUsage: for runs on different data, and such copies without `trust`.
+        OverLimit: for networks that nobody approved, where an organisation's limits ask for that.
         ValueError: for a run that can't be read, has no design, or was on a table, and for a damaged file.
     """
     winners: list[Winner] = []
@@ -82,10 +84,14 @@ def find_winners(
             report = _read(source, store)
             if not trust:
                 report.folder.check_code("data", "space", "metric")
-            winners += _winners_of(report, top, limits, output)
+            found = _winners_of(report, top, limits, output)
+            for winner in found:
+                check_approved("retrain", report.folder, winner.architecture.digest)
+            winners += found
             runs.append(report.folder)
         else:
             file = read_architecture(source)
+            check_folder_approved("retrain", source, file.architecture.digest)
             winners.append(Winner(file, output or Path(DEFAULT_PARENT), str(source)))
     for run in runs[1:]:
         if not _on_same_data(run, runs[0]):

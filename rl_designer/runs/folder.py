@@ -17,6 +17,7 @@ from rl_designer.config import SearchConfig, code_named, make_config
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of, toml_of
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, replacing, write_json, write_text
+from rl_designer.oversight.audit import FINISHED, HEAD, STARTED, digests_of, head_of, record, versions
 from rl_designer.runs.finalists import Finalist
 from rl_designer.text import command
 
@@ -28,6 +29,7 @@ SOURCES = "sources"
 PROCESS = "process.json"  # while a search is going on: the process that searches, and its machine
 DATA_CONTENT = "data_content"  # in the summary: of the data that the run was searched on
 METRIC_CODE = "metric_code"  # in the summary: `metric_digest` of a metric of the user's own
+LIMITS = "limits"  # in the summary: an organisation's rules under which it was begun
 PLACE = "place"  # in the summary: the number of the folder's file, which a copy from elsewhere doesn't have
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"
@@ -192,9 +194,22 @@ class RunFolder:
             )
 
     def update_summary(self, **facts: Any) -> None:
-        """Adds to the summary, and writes it."""
-        self.summary = _from_json({**self.summary, **facts})
+        """Adds to the summary, and writes it, with how far the log goes."""
+        head = head_of(self.path, self.summary.get(HEAD))
+        logged = {} if head is None else {HEAD: head}
+        self.summary = _from_json({**self.summary, **facts, **logged})
         write_json(self.path / SUMMARY, self.summary)
+
+    def log(self, action: str, **facts: Any) -> None:
+        """Adds a line to its log. Of a finished run the summary knows it at once; of another one, in which a
+        search may be going on, from when that next writes it.
+
+        Raises:
+            ValueError, OSError: as `record`.
+        """
+        record(self.path, action, **facts, versions=versions())
+        if self.summary.get("state") == FINISHED:
+            self.update_summary()
 
     def save_policy(self, save: Callable[[Path], None]) -> None:
         """Puts what `save` writes into a folder in the policy's place."""
@@ -234,12 +249,19 @@ class RunFolder:
                 fill(beside)
                 write_text(beside / CONFIG, self.config.to_toml())
                 self.summary[PLACE] = beside.stat().st_ino
+                self._begin_log(beside)
                 write_json(beside / SUMMARY, self.summary)
         except OSError:
             if _is_free(self.path):
                 raise
             return False
         return True
+
+    def _begin_log(self, beside: Path) -> None:
+        about = {name: self.summary.get(name) for name in ("id", "title", DATA_CONTENT, LIMITS)}
+        files = digests_of(beside, [beside / CONFIG])
+        record(beside, STARTED, **about, files=files, versions=versions())
+        self.summary[HEAD] = head_of(beside, None)
 
 
 def _from_json(facts: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a run found: its designs, read from the store, and its figures as JSON-ready objects."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.problem import Design, best_of, rank
 from rl_designer.envs.rewards import BestBy
+from rl_designer.oversight.audit import digest_of
 from rl_designer.runs.finalists import Finalist, finalists_of
 from rl_designer.runs.folder import DATA_CONTENT, RunFolder
 from rl_designer.runs.verdict import CONTROL_AGENT, Verdict, quarter_means
@@ -152,7 +154,8 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
 
 def public_summary(folder: RunFolder) -> dict[str, Any]:
     """A run's summary without what only a resumed run needs."""
-    inside = ("place", "control_plan", "space_key", "evaluator", "setting", DATA_CONTENT)
+    inside = {"place", "control_plan", "space_key", "evaluator", "setting", DATA_CONTENT}
+    inside |= {"limits", "used", "audit"}
     return {name: value for name, value in folder.summary.items() if name not in inside} | {
         "run": str(folder.path)
     }
@@ -174,6 +177,12 @@ def design_to_dict(design: Design, found_by: str) -> dict[str, Any]:
         "stopped_at": evaluation.stopped_at,
         "found_by": found_by,
     }
+
+
+def designs_digest(designs: Sequence[StoredDesign]) -> str:
+    """Changes with any design of a run, its reward, its place and who proposed it; 64 hexadecimal digits."""
+    told = [(d.source, d.design.index, d.design.architecture.digest, d.design.reward) for d in designs]
+    return digest_of(json.dumps(sorted(told)).encode())
 
 
 def reference_names(run_summary: Mapping[str, Any]) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """The energy of searches and their emissions, as codecarbon estimates them, offline."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,10 +25,12 @@ class Energy:
         kwh: kilowatt hours of this process and its workers: their share of processor and memory, and the
             GPUs; None before the end of the measurement.
         co2_kg: what the country's mix of power emits for it, kilograms of CO₂ equivalents.
+        so_far: kilowatt hours until the last look at them, some seconds ago.
     """
 
     kwh: float | None = None
     co2_kg: float | None = None
+    so_far: Callable[[], float] = float
 
 
 def check_energy(country: str | None = None) -> None:
@@ -60,7 +62,7 @@ def measured_energy(country: str = _COUNTRY) -> Iterator[Energy]:
         allow_multiple_runs=True,
         log_level="critical",
     )
-    energy = Energy()
+    energy = Energy(so_far=lambda: float(tracker._total_energy.kWh))  # it has no public word for that
     tracker.start()
     try:
         yield energy

@@ -191,7 +191,9 @@ def _trained(found: Found, finals: Finals, chosen: Sequence[Design], observer: O
         winners = [_winner(design, parent) for design in chosen]
         try:
             with suppress(AllFailed):
-                retrain(winners, finals.dataset.fold(number), finals.plan, heard, deadline=deadline)
+                retrain(
+                    winners, finals.dataset.fold(number), finals.plan, heard, deadline=deadline, logs=False
+                )
         except Interrupted:
             raise KeyboardInterrupt from None  # the search says how to go on
         known: dict[str, dict[str, Any]] = {}

@@ -37,7 +37,7 @@ class Start:
         done: designs that an earlier start of this run left behind.
         sources: earlier runs that it starts with.
         finalists: what is trained longer after it, in words; "" for nothing.
-        about: what to know of the data, a line each.
+        about: what to know of the data, and what limits the search, a line each.
     """
 
     folder: Path

@@ -14,9 +14,10 @@ from rl_designer import __version__
 from rl_designer.config import SearchConfig
 from rl_designer.declared import about
 from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.problem import Design, Problem
+from rl_designer.envs.problem import BudgetSpent, Design, Problem
 from rl_designer.envs.source import source_digest
-from rl_designer.errors import Error
+from rl_designer.errors import Error, OverLimit
+from rl_designer.oversight.work import Work
 from rl_designer.runs.folder import CONFIG
 from rl_designer.store.store import StoredDesign
 from rl_designer.text import command
@@ -94,7 +95,12 @@ class RunClock:
         self._started = time.monotonic()
 
     def __call__(self) -> float:
-        return 0.0 if self._to_replay > 0 else self._before + time.monotonic() - self._started
+        return 0.0 if self.replaying else self._before + time.monotonic() - self._started
+
+    @property
+    def replaying(self) -> bool:
+        """Whether there are designs of an earlier start that aren't known yet."""
+        return self._to_replay > 0
 
     def replay(self, designs: int) -> None:
         """That many more designs are known."""
@@ -104,7 +110,7 @@ class RunClock:
 
     def when(self, seconds: float) -> float:
         """When it will show so many, by `time.monotonic`, if nothing more is replayed from now on."""
-        started = time.monotonic() if self._to_replay > 0 else self._started
+        started = time.monotonic() if self.replaying else self._started
         return started + seconds - self._before
 
 
@@ -114,28 +120,51 @@ class RecordedProblem(Problem):
     Args:
         record: also called with those that were paid before an error or an interruption.
         clock: of the run.
+        work: what an organisation's rules leave of hours and energy.
         options: as `Problem` has them.
+
+    Attributes:
+        stopped_by: what such a rule said, which ended the search; None where none did.
     """
 
     def __init__(
-        self, record: Callable[[Sequence[Design]], None], *given: Any, clock: RunClock, **options: Any
+        self,
+        record: Callable[[Sequence[Design]], None],
+        *given: Any,
+        clock: RunClock,
+        work: Work,
+        **options: Any,
     ) -> None:
         super().__init__(*given, clock=clock, **options)
+        self.stopped_by: str | None = None
         self._record_batch = record
         self._run_clock = clock
+        self._work = work
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Design]:
         known = len(self.designs)
         try:
             return super().evaluate(architectures)
+        except OverLimit as error:
+            self.stopped_by = self.stopped_by or str(error)
+            raise BudgetSpent(str(error)) from error
+        except BudgetSpent:
+            if self._work.over() is not None:
+                self.stopped_by = self.stopped_by or str(self._work.over())
+            raise
         finally:
             self._record_batch(self.designs[known:])
 
+    def _affordable(self, fresh: list[Architecture]) -> list[Architecture]:
+        spent = not self._run_clock.replaying and self._work.over() is not None
+        return [] if spent else super()._affordable(fresh)
+
     def _deadline(self) -> float | None:
         # Of designs that are partly replayed, those that aren't have the time that is left after the others.
-        if self.budget.seconds is None:
-            return None
-        return self._run_clock.when(self._started + self.budget.seconds)
+        own = (
+            None if self.budget.seconds is None else self._run_clock.when(self._started + self.budget.seconds)
+        )
+        return self._work.sooner(own)
 
 
 def begin_anew(folder: Path) -> str:

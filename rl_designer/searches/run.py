@@ -1,7 +1,7 @@
 """One start of a run, from the control's plan to the verdict; what each of its stops says."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,12 @@ from rl_designer.agents.base import PolicyAgent
 from rl_designer.config import SearchConfig
 from rl_designer.envs.evaluation import Evaluator
 from rl_designer.envs.problem import Design
-from rl_designer.errors import Error, Interrupted, Stopped
+from rl_designer.errors import Error, Interrupted, OverLimit, Stopped
 from rl_designer.latencies.checking import checked
-from rl_designer.runs.folder import RunFolder
-from rl_designer.runs.reading import design_to_dict, found_by, reference_names, summary_of
+from rl_designer.oversight.audit import FINISHED, RESUMED, STOPPED, digests_of
+from rl_designer.oversight.work import USED, Used, Work, working
+from rl_designer.runs.folder import CONFIG, LIMITS, POLICY, RunFolder
+from rl_designer.runs.reading import design_to_dict, designs_digest, found_by, reference_names, summary_of
 from rl_designer.runs.verdict import (
     CONTROL_AGENT,
     Verdict,
@@ -24,7 +26,10 @@ from rl_designer.searches.sources import reviews_to_dict
 from rl_designer.searches.start import AGENT, CONTROL, Search, SearchRun
 from rl_designer.searches.stopping import stops_early
 from rl_designer.store.store import StoredRun, StoreError
-from rl_designer.text import command
+from rl_designer.text import command, cut
+
+_LONGEST_REASON = 500  # characters in the log
+USED_BEFORE = "used"  # in the summary: of hours, energy and trainings, where rules hold
 
 
 @dataclass(frozen=True)
@@ -52,14 +57,23 @@ def search(what: Search) -> SearchResult:
 
     Raises:
         Interrupted: by Ctrl-C.
+        OverLimit: where earlier starts have used up what an organisation allows.
         Stopped: where the store or the folder can't be written.
         ValueError: where an earlier start had other data or found something else, and where another process
             is searching in the folder.
     """
     folder, observers = what.folder, what.observers
     try:
-        with folder.locked(), kept_energy(folder, what.config.energy):
-            return _searched(what)
+        with (
+            folder.locked(),
+            _under_rules(what) as work,
+            _logged(what),
+            kept_energy(folder, what.config.energy),
+        ):
+            return _searched(what, work)
+    except OverLimit:
+        _note_interruption(folder)
+        raise
     except KeyboardInterrupt:
         _note_interruption(folder)
         raise Interrupted(
@@ -76,21 +90,74 @@ def search(what: Search) -> SearchResult:
         observers.closed()
 
 
+@contextmanager
+def _logged(what: Search) -> Iterator[None]:
+    """The run's log says that it goes on, and why it stopped. What can't be written is an error."""
+    folder = what.folder
+    if what.resumed:
+        folder.log(RESUMED, used=folder.summary.get(USED_BEFORE), limits=what.rules.to_list())
+    try:
+        yield
+    except BaseException as error:
+        why = "asked to stop" if isinstance(error, KeyboardInterrupt) else _reason(error)
+        folder.log(STOPPED, why=cut(why, _LONGEST_REASON), evaluations=what.observers.evaluations)
+        raise
+
+
+def _log_end(search: Search, figures: Mapping[str, Any]) -> None:
+    """Before the summary says that it is finished, so that a finished run's log has its last line."""
+    folder = search.folder
+    policy = folder.path / POLICY
+    files = digests_of(folder.path, [folder.path / CONFIG, *(policy.iterdir() if policy.is_dir() else ())])
+    best, designs = figures["best"], search.store.designs(folder.id)
+    known = {name: figures.get(name) for name in ("evaluations", "verdict", "stopped_by")}
+    folder.log(
+        FINISHED,
+        **known,
+        best=None if best is None else best["digest"],
+        designs=designs_digest(designs),
+        files=files,
+    )
+
+
+@contextmanager
+def _under_rules(what: Search) -> Iterator[Work]:
+    """The search as work within an organisation's rules. How long the store knows of counts as well, so that
+    it doesn't help to remove what is kept in the folder.
+    """
+    folder, config = what.folder, what.config
+    designs = what.store.designs(folder.id) if what.rules.files else []
+    stored = max((found.seconds for found in designs), default=0.0)
+    known = Used.model_validate(folder.summary.get(USED_BEFORE) or {})
+    trainings = 0 if config.subject.no_data else config.budget.evaluations or 0
+    engine = config.where.engine
+    before = known.at_least(Used(seconds=stored))
+    with working(
+        folder.path / USED, what.rules, str(folder.path), trainings=trainings, engine=engine, before=before
+    ) as work:
+        try:
+            yield work
+        finally:
+            if what.rules.files:
+                with suppress(OSError):  # the file beside the summary says it, too
+                    folder.update_summary(**{USED_BEFORE: work.used.model_dump()})
+
+
 def _note_interruption(folder: RunFolder) -> None:
     with suppress(OSError):  # the store alone says how far it was
         folder.update_summary(state="interrupted")
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return str(error)
 
 
-def _searched(search: Search) -> SearchResult:
+def _searched(search: Search, work: Work) -> SearchResult:
     folder, config, agent = search.folder, search.config, search.agent
     with search.setting.open_evaluator() as evaluator:
-        start = SearchRun(search, evaluator, _settled_plan(search, evaluator))
+        start = SearchRun(search, evaluator, _settled_plan(search, evaluator), work)
         designs = start.search_agent()
         controls = start.search_control()
         verdict = start.judge(designs, controls)
@@ -107,8 +174,11 @@ def _searched(search: Search) -> SearchResult:
     figures |= {"space": search.setting.space.name, "seconds": round(start.seconds, 3)}
     figures |= {"given_up": start.given_up}
     figures |= checked(search.config, search.setting.space, figures["best"])
+    if (rule := start.stopped_by) is not None:
+        figures["stopped_by"] = rule
     if start.memory.reviews:
         figures["sources"] = reviews_to_dict(start.memory.reviews)
+    _log_end(search, figures)
     folder.update_summary(state="finished", **figures)
     return SearchResult(folder, designs, controls, verdict)
 
@@ -129,7 +199,9 @@ def _settled_plan(search: Search, evaluator: Evaluator) -> ControlPlan:
         plan = plan_control(
             config.agent_name, search.budget, search.setting.on_table, stored, comparable=comparable
         )
-    changed = {"code_changed": changes} if (changes := changed_code(folder.summary)) else {}
+    changed: dict[str, Any] = {"code_changed": changes} if (changes := changed_code(folder.summary)) else {}
+    if search.rules.files:
+        changed |= {LIMITS: search.rules.to_list()}
     folder.update_summary(**key, **changed, state="running", control_plan=plan.to_dict())
     store.claims.release_run(folder.id)
     return plan

@@ -14,12 +14,14 @@ from rl_designer.config import DEFAULT_FIDELITY, SearchConfig, Where, make_confi
 from rl_designer.declared import about
 from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.extensions import file_of, names_code
+from rl_designer.envs.limits import Rules, holding, in_force, kept_rules
 from rl_designer.envs.metrics import ACCURACY, metric_digest
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.experience.shipped import starting_experience
-from rl_designer.runs.folder import DATA_CONTENT, METRIC_CODE, RunFolder, store_location
+from rl_designer.oversight.admission import admitted, check_goes_on, rules_for
+from rl_designer.runs.folder import DATA_CONTENT, LIMITS, METRIC_CODE, RunFolder, store_location
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
 from rl_designer.searches.finalists import Finals
@@ -49,8 +51,24 @@ def run_search(
 
     Raises:
         WrongUsage: for names, numbers and folders that can't be.
+        OverLimit: for what an organisation's limits don't allow; no folder is made.
         ValueError, OSError: for data, stores and folders that can't be read or written.
     """
+    rules = rules_for(config)
+    with holding(rules):
+        return _begin(config, folder, observers, reward, setting, rules)
+
+
+def _begin(
+    asked: SearchConfig,
+    folder: Path | None,
+    observers: Sequence[Observer],
+    reward: RewardFunction | None,
+    setting: Setting | None,
+    rules: Rules,
+) -> SearchResult:
+    """Whatever can be wrong is found before the folder is made."""
+    config = admitted(asked, rules)
     with usage_errors():
         agent = _agent(config)
         if config.energy is not None:
@@ -66,11 +84,11 @@ def run_search(
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
     settled = {"reward": paid.text, "fidelity": fidelity, "folds": folds, "experience": experience}
-    asked, config = config, config.changed(**settled)
-    # Whatever can be wrong is found before the folder is made.
+    config = config.changed(**settled)
     with Store(store_location(config, folder)) as store:
         facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {"about": list(setting.about)} if setting.about else {}
+        facts |= {LIMITS: rules.to_list()} if rules.files else {}
         facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
         facts |= {"references": to_dict(references)} if config.references else {}
         own = _own_metric(config)
@@ -78,7 +96,7 @@ def run_search(
         facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources, source))
         observed = Observers(observers)
-        return search(Search(made, config, setting, store, agent, paid, observed, references, finals))
+        return search(Search(made, config, setting, store, agent, paid, observed, references, finals, rules))
 
 
 def resume_search(
@@ -100,12 +118,27 @@ def resume_search(
         data: where its data lie now, as `data_of_run` takes it.
 
     Raises:
+        OverLimit: where it doesn't keep within the limits of now, or those that it was begun under.
         ValueError, OSError: as `run_search`; for a folder that is no run; and where its config, data or
             reward are not what they were.
     """
     folder = RunFolder.open(run) if isinstance(run, Path) else run
     if folder.summary.get("state") == "finished":
         return None
+    rules = in_force() | kept_rules(folder.summary.get(LIMITS))
+    with holding(rules):
+        return _go_on(folder, observers, store, engine, reward, data, rules)
+
+
+def _go_on(
+    folder: RunFolder,
+    observers: Sequence[Observer],
+    store: str | None,
+    engine: Mapping[str, Any],
+    reward: RewardFunction | None,
+    data: Mapping[str, Any],
+    rules: Rules,
+) -> SearchResult:
     if changed := changed_settings(folder.summary, folder.config):
         raise Error(
             f"{folder.path} can't go on: its config.toml is not what it was ({'; '.join(changed)}); "
@@ -113,13 +146,16 @@ def resume_search(
         )
     _check_metric(folder)
     config = on_engine(folder.config, engine)
+    check_goes_on(config, rules)
     agent = _agent(config)
     setting = _setting_now(folder, config, data)
     paid, finals = _reward(config, setting, reward), Finals.of(config, setting)
     references = first_references(config, setting)
     with Store(store or folder.store_location, create=False) as opened:
         observed = Observers(observers)
-        return search(Search(folder, config, setting, opened, agent, paid, observed, references, finals))
+        return search(
+            Search(folder, config, setting, opened, agent, paid, observed, references, finals, rules, True)
+        )
 
 
 def _own_metric(config: SearchConfig) -> str | None:

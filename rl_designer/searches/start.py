@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rl_designer.agents.base import Agent
@@ -12,9 +12,13 @@ from rl_designer.config import SearchBudget, SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.evaluators.training import TrainingEvaluator
+from rl_designer.envs.limits import Rules
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.references.nearest import NearestReferences
 from rl_designer.envs.rewards import Reward, RewardError
+from rl_designer.oversight.admission import told as limits_told
+from rl_designer.oversight.work import HOUR, Work
 from rl_designer.runs.finalists import FINALISTS
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.verdict import (
@@ -51,6 +55,8 @@ class Search:
         config: the folder's; where this start trains its designs may differ.
         references: the networks designed by hand that are evaluated first.
         finals: how its finalists are trained; None where it has none.
+        rules: of an organisation, that it is under.
+        resumed: whether it was begun before.
     """
 
     folder: RunFolder
@@ -62,6 +68,8 @@ class Search:
     observers: Observers
     references: NearestReferences
     finals: Finals | None = None
+    rules: Rules = field(default_factory=Rules)
+    resumed: bool = False
 
     @property
     def budget(self) -> SearchBudget:
@@ -83,10 +91,12 @@ class SearchRun:
         memory: how the earlier runs stand that it starts with.
     """
 
-    def __init__(self, search: Search, evaluator: Evaluator, plan: ControlPlan) -> None:
+    def __init__(self, search: Search, evaluator: Evaluator, plan: ControlPlan, work: Work) -> None:
         folder, config, setting = search.folder, search.config, search.setting
-        self._search, self._evaluator, self._plan = search, evaluator, plan
-        self._problems: dict[str, Problem] = {}
+        self._search, self._evaluator, self._plan, self._work = search, evaluator, plan, work
+        if isinstance(evaluator, TrainingEvaluator):
+            evaluator.asked = work.used.trainings  # by earlier starts
+        self._problems: dict[str, RecordedProblem] = {}
         sources = kept_sources(folder.path, config.sources, setting.space, config.experience)
         self._replay = Replay(folder.path, search.store.designs(folder.id))
         self.clock = self._replay.clock
@@ -106,7 +116,7 @@ class SearchRun:
                 config.budget.time_limit,
                 len(self._replay),
                 tuple(source.name for source in sources),
-                (*setting.about, *told(search.references)),
+                (*setting.about, *told(search.references), *limits_told(search.rules)),
                 "" if search.finals is None else search.finals.told,
             )
         )
@@ -197,7 +207,7 @@ class SearchRun:
             return replace(verdict, sentence=counted)
         return verdict
 
-    def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> Problem:
+    def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> RecordedProblem:
         self._problems[source] = problem = RecordedProblem(
             partial(self._record, source),
             self._search.setting.space,
@@ -206,10 +216,25 @@ class SearchRun:
             budget,
             failure_reward=self._search.config.failure_reward,
             clock=self.clock,
+            work=self._work,
         )
         return problem
 
+    @property
+    def stopped_by(self) -> str | None:
+        """The rule of an organisation that ended it; None where none did."""
+        said = [problem.stopped_by for problem in self._problems.values() if problem.stopped_by]
+        if said:
+            return said[0]
+        budget, hours = self._search.config.budget, self._search.rules.strictest("hours")
+        designs = sum(len(problem.designs) for problem in self._problems.values())
+        all_there = budget.evaluations is not None and designs >= (self._search.budget.evaluations or 0)
+        by_time = hours is not None and budget.time_limit == hours.value * HOUR and not all_there
+        return str(hours) if by_time else None
+
     def _evaluated(self, architecture: Architecture, evaluation: Evaluation, stored: bool) -> None:
+        if not stored:
+            self._work.trained()
         self._search.observers.evaluated(architecture, evaluation, self._known_reward(evaluation), stored)
 
     def _known_reward(self, evaluation: Evaluation) -> float | None:

@@ -3,7 +3,8 @@
 import uuid
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from rl_designer import __version__
 from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import TRAINING, Architecture
 from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.limits import holding
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
@@ -23,6 +25,8 @@ from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.envs.tables.wiring import Wiring
 from rl_designer.envs.training.settings import TrainingSettings
 from rl_designer.errors import Error, WrongUsage, usage_errors
+from rl_designer.oversight.admission import rules_for, within_size
+from rl_designer.oversight.work import Work, working
 from rl_designer.runs.folder import store_location
 from rl_designer.setting import engine_of, training_data, training_evaluator
 from rl_designer.table_making.cells import all_cells, cell_layout, random_cells
@@ -98,14 +102,16 @@ def networks_of(space: DataSpace, actions: Actions) -> NDArray[np.int32]:
 
 
 def build_table(
-    plan: TablePlan, name: str, display: "Display", *, title: str | None = None
+    plan: TablePlan, name: str, display: "Display", *, title: str | None = None, used: Path | None = None
 ) -> ArchitectureTable:
     """Trains the designs and makes the table of them. What the store knows is not done again.
 
     Args:
         title: one line for people; None for the number of designs, the space, the data, epochs and seeds.
+        used: the file that keeps what of an organisation's limits is used; None for none.
 
     Raises:
+        OverLimit: where such limits don't allow it, or its hours or energy are used up.
         WrongUsage: for a space with too many designs, or fewer than are wanted, and for data with a number to
             predict.
         ValueError: for data that can't be used, or where no design could be trained.
@@ -113,26 +119,23 @@ def build_table(
     from rl_designer.jobs.progress import EvaluationProgress
     from rl_designer.store.store import Store
 
-    dataset, space = training_data(plan.config.subject)
-    if dataset.predicts == "number":
-        raise WrongUsage(
-            f"a table holds accuracies, and {dataset.name} has a number to predict; if its numbers are "
-            "classes, say --predicts class"
-        )
-    if isinstance(space, TrainedSpace):
-        raise WrongUsage(
-            f"a table is of networks, and space {space.name!r} decides how they are trained, too; leave its "
-            f"section [{TRAINING}] away"
-        )
+    rules = rules_for(plan.config)
+    plan = replace(plan, config=within_size(plan.config, rules))
+    with holding(rules):
+        dataset, space = _subject_of(plan)
     designs = chosen_designs(plan, space)
     decisions, rows, wiring = laid_out(space, designs)
     trained, network = np.unique(canonical := networks_of(space, designs), return_inverse=True)
     architectures = space.architectures(designs[trained])
-    how = _titled(plan, space, dataset, len(rows), len(trained))
-    progress = EvaluationProgress(display)
-    with Store(store_location(plan.config, None)) as store, closing(display):
-        progress.begin(how, len(trained) * plan.seeds, "trainings")
-        results = train_designs(plan, dataset, architectures, store, progress.add)
+    how, trainings = _titled(plan, space, dataset, len(rows), len(trained)), len(trained) * plan.seeds
+    progress, engine = EvaluationProgress(display), plan.config.where.engine
+    with (
+        working(used, rules, "the table", trainings=trainings, engine=engine) as work,
+        Store(store_location(plan.config, None)) as store,
+        closing(display),
+    ):
+        progress.begin(how, trainings, "trainings")
+        results = train_designs(plan, dataset, architectures, store, progress.add, work)
         progress.begin("latencies, one after the other", len(trained), "measured")
         latencies = _latencies(plan, space, architectures, store, progress.add)
     metrics, facts = measured(results, latencies, plan.settings.epochs, dataset.name)
@@ -153,6 +156,22 @@ def build_table(
     )
 
 
+def _subject_of(plan: TablePlan) -> tuple["Dataset", LayerSpace | CellSpace]:
+    """The data, and a space of networks alone. Raises as `build_table`."""
+    dataset, space = training_data(plan.config.subject)
+    if dataset.predicts == "number":
+        raise WrongUsage(
+            f"a table holds accuracies, and {dataset.name} has a number to predict; if its numbers are "
+            "classes, say --predicts class"
+        )
+    if isinstance(space, TrainedSpace):
+        raise WrongUsage(
+            f"a table is of networks, and space {space.name!r} decides how they are trained, too; leave its "
+            f"section [{TRAINING}] away"
+        )
+    return dataset, space
+
+
 def _titled(plan: TablePlan, space: DataSpace, dataset: "Dataset", designs: int, networks: int) -> str:
     amount = f"{_some(plan.settings.epochs, 'epoch')}, {_some(plan.seeds, 'seed')}"
     what = _some(designs, "design")
@@ -171,8 +190,10 @@ def train_designs(
     architectures: Sequence[Architecture],
     store: "Store",
     observer: "EvaluationObserver",
+    work: Work,
 ) -> list[list[Evaluation]]:
-    """Evaluations by seed, then by design, each as `TrainingEvaluator` gives it with `repeat=seed`.
+    """Evaluations by seed, then by design, each as `TrainingEvaluator` gives it with `repeat=seed`. Raises
+    OverLimit where the work has come to the end of a rule.
 
     What the store knows is not trained again, but for failures of the moment (out of time, out of memory),
     which each call tries anew.
@@ -188,7 +209,9 @@ def train_designs(
         with training_evaluator(
             dataset, training, where, engine, settings=plan.settings, repeat=seed
         ) as evaluator:
-            results.append(StoredEvaluator(store, evaluator, this_call, observer).evaluate(architectures))
+            stored = StoredEvaluator(store, evaluator, this_call, observer)
+            results.append(stored.evaluate(architectures, deadline=work.deadline))
+        work.check()
     return results
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rl_designer.oversight.audit import AUDIT
 from rl_designer.runs.folder import RunFolder
 from tests.helpers.command_line import Ended, runner
 from tests.helpers.tables import synthetic_table
@@ -74,14 +75,14 @@ def test_quiet_is_quiet(command: Command) -> None:
 
 def test_the_run_folder_has_what_a_person_takes_away(command: Command) -> None:
     assert command(*on_table("--agent", QUICK_PPO, "--quiet", "--run", "a")).status == 0
-    assert names("a") == ["config.toml", "policy", "report.html", "summary.json", "tensorboard"]
+    assert set(names("a")) == {AUDIT, "config.toml", "policy", "report.html", "summary.json", "tensorboard"}
     assert names("a/policy") == ["policy.json", "policy.safetensors", "reward_model.safetensors"]
     assert [name for name in names(".") if "sqlite" in name] == ["store.sqlite"]
 
 
 def test_without_tensorboard_there_are_no_scalars(command: Command) -> None:
     command(*on_table("--quiet", "--run", "a", "--no-tensorboard"))
-    assert names("a") == ["config.toml", "report.html", "summary.json"]
+    assert names("a") == [AUDIT, "config.toml", "report.html", "summary.json"]
 
 
 def test_a_config_file_says_all_and_options_win(command: Command) -> None:

@@ -10,6 +10,7 @@ import pytest
 from rl_designer.config import SearchConfig, make_config
 from rl_designer.errors import WrongUsage
 from rl_designer.files import write_text
+from rl_designer.oversight.audit import head_of
 from rl_designer.runs.folder import PROCESS, RunFolder, check_free, default_name, free_path
 
 
@@ -33,7 +34,7 @@ def test_what_is_created_can_be_opened(config: SearchConfig) -> None:
     assert (opened.id, opened.config, opened.summary) == (made.id, config, made.summary)
     assert opened.summary["state"] == "running" and opened.summary["title"] == "x"
     assert names("a") == ["b"]
-    assert names("a/b") == ["config.toml", "summary.json"]
+    assert names("a/b") == ["audit.jsonl", "config.toml", "summary.json"]
 
 
 def test_the_store_lies_beside_the_run_and_moves_with_it(config: SearchConfig, tmp_path: Path) -> None:
@@ -115,6 +116,7 @@ def test_a_summary_is_added_to(config: SearchConfig) -> None:
         "id": run.id,
         "state": "finished",
         "place": Path("a").stat().st_ino,
+        "audit": head_of(Path("a"), None),
         "x": 1,
         "y": [1.5, None],
     }
@@ -125,7 +127,7 @@ def test_a_policy_takes_the_place_of_the_one_before(config: SearchConfig) -> Non
     run.save_policy(lambda folder: (folder / "old").touch())
     run.save_policy(lambda folder: (folder / "new").touch())
     assert names("a/policy") == ["new"]
-    assert names("a") == ["config.toml", "policy", "summary.json"]
+    assert names("a") == ["audit.jsonl", "config.toml", "policy", "summary.json"]
 
 
 def test_a_policy_that_can_not_be_saved_leaves_the_one_before(config: SearchConfig) -> None:

@@ -32,7 +32,8 @@ def table(tmp_path: Path) -> str:
 def test_a_search_on_a_table_leaves_a_run_folder_with_everything(table: str) -> None:
     result = run_search(make_config({"table": table, "agent": "regularized-evolution", "evaluations": 20}))
     assert result.folder.path == Path("runs/table-regularized-evolution-0")
-    assert sorted(path.name for path in result.folder.path.iterdir()) == ["config.toml", "summary.json"]
+    left = sorted(path.name for path in result.folder.path.iterdir())
+    assert left == ["audit.jsonl", "config.toml", "summary.json"]
     summary = json.loads((result.folder.path / "summary.json").read_text())
     assert summary["state"] == "finished"
     assert (summary["agent"], summary["evaluations"]) == ("regularized-evolution", 20)
