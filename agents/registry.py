@@ -60,6 +60,20 @@ def agents_that_remember() -> list[str]:
     return [name for name in AGENTS if hasattr(agent_class(name), "search_from")]
 
 
+def agents_that_find_fronts() -> list[str]:
+    """Names of the agents that can search for several objectives at once."""
+    return [name for name in AGENTS if agent_class(name).finds_fronts]
+
+
+def check_finds_fronts(agent: type[Agent], text: str) -> None:
+    """Raises ValueError, with the list of those that can, for an agent that looks at the reward alone."""
+    if not agent.finds_fronts:
+        raise Error(
+            f"the agent {text!r} can't search for several objectives at once; those that can: "
+            f"{', '.join(agents_that_find_fronts())}"
+        )
+
+
 def with_options(agent: type[Agent], text: str) -> type[Agent]:
     """The agent with some of its constructor's options set: a subclass that goes by the whole text.
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import REWARD, split_options
 from rl_designer.envs.rewards.builtin import REWARDS
-from rl_designer.envs.rewards.reward import Cost, Reward, RewardFunction, Value, as_reward, keyword_parameters
+from rl_designer.envs.rewards.costs import Cost
+from rl_designer.envs.rewards.reward import Reward, RewardFunction, Value, as_reward, keyword_parameters
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import stream
@@ -54,6 +55,10 @@ class RewardContext:
         """
         limit = self._limit(cost)
         return _rounded(_BEYOND * (np.nanmax(self._costs(cost)) if limit is None else limit))
+
+    def least(self, cost: Cost) -> float:
+        """The least of the typical costs. Raises ValueError where they aren't known."""
+        return _rounded(np.nanmin(self._costs(cost)))
 
     def _limit(self, cost: Cost) -> int | None:
         return {"parameters": self.max_parameters, "macs": self.max_macs}.get(cost)
