@@ -1,7 +1,7 @@
 """`Policy`: a trained policy as plain arrays, sampled from without torch, saved without pickle."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 FORMAT = "rl-designer-policy/1"
 _WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 _MOST_HIDDEN = 8_192
-_LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
+LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,21 @@ class Policy:
         *,
         temperature: float = 1.0,
         deterministic: bool = False,
+        seen: NDArray[np.float32] | None = None,
     ) -> tuple[Actions, NDArray[np.float64]]:
         """`n` complete designs within the limits of `space`: actions int64 [n, max_steps] padded with -1,
         and the logarithms of their probabilities at this temperature, float64 [n].
+
+        Args:
+            seen: what the policy sees of each design besides its observations, behind them, float32 [n, k].
 
         Raises:
             ValueError: for a temperature that isn't above 0 and finite, or a space of another name or size.
         """
         if not 0 < temperature < np.inf:
             raise Error(f"the temperature must be above 0 and finite, got {temperature}")
-        self.check(space)
+        besides = np.zeros((n, 0), dtype=np.float32) if seen is None else seen
+        self.check(space, besides.shape[1])
         actions = np.full((n, space.max_steps), -1, dtype=np.int64)
         total, states, rows = np.zeros(n), space.start(n), np.arange(n)
         for step in range(space.max_steps):
@@ -73,7 +78,8 @@ class Policy:
             rows, states, masks = rows[live], states[live], masks[live]
             if len(rows) == 0:
                 break
-            logs = self.log_probabilities(space.observations(actions[rows]), masks, temperature)
+            observations = np.concatenate([space.observations(actions[rows]), besides[rows]], axis=1)
+            logs = self.log_probabilities(observations, masks, temperature)
             # Adding Gumbel noise and taking the largest draws from the distribution.
             chosen = (logs if deterministic else logs + generator.gumbel(size=logs.shape)).argmax(axis=1)
             actions[rows, step] = chosen
@@ -99,9 +105,21 @@ class Policy:
         total[space.masks(states).any(axis=1)] = -np.inf
         return total
 
-    def check(self, space: SearchSpace) -> None:
-        """Raises ValueError where the policy's actions or observations are not those of `space`."""
-        size = (space.num_actions, space.observation_size)
+    def given(self, seen: NDArray[np.float32], **facts: Any) -> Self:
+        """The policy that sees this for ever, and so doesn't have to be told; `seen` is float32 [k]."""
+        hidden, own = self.weights["hidden.weight"], self.weights["hidden.weight"].shape[1] - len(seen)
+        weights = {
+            **self.weights,
+            "hidden.weight": hidden[:, :own].copy(),
+            "hidden.bias": self.weights["hidden.bias"] + hidden[:, own:] @ seen,
+        }
+        return replace(self, weights=weights, facts={**self.facts, **facts})
+
+    def check(self, space: SearchSpace, besides: int = 0) -> None:
+        """Raises ValueError where the policy's actions or observations are not those of `space`, with so many
+        numbers besides.
+        """
+        size = (space.num_actions, space.observation_size + besides)
         own = (len(self.weights["output.bias"]), self.weights["hidden.weight"].shape[1])
         if self.space != space.name or own != size:
             raise Error(
@@ -159,5 +177,5 @@ def check_weights(weights: dict[str, NDArray[Any]], path: Path) -> None:
         raise Error(f"{path} must have at most {_MOST_HIDDEN:,} hidden units, got {hidden:,}")
     if inner != hidden or len(weights["hidden.bias"]) != hidden or len(weights["output.bias"]) != actions:
         raise Error(f"{path} holds arrays whose shapes don't fit together")
-    if not all(w.dtype == np.float32 and (np.abs(w) <= _LARGEST_WEIGHT).all() for w in weights.values()):
-        raise Error(f"{path} must hold float32 numbers from -{_LARGEST_WEIGHT:,} to {_LARGEST_WEIGHT:,} only")
+    if not all(w.dtype == np.float32 and (np.abs(w) <= LARGEST_WEIGHT).all() for w in weights.values()):
+        raise Error(f"{path} must hold float32 numbers from -{LARGEST_WEIGHT:,} to {LARGEST_WEIGHT:,} only")

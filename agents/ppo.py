@@ -1,6 +1,8 @@
 """`ppo`: PPO trained against a learned reward model; real evaluations only for what it then proposes."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.belief import Belief
+from rl_designer.agents.front_policy import FrontPolicy
 from rl_designer.agents.memory import Memory
 from rl_designer.agents.mutation import mutations
 from rl_designer.agents.policy import Policy
@@ -47,9 +50,15 @@ class PPO(PolicyAgent):
             of random designs; lower for more variety.
         final_share: of the evaluations; at most so many designs, those that are among the best percent in all
             likelihood, the policy that is handed out then learns to sample alike. 0 for none of it.
+
+    Attributes:
+        belief: what it expects of designs' rewards.
+        front: after a search with objectives, the policy for every preference; `policy` is the one by which
+            all are wanted alike.
     """
 
     name = "ppo"
+    finds_fronts = True
     closing_seconds = 3.0  # measured, on one core, for the policy that is handed out
 
     def __init__(
@@ -94,6 +103,7 @@ class PPO(PolicyAgent):
         self.final_quantile = final_quantile
         self.final_share = final_share
         self.belief: Belief | None = None
+        self.front: FrontPolicy | None = None
         self.memory = Memory(())
 
     def search(self, problem: Problem) -> None:
@@ -101,6 +111,9 @@ class PPO(PolicyAgent):
 
     def search_from(self, problem: Problem, memory: Memory) -> None:
         """Starts with what earlier searches on the same space learned."""
+        if problem.objectives is not None:
+            self._search_front(problem, memory)
+            return
         from rl_designer.envs.workers.devices import one_thread
 
         draws = stream(self.seed, self.name)
@@ -131,6 +144,35 @@ class PPO(PolicyAgent):
             if problem.designs:
                 self.belief = learned(model, problem)
                 self.policy = self._final_policy(problem, draws)
+
+    def _search_front(self, problem: Problem, memory: Memory) -> None:
+        from rl_designer.agents.front_search import FrontSearch, FrontSettings
+        from rl_designer.envs.workers.devices import one_thread
+
+        self.memory = memory
+        with one_thread():
+            options = FrontSettings(**{f.name: getattr(self, f.name) for f in fields(FrontSettings)})
+            facts = {"agent": self.name, "seed": self.seed}
+            draws = stream(self.seed, self.name, "front")
+            self.front = FrontSearch(options, problem, memory, facts, draws).run()
+            if self.front is not None:
+                self.policy = self.front.equal
+                self.belief = learned(memory.model(problem.space, structure=self.structure), problem)
+
+    def at_preference(self, preference: Sequence[float]) -> Self:
+        """The same agent with the policy for a preference, to be sampled from.
+
+        Args:
+            preference: weights of 0 or more that sum to 1, one for each objective of the search.
+
+        Raises:
+            ValueError: for others, and where the search had no objectives.
+        """
+        if self.front is None:
+            raise Error("the policy knows no preferences: its search had no objectives")
+        chosen = copy(self)
+        chosen.policy = self.front.at(preference)
+        return chosen
 
     def _hope(self, space: SearchSpace) -> "Score":
         def score(actions: Actions) -> NDArray[np.float64]:
@@ -229,11 +271,14 @@ class PPO(PolicyAgent):
         super().save(folder)
         if self.belief is not None:
             self.belief.save(folder)
+        if self.front is not None:
+            self.front.save(folder)
 
     @classmethod
     def load(cls, folder: Path, space: SearchSpace) -> Self:
         agent = super().load(folder, space)
         agent.belief = Belief.load(folder, space)
+        agent.front = FrontPolicy.load(folder, agent._trained())
         return agent
 
     def predict(self, actions: Actions, space: SearchSpace) -> NDArray[np.float64] | None:

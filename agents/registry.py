@@ -24,6 +24,8 @@ AGENTS = {
     "reinforce": ("reinforce:Reinforce", "a table of logits and a moving baseline, as in NATS-Bench"),
     "optuna-tpe": ("optuna_sampler:OptunaTPE", "Optuna's multivariate TPE (needs the extra `optuna`)"),
     "optuna": ("optuna_sampler:OptunaSampler", "any of Optuna's samplers: optuna:GPSampler, …"),
+    "nsga-ii": ("optuna_sampler:NSGA2", "Optuna's NSGA-II, for fronts (needs the extra `optuna`)"),
+    "ppo-weights": ("ppo_weights:PPOWeights", "ppo once for each of five weights, for fronts"),
     "random": ("random_search:RandomSearch", "uniform among the legal actions"),
 }
 
