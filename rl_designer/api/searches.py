@@ -40,9 +40,9 @@ def search(
             there is a `table`.
         reward: a name, `file.py:function`, or a function of an `Evaluation` (and of the run's history). A run
             with a function goes on only where `resume` gets it again.
-        objectives: two or three, for a whole front in place of one best design (`Run.front`): `val_accuracy` (by
-            the metric), less of a cost (`parameters`, `macs`, `latency`), or what `reward` takes, but for those
-            that see the history.
+        objectives: two or three, for a whole front in place of one best design (`Run.front`): `val_accuracy`
+            (by the metric), less of a cost (`parameters`, `macs`, `latency`), or what `reward` takes, but for
+            those that see the history.
         metric: what is good: a name, `file.py:function`, or a function of (outputs, y) at the top level of a
             file, which runs in every process; see `rl_designer.envs.metrics.MetricFunction`.
         run: the folder to make. None for `runs/DATA-AGENT-SEED`.

@@ -191,9 +191,11 @@ def needs_training(name: str) -> bool:
 def code_named(settings: Mapping[str, Any]) -> dict[str, str]:
     """The settings that name code in a file, which would be run with the user's rights."""
     may_be = [name for name, field in SearchConfig.declared().items() if about(field).may_be_code]
-    given = {name: settings.get(name) for name in may_be}
-    several = {name: value if isinstance(value, tuple | list) else [value] for name, value in given.items()}
-    code = {name: [text for text in texts if names_code(text)] for name, texts in several.items()}
+    code: dict[str, list[str]] = {}
+    for name in may_be:
+        value = settings.get(name)
+        texts = value if isinstance(value, tuple | list) else [value]
+        code[name] = [text for text in texts if names_code(text)]
     return {name: ", ".join(texts) for name, texts in code.items() if texts}
 
 

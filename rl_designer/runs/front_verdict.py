@@ -12,9 +12,9 @@ from rl_designer.runs.verdict import (
     WANT,
     FrontControl,
     Verdict,
-    show_designs,
-    show_paid,
-    show_percent,
+    counted,
+    paid_by,
+    percent,
 )
 
 _DRAWS = 999  # of as many designs; enough for chances down to 0.1 %
@@ -45,9 +45,9 @@ def judge_front_by_table(values: Values, agent: str, own: Values) -> Verdict:
     }
     expected = float(drawn.mean())
     sentence = (
-        f"{agent}: {opening[better]}. The front of its {show_designs(draws)} has {show_percent(reached)} of the "
-        f"hypervolume of the whole table's; random search would reach that with as many in "
-        f"{show_percent(chance)} of runs, its front has {show_percent(expected)} on average "
+        f"{agent}: {opening[better]}. The front of its {counted(draws)} has {percent(reached)} of "
+        f"the hypervolume of the whole table's; random search would reach that with as many in "
+        f"{percent(chance)} of runs, its front has {percent(expected)} on average "
         f"({_DRAWS:,} random draws from the table)."
     )
     return Verdict(better, sentence, FrontControl(draws, expected), chance, reached)
@@ -82,12 +82,12 @@ def judge_front_by_designs(agent: str, own: Values, controls: Values, paid: int)
         False: "no better than random search",
         None: "too little is known",
     }
-    compared = f"{show_designs(len(controls))} of random search ({show_paid(paid, len(controls) - paid)})"
+    compared = f"{counted(len(controls))} of random search ({paid_by(paid, len(controls) - paid)})"
     sentence = (
-        f"{agent}: {opening[better]}. Its {show_designs(len(own))} and {compared} have one front together; of its "
-        f"hypervolume {size:,} of the agent's designs have {show_percent(ours)} on average, {size:,} random ones "
-        f"{show_percent(theirs)}. Were it no better, they would be so far apart with a chance of "
-        f"{show_percent(chance)}."
+        f"{agent}: {opening[better]}. Its {counted(len(own))} and {compared} have one front together; of "
+        f"its hypervolume {size:,} of the agent's designs have {percent(ours)} on average, {size:,} random "
+        f"ones {percent(theirs)}. Were it no better, they would be so far apart with a chance of "
+        f"{percent(chance)}."
     )
     return Verdict(better, sentence, FrontControl(len(controls), theirs, paid), chance, share(own))
 

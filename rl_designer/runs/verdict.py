@@ -90,8 +90,8 @@ def judge_by_table(values: Sequence[float], agent: str, rewards: Sequence[float]
         None: "not told apart",
     }
     sentence = (
-        f"{agent}: {opening[better]}. Its best reward after {show_designs(draws)} is {best:.4f}; random search "
-        f"would reach that with as many in {show_percent(chance)} of runs, its best is {expected:.4f} on average "
+        f"{agent}: {opening[better]}. Its best reward after {counted(draws)} is {best:.4f}; random search "
+        f"would reach that with as many in {percent(chance)} of runs, its best is {expected:.4f} on average "
         "(exact, from the whole table)."
     )
     return Verdict(better, sentence, Control(draws, expected), chance)
@@ -110,18 +110,18 @@ def judge_by_designs(agent: str, rewards: Sequence[float], controls: Sequence[fl
     better_ones = sum(reward > bar for reward in rewards)
     chance = precedence_p_value(len(rewards), len(controls), better_ones)
     better = True if chance <= SIGNIFICANCE else False if better_ones == 0 else None
-    compared = f"{show_designs(len(controls))} of random search ({show_paid(paid, len(controls) - paid)})"
+    compared = f"{counted(len(controls))} of random search ({paid_by(paid, len(controls) - paid)})"
     best = f"best reward {max(rewards):.4f} against {bar:.4f}"
     if better is False:
         sentence = (
-            f"{agent}: no better than random search. Of its {show_designs(len(rewards))} none beats the best of "
+            f"{agent}: no better than random search. Of its {counted(len(rewards))} none beats the best of "
             f"{compared}: {best}."
         )
     else:
         opening = "better than random search" if better else "too little is known"
         sentence = (
-            f"{agent}: {opening}. Of its {show_designs(len(rewards))} {better_ones:,} beat the best of "
-            f"{compared}: {best}. Were it no better, as many would with a chance of {show_percent(chance)}."
+            f"{agent}: {opening}. Of its {counted(len(rewards))} {better_ones:,} beat the best of "
+            f"{compared}: {best}. Were it no better, as many would with a chance of {percent(chance)}."
         )
     return Verdict(better, sentence, Control(len(controls), bar, paid), chance)
 
@@ -143,16 +143,16 @@ def not_comparable(agent: str, reward: str) -> Verdict:
     )
 
 
-def show_designs(count: int) -> str:
+def counted(count: int) -> str:
     return "1 design" if count == 1 else f"{count:,} designs"
 
 
-def show_paid(paid: int, stored: int) -> str:
+def paid_by(paid: int, stored: int) -> str:
     parts = [f"{paid:,} paid for by this run"] * (paid > 0) + [f"{stored:,} from earlier runs"] * (stored > 0)
     return ", ".join(parts)
 
 
-def show_percent(chance: float) -> str:
+def percent(chance: float) -> str:
     if chance < 1e-4:
         return "less than 0.01 %"
     return f"{100 * chance:.1f} %" if chance >= 0.01 else f"{100 * chance:.2g} %"

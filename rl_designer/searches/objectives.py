@@ -11,6 +11,7 @@ from rl_designer.agents.registry import check_finds_fronts
 from rl_designer.config import SearchConfig
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.early_stopping import FULL
+from rl_designer.envs.extensions import with_whole_path
 from rl_designer.envs.metrics import ACCURACY
 from rl_designer.envs.objectives import Objectives
 from rl_designer.envs.problem import Design, rank
@@ -43,7 +44,7 @@ def objectives_of(
     given = {name_of(function): function for function in functions}
     context = RewardContext(setting.space, **config.subject.limits)
     texts: list[str | RewardFunction] = []
-    for text in config.objectives:
+    for text in map(with_whole_path, config.objectives):  # by which a resumed run knows them, too
         if text.endswith(_CALL) and text not in given:
             raise Error(
                 f"the objective {text} is a function that was given in Python, and must be given again: "
@@ -86,8 +87,8 @@ def fidelity_beside(config: SearchConfig, objectives: Objectives) -> str | None:
         misfit = stopping_misfit(objective, by_accuracy=by_accuracy)
         if misfit is not None and asked != FULL:
             raise WrongUsage(
-                f"--fidelity {asked} stops trainings early, but the objective {objective.text!r} isn't known of "
-                f"those: {misfit}; use --fidelity {FULL}"
+                f"--fidelity {asked} stops trainings early, but the objective {objective.text!r} isn't known "
+                f"of those: {misfit}; use --fidelity {FULL}"
             )
     return asked
 

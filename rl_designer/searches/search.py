@@ -71,7 +71,7 @@ def run_search(
     references = first_references(config, setting)
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
-    settled = {"fidelity": fidelity, "folds": folds, "experience": experience}
+    settled: dict[str, Any] = {"fidelity": fidelity, "folds": folds, "experience": experience}
     settled |= {"reward": paid.text} if several is None else {"objectives": several.texts}
     asked, config = config, config.changed(**settled)
     # Whatever can be wrong is found before the folder is made.

@@ -31,7 +31,7 @@ from rl_designer.runs.verdict import (
 from rl_designer.searches.control import ControlPlan, evaluate_control, rewards_of
 from rl_designer.searches.finalists import SECONDS as FINALISTS_SECONDS
 from rl_designer.searches.finalists import Finals, Found, train_finalists
-from rl_designer.searches.objectives import KeptFront
+from rl_designer.searches.objectives import KeptFront, values_in_full
 from rl_designer.searches.observers import Observers, Start
 from rl_designer.searches.references import told
 from rl_designer.searches.replay import RecordedProblem, Replay
