@@ -108,9 +108,9 @@ def sample(run: Any, n: int = 10, **draw: Any) -> list[Sample]:
     Args:
         run: a run, or its folder; or data as `search` takes them.
         draw: of a run `temperature`, `deterministic`, `unique`, `max_parameters`, `max_macs`, `seed`,
-            `policy_file`, `trust`, as `rl_designer.searches.sampling.Draw` has them; of data `target`,
-            `max_parameters` and the other settings of data (`rl_designer.config.Subject`), `experience` and
-            `seed`.
+            `prefer`, `policy_file`, `trust`, as `rl_designer.searches.sampling.Draw` has them; of data
+            `target`, `max_parameters` and the other settings of data (`rl_designer.config.Subject`),
+            `experience` and `seed`.
     """
     if isinstance(run, Run) or (isinstance(run, str | Path) and (Path(run) / CONFIG).is_file()):
         return sample_designs(RunFolder.open(folder_of(run)), Draw(n=n, **draw)).samples

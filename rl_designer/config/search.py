@@ -195,7 +195,7 @@ def code_named(settings: Mapping[str, Any]) -> dict[str, str]:
     for name in may_be:
         value = settings.get(name)
         texts = value if isinstance(value, tuple | list) else [value]
-        code[name] = [text for text in texts if names_code(text)]
+        code[name] = [str(text) for text in texts if names_code(text)]
     return {name: ", ".join(texts) for name, texts in code.items() if texts}
 
 

@@ -1,11 +1,14 @@
 """`FrontDesign`: what a run with several objectives leaves in place of one best design, in its summary."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
+from rl_designer.envs.extensions import names_code
 from rl_designer.quantities import show_count, show_figure
 
 if TYPE_CHECKING:  # late: a command's options come at once
@@ -15,6 +18,7 @@ if TYPE_CHECKING:  # late: a command's options come at once
 OBJECTIVES = "objectives"  # in the summary: of each what people must know of it, see `Facts`
 SCORE = "val_accuracy"  # the objective that is the score by the search's metric
 FRONT = "front"  # in the summary: the front's designs, the best by the leading objective first
+_LEAST = 1e-9  # of a cost
 
 
 class Facts(BaseModel):
@@ -38,6 +42,15 @@ class Facts(BaseModel):
     def is_score(self) -> bool:
         """Whether it is the score by the search's metric."""
         return self.name == SCORE
+
+    @property
+    def label(self) -> str:
+        """What people call it: its text, without the folder of a file of one's own."""
+        return Path(self.name).name if names_code(self.name) else self.name
+
+    def value(self, figure: float) -> float:
+        """What it gives for a figure, higher is better, see `Objective.value`."""
+        return figure if self.cost is None else -math.log10(max(figure, _LEAST))
 
     def shown(self, figure: float) -> str:
         """For people."""

@@ -76,7 +76,8 @@ class RunReport:
         if objective.is_score:
             return f"val. {self.objective.metric}"
         unit = objective.unit
-        return f"{objective.name} ({unit})" if unit not in ("", objective.name) else objective.name
+        name = objective.label
+        return f"{name} ({unit})" if unit not in ("", name) else name
 
     @property
     def finalists(self) -> list[Finalist]:
