@@ -47,7 +47,7 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     yield drawing(report.winners[0].design.architecture, report.folder.summary.get("setting", {}))
     yield Text("")
     better = improvement([d.design for d in report.designs if report.is_own(d)])
-    if better is not None and report.best_by == "reward":
+    if better is not None and report.best_by == "reward" and not report.objectives:
         first, last = better["first_quarter"], better["last_quarter"]
         yield Text(
             f"Mean reward of {report.agent}'s designs: {first:.4f} in the first quarter, "
@@ -139,7 +139,9 @@ def _designs_table(columns: Mapping[str, list[str]], designs: Sequence[StoredDes
     columns["design"] = [shortened(short_design(w.design.architecture), max(room, 16)) for w in designs]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
-        table.add_column(name, justify="left" if name in ("by", "design") else "right", no_wrap=True)
+        table.add_column(
+            Text(printable(name)), justify="left" if name in ("by", "design") else "right", no_wrap=True
+        )
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*map(Text, cells))
     return table

@@ -115,10 +115,11 @@ def cost_of_run(report: RunReport) -> Cost:
 
 def distance_told(report: RunReport, within: float) -> str:
     """`0.5 percentage points`, or `0.5` in a metric's own unit."""
-    return f"{within:g} percentage points" if _is_share(report) else f"{within:g}"
+    return f"{within:g} percentage points" if is_share(report) else f"{within:g}"
 
 
-def _is_share(report: RunReport) -> bool:
+def is_share(report: RunReport) -> bool:
+    """Whether the run's metric is one whose differences are percentage points."""
     return report.objective.metric in METRICS and not report.objective.is_error
 
 
@@ -137,7 +138,7 @@ def _near_the_best(report: RunReport, within: float) -> list[StoredDesign]:
     known, cost = _measured(report), cost_of_run(report)
     field, value = COST_FACTS[cost].field, report.objective.value_of
     best = max((score for _, score in known), default=0.0)
-    far = (within / 100 if _is_share(report) else within) + _ROUNDING
+    far = (within / 100 if is_share(report) else within) + _ROUNDING
     near = [design for design, score in known if abs(value(score) - value(best)) <= far]
     costs = {id(d): getattr(d.design.evaluation, field) for d in near}
     if None in costs.values():

@@ -99,7 +99,7 @@ class _Summary(BaseModel):
     finalists_seconds: float = Field(default=0.0, ge=0)
     finalists_verdict: str = ""
     references: _References = _References()
-    objectives: list[Facts] = []
+    objectives: list[Facts] = Field(default=[], max_length=3)
     front: list[Entry] = []
 
 

@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from rl_designer.envs.extensions import names_code
 from rl_designer.quantities import show_count, show_figure
+from rl_designer.text import printable
 
 if TYPE_CHECKING:  # late: a command's options come at once
     from rl_designer.envs.problem import Design
@@ -46,7 +47,7 @@ class Facts(BaseModel):
     @property
     def label(self) -> str:
         """What people call it: its text, without the folder of a file of one's own."""
-        return Path(self.name).name if names_code(self.name) else self.name
+        return printable(Path(self.name).name if names_code(self.name) else self.name)
 
     def value(self, figure: float) -> float:
         """What it gives for a figure, higher is better, see `Objective.value`."""
@@ -65,7 +66,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow")
 
     digest: str
-    figures: dict[str, float]
+    figures: dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class FrontDesign:
         return self.design.architecture.digest
 
 
+def leading_place(objectives: Sequence[Facts]) -> int:
+    """Which objective designs are ranked and paid by: the first that is no cost, else the first."""
+    return next((place for place, facts in enumerate(objectives) if facts.cost is None), 0)
+
+
 def objectives_of(summary: Mapping[str, Any]) -> list[Facts]:
     """Those of a run by its summary; none where it searched by a reward."""
     return [Facts.model_validate(facts) for facts in summary.get(OBJECTIVES, ())]
@@ -99,5 +105,9 @@ def front_of(summary: Mapping[str, Any], designs: Sequence["StoredDesign"]) -> l
     known: dict[str, StoredDesign] = {}
     for found in designs:
         known.setdefault(found.design.architecture.digest, found)
-    entries = [entry for entry in summary.get(FRONT, ()) if entry["digest"] in known]
-    return [FrontDesign(known[entry["digest"]], entry["figures"]) for entry in entries]
+    names = {facts.name for facts in objectives_of(summary)}
+    return [
+        FrontDesign(known[entry["digest"]], entry["figures"])
+        for entry in summary.get(FRONT, ())
+        if entry["digest"] in known and names == entry["figures"].keys()
+    ]
