@@ -114,7 +114,7 @@ def _of_objective(report: RunReport, facts: Facts) -> Measure:
         if digest in known:
             return known[digest]
         if field is not None:
-            return getattr(evaluation, field)  # type: ignore[no-any-return]
+            return getattr(evaluation, field)
         try:
             return None if reward is None else reward(evaluation)
         except ValueError:
