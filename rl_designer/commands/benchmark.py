@@ -32,6 +32,7 @@ from rl_designer.retraining.output import print_comparison, shown
 from rl_designer.retraining.recipes import Chosen, told_of
 from rl_designer.retraining.references import compare, references_within
 from rl_designer.retraining.sources import find_winners, load_data
+from rl_designer.runs.choosing import Choice
 
 # On what runs are compared.
 _SUBJECT = together(
@@ -181,6 +182,9 @@ def references(
     max_parameters: int | None,
     only: tuple[str, ...],
     top: int,
+    prefer: str | None,
+    within: float | None,
+    front: bool,
     output: Path | None,
     store: str | None,
     trust: bool,
@@ -195,9 +199,9 @@ def references(
     """
     if not sources and options["data"] is None:
         raise click.UsageError("name what to train on: --data NAME, or a RUN")
-    found = find_winners(
-        sources, top=top, max_parameters=max_parameters, output=output, store=store, trust=trust
-    )
+    where: dict[str, Any] = {"output": output, "store": store, "trust": trust}
+    choice = Choice(prefer, within, front)
+    found = find_winners(sources, top=top, choice=choice, max_parameters=max_parameters, **where)
     if max_parameters is None and found.config is not None:
         max_parameters = found.config.subject.max_parameters
     dataset = load_data(found, options)
@@ -205,7 +209,7 @@ def references(
     comparison = references_within(dataset, max_parameters, only)
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)
-    for line in told_of(found.winners, Chosen(plan)):
+    for line in (*found.told, *told_of(found.winners, Chosen(plan))):
         note(line, quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
     told = partial(note, quiet=quiet)

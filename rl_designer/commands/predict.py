@@ -7,10 +7,20 @@ from pathlib import Path
 
 import click
 
-from rl_designer.commands.options import FILE, FOLDER, note, output_options, print_json, seed_of, store_option
+from rl_designer.commands.options import (
+    FILE,
+    FOLDER,
+    choice_options,
+    note,
+    output_options,
+    print_json,
+    seed_of,
+    store_option,
+)
 from rl_designer.files import write_text
 from rl_designer.predicting.predict import FilePredictions, predict_file
 from rl_designer.predicting.source import find_network
+from rl_designer.runs.choosing import Choice
 from rl_designer.text import printable
 
 
@@ -22,6 +32,7 @@ from rl_designer.text import printable
 @click.option(
     "--weights-of", metavar="SEED", help="Full training whose weights to take.  [default: the first]"
 )
+@choice_options
 @store_option
 @output_options
 def predict(
@@ -30,6 +41,8 @@ def predict(
     probabilities: bool,
     output: Path | None,
     weights_of: str | None,
+    prefer: str | None,
+    within: float | None,
     store: str | None,
     as_json: bool,
     quiet: bool,
@@ -40,7 +53,7 @@ def predict(
     columns of the training, an .npz with x, a .ts, an image, a text (.txt) or a folder of such; targets in it
     are passed over. Writes a row an example, as .csv.
     """
-    network, told = find_network(source, seed_of(weights_of), store)
+    network, told = find_network(source, seed_of(weights_of), store, Choice(prefer, within))
     if probabilities and not network.class_names:
         raise click.UsageError("--probabilities is for classes, and this network predicts a number")
     found = predict_file(network, file)

@@ -15,6 +15,7 @@ from rl_designer.envs.extensions import names_code, short_name, with_whole_path
 from rl_designer.errors import Error
 
 DEFAULT_EVALUATIONS = 64
+DEFAULT_REWARD = "accuracy"
 LARGEST_SEED = 2**32 - 1
 
 
@@ -99,9 +100,18 @@ class SearchConfig(Settings):
     reward: Name = setting(
         "What a design is worth (see `list rewards`), or your own function.",
         "NAME|FILE.py:FUNCTION",
-        default="accuracy",
+        default=DEFAULT_REWARD,
         may_be_code=True,
         kept=with_whole_path,
+    )
+    objectives: Names = setting(
+        "Search for a whole front of two or three at once: val_accuracy (by --metric), less of a cost "
+        "(parameters, macs, latency), a reward, or your own function. Give it once for each.",
+        "NAME|FILE.py:FUNCTION",
+        option="objective",
+        default=(),
+        may_be_code=True,
+        kept=lambda objectives: tuple(map(with_whole_path, objectives)),
     )
     failure_reward: float = setting(
         "What a failed design is worth.", default=DEFAULT_FAILURE_REWARD, limits={"allow_inf_nan": False}
@@ -127,6 +137,8 @@ class SearchConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("objectives"):
+            _check_beside_objectives(given)
         if "table" not in given["subject"]:
             training = {"epochs": DEFAULT_EPOCHS, **given["training"]}
             return given | {"training": training, "where": {"device": "auto", **given["where"]}}
@@ -147,6 +159,8 @@ class SearchConfig(Settings):
     def to_toml(self) -> str:
         """The config as TOML; `read` and `make_config` read it back to an equal one."""
         settings = {name: value for name, value in self.given().items() if value != ()}
+        if self.objectives:
+            del settings["reward"]  # they say what a design is worth
         return tomli_w.dumps({name: part for name, part in self.grouped(settings).items() if part != {}})
 
     def to_keep(self) -> Self:
@@ -154,6 +168,17 @@ class SearchConfig(Settings):
         kept = {name: about(field).kept for name, field in self.declared().items()}
         given = self.given().items()
         return self.changed(**{name: keep(value) for name, value in given if (keep := kept[name])})
+
+
+def _check_beside_objectives(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for what makes no sense beside several objectives."""
+    if given.get("reward", DEFAULT_REWARD) != DEFAULT_REWARD:
+        raise Error("--objective and --reward exclude each other: a reward can be one of the objectives")
+    if given["budget"].get("finalists"):
+        raise Error(
+            "--objective and --finalists exclude each other: finalists are for choosing one winner; "
+            "`retrain --front` trains all of a front"
+        )
 
 
 def needs_training(name: str) -> bool:
@@ -166,7 +191,12 @@ def needs_training(name: str) -> bool:
 def code_named(settings: Mapping[str, Any]) -> dict[str, str]:
     """The settings that name code in a file, which would be run with the user's rights."""
     may_be = [name for name, field in SearchConfig.declared().items() if about(field).may_be_code]
-    return {name: settings[name] for name in may_be if names_code(settings.get(name))}
+    code: dict[str, list[str]] = {}
+    for name in may_be:
+        value = settings.get(name)
+        texts = value if isinstance(value, tuple | list) else [value]
+        code[name] = [str(text) for text in texts if names_code(text)]
+    return {name: ", ".join(texts) for name, texts in code.items() if texts}
 
 
 def make_config(

@@ -15,14 +15,17 @@ from rl_designer.declared import about
 from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.extensions import file_of, names_code
 from rl_designer.envs.metrics import ACCURACY, metric_digest
+from rl_designer.envs.objectives import Objectives
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.experience.shipped import starting_experience
 from rl_designer.runs.folder import DATA_CONTENT, METRIC_CODE, RunFolder, store_location
+from rl_designer.runs.fronts import OBJECTIVES
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
 from rl_designer.searches.finalists import Finals
+from rl_designer.searches.objectives import fidelity_beside, leading_reward, objectives_of
 from rl_designer.searches.observers import Observer, Observers
 from rl_designer.searches.references import first_references, to_dict
 from rl_designer.searches.replay import BEGAN, began, begin_anew, changed_settings
@@ -39,6 +42,7 @@ def run_search(
     observers: Sequence[Observer] = (),
     reward: RewardFunction | None = None,
     setting: Setting | None = None,
+    objectives: Sequence[RewardFunction] = (),
 ) -> SearchResult:
     """Searches, and writes a run folder.
 
@@ -46,6 +50,7 @@ def run_search(
         folder: None for the default name under `runs/`.
         reward: the function that the config's reward is the name of, where no text can name it (`name_of`).
         setting: what the search happens on; None for what the config names.
+        objectives: the functions among the config's, which no text can name.
 
     Raises:
         WrongUsage: for names, numbers and folders that can't be.
@@ -57,28 +62,32 @@ def run_search(
             check_energy(config.energy)
     setting = setting or make_setting(config)
     check_sources([check_source(Path(source), setting) for source in config.sources])
+    several = objectives_of(config, setting, agent, objectives)
     with usage_errors():
-        paid = _reward(config, setting, reward)
-        fidelity = settled_fidelity(config, paid)
+        paid = _reward(config, setting, reward, several)
+        fidelity = settled_fidelity(config, paid) if several is None else fidelity_beside(config, several)
         finals = Finals.of(config, setting)
     experience, source = starting_experience(config, setting, agent)
     references = first_references(config, setting)
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
-    settled = {"reward": paid.text, "fidelity": fidelity, "folds": folds, "experience": experience}
+    settled: dict[str, Any] = {"fidelity": fidelity, "folds": folds, "experience": experience}
+    settled |= {"reward": paid.text} if several is None else {"objectives": several.texts}
     asked, config = config, config.changed(**settled)
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
         facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
         facts |= {"about": list(setting.about)} if setting.about else {}
         facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
+        facts |= {} if several is None else {OBJECTIVES: several.described()}
         facts |= {"references": to_dict(references)} if config.references else {}
         own = _own_metric(config)
         facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
         facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources, source))
         observed = Observers(observers)
-        return search(Search(made, config, setting, store, agent, paid, observed, references, finals))
+        what = Search(made, config, setting, store, agent, paid, observed, references, finals, several)
+        return search(what)
 
 
 def resume_search(
@@ -88,6 +97,7 @@ def resume_search(
     engine: Mapping[str, Any] = MappingProxyType({}),
     reward: RewardFunction | None = None,
     data: Mapping[str, Any] = MappingProxyType({}),
+    objectives: Sequence[RewardFunction] = (),
 ) -> SearchResult | None:
     """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
     with the same designs and the same policy as if it never had. None where it was finished.
@@ -96,7 +106,7 @@ def resume_search(
         run: its folder; a path is opened.
         store: where its store is now; None for where it was.
         engine: where its designs are trained now, as `on_engine` takes it.
-        reward: as `run_search` takes it.
+        reward, objectives: as `run_search` takes them.
         data: where its data lie now, as `data_of_run` takes it.
 
     Raises:
@@ -115,11 +125,13 @@ def resume_search(
     config = on_engine(folder.config, engine)
     agent = _agent(config)
     setting = _setting_now(folder, config, data)
-    paid, finals = _reward(config, setting, reward), Finals.of(config, setting)
+    several = objectives_of(config, setting, agent, objectives)
+    paid, finals = _reward(config, setting, reward, several), Finals.of(config, setting)
     references = first_references(config, setting)
     with Store(store or folder.store_location, create=False) as opened:
         observed = Observers(observers)
-        return search(Search(folder, config, setting, opened, agent, paid, observed, references, finals))
+        what = Search(folder, config, setting, opened, agent, paid, observed, references, finals, several)
+        return search(what)
 
 
 def _own_metric(config: SearchConfig) -> str | None:
@@ -176,7 +188,11 @@ def _agent(config: SearchConfig) -> Agent:
     return agent
 
 
-def _reward(config: SearchConfig, setting: Setting, function: RewardFunction | None) -> Reward:
+def _reward(
+    config: SearchConfig, setting: Setting, function: RewardFunction | None, objectives: Objectives | None
+) -> Reward:
+    if objectives is not None:
+        return leading_reward(objectives)
     context = RewardContext(setting.space, **config.subject.limits)
     return load_reward(config.reward, context, function)
 
