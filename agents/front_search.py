@@ -35,7 +35,7 @@ class FrontSettings:
 
     warm: int
     batch: int
-    bound: float
+    front_bound: float
     updates: int
     entropy: float
     candidates: int
@@ -87,7 +87,7 @@ class FrontSearch:
                     if len(missing := memory.missing(space, warm, self.draws)):
                         self.problem.evaluate(space.architectures(missing))
                 belief = model.fit(self.problem)
-                hope = self._paid(belief, self.settings.bound)
+                hope = self._paid(belief, self.settings.front_bound)
                 controller.update(hope, self.settings.updates, int(self.draws.integers(2**63)))
                 proposals = self._proposals(belief, controller.policy())
                 if len(proposals) == 0:
@@ -150,7 +150,7 @@ class FrontSearch:
         if len(fresh) <= settings.batch:
             return fresh
         joint = belief.joint(fresh)
-        return fresh[improving(joint, self._expected(belief), settings.bound, settings.batch)]
+        return fresh[improving(joint, self._expected(belief), settings.front_bound, settings.batch)]
 
     def _samples(self, policy: Policy, n: int, temperature: float = 1.0) -> Actions:
         preferences = drawn_preferences(len(self.objectives), n, self.draws)

@@ -40,6 +40,8 @@ class PPO(PolicyAgent):
         warm: designs drawn at random at first, less those that are there already.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
+        front_bound: so many where several objectives are searched for: a front has room for many designs that
+            may be good, and is tried out all along it.
         updates: PPO updates a round, each of 128 designs; 0 leaves the policy untrained.
         candidates: designs sampled from the policy, of which the best are evaluated.
         mutations: of the best designs so far, that are candidates, too.
@@ -68,6 +70,7 @@ class PPO(PolicyAgent):
         warm: int = 8,
         batch: int = 4,
         bound: float = 2.0,
+        front_bound: float = 1.0,
         updates: int = 3,
         entropy: float = 0.2,
         candidates: int = 256,
@@ -92,6 +95,7 @@ class PPO(PolicyAgent):
         self.warm = warm
         self.batch = batch
         self.bound = bound
+        self.front_bound = front_bound
         self.updates = updates
         self.entropy = entropy
         self.candidates = candidates
