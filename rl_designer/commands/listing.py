@@ -78,7 +78,7 @@ def _about(metric: Metric) -> str:
 
 def _objectives() -> dict[str, str]:
     """What a whole front may be searched for, besides the rewards of an evaluation alone."""
-    less = {cost: f"in {facts.unit}; less is better" for cost, facts in COST_FACTS.items()}
+    less: dict[str, str] = {cost: f"in {facts.unit}; less is better" for cost, facts in COST_FACTS.items()}
     return {SCORE: "the score by --metric; more is better", **less}
 
 
