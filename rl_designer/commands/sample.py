@@ -167,7 +167,7 @@ def _sampled(
     data = drawn_to_dict(drawn, _seen(run, store, quiet))
     if options["prefer"] is not None:
         objectives, weights = objectives_of(run.summary), weights_of(run.summary, options["prefer"])
-        note(f"wanted: {told_weights(objectives, weights)}", quiet)
+        note(f"wanted: {told_weights(run.summary, weights)}", quiet)
         named = zip(objectives, weights, strict=True)
         data["preference"] = {facts.name: weight for facts, weight in named}
     return drawn, data

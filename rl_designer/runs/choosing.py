@@ -3,7 +3,7 @@ the one for a preference among objectives, or the whole front.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from rl_designer.errors import Error, WrongUsage, unknown_name, usage_errors
 from rl_designer.runs.fronts import Facts, objectives_of
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
+from rl_designer.text import printable
 
 _ROUNDING = 1e-9
 
@@ -91,7 +92,7 @@ class Choice:
         """What was taken, in words; "" for the best."""
         if self.prefer is not None:
             weights = weights_of(report.folder.summary, self.prefer)
-            return f"the front's best by {told_weights(report.objectives, weights)}"
+            return f"the front's best by {told_weights(report.folder.summary, weights)}"
         if self.within is not None:
             best = max(value for _, value in _measured(report))
             return (
@@ -199,7 +200,7 @@ def weights_of(summary: Mapping[str, Any], prefer: Prefer) -> list[float]:
     Raises:
         WrongUsage: for names of other objectives, weights below 0, and none above.
     """
-    objectives, metric = objectives_of(summary), (summary.get("objective") or {}).get("metric", ACCURACY.name)
+    objectives, metric = objectives_of(summary), _metric(summary)
     places = {name: place for place, facts in enumerate(objectives) for name in _names(facts, metric)}
     weights = [0.0] * len(objectives)
     for name, weight in read_weights(prefer).items():
@@ -216,9 +217,15 @@ def weights_of(summary: Mapping[str, Any], prefer: Prefer) -> list[float]:
         return check_preference([weight / total for weight in weights], len(objectives)).tolist()
 
 
-def told_weights(objectives: Sequence[Facts], weights: Iterable[float]) -> str:
-    """`val_accuracy 0.7, parameters 0.3`."""
-    return ", ".join(f"{facts.label} {w:.3g}" for facts, w in zip(objectives, weights, strict=True))
+def told_weights(summary: Mapping[str, Any], weights: Iterable[float]) -> str:
+    """`accuracy 0.7, parameters 0.3`. `summary`: the run's."""
+    metric = _metric(summary)
+    names = [metric if facts.is_score else facts.label for facts in objectives_of(summary)]
+    return ", ".join(f"{name} {weight:.3g}" for name, weight in zip(names, weights, strict=True))
+
+
+def _metric(summary: Mapping[str, Any]) -> str:
+    return printable((summary.get("objective") or {}).get("metric", ACCURACY.name))
 
 
 def _names(facts: Facts, metric: str) -> set[str]:

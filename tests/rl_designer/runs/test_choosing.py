@@ -70,7 +70,7 @@ def test_a_preference_takes_the_end_or_the_middle_of_the_front(reports: dict[str
     middle = Choice(prefer="accuracy=0.5,parameters=0.5").of(report)
     assert middle[0] in front[1:-1] and len(middle) == len(front)
     assert Choice(prefer="accuracy=7,parameters=3").told(report) == (
-        "the front's best by val_accuracy 0.7, parameters 0.3"
+        "the front's best by accuracy 0.7, parameters 0.3"
     )
 
 
