@@ -31,7 +31,7 @@ COMMANDS = {
     ),
     "list": (
         "listing:listing",
-        "List spaces, agents, rewards, metrics, data sets and tables, with a line each.",
+        "List spaces, agents, rewards, objectives, metrics, data sets and tables, with a line each.",
     ),
     "predict": (
         "predict:predict",

@@ -46,7 +46,8 @@ class Run:
 
     def __repr__(self) -> str:
         best = "no design yet" if self.best is None else f"best reward {self.best.reward:.4f}"
-        return f"<Run {self.folder}: {len(self.designs):,} designs, {best}>"
+        front = f", {len(self.front):,} on the front" if self.front else ""
+        return f"<Run {self.folder}: {len(self.designs):,} designs, {best}{front}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: verdict, learning curve, best design."""

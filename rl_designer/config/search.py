@@ -15,7 +15,6 @@ from rl_designer.envs.extensions import names_code, short_name, with_whole_path
 from rl_designer.errors import Error
 
 DEFAULT_EVALUATIONS = 64
-DEFAULT_REWARD = "accuracy"
 LARGEST_SEED = 2**32 - 1
 
 
@@ -100,13 +99,13 @@ class SearchConfig(Settings):
     reward: Name = setting(
         "What a design is worth (see `list rewards`), or your own function.",
         "NAME|FILE.py:FUNCTION",
-        default=DEFAULT_REWARD,
+        default="accuracy",
         may_be_code=True,
         kept=with_whole_path,
     )
     objectives: Names = setting(
-        "Search for a whole front of two or three at once: val_accuracy (by --metric), less of a cost "
-        "(parameters, macs, latency), a reward, or your own function. Give it once for each.",
+        "Search for a whole front of two or three at once, such as val_accuracy and parameters (see `list "
+        "objectives`), rewards, or your own functions. Give it once for each.",
         "NAME|FILE.py:FUNCTION",
         option="objective",
         default=(),
@@ -156,11 +155,15 @@ class SearchConfig(Settings):
         """The agent without its options: `ppo` of `ppo:…`, `Mine` of `file.py:Mine:…`."""
         return short_name(self.agent)
 
+    def given(self) -> dict[str, Any]:
+        given = super().given()
+        if self.objectives:
+            del given["reward"]  # they say what a design is worth
+        return given
+
     def to_toml(self) -> str:
         """The config as TOML; `read` and `make_config` read it back to an equal one."""
         settings = {name: value for name, value in self.given().items() if value != ()}
-        if self.objectives:
-            del settings["reward"]  # they say what a design is worth
         return tomli_w.dumps({name: part for name, part in self.grouped(settings).items() if part != {}})
 
     def to_keep(self) -> Self:
@@ -172,7 +175,7 @@ class SearchConfig(Settings):
 
 def _check_beside_objectives(given: Mapping[str, Any]) -> None:
     """Raises ValueError for what makes no sense beside several objectives."""
-    if given.get("reward", DEFAULT_REWARD) != DEFAULT_REWARD:
+    if "reward" in given:
         raise Error("--objective and --reward exclude each other: a reward can be one of the objectives")
     if given["budget"].get("finalists"):
         raise Error(

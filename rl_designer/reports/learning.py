@@ -156,7 +156,7 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
         Axis(what),
         series,
         ("evaluations", f"best {what} of {agent}", "random search: low", "median", "high"),
-        [_learning_row(i, course, control) for i in _checkpoints(len(course))],
+        [_learning_row(i, course, control) for i in checkpoints(len(course))],
         _control_notes(control),
     )
 
@@ -243,7 +243,7 @@ def _learning_row(index: int, course: Sequence[float | None], control: Control |
     return (f"{index + 1:,}", show_figure(course[index]), *random)
 
 
-def _checkpoints(count: int) -> list[int]:
+def checkpoints(count: int) -> list[int]:
     """Places 1, 2, 4, 8, … and the last, as indices."""
     powers = [2**k - 1 for k in range(count.bit_length()) if 2**k <= count]
     return sorted({*powers, count - 1} - {-1})

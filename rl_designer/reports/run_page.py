@@ -16,7 +16,7 @@ from rl_designer.quantities import show_count, show_figure, show_seconds, show_s
 from rl_designer.reports.designs import design_row, differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
 from rl_designer.reports.front import front_data, front_plots
-from rl_designer.reports.learning import control_of, learning_plot
+from rl_designer.reports.front_course import course_plot
 from rl_designer.reports.terminal import WINNERS, references_told
 from rl_designer.runs.folder import POLICY
 from rl_designer.runs.fronts import leading_place
@@ -44,8 +44,8 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data |= {"finalists": report.folder.summary.get("finalists_verdict", "")}
     data |= {"references": list(references_told(report))}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
-    learning = learning_plot(report, control_of(report, space), name)
-    data["plots"] = [*([] if learning is None else [learning]), *front_plots(report, name)]
+    course = course_plot(report, space, name)
+    data["plots"] = [*([] if course is None else [course]), *front_plots(report, name)]
     data["front"] = front_data(report, name)
     data |= _winner(report)
     data |= _learned(report, space, why_not)

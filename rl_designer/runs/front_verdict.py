@@ -66,7 +66,7 @@ def judge_front_by_designs(agent: str, own: Values, controls: Values, paid: int)
     together = np.concatenate([own, controls])
     if len(own) == 0 or len(controls) == 0 or not np.isfinite(together).any():
         return Verdict(None, WANT.format(agent))
-    scale, size = _scale_of(together), min(len(own), len(controls))
+    scale, size = scale_of_designs(together), min(len(own), len(controls))
     whole = scale.hypervolume(together)
 
     def share(rows: Values) -> float:
@@ -92,7 +92,7 @@ def judge_front_by_designs(agent: str, own: Values, controls: Values, paid: int)
     return Verdict(better, sentence, FrontControl(len(controls), theirs, paid), chance, share(own))
 
 
-def _scale_of(together: Values) -> Scale:
+def scale_of_designs(together: Values) -> Scale:
     """From the worst of the front of all designs, or from their median where that is worse, so that a short
     front doesn't leave most of them without any hypervolume.
     """

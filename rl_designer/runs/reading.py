@@ -158,8 +158,9 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
         for report in reports
         for d in report.designs
     ]
-    # Of a run with finalists only the best of them can be the best of all.
-    decided = {str(r.folder.path): r.finalists[0].digest for r in reports if r.finalists}
+    # Of a run with finalists, or a front, only the first of them can be the best of all.
+    chosen = [r for r in reports if r.finalists or r.front]
+    decided = {str(r.folder.path): r.winners[0].design.architecture.digest for r in chosen}
     trained = [
         design
         for design in designs

@@ -1,6 +1,6 @@
 """Several objectives of one search: made of its config, and the front that it has found so far."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,12 @@ def _check_measured(objectives: Objectives, setting: Setting) -> None:
 def leading_reward(objectives: Objectives) -> Reward:
     """What a search with objectives pays for a design, and ranks its front by: the first that is no cost."""
     return next((objective for objective in objectives.each if objective.cost is None), objectives.each[0])
+
+
+def front_told(objectives: Objectives | None) -> Iterator[str]:
+    """What is searched for, and what is then called the reward: a line or none."""
+    if objectives is not None:
+        yield f"searches for a whole front by {objectives}; the reward is {leading_reward(objectives).text}"
 
 
 def fidelity_beside(config: SearchConfig, objectives: Objectives) -> str | None:

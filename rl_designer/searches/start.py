@@ -31,7 +31,7 @@ from rl_designer.runs.verdict import (
 from rl_designer.searches.control import ControlPlan, evaluate_control, rewards_of
 from rl_designer.searches.finalists import SECONDS as FINALISTS_SECONDS
 from rl_designer.searches.finalists import Finals, Found, train_finalists
-from rl_designer.searches.objectives import KeptFront, values_in_full
+from rl_designer.searches.objectives import KeptFront, front_told, values_in_full
 from rl_designer.searches.observers import Observers, Start
 from rl_designer.searches.references import told
 from rl_designer.searches.replay import RecordedProblem, Replay
@@ -115,7 +115,7 @@ class SearchRun:
                 config.budget.time_limit,
                 len(self._replay),
                 tuple(source.name for source in sources),
-                (*setting.about, *told(search.references)),
+                (*setting.about, *told(search.references), *front_told(found)),
                 "" if search.finals is None else search.finals.told,
             )
         )

@@ -15,7 +15,7 @@ from tests.helpers.command_line import Ended, runner
 Command = Callable[..., Ended]
 
 OBJECTIVES = ("--objective", "val_accuracy", "--objective", "parameters")
-PPO = "ppo:final_updates=16,final_share=0"
+PPO = "ppo:updates=2,final_updates=12,final_share=0"
 QUICK = ("--epochs", "1", "--seeds", "1", "--no-rivals", "--quiet")
 
 
@@ -47,6 +47,8 @@ def command(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 
 def test_the_front_is_a_table_and_stands_in_json(command: Command) -> None:
     shown = command("report", "trained").out
+    page = Path("trained/report.html").read_text()
+    assert "Course of the front" in page and "of the hypervolume of all designs together" in page
     front = rl.load_run("trained").front
     assert f"The front: {len(front):,} design" in shown and "val. accuracy  parameters  found at" in shown
     told = command("report", "trained", "--json").json["runs"][0]

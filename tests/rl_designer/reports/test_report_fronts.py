@@ -8,7 +8,9 @@ import pytest
 from rl_designer.config import make_config
 from rl_designer.dashboard.watch import RunWatch
 from rl_designer.reports.front import front_data, front_plots
+from rl_designer.reports.front_course import course_plot
 from rl_designer.reports.page import page
+from rl_designer.reports.run_page import space_of_run
 from rl_designer.reports.terminal import print_report
 from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.searches.search import run_search
@@ -16,8 +18,8 @@ from rl_designer.searches.search import run_search
 THREE = ("val_accuracy", "parameters", "macs")
 
 
-def searched(folder: Path, name: str, *objectives: str) -> Path:
-    options = {"table": "mnist1d-convnet1d", "agent": "random", "evaluations": 32, "tensorboard": False}
+def on_table(folder: Path, name: str, *objectives: str, agent: str = "random") -> Path:
+    options = {"table": "mnist1d-convnet1d", "agent": agent, "evaluations": 32, "tensorboard": False}
     run_search(make_config({**options, "objectives": objectives or None}), folder / name)
     return folder / name
 
@@ -26,10 +28,10 @@ def searched(folder: Path, name: str, *objectives: str) -> Path:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fronts")
     (folder / "mine.py").write_text("def mine(evaluation):\n    return evaluation.val_accuracy ** 2\n")
-    searched(folder, "two", *THREE[:2])
-    searched(folder, "three", *THREE)
-    searched(folder, "reward")
-    searched(folder, "own", f"{folder / 'mine.py'}:mine", "parameters")
+    on_table(folder, "two", *THREE[:2])
+    on_table(folder, "three", *THREE)
+    on_table(folder, "reward")
+    on_table(folder, "own", f"{folder / 'mine.py'}:mine", "parameters")
     return folder
 
 
@@ -63,6 +65,28 @@ def test_three_objectives_are_three_plots(folder: Path) -> None:
     for plot in plots:
         [front] = [series for series in plot.series if series.name == "front"]
         assert len(front.points) == len(report.front) and front.kind == "points"
+
+
+def test_the_course_of_a_front_ends_where_the_verdict_says(folder: Path) -> None:
+    report = read_run(on_table(folder, "nsga", "val_accuracy", "parameters", agent="nsga-ii"))
+    space, _ = space_of_run(report)
+    plot = course_plot(report, space, "run")
+    assert plot is not None and plot.name == "run-learning" and plot.title == "Course of the front"
+    [course] = [series for series in plot.series if series.name == "front of nsga-ii"]
+    shares = [point.y for point in course.points]
+    assert shares == sorted(shares) and len(shares) == 32
+    assert shares[-1] == pytest.approx(report.folder.summary["hypervolume"])
+    [band] = [series for series in plot.series if series.kind == "band"]
+    assert band.points[-1].y < 1 and all(
+        low <= high.y for low, high in zip(band.lows, band.points, strict=True)
+    )
+    assert plot.notes == ("Random search by 40 random orders of the table's designs.",)
+
+
+def test_where_an_objectives_code_would_have_to_run_it_is_the_best_so_far(folder: Path) -> None:
+    report = read(folder, "own")
+    plot = course_plot(report, space_of_run(report)[0], "run")
+    assert plot is not None and plot.title == "Learning curve"
 
 
 def test_each_design_of_the_front_has_its_layers_and_one_is_marked(folder: Path) -> None:

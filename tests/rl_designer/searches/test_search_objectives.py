@@ -1,5 +1,6 @@
 """A search with several objectives: its front, its verdict, how it goes on, and what it refuses."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -186,6 +187,10 @@ def test_an_objective_of_a_file_is_read_again_from_there(table: str) -> None:
     assert mine == f"{Path('mine.py').absolute()}:mine"
     assert set(run.summary["front"][0]["figures"]) == {mine, "parameters"}
     assert RunFolder.open(Path("run")).config.objectives == run.folder.config.objectives
+    shutil.copytree("run", "copy")  # as of a stranger
+    with pytest.raises(WrongUsage, match=r"names the objectives .*mine\.py:mine, whose code would be run"):
+        RunFolder.open(Path("copy")).check_code()
+    assert read_run(Path("copy")).front  # without its code
 
 
 # -- what is refused --------------------------------------------------------------------------------
