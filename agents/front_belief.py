@@ -66,12 +66,16 @@ class Joint:
     known: Values
     open: dict[int, tuple[Belief, Values, Values]]
 
-    def values(self, bound: float) -> Values:
-        """So many standard deviations above what is expected, float64 [n, k]."""
+    def values(self, *bounds: float) -> Values:
+        """So many standard deviations above what is expected, float64 [n, k].
+
+        Args:
+            bounds: one for all objectives, or one for each.
+        """
         values = self.known.copy()
         for column, (belief, mean, covariance) in self.open.items():
             deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))
-            values[:, column] = as_values(belief, mean + bound * deviation)
+            values[:, column] = as_values(belief, mean + bounds[column % len(bounds)] * deviation)
         return values
 
     def count_on(self, row: int) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,13 @@ from rl_designer.envs.search_spaces.base import Actions
 _HIDDEN = 64  # tanh units: one policy has to be many
 _ORDINARY_DESIGNS = 512  # random ones, by which rewards are standardised
 _STEPS = {2: 20, 3: 8}  # preferences that the policy that is handed out learns designs for: 21, or 45
-_EACH = 6  # designs of each
+_EACH = 3  # designs of each
 _POOL = 3_000  # samples of which those are chosen
 _IMITATION_STEPS = 300
+# Deviations of up to three objectives that aren't known, equally likely and independent, as a lattice.
+_NODES = [
+    [NormalDist().inv_cdf((number * step % 12 + 0.5) / 12) for step in (1, 5, 7)] for number in range(12)
+]
 
 Values = NDArray[np.float64]
 
@@ -53,7 +58,8 @@ class FrontSearch:
     Rounds of: fit a reward model for each objective that isn't known in closed form; train the policy, each
     episode by a preference of its own, paid the scalarised values that a design may have (the models' means
     and some deviations; a cost as it is); evaluate those of its samples, and of mutations of the front's
-    designs, by which the hypervolume may grow most, each chosen as if those before had come out as expected.
+    designs, by which the hypervolume is expected to grow most (Emmerich et al. 2006), each chosen as if those
+    before had come out as expected.
 
     Args:
         facts: of the policy that is handed out.
@@ -189,20 +195,22 @@ class FrontSearch:
 
 
 def improving(joint: Joint, values: Values, bound: float, batch: int) -> list[int]:
-    """The batch by which the hypervolume of a front may grow most, each as if those before had come out as
-    expected.
+    """The batch by which the hypervolume of a front is expected to grow most, each as if those before had
+    come out as expected.
 
     Args:
         values: of the designs so far, float64 [n, k].
+        bound: the deviations count so many times.
     """
     scale = Scale.of_front(np.concatenate([values, joint.values(bound)]))
     front, expected = scale.units(values), scale.units(joint.values(0.0))
     picked: list[int] = []
     for _ in range(batch):
-        hoped = scale.units(joint.values(bound))
-        grown = improvements(hoped, front[non_dominated(front)], scale.reference)
+        possible = np.concatenate([scale.units(joint.values(*(bound * z for z in node))) for node in _NODES])
+        each = improvements(possible, front[non_dominated(front)], scale.reference)
+        grown = each.reshape(len(_NODES), -1).mean(axis=0)
         # Where nothing would grow, that which comes nearest.
-        grown += 1e-9 * hoped.sum(axis=1)
+        grown += 1e-9 * expected.sum(axis=1)
         grown[picked] = -np.inf
         best = int(grown.argmax())
         picked.append(best)

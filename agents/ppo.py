@@ -40,8 +40,8 @@ class PPO(PolicyAgent):
         warm: designs drawn at random at first, less those that are there already.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
-        front_bound: so many where several objectives are searched for: a front has room for many designs that
-            may be good, and is tried out all along it.
+        front_bound: the same where several objectives are searched for; fewer, since a front is tried out all
+            along it. Of the designs that are evaluated it is the factor of the deviations.
         updates: PPO updates a round, each of 128 designs; 0 leaves the policy untrained.
         candidates: designs sampled from the policy, of which the best are evaluated.
         mutations: of the best designs so far, that are candidates, too.

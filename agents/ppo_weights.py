@@ -11,11 +11,10 @@ from rl_designer.agents.base import Agent
 from rl_designer.agents.ppo import PPO
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.objectives import Objectives, Scale, scalarised, spread_preferences
+from rl_designer.envs.objectives import Objectives, Scale, few_preferences, scalarised
 from rl_designer.envs.problem import Budget, BudgetSpent, Problem
 from rl_designer.envs.seeding import stream
 
-_STEPS = {2: 4, 3: 2}  # five preferences of two objectives, six of three
 _AT_ONCE = 50  # evaluations a preference where only the time is limited
 _LOWEST = -10.0  # far below what any design is worth
 
@@ -41,7 +40,7 @@ class PPOWeights(Agent):
         if objectives is None:
             PPO(seed=self.seed).search(problem)
             return
-        preferences = spread_preferences(len(objectives), _STEPS[len(objectives)])
+        preferences = few_preferences(len(objectives))
         try:
             while np.isfinite(problem.values).all(axis=1).sum() < 2:
                 problem.evaluate(space.architectures(space.random_actions(self.warm, draws)))
@@ -61,7 +60,7 @@ class PPOWeights(Agent):
         reward = _Worth(problem.objectives, Scale.of_front(problem.values), tuple(preference))
         through = Problem(problem.space, _Through(problem), reward, Budget(most), failure_reward=_LOWEST)
         through.evaluate([design.architecture for design in problem.designs])
-        PPO(seed=seed).search(through)
+        PPO(seed=seed, final_updates=1, final_share=0).search(through)  # its policy is not asked for
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class Objective(Reward):
 
     def figure(self, value: float) -> float:
         """What people read for a value."""
-        return value if self.cost is None else 10.0**-value
+        # Rounded to what the logarithm of a count gives back.
+        return value if self.cost is None else float(f"{10.0**-value:.12g}")
 
     def value(self, figure: float) -> float:
         """The inverse of `figure`. Raises ValueError for a cost that isn't above 0."""

@@ -58,6 +58,11 @@ def spread_preferences(objectives: int, steps: int) -> Values:
     return np.array(rows[::-1], dtype=np.float64) / steps
 
 
+def few_preferences(objectives: int) -> Values:
+    """Five preferences of two objectives, six of three, evenly apart, single objectives among them."""
+    return spread_preferences(objectives, {2: 4}.get(objectives, 2))
+
+
 def drawn_preferences(objectives: int, n: int, draws: np.random.Generator) -> Values:
     """Uniform over all preferences, and one in four with a single objective or without one of three, float64
     [n, k].

@@ -18,8 +18,9 @@ from rl_designer.commands.options import (
     together,
 )
 from rl_designer.commands.retrain import plan_of, training_options
-from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
+from rl_designer.comparisons.agents import Benchmark
 from rl_designer.comparisons.benchmark import BenchmarkResult
+from rl_designer.comparisons.fronts import FrontBenchmark, benchmark_of_agents, run_benchmark_of_agents
 from rl_designer.comparisons.output import compared, summary_table
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.config import SearchConfig, Subject, Training, Where
@@ -77,6 +78,7 @@ def benchmark() -> None:
     help="Distinct designs that a run may evaluate. A run that has found the table's best ends there.",
 )
 @options_of(SearchConfig, "reward", reward="What is searched for.  [default: accuracy]")
+@options_of(SearchConfig, "objectives")
 @click.option(
     "--samples", type=click.IntRange(min=0), default=100, show_default=True, help="From each policy."
 )
@@ -106,12 +108,16 @@ def agents(
     ppo:experience=shipped, or a file, starts with what was learned on other tasks; without, all start from
     nothing. The others are compared with the first. Without any: ppo regularized-evolution local-search
     random.
+
+    With --objective, given twice or three times, agents that search for whole fronts are compared by the
+    hypervolume of their fronts, and --samples are drawn by each of five preferences. Without any AGENT: ppo
+    nsga-ii optuna-tpe ppo-weights random.
     """
 
-    def make(config: SearchConfig) -> Benchmark:
-        return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
+    def make(config: SearchConfig) -> Benchmark | FrontBenchmark:
+        return benchmark_of_agents(config, agents, seeds, samples, sample_after)
 
-    _compare(make, run_benchmark, options, output, plots, as_json, quiet)
+    _compare(make, run_benchmark_of_agents, options, output, plots, as_json, quiet)
 
 
 @benchmark.command()
