@@ -132,7 +132,8 @@ def _of_pairs(report: RunReport, name: str) -> list[Plot]:
         up, across = sorted(pair, key=lambda facts: facts.cost is not None)
         axes = _of_objective(report, across), _of_objective(report, up)
         drawn = [d for d in report.winners if all(_is_drawn(axis, axis.of(d)) for axis in axes)]
-        own = [d for d in front if d in drawn]
+        known = {d.design.architecture.digest for d in drawn}
+        own = [d for d in front if d.design.architecture.digest in known]
         if own:
             plots.append(_plot(report, drawn, own, axes, name, number))
     return plots
@@ -167,16 +168,6 @@ def _plot(
     line = Series("front", "steps", [*ends, Point(x.of(widest) or 0.0, ends[-1].y)], "front")
     in_all = len(report.objectives) > 2  # then a design on the front may be beaten in this pair
     first = [Series("front", "points", ends, "front")] if in_all else [line]
-    rows = [
-        (
-            x.show(x.of(d) or 0.0),
-            y.show(y.of(d) or 0.0),
-            str(report.position(d)),
-            report.found_by(d),
-            shortened(short_design(d.design.architecture), 200),
-        )
-        for d in thinned(front, _MOST_ROWS)
-    ]
     others = _designs(report, drawn, axes)
     return Plot(
         f"{name}-front{f'-{number + 1}' * (number > 0)}",
@@ -186,7 +177,7 @@ def _plot(
         Axis(y.label, logarithmic=y.is_cost, falling=y.is_cost),
         [*others, *first] if in_all else [*first, *others],
         (x.label, y.label, "evaluation", "by", "design"),
-        rows,
+        [_row(axes, d, report) for d in thinned(front, _MOST_ROWS)],
     )
 
 
@@ -200,6 +191,12 @@ def _told(
         )
     first, last = (f"{y.show(end.y)} with {x.show(end.x)} {x.name}" for end in (ends[0], ends[-1]))
     return f"{len(drawn):,} designs. The front, which none beats in both, goes from {first} to {last}."
+
+
+def _row(axes: tuple[Measure, Measure], found: StoredDesign, report: RunReport) -> tuple[str, ...]:
+    figures = [axis.show(axis.of(found) or 0.0) for axis in axes]
+    design = shortened(short_design(found.design.architecture), 200)
+    return (*figures, str(report.position(found)), report.found_by(found), design)
 
 
 def _worse(x: Measure, found: StoredDesign) -> float:

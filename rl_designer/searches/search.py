@@ -76,18 +76,23 @@ def run_search(
     asked, config = config, config.changed(**settled)
     # Whatever can be wrong is found before the folder is made.
     with Store(store_location(config, folder)) as store:
-        facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
-        facts |= {"about": list(setting.about)} if setting.about else {}
-        facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
+        facts = _facts(config, setting, paid) | {BEGAN: began(config, asked)}
         facts |= {} if several is None else {OBJECTIVES: several.described()}
         facts |= {"references": to_dict(references)} if config.references else {}
-        own = _own_metric(config)
-        facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
-        facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources, source))
         observed = Observers(observers)
         what = Search(made, config, setting, store, agent, paid, observed, references, finals, several)
         return search(what)
+
+
+def _facts(config: SearchConfig, setting: Setting, reward: Reward) -> dict[str, Any]:
+    """What a run's summary has of its setting from the beginning."""
+    facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
+    facts |= {"about": list(setting.about)} if setting.about else {}
+    facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
+    own = _own_metric(config)
+    facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
+    return facts | {DATA_CONTENT: setting.content}
 
 
 def resume_search(
