@@ -34,7 +34,7 @@ class FrontBelief:
         """Expected values of complete designs, float64 [n, k]."""
         values = self.objectives.beforehand(self.space, actions)
         for column, belief in self._open():
-            values[:, column] = as_values(belief, belief.mean(self.space, actions))
+            values[:, column] = self.as_values(column, belief.mean(self.space, actions))
         return values
 
     def bounds(self, actions: Actions, bound: float) -> Values:
@@ -42,13 +42,19 @@ class FrontBelief:
         values = self.objectives.beforehand(self.space, actions)
         for column, belief in self._open():
             mean, deviation = belief.predict(self.space, actions)
-            values[:, column] = as_values(belief, mean + bound * deviation)
+            values[:, column] = self.as_values(column, mean + bound * deviation)
         return values
 
     def joint(self, actions: Actions) -> "Joint":
         """Of designs that may be evaluated together."""
         values = self.objectives.beforehand(self.space, actions)
-        return Joint(values, {column: (b, *b.joint(self.space, actions)) for column, b in self._open()})
+        return Joint(self, values, {column: (b, *b.joint(self.space, actions)) for column, b in self._open()})
+
+    def as_values(self, column: int, scores: Values) -> Values:
+        """Scores of an objective as its values; see `as_values`."""
+        belief = self.beliefs[column]
+        assert belief is not None
+        return as_values(belief, scores, bounded=self.objectives.each[column].cost is None)
 
     def _open(self) -> list[tuple[int, Belief]]:
         return [(column, belief) for column, belief in enumerate(self.beliefs) if belief is not None]
@@ -59,10 +65,12 @@ class Joint:
     """What is expected of some designs, and how the doubt shrinks as more of them are counted on.
 
     Attributes:
+        belief: that it is of.
         known: [n, k], NaN where it is open.
         open: column → belief, mean [n] and covariance [n, n] of the scores.
     """
 
+    belief: FrontBelief
     known: Values
     open: dict[int, tuple[Belief, Values, Values]]
 
@@ -73,9 +81,9 @@ class Joint:
             bounds: one for all objectives, or one for each.
         """
         values = self.known.copy()
-        for column, (belief, mean, covariance) in self.open.items():
-            deviation = np.sqrt(np.maximum(covariance.diagonal(), 0))
-            values[:, column] = as_values(belief, mean + bounds[column % len(bounds)] * deviation)
+        for column, (_, mean, covariance) in self.open.items():
+            hoped = mean + bounds[column % len(bounds)] * np.sqrt(np.maximum(covariance.diagonal(), 0))
+            values[:, column] = self.belief.as_values(column, hoped)
         return values
 
     def count_on(self, row: int) -> None:
@@ -124,12 +132,20 @@ def with_failures(values: Values) -> Values:
     return np.where(np.isfinite(values), values, worse)
 
 
-def as_values(belief: Belief, scores: Values) -> Values:
+def as_values(belief: Belief, scores: Values, *, bounded: bool = True) -> Values:
     """Scores as the values that stand left and right of them, beyond the best on the line from the upper
     quartile to it, so that there is something to hope for.
+
+    Args:
+        bounded: whether values end somewhere, as accuracies do. Of those that don't, such as the logarithm of
+            a latency, the line is at least as steep as from the worst to the best: where a search has seen
+            hardly any fast designs, these are all alike, and still there may be much faster ones.
     """
     values = np.interp(scores, belief.scores, belief.rewards)
-    upper = int(_UPPER * (len(belief.scores) - 1))
-    apart = belief.scores[-1] - belief.scores[upper]
-    slope = (belief.rewards[-1] - belief.rewards[upper]) / apart if apart > 0 else 0.0
+    starts = [int(_UPPER * (len(belief.scores) - 1)), *([] if bounded else [0])]
+    slope = 0.0
+    for start in starts:
+        apart = belief.scores[-1] - belief.scores[start]
+        if apart > 0:
+            slope = max(slope, (belief.rewards[-1] - belief.rewards[start]) / apart)
     return values + slope * np.maximum(scores - belief.scores[-1], 0)

@@ -159,6 +159,16 @@ def test_a_failure_is_a_little_worse_than_the_worst_and_beyond_the_best_there_is
     scores = np.array([-9.0, belief.scores[0], belief.scores[-1], belief.scores[-1] + 1])
     found = as_values(belief, scores)
     assert found[0] == found[1] == belief.rewards[0] and found[2] == belief.rewards[-1] < found[3]
+    steeper = as_values(belief, scores, bounded=False)
+    assert steeper[:3].tolist() == found[:3].tolist() and steeper[3] >= found[3]
+
+
+def test_of_costs_that_are_measured_there_may_always_be_much_less() -> None:
+    """Where nearly all designs so far are slow, that the fastest are alike says nothing of those to come."""
+    rewards = np.array([0.0, 1.0, 2.0, *np.linspace(2.9, 3.0, 17)])
+    belief = RewardModel(SPACE).fit(SPACE.random_actions(20, np.random.default_rng(0)), rewards)
+    beyond = belief.scores[-1:] + 1
+    assert as_values(belief, beyond)[0] - 3 < 0.15 < 0.5 < as_values(belief, beyond, bounded=False)[0] - 3
 
 
 def test_the_batch_is_spread_over_the_front_and_no_design_is_in_it_twice() -> None:
