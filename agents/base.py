@@ -25,10 +25,13 @@ class Agent(ABC):
     Attributes:
         closing_seconds: about what it takes after its budget is spent; kept free at the end of a search whose
             time is limited.
+        finds_fronts: whether `search` (and `search_from`, where it has one) looks for a whole front where the
+            problem has `objectives`. Others would search by the reward alone, and are refused.
     """
 
     name: ClassVar[str]
     closing_seconds: ClassVar[float] = 0.0
+    finds_fronts: ClassVar[bool] = False
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed

@@ -1,7 +1,7 @@
 """`Controller`: Stable-Baselines3's PPO, masked, trained for a few updates at a time."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +15,7 @@ from stable_baselines3.common.logger import Logger
 from rl_designer.agents.masked_actions import MaskedActions
 from rl_designer.agents.policy import TANH, Policy
 from rl_designer.agents.sb3_files import NAMES, SECOND_NAMES
-from rl_designer.envs.design_vec_env import DesignVecEnv, Score
+from rl_designer.envs.design_vec_env import DesignVecEnv
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 from rl_designer.envs.training.optimizers import uncompiled
 from rl_designer.envs.workers.devices import one_thread
@@ -51,18 +51,25 @@ class Controller:
     """A policy under training. Randomness is its own: the global generators are left as they were.
 
     Args:
-        score: pays for complete designs; may be changed between updates.
+        score: pays for complete designs; may be changed between updates. It is the environment's to call.
+        make_env: of the space, the score, the episodes and `lock_step`.
     """
 
     def __init__(
-        self, space: SearchSpace, score: Score, settings: PPOSettings, seed: int, **env: Any
+        self,
+        space: SearchSpace,
+        score: Callable[..., NDArray[np.float64]],
+        settings: PPOSettings,
+        seed: int,
+        make_env: Callable[..., DesignVecEnv] = DesignVecEnv,
+        **env: Any,
     ) -> None:
         self.space = space
         self.settings = settings
-        self.env = DesignVecEnv(space, score, settings.episodes, lock_step=True, **env)
+        self.env = make_env(space, score, settings.episodes, lock_step=True, **env)
         self.ppo = masked_ppo(self.env, space.max_steps, settings, seed)
 
-    def update(self, score: Score, updates: int, seed: int) -> None:
+    def update(self, score: Callable[..., NDArray[np.float64]], updates: int, seed: int) -> None:
         """Trains for `updates` rollouts paid by `score`."""
         self.env.score = score
         steps = updates * self.settings.episodes * self.space.max_steps
@@ -70,17 +77,25 @@ class Controller:
             self.ppo.learn(steps, reset_num_timesteps=False)
 
     def start_from(self, policy: Policy) -> None:
-        """Goes on with the weights of another policy on the same space, with hidden layers as these."""
+        """Goes on with the weights of another policy on the same space, with hidden layers as these; what
+        that one doesn't see has no weight at first.
+        """
         names = {**NAMES, **SECOND_NAMES}
         theirs = {names[own]: torch.from_numpy(array.copy()) for own, array in policy.weights.items()}
-        self.ppo.policy.load_state_dict({**self.ppo.policy.state_dict(), **theirs})
+        own, name = self.ppo.policy.state_dict(), NAMES["hidden.weight"]
+        theirs[name] = torch.nn.functional.pad(theirs[name], (0, own[name].shape[1] - theirs[name].shape[1]))
+        self.ppo.policy.load_state_dict({**own, **theirs})
 
-    def imitate(self, actions: Actions, steps: int) -> None:
-        """Cross-entropy steps towards complete designs, int64 [n, max_steps] padded with -1."""
-        seen, choices, masks = _transitions(self.space, actions)
+    def imitate(self, actions: Actions, steps: int, seen: NDArray[np.float32] | None = None) -> None:
+        """Cross-entropy steps towards complete designs, int64 [n, max_steps] padded with -1.
+
+        Args:
+            seen: what the policy sees of each besides, float32 [n, k]; None for nothing.
+        """
+        states, choices, masks = _transitions(self.space, actions, seen)
         if len(choices) == 0:
             return
-        observations, chosen = torch.as_tensor(seen), torch.as_tensor(choices)
+        observations, chosen = torch.as_tensor(states), torch.as_tensor(choices)
         policy = self.ppo.policy
         parameters = list(policy.parameters())
         with one_thread(), unchecked_distributions():
@@ -134,14 +149,15 @@ def weights_of(ppo: MaskablePPO) -> dict[str, NDArray[np.float32]]:
 
 
 def _transitions(
-    space: SearchSpace, actions: Actions
+    space: SearchSpace, actions: Actions, seen: NDArray[np.float32] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
     """Every step of complete designs: observations, the actions taken, the masks."""
     taken = np.full_like(actions, -1)
+    besides = np.zeros((len(actions), 0), dtype=np.float32) if seen is None else seen
     states, observations, chosen, masks = space.start(len(actions)), [], [], []
     for step in range(space.max_steps):
         live = actions[:, step] >= 0
-        observations.append(space.observations(taken[live]))
+        observations.append(np.concatenate([space.observations(taken[live]), besides[live]], axis=1))
         masks.append(space.masks(states[live]))
         chosen.append(actions[live, step])
         states[live] = space.advance(states[live], actions[live, step])

@@ -1,4 +1,4 @@
-"""Optuna's samplers as agents: TPE, and any other by its class name."""
+"""Optuna's samplers as agents: TPE, NSGA-II, and any other by its class name."""
 
 import inspect
 import warnings
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.base import Agent, at_least_one
+from rl_designer.envs.designs import Design
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
@@ -32,7 +33,8 @@ class OptunaSampler(Agent):
     One parameter a step, called `step 0`, `step 1`, …, whose values are the actions; the steps after a
     design's end are not asked for. Optuna wants the same values at every step, however few are legal: an
     illegal action k stands for the legal one number k modulo their count, so that a trial's parameters always
-    mean the same design, and no trial is wasted. A failed design is told with the problem's failure reward.
+    mean the same design, and no trial is wasted. A failed design is told with the problem's failure reward;
+    where there are several objectives, as failed.
     After 50 proposals in a row that were known already, uniformly random designs are added to the study until
     one of them is new.
 
@@ -58,9 +60,11 @@ class OptunaSampler(Agent):
     def search(self, problem: Problem) -> None:
         optuna = installed_optuna()
         generator = stream(self.seed, "optuna", self.sampler)
+        objectives = 1 if problem.objectives is None else len(problem.objectives)
         with quiet(optuna):
             study = optuna.create_study(
-                direction="maximize", sampler=self._make(optuna, int(generator.integers(2**31)))
+                directions=["maximize"] * objectives,
+                sampler=self._make(optuna, int(generator.integers(2**31))),
             )
             with suppress(BudgetSpent):
                 self._ask_and_tell(study, problem, generator)
@@ -71,15 +75,16 @@ class OptunaSampler(Agent):
     def _ask_and_tell(self, study: Any, problem: Problem, generator: np.random.Generator) -> None:
         space, known = problem.space, 0
         numbers = self.sampler in _NUMBERS_ONLY
-        for row, reward in zip(problem.actions, problem.designs.rewards.tolist(), strict=True):
-            study.add_trial(_told(installed_optuna(), space, row[None], numbers, reward))
+        for row, design in zip(problem.actions, problem.designs, strict=True):
+            study.add_trial(_told(space, row[None], numbers, _values(problem, design)))
         while True:
             paid = len(problem.designs)
             trials = [study.ask() for _ in range(self.batch)]
             rows = np.array([_design(space, trial, numbers) for trial in trials])
             designs = problem.evaluate(space.architectures(rows))
             for trial, design in zip(trials, designs, strict=True):
-                study.tell(trial, design.reward)
+                values = _values(problem, design)
+                study.tell(trial, values, state=None if values else _failed())
             known = 0 if len(problem.designs) > paid else known + len(rows)
             if known >= _PATIENCE:
                 _add_random_designs(study, problem, numbers, generator)
@@ -94,9 +99,30 @@ class OptunaTPE(OptunaSampler):
     """
 
     name = "optuna-tpe"
+    finds_fronts = True  # Ozaki et al. 2022, multi-objective TPE
 
     def __init__(self, *, seed: int = 0, batch: int = 1) -> None:
         super().__init__(seed=seed, sampler="TPESampler", batch=batch)
+
+
+class NSGA2(OptunaSampler):
+    """Optuna's NSGA-II (Deb et al. 2002): evolution by fronts, and by how crowded it is around a design.
+
+    Args:
+        population: of a generation; the first one is random.
+        batch: designs asked for before any is told.
+    """
+
+    name = "nsga-ii"
+    finds_fronts = True
+
+    def __init__(self, *, seed: int = 0, population: int = 20, batch: int = 1) -> None:
+        super().__init__(seed=seed, sampler="NSGAIISampler", batch=batch)
+        at_least_one(population=population // 2)
+        self.population = population
+
+    def _make(self, optuna: ModuleType, seed: int) -> Any:
+        return optuna.samplers.NSGAIISampler(population_size=self.population, seed=seed)
 
 
 def _design(space: SearchSpace, trial: Any, numbers: bool) -> NDArray[np.int64]:
@@ -125,10 +151,22 @@ def _add_random_designs(study: Any, problem: Problem, numbers: bool, generator: 
     while len(problem.designs) == paid:
         rows = problem.space.random_actions(1, generator)
         design = problem.evaluate(problem.space.architectures(rows))[0]
-    study.add_trial(_told(installed_optuna(), problem.space, rows, numbers, design.reward))
+    study.add_trial(_told(problem.space, rows, numbers, _values(problem, design)))
 
 
-def _told(optuna: ModuleType, space: SearchSpace, rows: Actions, numbers: bool, reward: float) -> Any:
+def _values(problem: Problem, design: Design) -> list[float] | None:
+    """What a study is told: the reward, or the values of all objectives; None of a design that has none."""
+    if problem.objectives is None:
+        return [design.reward]
+    return None if design.evaluation.failure else problem.values[design.index].tolist()
+
+
+def _failed() -> Any:
+    return installed_optuna().trial.TrialState.FAIL
+
+
+def _told(space: SearchSpace, rows: Actions, numbers: bool, values: list[float] | None) -> Any:
+    optuna = installed_optuna()
     distributions = optuna.distributions
     kind = (
         distributions.IntDistribution(0, space.num_actions - 1)
@@ -136,7 +174,10 @@ def _told(optuna: ModuleType, space: SearchSpace, rows: Actions, numbers: bool, 
         else distributions.CategoricalDistribution(list(range(space.num_actions)))
     )
     taken = {f"step {step}": action for step, action in enumerate(rows[0].tolist()) if action >= 0}
-    return optuna.trial.create_trial(params=taken, distributions=dict.fromkeys(taken, kind), value=reward)
+    known = {"params": taken, "distributions": dict.fromkeys(taken, kind)}
+    if values is None:
+        return optuna.trial.create_trial(state=_failed(), **known)
+    return optuna.trial.create_trial(values=values, **known)
 
 
 def installed_optuna(what: str = "this agent") -> ModuleType:

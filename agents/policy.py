@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ _WIDER_FORMAT = "rl-designer-policy/2"  # any other, which earlier versions can'
 _WEIGHTS = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 _SECOND = ("second.weight", "second.bias")
 _MOST_HIDDEN = 8_192
-_LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
+LARGEST_WEIGHT = 1_000_000  # far from any that is learned, and from those whose sums overflow
 TANH = "tanh"
 
 
@@ -81,16 +81,21 @@ class Policy:
         *,
         temperature: float = 1.0,
         deterministic: bool = False,
+        seen: NDArray[np.float32] | None = None,
     ) -> tuple[Actions, NDArray[np.float64]]:
         """`n` complete designs within the limits of `space`: actions int64 [n, max_steps] padded with -1,
         and the logarithms of their probabilities at this temperature, float64 [n].
+
+        Args:
+            seen: what the policy sees of each design besides its observations, behind them, float32 [n, k].
 
         Raises:
             ValueError: for a temperature that isn't above 0 and finite, or a space of another name or size.
         """
         if not 0 < temperature < np.inf:
             raise Error(f"the temperature must be above 0 and finite, got {temperature}")
-        self.check(space)
+        besides = np.zeros((n, 0), dtype=np.float32) if seen is None else seen
+        self.check(space, besides.shape[1])
         actions = np.full((n, space.max_steps), -1, dtype=np.int64)
         total, states, rows = np.zeros(n), space.start(n), np.arange(n)
         for step in range(space.max_steps):
@@ -99,7 +104,8 @@ class Policy:
             rows, states, masks = rows[live], states[live], masks[live]
             if len(rows) == 0:
                 break
-            logs = self.log_probabilities(space.observations(actions[rows]), masks, temperature)
+            observations = np.concatenate([space.observations(actions[rows]), besides[rows]], axis=1)
+            logs = self.log_probabilities(observations, masks, temperature)
             # Adding Gumbel noise and taking the largest draws from the distribution.
             chosen = (logs if deterministic else logs + generator.gumbel(size=logs.shape)).argmax(axis=1)
             actions[rows, step] = chosen
@@ -125,9 +131,21 @@ class Policy:
         total[space.masks(states).any(axis=1)] = -np.inf
         return total
 
-    def check(self, space: SearchSpace) -> None:
-        """Raises ValueError where the policy's actions or observations are not those of `space`."""
-        size = (space.num_actions, space.observation_size)
+    def given(self, seen: NDArray[np.float32], **facts: Any) -> Self:
+        """The policy that sees this for ever, and so doesn't have to be told; `seen` is float32 [k]."""
+        hidden, own = self.weights["hidden.weight"], self.weights["hidden.weight"].shape[1] - len(seen)
+        weights = {
+            **self.weights,
+            "hidden.weight": hidden[:, :own].copy(),
+            "hidden.bias": self.weights["hidden.bias"] + hidden[:, own:] @ seen,
+        }
+        return replace(self, weights=weights, facts={**self.facts, **facts})
+
+    def check(self, space: SearchSpace, besides: int = 0) -> None:
+        """Raises ValueError where the policy's actions or observations are not those of `space`, with so many
+        numbers besides.
+        """
+        size = (space.num_actions, space.observation_size + besides)
         own = (len(self.weights["output.bias"]), self.weights["hidden.weight"].shape[1])
         if self.space != space.name or own != size:
             raise Error(
@@ -193,5 +211,5 @@ def check_weights(weights: dict[str, NDArray[Any]], path: Path) -> None:
     biases += [(_SECOND[1], hidden)] if own != _WEIGHTS else []
     if {inner, *second} != {hidden} or any(len(weights[name]) != size for name, size in biases):
         raise Error(f"{path} holds arrays whose shapes don't fit together")
-    if not all(w.dtype == np.float32 and (np.abs(w) <= _LARGEST_WEIGHT).all() for w in weights.values()):
-        raise Error(f"{path} must hold float32 numbers from -{_LARGEST_WEIGHT:,} to {_LARGEST_WEIGHT:,} only")
+    if not all(w.dtype == np.float32 and (np.abs(w) <= LARGEST_WEIGHT).all() for w in weights.values()):
+        raise Error(f"{path} must hold float32 numbers from -{LARGEST_WEIGHT:,} to {LARGEST_WEIGHT:,} only")

@@ -1,6 +1,8 @@
 """`ppo`: PPO trained against a learned reward model; real evaluations only for what it then proposes."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent, at_least_one
 from rl_designer.agents.belief import Belief
+from rl_designer.agents.front_policy import FrontPolicy
 from rl_designer.agents.memory import Memory
 from rl_designer.agents.mutation import mutations
 from rl_designer.agents.policy import ACTIVATIONS, TANH, Policy
@@ -37,8 +40,11 @@ class PPO(PolicyAgent):
         warm: designs drawn at random at first, less those that are there already.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
+        front_bound: the same where several objectives are searched for; fewer, since a front is tried out all
+            along it. Of the designs that are evaluated it is the factor of the deviations.
         updates: PPO updates a round, each of `episodes` designs; 0 leaves the policy untrained.
-        hidden: units of each of the policy's hidden layers; with experience they are those of its policy.
+        hidden: units of each of the policy's hidden layers, of a front's twice as many; with experience they
+            are those of its policy.
         layers: hidden ones, 1 or 2.
         activation: of the hidden units: tanh or relu.
         episodes, epochs, learning_rate: as `PPOSettings` has them.
@@ -52,9 +58,15 @@ class PPO(PolicyAgent):
             of random designs; lower for more variety.
         final_share: of the evaluations; at most so many designs, those that are among the best percent in all
             likelihood, the policy that is handed out then learns to sample alike. 0 for none of it.
+
+    Attributes:
+        belief: what it expects of designs' rewards.
+        front: after a search with objectives, the policy for every preference; `policy` is the one by which
+            all are wanted alike.
     """
 
     name = "ppo"
+    finds_fronts = True
     closing_seconds = 3.0  # measured, on one core, for the policy that is handed out
 
     def __init__(
@@ -64,6 +76,7 @@ class PPO(PolicyAgent):
         warm: int = 8,
         batch: int = 4,
         bound: float = 2.0,
+        front_bound: float = 1.0,
         updates: int = 3,
         entropy: float = 0.2,
         candidates: int = 256,
@@ -112,6 +125,7 @@ class PPO(PolicyAgent):
         self.warm = warm
         self.batch = batch
         self.bound = bound
+        self.front_bound = front_bound
         self.updates = updates
         self.entropy = entropy
         self.candidates = candidates
@@ -123,6 +137,7 @@ class PPO(PolicyAgent):
         self.final_quantile = final_quantile
         self.final_share = final_share
         self.belief: Belief | None = None
+        self.front: FrontPolicy | None = None
         self.memory = Memory(())
 
     def search(self, problem: Problem) -> None:
@@ -130,6 +145,9 @@ class PPO(PolicyAgent):
 
     def search_from(self, problem: Problem, memory: Memory) -> None:
         """Starts with what earlier searches on the same space learned."""
+        if problem.objectives is not None:
+            self._search_front(problem, memory)
+            return
         from rl_designer.envs.workers.devices import one_thread
 
         draws = stream(self.seed, self.name)
@@ -161,6 +179,35 @@ class PPO(PolicyAgent):
                 self.belief = learned(model, problem)
             if problem.designs and self.final_updates > 0:
                 self.policy = self._final_policy(problem, draws)
+
+    def _search_front(self, problem: Problem, memory: Memory) -> None:
+        from rl_designer.agents.front_search import FrontSearch, FrontSettings
+        from rl_designer.envs.workers.devices import one_thread
+
+        self.memory = memory
+        with one_thread():
+            options = FrontSettings(**{f.name: getattr(self, f.name) for f in fields(FrontSettings)})
+            facts = {"agent": self.name, "seed": self.seed}
+            draws = stream(self.seed, self.name, "front")
+            self.front = FrontSearch(options, problem, memory, facts, draws).run()
+            if self.front is not None:
+                self.policy = self.front.equal
+                self.belief = learned(memory.model(problem.space, structure=self.structure), problem)
+
+    def at_preference(self, preference: Sequence[float]) -> Self:
+        """The same agent with the policy for a preference, to be sampled from.
+
+        Args:
+            preference: weights of 0 or more that sum to 1, one for each objective of the search.
+
+        Raises:
+            ValueError: for others, and where the search had no objectives.
+        """
+        if self.front is None:
+            raise Error("the policy knows no preferences: its search had no objectives")
+        chosen = copy(self)
+        chosen.policy = self.front.at(preference)
+        return chosen
 
     def _hope(self, space: SearchSpace) -> "Score":
         def score(actions: Actions) -> NDArray[np.float64]:
@@ -261,11 +308,14 @@ class PPO(PolicyAgent):
         super().save(folder)
         if self.belief is not None:
             self.belief.save(folder)
+        if self.front is not None:
+            self.front.save(folder)
 
     @classmethod
     def load(cls, folder: Path, space: SearchSpace) -> Self:
         agent = super().load(folder, space)
         agent.belief = Belief.load(folder, space)
+        agent.front = FrontPolicy.load(folder, agent._trained())
         return agent
 
     def predict(self, actions: Actions, space: SearchSpace) -> NDArray[np.float64] | None:

@@ -24,6 +24,7 @@ class RandomSearch(Agent):
     """
 
     name = "random"
+    finds_fronts = True  # whatever is wanted
 
     def __init__(self, *, seed: int = 0, batch: int = 8) -> None:
         super().__init__(seed=seed)

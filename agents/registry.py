@@ -27,6 +27,8 @@ AGENTS = {
     "reinforce": ("reinforce:Reinforce", "a table of logits and a moving baseline, as in NATS-Bench"),
     "optuna-tpe": ("optuna_sampler:OptunaTPE", "Optuna's multivariate TPE (needs the extra `optuna`)"),
     "optuna": ("optuna_sampler:OptunaSampler", "any of Optuna's samplers: optuna:GPSampler, …"),
+    "nsga-ii": ("optuna_sampler:NSGA2", "Optuna's NSGA-II, for fronts (needs the extra `optuna`)"),
+    "ppo-weights": ("ppo_weights:PPOWeights", "ppo once for each of five weights, for fronts"),
     "random": ("random_search:RandomSearch", "uniform among the legal actions"),
 }
 
@@ -63,6 +65,20 @@ def agent_class(text: str) -> type[Agent]:
 def agents_that_remember() -> list[str]:
     """Names of the agents that can start with what earlier searches learned."""
     return [name for name in AGENTS if hasattr(agent_class(name), "search_from")]
+
+
+def agents_that_find_fronts() -> list[str]:
+    """Names of the agents that can search for several objectives at once."""
+    return [name for name in AGENTS if agent_class(name).finds_fronts]
+
+
+def check_finds_fronts(agent: type[Agent], text: str) -> None:
+    """Raises ValueError, with the list of those that can, for an agent that looks at the reward alone."""
+    if not agent.finds_fronts:
+        raise Error(
+            f"the agent {text!r} can't search for several objectives at once; those that can: "
+            f"{', '.join(agents_that_find_fronts())}"
+        )
 
 
 def with_options(agent: type[Agent], text: str) -> type[Agent]:

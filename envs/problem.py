@@ -13,8 +13,9 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.designs import Design, Designs
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import DEFAULT_FAILURE_REWARD, Evaluation, Evaluator, takes, until
+from rl_designer.envs.objectives.objectives import Objectives
 from rl_designer.envs.rewards.history import History
-from rl_designer.envs.rewards.reward import BestBy, RewardError, RewardFunction, as_reward
+from rl_designer.envs.rewards.reward import BestBy, Reward, RewardError, RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
 
 __all__ = ["DEFAULT_FAILURE_REWARD", "Budget", "BudgetSpent", "Design", "Problem", "best_of", "merit"]
@@ -69,6 +70,7 @@ class Problem:
         failure_reward: paid for a design that failed, and for an illegal action.
         observer: called with each new design, in order, before the agent sees it.
         clock: seconds, rising; for the budget in seconds.
+        objectives: where a whole front is searched for, two or three at once; None where the reward is all.
 
     Attributes:
         designs: all so far, in order.
@@ -87,12 +89,14 @@ class Problem:
         failure_reward: float = DEFAULT_FAILURE_REWARD,
         observer: Callable[[Design], None] = _not_told,
         clock: Callable[[], float] = time.monotonic,
+        objectives: Objectives | None = None,
     ) -> None:
         self.space = space
         self.evaluator = evaluator
         self.reward = as_reward(reward)
         self.budget = budget
         self.failure_reward = failure_reward
+        self.objectives = objectives
         self.designs = Designs()
         self.history = History(self.designs.succeeded)
         self.given_up = 0
@@ -102,6 +106,7 @@ class Problem:
         self._repeats = 0
         self._actions: Actions | None = None
         self._deviations = array("d")
+        self._values = array("d")
 
     @property
     def best(self) -> Design | None:
@@ -134,8 +139,25 @@ class Problem:
         much lower. 0 where it isn't known, and under a reward that sees the history. Worked out once each.
         """
         for design in self.designs[len(self._deviations) :]:
-            self._deviations.append(self._deviation(design.evaluation))
+            self._deviations.append(deviation_of(self.reward, design.evaluation))
         return np.array(self._deviations, dtype=np.float64)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """What each objective gives the designs so far, float64 [n, k], higher is better; NaN in all of one
+        that failed. [n, 0] without objectives.
+        """
+        count = 0 if self.objectives is None else len(self.objectives)
+        return np.array(self._values, dtype=np.float64).reshape(len(self.designs), count)
+
+    @property
+    def front(self) -> NDArray[np.int64]:
+        """The designs that no other beats, of those that were trained in full; indices, int64 [front],
+        rising. Empty without objectives.
+        """
+        if self.objectives is None:
+            return np.zeros(0, dtype=np.int64)
+        return self.objectives.front([design.evaluation for design in self.designs], self.values)
 
     def seen(self, architecture: Architecture) -> bool:
         """Whether asking for it again is free."""
@@ -210,19 +232,32 @@ class Problem:
         except RewardError as error:
             raise RewardError(error.reward, error.reason, architecture) from error
 
-    def _deviation(self, evaluation: Evaluation) -> float:
-        accuracy, deviation = evaluation.score, evaluation.val_deviation
-        if accuracy is None or deviation == 0 or evaluation.failure is not None or self.reward.sees_history:
-            return 0.0
-        ends = (min(accuracy + deviation, 1.0), max(accuracy - deviation, 0.0))
+    def _valued(self, architecture: Architecture, evaluation: Evaluation) -> list[float]:
+        if self.objectives is None:
+            return []
         try:
-            high, low = (self.reward(evaluation.scored(end)) for end in ends)
-        except RewardError:  # it was paid for what was measured, and need not know what might have been
-            return 0.0
-        return abs(high - low) / (ends[0] - ends[1]) * deviation
+            return self.objectives.values([evaluation])[0].tolist()
+        except RewardError as error:
+            raise RewardError(error.reward, error.reason, architecture) from error
 
     def _record(self, architecture: Architecture, evaluation: Evaluation) -> None:
-        reward = self._paid(architecture, evaluation)
+        reward, values = self._paid(architecture, evaluation), self._valued(architecture, evaluation)
         design = Design(architecture, evaluation, reward, len(self.designs))
         self.designs.append(design)
+        self._values.extend(values)
         self._observer(design)
+
+
+def deviation_of(reward: Reward, evaluation: Evaluation) -> float:
+    """The standard deviation that the size of the validation part alone leaves in what a reward gives; see
+    `Problem.deviations`.
+    """
+    accuracy, deviation = evaluation.score, evaluation.val_deviation
+    if accuracy is None or deviation == 0 or evaluation.failure is not None or reward.sees_history:
+        return 0.0
+    ends = (min(accuracy + deviation, 1.0), max(accuracy - deviation, 0.0))
+    try:
+        high, low = (reward(evaluation.scored(end)) for end in ends)
+    except RewardError:  # it was paid for what was measured, and need not know what might have been
+        return 0.0
+    return abs(high - low) / (ends[0] - ends[1]) * deviation

@@ -40,7 +40,7 @@ COMMANDS = {
     ),
     "list": (
         "listing:listing",
-        "List spaces, agents, rewards, metrics, data sets and tables, with a line each.",
+        "List spaces, agents, rewards, objectives, metrics, data sets and tables, with a line each.",
     ),
     "loop": ("loop:loop", "Let the controller design its own successor, which designs the next."),
     "predict": (

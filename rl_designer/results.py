@@ -11,6 +11,7 @@ from rl_designer.envs.problem import Design
 from rl_designer.oversight.approval import check_folder_approved
 from rl_designer.reports.page import REPORT, picture, write_report
 from rl_designer.runs.finalists import Finalist
+from rl_designer.runs.fronts import FrontDesign
 from rl_designer.runs.reading import RunReport, public_summary, report_to_dict
 from rl_designer.searches.sampling import Draw, sample_designs
 
@@ -27,6 +28,8 @@ class Run:
         summary: its figures, as `train --json` prints them.
         designs: the agent's, then those of the control, each in the order of its evaluation.
         best: of all designs that were trained in full, or None.
+        front: with several objectives the designs that no other beats, each with its figures, the best by the
+            leading objective first; else empty.
         finalists: the designs that were trained longer before one of them was `best`, the best first.
         verdict: whether the agent was better than random search, in a sentence; empty before the end.
     """
@@ -38,12 +41,14 @@ class Run:
         self.summary: dict[str, Any] = public_summary(report.folder)
         self.designs: list[Design] = [found.design for found in report.designs]
         self.best: Design | None = report.winners[0].design if report.winners else None
+        self.front: list[FrontDesign] = report.front
         self.finalists: list[Finalist] = report.finalists
         self.verdict = str(self.summary.get("verdict", ""))
 
     def __repr__(self) -> str:
         best = "no design yet" if self.best is None else f"best reward {self.best.reward:.4f}"
-        return f"<Run {self.folder}: {len(self.designs):,} designs, {best}>"
+        front = f", {len(self.front):,} on the front" if self.front else ""
+        return f"<Run {self.folder}: {len(self.designs):,} designs, {best}{front}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: verdict, learning curve, best design."""

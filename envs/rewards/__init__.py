@@ -1,12 +1,11 @@
 """Rewards: what a search is paid for an evaluation."""
 
 from rl_designer.envs.rewards.builtin import REWARDS, accuracy
+from rl_designer.envs.rewards.costs import COSTS, Cost
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.loading import RewardContext, file_and_name, load_reward, name_of
 from rl_designer.envs.rewards.reward import (
-    COSTS,
     BestBy,
-    Cost,
     NotMeasured,
     Reward,
     RewardError,

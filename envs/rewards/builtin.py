@@ -11,9 +11,10 @@ from functools import partial
 from typing import Literal
 
 from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.rewards.costs import Cost
 from rl_designer.envs.rewards.fronts import Front
 from rl_designer.envs.rewards.history import History, SortedAccuracies
-from rl_designer.envs.rewards.reward import Cost, NotMeasured, RewardFunction, accuracy_of, cost_of, known
+from rl_designer.envs.rewards.reward import NotMeasured, RewardFunction, accuracy_of, cost_of, known
 
 Scale = Literal["log", "linear"]
 

@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.rewards.reward import Cost, accuracy_of, cost_of
+from rl_designer.envs.rewards.costs import Cost
+from rl_designer.envs.rewards.dominance import hypervolume
+from rl_designer.envs.rewards.reward import accuracy_of, cost_of
 
 # A tenth of the front's range beyond its worst accuracy and its highest cost, so that the ends of the front
 # count too; for fronts of 11 designs or more that is at least the 1 + 1/(n − 1) of Ishibuchi et al. 2018.
@@ -124,11 +126,7 @@ def _range(values: Values) -> float:
 
 def _area(points: Values) -> float:
     """The area between points [n, 2] and the reference point, less is better in both."""
-    inside = points[(points < REFERENCE).all(axis=1)]
-    # Nothing beats the ends of the known front; rounding must not make it seem so.
-    front = inside[front_of(inside[:, 0], -inside[:, 1])]
-    widths = np.diff(np.append(front[:, 0], REFERENCE))
-    return float((widths * (REFERENCE - front[:, 1])).sum())
+    return hypervolume(-points, np.full(2, -REFERENCE))
 
 
 class Front:

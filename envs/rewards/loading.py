@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import REWARD, split_options
 from rl_designer.envs.rewards.builtin import REWARDS
-from rl_designer.envs.rewards.reward import Cost, Reward, RewardFunction, Value, as_reward, keyword_parameters
+from rl_designer.envs.rewards.costs import Cost
+from rl_designer.envs.rewards.reward import Reward, RewardFunction, Value, as_reward, keyword_parameters
 from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.limits import COSTS
 from rl_designer.envs.search_spaces.table import TableSpace
@@ -55,6 +56,10 @@ class RewardContext:
         limits = self.space.limits
         worst = COSTS[cost].given(limits.of(cost)) if cost in limits.limited else np.nanmax(self._costs(cost))
         return _rounded(_BEYOND * worst)
+
+    def least(self, cost: Cost) -> float:
+        """The least of the typical costs. Raises ValueError where they aren't known."""
+        return _rounded(np.nanmin(self._costs(cost)))
 
     def _costs(self, cost: Cost) -> NDArray[np.float64]:
         values = self._typical.get(cost)

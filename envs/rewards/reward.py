@@ -8,19 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.errors import Error
 from rl_designer.envs.evaluation import Evaluation
-
-# `parameters` and `macs` (multiply-adds of one example) are counts, `latency` is measured, in seconds.
-Cost = Literal["parameters", "macs", "latency"]
-COSTS: tuple[Cost, ...] = get_args(Cost)
-
-# Of an evaluation, by the costs.
-FIELDS: dict[Cost, str] = {"parameters": "parameters", "macs": "macs", "latency": "latency_seconds"}
-_LEAST = {"parameters": 1.0, "macs": 1.0, "latency": 1e-9}
+from rl_designer.envs.rewards.costs import COST_FACTS, FIELDS, Cost
 
 
 class NotMeasured(Error):
@@ -46,7 +39,7 @@ def cost_of(evaluation: Evaluation, cost: Cost) -> float:
     Raises:
         NotMeasured: where the evaluation doesn't have it.
     """
-    return max(known(evaluation, FIELDS[cost]), _LEAST[cost])
+    return max(known(evaluation, FIELDS[cost]), COST_FACTS[cost].least)
 
 
 # `(evaluation) → number`, or `(evaluation, history) → number`; parameters are keyword-only.

@@ -26,18 +26,18 @@ def compare_agents(
 
     Args:
         agents: names, with options where wanted; the others are compared with the first. Without any:
-            `ppo`, `regularized-evolution`, `local-search`, `random`.
+            `ppo`, `regularized-evolution`, `local-search`, `random`; with `objectives` those for fronts.
         seeds: runs of each.
         samples, sample_after: as `rl_designer.comparisons.agents.Benchmark` takes them.
         output: a folder for the runs, JSON and CSV; the same again goes on with the rest.
         settings: as `search` takes them; without `data` on the table that the package carries.
     """
-    from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
+    from rl_designer.comparisons.fronts import benchmark_of_agents, run_benchmark_of_agents
 
-    def make(config: SearchConfig) -> Benchmark:
-        return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
+    def make(config: SearchConfig) -> Any:
+        return benchmark_of_agents(config, agents, seeds, samples, sample_after)
 
-    return _compared(make, run_benchmark, settings, output, progress)
+    return _compared(make, run_benchmark_of_agents, settings, output, progress)
 
 
 def compare_rewards(

@@ -12,6 +12,7 @@ from rl_designer.envs.metrics import metric_name
 from rl_designer.errors import WrongUsage
 from rl_designer.quantities import parse_count
 from rl_designer.results import Network, Networks, Run
+from rl_designer.runs.choosing import Choice, Prefer
 
 if TYPE_CHECKING:
     from rl_designer.exporting.export import Exported
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 def retrain(
     *runs: Run | str | Path,
     top: int = 1,
+    prefer: Prefer | None = None,
+    within: float | None = None,
+    front: bool = False,
     seeds: int = 3,
     on_validation: bool = False,
     examples: int | str | None = None,
@@ -38,6 +42,8 @@ def retrain(
 
     Args:
         top: best designs of each run to train.
+        prefer, within, front: in place of the best the front's design for a preference, the cheapest design
+            that is nearly as good, or all of the front, as `rl_designer.runs.choosing.Choice` has them.
         seeds: trainings of each network.
         on_validation: train on the training part alone and score on validation; the test stays sealed.
         examples: train on so many of the examples that are trained on, such as "12k", each class in its
@@ -61,7 +67,8 @@ def retrain(
     given, data, metric = _divided(settings)
     count = None if examples is None else _count("examples", examples)
     where = None if output is None else Path(output)
-    found = find_winners([folder_of(run) for run in runs], top=top, output=where, store=store, trust=trust)
+    folders, choice = [folder_of(run) for run in runs], Choice(prefer, within, front)
+    found = find_winners(folders, top=top, choice=choice, output=where, store=store, trust=trust)
     dataset = load_data(found, data)
     how = {
         "seeds": seeds,
@@ -74,7 +81,7 @@ def retrain(
     with interruptible():
         chosen = best_recipe(found.winners, dataset, found.plan(dataset, given, **how, rivals=rivals))
     plan, display = chosen.plan, Display(not progress, lines=0)
-    for line in told_of(found.winners, chosen):
+    for line in (*found.told, *told_of(found.winners, chosen)):
         display.say(line)
     observer = JobProgress(display, shown(plan.settings.epochs))
     with interruptible():
@@ -108,6 +115,8 @@ def export(
     *,
     formats: Sequence[str] | None = None,
     weights_of: int | None = None,
+    prefer: Prefer | None = None,
+    within: float | None = None,
     licence: str | None = None,
     overwrite: bool = False,
     int8: bool = False,
@@ -125,6 +134,7 @@ def export(
         formats: `python`, `onnx`, `torch-export`, `int8`, `card`; None for all that the installed packages
             allow, but `int8`.
         weights_of: the training whose weights to take; None for the first.
+        prefer, within: of a run which design in place of its best, as `retrain` takes them.
         licence: for the model card.
         int8, int8_examples, int8_loss: as `rl_designer.exporting.quantisation.Quantisation` has them.
         data: `data`, `target` and the other settings of data, for an architecture whose file has none;
@@ -138,7 +148,8 @@ def export(
     check_names("export", data, DATA)
     how = asked({"int8": int8 or None, "int8_examples": int8_examples, "int8_loss": int8_loss}, formats)
     source = folder_of(run)
-    subject = find_subject(source, plain(data), seed=weights_of, store=store)
+    choice = Choice(prefer, within)
+    subject = find_subject(source, plain(data), seed=weights_of, store=store, choice=choice)
     folder = source / "exported" if source.is_dir() else Path("exported")
     folder = folder if output is None else Path(output)
     return write(subject, folder, formats, licence=licence, overwrite=overwrite, quantisation=how)
@@ -150,6 +161,8 @@ def predict(
     *,
     probabilities: bool = False,
     weights_of: int | None = None,
+    prefer: Prefer | None = None,
+    within: float | None = None,
     store: str | None = None,
 ) -> Any:
     """What a trained network says of new examples, raw as they were before the training; warns of what was
@@ -161,6 +174,7 @@ def predict(
             or tensor [n, …], a list of signals of unequal length. Targets in it are passed over.
         probabilities: whether to give those of all classes, in place of the most likely class.
         weights_of: the training whose weights to take; None for the first.
+        prefer, within: of a run which design in place of its best, as `retrain` takes them.
 
     Returns:
         The class of each example, text [n], or float64 [n], numbers in the target's unit; or probabilities,
@@ -169,12 +183,13 @@ def predict(
     from rl_designer.predicting.predict import predict_file
     from rl_designer.predicting.source import find_network
 
-    network, notes = find_network(folder_of(run), weights_of, store)
+    choice = Choice(prefer, within)
+    network, notes = find_network(folder_of(run), weights_of, store, choice)
     if isinstance(data, str | os.PathLike):
         found = predict_file(network, Path(data)).predictions
     else:
         found = network.predict(data)
-    for note in (*notes, *found.notes):
+    for note in (*(() if choice.is_made else notes), *found.notes):
         warnings.warn(note, stacklevel=2)
     if probabilities and not found.class_names:
         raise WrongUsage("predict(): a number has no probabilities; leave probabilities away")

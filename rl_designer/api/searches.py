@@ -1,7 +1,7 @@
 """`search`, `resume`, `load_run`, `sample`: a search, its run, and designs of what it learned."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ def search(
     data: Any = None,
     *,
     reward: str | RewardFunction | None = None,
+    objectives: Sequence[str | RewardFunction] = (),
     metric: str | MetricFunction | None = None,
     run: str | Path | None = None,
     progress: Progress = True,
@@ -39,6 +40,9 @@ def search(
             there is a `table`.
         reward: a name, `file.py:function`, or a function of an `Evaluation` (and of the run's history). A run
             with a function goes on only where `resume` gets it again.
+        objectives: two or three, for a whole front in place of one best design (`Run.front`): `val_accuracy`
+            (by the metric), less of a cost (`parameters`, `macs`, `latency`), or what `reward` takes, but for
+            those that see the history.
         metric: what is good: a name, `file.py:function`, or a function of (outputs, y) at the top level of a
             file, which runs in every process; see `rl_designer.envs.metrics.MetricFunction`.
         run: the folder to make. None for `runs/DATA-AGENT-SEED`.
@@ -51,9 +55,12 @@ def search(
         data = keep_data(data, DEFAULT_PARENT if folder is None else folder.parent)
     function = None if reward is None or isinstance(reward, str) else reward
     settings |= {"metric": metric_name(metric)}
+    functions = [objective for objective in objectives if not isinstance(objective, str)]
+    settings |= {"objectives": tuple(o if isinstance(o, str) else name_of(o) for o in objectives) or None}
     config = _config({"data": data, **settings, "reward": reward if function is None else name_of(function)})
     with interruptible():
-        result = run_search(config, folder, observers_of(progress, config.tensorboard), function)
+        observers = observers_of(progress, config.tensorboard)
+        result = run_search(config, folder, observers, function, objectives=functions)
     return _finished(result.folder, config.store)
 
 
@@ -61,6 +68,7 @@ def resume(
     run: Run | str | Path,
     *,
     reward: RewardFunction | None = None,
+    objectives: Sequence[RewardFunction] = (),
     store: str | None = None,
     data: str | Path | None = None,
     data_folder: str | Path | None = None,
@@ -72,6 +80,7 @@ def resume(
 
     Args:
         reward: the function that the run was begun with, where it was given as a function.
+        objectives: the functions among the objectives that it was begun with.
         store: where its store is now; None for where it was.
         data, data_folder: where its data lie now; None for where they were. Their content must be the same.
         trust: go on with a run that was copied from elsewhere and names code, which is run.
@@ -83,7 +92,7 @@ def resume(
     observers = observers_of(progress, folder.config.tensorboard)
     where = plain({"data": data, "data_folder": data_folder})
     with interruptible():
-        resume_search(folder, observers, store, engine, reward, where)
+        resume_search(folder, observers, store, engine, reward, where, objectives)
     return _finished(folder, store)
 
 
@@ -99,9 +108,9 @@ def sample(run: Any, n: int = 10, **draw: Any) -> list[Sample]:
     Args:
         run: a run, or its folder; or data as `search` takes them.
         draw: of a run `temperature`, `deterministic`, `unique`, limits such as `max_parameters`, `seed`,
-            `policy_file`, `trust`, as `rl_designer.searches.sampling.Draw` has them; of data `target`,
-            `max_parameters` and the other settings of data (`rl_designer.config.Subject`), `experience` and
-            `seed`.
+            `prefer`, `policy_file`, `trust`, as `rl_designer.searches.sampling.Draw` has them; of data
+            `target`, `max_parameters` and the other settings of data (`rl_designer.config.Subject`),
+            `experience` and `seed`.
     """
     if isinstance(run, Run) or (isinstance(run, str | Path) and (Path(run) / CONFIG).is_file()):
         return sample_designs(RunFolder.open(folder_of(run)), Draw.of(n=n, **draw)).samples

@@ -18,8 +18,9 @@ from rl_designer.commands.options import (
     together,
 )
 from rl_designer.commands.retrain import plan_of, training_options
-from rl_designer.comparisons.agents import DEFAULT_AGENTS, Benchmark, run_benchmark
+from rl_designer.comparisons.agents import Benchmark
 from rl_designer.comparisons.benchmark import BenchmarkResult
+from rl_designer.comparisons.fronts import FrontBenchmark, benchmark_of_agents, run_benchmark_of_agents
 from rl_designer.comparisons.output import compared, summary_table
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.config import SearchConfig, Subject, Training, Where
@@ -35,6 +36,7 @@ from rl_designer.retraining.output import print_comparison, shown
 from rl_designer.retraining.recipes import Chosen, told_of
 from rl_designer.retraining.references import compare, references_within
 from rl_designer.retraining.sources import find_winners, load_data
+from rl_designer.runs.choosing import Choice
 
 # On what runs are compared.
 _SUBJECT = together(
@@ -81,6 +83,7 @@ def benchmark() -> None:
     help="Distinct designs that a run may evaluate. A run that has found the table's best ends there.",
 )
 @options_of(SearchConfig, "reward", reward="What is searched for.  [default: accuracy]")
+@options_of(SearchConfig, "objectives")
 @click.option(
     "--samples", type=click.IntRange(min=0), default=100, show_default=True, help="From each policy."
 )
@@ -111,12 +114,16 @@ def agents(
     ppo:experience=shipped, or a file, starts with what was learned on other tasks; without, all start from
     nothing. The others are compared with the first. Without any: ppo regularized-evolution local-search
     random.
+
+    With --objective, given twice or three times, agents that search for whole fronts are compared by the
+    hypervolume of their fronts, and --samples are drawn by each of five preferences. Without any AGENT: ppo
+    nsga-ii optuna-tpe ppo-weights random.
     """
 
-    def make(config: SearchConfig) -> Benchmark:
-        return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
+    def make(config: SearchConfig) -> Benchmark | FrontBenchmark:
+        return benchmark_of_agents(config, agents, seeds, samples, sample_after)
 
-    _compare(make, run_benchmark, options, output, plots, as_json, quiet)
+    _compare(make, run_benchmark_of_agents, options, output, plots, as_json, quiet)
 
 
 @benchmark.command()
@@ -192,6 +199,9 @@ def references(
     sources: tuple[Path, ...],
     only: tuple[str, ...],
     top: int,
+    prefer: str | None,
+    within: float | None,
+    front: bool,
     output: Path | None,
     store: str | None,
     trust: bool,
@@ -209,7 +219,9 @@ def references(
     given = with_model({name: options.pop(name) for name in Subject.of_limits()})
     with usage_errors():
         limits = Limits.given(given)
-    found = find_winners(sources, top=top, limits=limits, output=output, store=store, trust=trust)
+    where: dict[str, Any] = {"output": output, "store": store, "trust": trust}
+    choice = Choice(prefer, within, front)
+    found = find_winners(sources, top=top, choice=choice, limits=limits, **where)
     if found.runs:
         limits = Limits.given(given, Limits.kept(found.runs[0].summary.get("setting", {})))
     dataset = load_data(found, options)
@@ -217,7 +229,7 @@ def references(
     comparison = references_within(dataset, limits, only)
     for left in comparison.left_out:
         note(f"left out: {left['reason']}", quiet)
-    for line in told_of(found.winners, Chosen(plan)):
+    for line in (*found.told, *told_of(found.winners, Chosen(plan))):
         note(line, quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
     told = partial(note, quiet=quiet)

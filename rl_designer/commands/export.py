@@ -10,6 +10,7 @@ import click
 from rl_designer.commands.options import (
     FOLDER,
     OUTPUT_FOLDER,
+    choice_options,
     data_options,
     limits_option,
     note,
@@ -23,6 +24,7 @@ from rl_designer.exporting.find import find_subject
 from rl_designer.exporting.optuna import export_to_optuna
 from rl_designer.exporting.quantisation import Quantisation, asked
 from rl_designer.exporting.subject import Subject
+from rl_designer.runs.choosing import Choice
 from rl_designer.runs.reading import read_run
 from rl_designer.text import printable
 
@@ -50,6 +52,7 @@ _DEFAULT = "exported"
 @click.option(
     "--weights-of", metavar="SEED", help="Full training whose weights to take.  [default: the first]"
 )
+@choice_options
 @click.option("--licence", metavar="TEXT", help="For the model card.")
 @click.option("--overwrite", is_flag=True, help="Replace the files that are there.")
 @options_of(Quantisation)
@@ -68,6 +71,8 @@ def export(
     output: Path | None,
     formats: tuple[str, ...],
     weights_of: str | None,
+    prefer: str | None,
+    within: float | None,
     licence: str | None,
     overwrite: bool,
     store: str | None,
@@ -92,7 +97,10 @@ def export(
     how = asked({name: more.pop(name) for name in Quantisation.declared()}, formats)
     wanted = wanted_formats(formats, int8=bool(how.int8))
     given = {name: value for name, value in more.items() if value is not None}
-    subject = find_subject(source, given, seed=seed_of(weights_of), store=store)
+    choice = Choice(prefer, within)
+    subject = find_subject(source, given, seed=seed_of(weights_of), store=store, choice=choice)
+    if choice.is_made:
+        note(f"{source}: {subject.origin.note}", quiet)
     folder = output or (source / _DEFAULT if source.is_dir() else Path(_DEFAULT))
     files = write(subject, folder, wanted, licence=licence, overwrite=overwrite, quantisation=how)
     if not formats:

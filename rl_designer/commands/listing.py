@@ -12,12 +12,14 @@ from rl_designer.envs.datasets import DATASETS
 from rl_designer.envs.extensions import AGENT, DATA_SET, METRIC, REWARD, SPACE, Extensions
 from rl_designer.envs.metrics import METRICS, Metric
 from rl_designer.envs.rewards import REWARDS, keyword_parameters
+from rl_designer.envs.rewards.costs import COST_FACTS
 from rl_designer.envs.search_spaces.registry import SPACES
 from rl_designer.envs.tables.catalogue import TABLES
 from rl_designer.envs.tasks.made import FAMILIES, PREFIX
+from rl_designer.runs.fronts import SCORE
 from rl_designer.table_making.published import PUBLISHED
 
-KINDS = ("spaces", "agents", "rewards", "metrics", "datasets", "tables")
+KINDS = ("spaces", "agents", "rewards", "objectives", "metrics", "datasets", "tables")
 
 _ABOUT_REWARDS = """
 T is a cost: cost=parameters, cost=macs (multiply-adds) or cost=latency (seconds). Set parameters with
@@ -34,7 +36,7 @@ Your own: file.py:function; `list rewards --template` prints a file to begin wit
 @click.option("--template", is_flag=True, help="With `rewards`: print a Python file to begin your own with.")
 @output_options
 def listing(kind: str | None, template: bool, as_json: bool, quiet: bool) -> None:
-    """List spaces, agents, rewards, metrics, data sets and tables, with a line each."""
+    """List spaces, agents, rewards, objectives, metrics, data sets and tables, with a line each."""
     if template:
         if kind != "rewards" or as_json:
             raise click.UsageError("--template goes with `list rewards`, and without --json")
@@ -59,6 +61,7 @@ def _catalogue() -> dict[str, dict[str, str]]:
         "spaces": _with_installed(SPACE, SPACES),
         "agents": _with_installed(AGENT, {name: line for name, (_, line) in AGENTS.items()}),
         "rewards": _with_installed(REWARD, {name: _line(function) for name, function in REWARDS.items()}),
+        "objectives": _objectives(),
         "metrics": _with_installed(METRIC, {name: _about(metric) for name, metric in METRICS.items()}),
         "datasets": _with_installed(DATA_SET, DATASETS)
         | {f"{PREFIX}{name}": family.line for name, family in FAMILIES.items()},
@@ -71,6 +74,12 @@ def _about(metric: Metric) -> str:
     aim = "; less is better, scored by the share of guessing's that is gone" if metric.is_error else ""
     of = {"class": "classes", "number": "a number", None: "any target"}[metric.predicts]
     return f"of {of}: {metric.what}{unit}{aim}"
+
+
+def _objectives() -> dict[str, str]:
+    """What a whole front may be searched for, besides the rewards of an evaluation alone."""
+    less: dict[str, str] = {cost: f"in {facts.unit}; less is better" for cost, facts in COST_FACTS.items()}
+    return {SCORE: "the score by --metric; more is better", **less}
 
 
 def _tables() -> dict[str, str]:

@@ -146,6 +146,25 @@ data_options = options_of(
 # Wherever a run's data are read again.
 moved_data_options = options_of(Subject, "data", "data_folder", data="The run's data, where they lie now.")
 
+
+def prefer_option(text: str) -> Callable[[Command], Command]:
+    """`--prefer`: what it does, in a sentence without its end."""
+    weights = "as in accuracy=0.7,parameters=0.3; they are brought to a sum of 1."
+    return click.option("--prefer", metavar="NAME=WEIGHT,...", help=f"{text}, {weights}")
+
+
+# Wherever a design of a run is taken.
+choice_options = together(
+    prefer_option("Of a run with objectives the front's best by these weights"),
+    click.option(
+        "--within",
+        type=Number(0),
+        help="The cheapest design so near the best: in percentage points of the validation metric, or of an "
+        "error and a metric of your own in its unit. Cheap is what has fewest parameters, or least of the "
+        "first cost among the run's objectives.",
+    ),
+)
+
 # Wherever runs are read.
 store_option = click.option("--store", metavar="FILE|URL", help="The runs' store, where it was moved.")
 

@@ -10,6 +10,7 @@ import click
 from rl_designer.commands.options import (
     FILE,
     FOLDER,
+    choice_options,
     limits_option,
     note,
     output_options,
@@ -20,6 +21,7 @@ from rl_designer.commands.options import (
 from rl_designer.files import write_text
 from rl_designer.predicting.predict import FilePredictions, predict_file
 from rl_designer.predicting.source import find_network
+from rl_designer.runs.choosing import Choice
 from rl_designer.text import printable
 
 
@@ -31,6 +33,7 @@ from rl_designer.text import printable
 @click.option(
     "--weights-of", metavar="SEED", help="Full training whose weights to take.  [default: the first]"
 )
+@choice_options
 @store_option
 @limits_option
 @output_options
@@ -40,6 +43,8 @@ def predict(
     probabilities: bool,
     output: Path | None,
     weights_of: str | None,
+    prefer: str | None,
+    within: float | None,
     store: str | None,
     as_json: bool,
     quiet: bool,
@@ -50,7 +55,7 @@ def predict(
     columns of the training, an .npz with x, a .ts, an image, a text (.txt) or a folder of such; targets in it
     are passed over. Writes a row an example, as .csv.
     """
-    network, told = find_network(source, seed_of(weights_of), store)
+    network, told = find_network(source, seed_of(weights_of), store, Choice(prefer, within))
     if probabilities and not network.class_names:
         raise click.UsageError("--probabilities is for classes, and this network predicts a number")
     found = predict_file(network, file)

@@ -9,6 +9,7 @@ from rl_designer.commands.options import (
     COUNT,
     FOLDER,
     OUTPUT_FOLDER,
+    choice_options,
     data_options,
     limits_option,
     note,
@@ -29,12 +30,15 @@ from rl_designer.retraining.recipes import best_recipe, told_of
 from rl_designer.retraining.retrain import retrain as train
 from rl_designer.retraining.settings import FullTraining, Plan
 from rl_designer.retraining.sources import Sources, find_winners, load_data
+from rl_designer.runs.choosing import Choice
 
 # What is trained in full, and how.
 training_options = together(
     click.option(
         "--top", type=COUNT, default=1, show_default=True, help="Best designs of each run to train."
     ),
+    choice_options,
+    click.option("--front", is_flag=True, help="All designs of the front of a run with objectives."),
     click.option(
         "--output",
         type=OUTPUT_FOLDER,
@@ -98,6 +102,9 @@ def plan_of(options: dict[str, Any], found: Sources, dataset: Dataset) -> Plan:
 def retrain(
     sources: tuple[Path, ...],
     top: int,
+    prefer: str | None,
+    within: float | None,
+    front: bool,
     output: Path | None,
     store: str | None,
     trust: bool,
@@ -109,11 +116,12 @@ def retrain(
 
     Give the same command again to go on after any stop.
     """
-    found = find_winners(sources, top=top, output=output, store=store, trust=trust)
+    choice = Choice(prefer, within, front)
+    found = find_winners(sources, top=top, choice=choice, output=output, store=store, trust=trust)
     dataset = load_data(found, options)
     chosen = best_recipe(found.winners, dataset, plan_of(options, found, dataset))
     plan = chosen.plan
-    for line in told_of(found.winners, chosen):
+    for line in (*found.told, *told_of(found.winners, chosen)):
         note(line, quiet)
     observer = JobProgress(Display(quiet, lines=0), shown(plan.settings.epochs))
     designs = train(found.winners, dataset, plan, observer, lambda line: note(line, quiet))

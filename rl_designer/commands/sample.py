@@ -17,6 +17,7 @@ from rl_designer.commands.options import (
     note,
     options_of,
     output_options,
+    prefer_option,
     print_json,
     store_option,
 )
@@ -28,7 +29,9 @@ from rl_designer.experience.shipped import SHIPPED
 from rl_designer.quantities import show_count, show_figure
 from rl_designer.reports.terminal import terminal
 from rl_designer.runs.architecture_files import ArchitectureFile, write_architecture
+from rl_designer.runs.choosing import told_weights, weights_of
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.fronts import objectives_of
 from rl_designer.searches.sampling import Draw, Drawn, drawn_to_dict, sample_designs
 from rl_designer.store.store import Store, StoreError
 from rl_designer.text import short_design
@@ -61,6 +64,7 @@ from rl_designer.text import short_design
     max_latency="Limit on what an example is expected to take, such as 2ms.  [default: the run's]",
     latency_from="Measurements of another device.  [default: the run's]",
 )
+@prefer_option("Designs of a run with objectives for these weights of them")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the draws.")
 @click.option(
     "--sb3",
@@ -116,7 +120,11 @@ def _proposed(
     quiet: bool,
 ) -> Drawn:
     """Designs for new data."""
-    of_runs = {"--temperature": temperature, **{f"--{n}": options[n] for n in ("deterministic", "trust")}}
+    of_runs = {
+        "--temperature": temperature,
+        "--prefer": options["prefer"],
+        **{f"--{n}": options[n] for n in ("deterministic", "trust")},
+    }
     of_runs |= {"--sb3": options["policy_file"]}
     for option, value in of_runs.items():
         if value:
@@ -165,7 +173,13 @@ def _sampled(
             f"only {len(drawn.samples):,} distinct designs were found; a higher --temperature finds more",
             quiet,
         )
-    return drawn, drawn_to_dict(drawn, _seen(run, store, quiet))
+    data = drawn_to_dict(drawn, _seen(run, store, quiet))
+    if options["prefer"] is not None:
+        objectives, weights = objectives_of(run.summary), weights_of(run.summary, options["prefer"])
+        note(f"wanted: {told_weights(run.summary, weights)}", quiet)
+        named = zip(objectives, weights, strict=True)
+        data["preference"] = {facts.name: weight for facts, weight in named}
+    return drawn, data
 
 
 def _seen(run: RunFolder, store: str | None, quiet: bool) -> set[str] | None:

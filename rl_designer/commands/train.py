@@ -19,6 +19,7 @@ from rl_designer.commands.options import (
     store_option,
 )
 from rl_designer.config import SearchConfig, code_named, make_config
+from rl_designer.declared import option_name
 from rl_designer.envs.limits import holding, rules_of
 from rl_designer.errors import WrongUsage
 from rl_designer.runs.folder import CONFIG, RunFolder, check_free
@@ -52,7 +53,7 @@ def train(
         if options[name] is None:
             raise click.UsageError(
                 f"{config_file} names the {name} {code}, whose code would be run with your rights; "
-                f"if you trust it, name it yourself with --{name}"
+                f"if you trust it, name it yourself with {option_name(name, SearchConfig.declared()[name])}"
             )
     config = make_config(options, file, str(config_file))
     if folder is not None and (folder / CONFIG).is_file():

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from rl_designer.agents.registry import expanded
 from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.records import Record
-from rl_designer.comparisons.trial import Trial, common_of, reward_of, run_trial, setting_of
+from rl_designer.comparisons.trial import Trial, common_of, objectives_in, reward_of, run_trial, setting_of
 from rl_designer.config import SearchConfig, make_config, needs_training
 from rl_designer.declared import option_name
 from rl_designer.envs.files.untrusted import bounded_bytes, json_of
@@ -256,6 +256,8 @@ def key_of(trial: Trial) -> str:
     what += [config.reward, reward.text, _source_digest(reward.function)]
     what += [trial.ends_at, trial.at_least, trial.fidelity, trial.energy]
     what.append(trial.record.keywords if isinstance(trial.record, partial) else {})
+    if (objectives := objectives_in(config)) is not None:
+        what += [[objective.text, _source_digest(objective.function)] for objective in objectives.each]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:20]
 
 

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog, BenchmarkResult, config_of_runs
+from rl_designer.comparisons.columns import COLUMNS_OF
+from rl_designer.comparisons.front_records import FrontRun
 from rl_designer.comparisons.records import COLUMNS, AgentRun, RewardRun
 from rl_designer.comparisons.reward_figures import courses, fronts, profiles
 from rl_designer.config import SearchConfig, Where
@@ -34,12 +35,13 @@ _REWARD_SPENT = ("seconds_per_run", "training_seconds_per_run", "energy_kwh_per_
 
 def write_files(result: BenchmarkResult, folder: Path) -> list[Path]:
     """Writes `summary.json` (what `--json` prints) and CSV tables. Of agents: `agents` (a row an agent) and
-    `curves` (a row for each agent, figure and number of evaluations). Of rewards: `rewards` (a row a reward),
-    `seeds` (a row a run), `designs` (a row an evaluated design), `profiles`, `fronts` and `courses`.
+    `curves` (a row for each agent, figure and number of evaluations), with objectives also `fronts`. Of
+    rewards: `rewards` (a row a reward), `seeds` (a row a run), `designs` (a row an evaluated design),
+    `profiles`, `fronts` and `courses`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "summary.json", result.data)
-    tables = _agent_tables(result) if "agents" in result.data else _reward_tables(result)
+    tables = _TABLES[_kind(result.data)](result)
     for name, rows in tables.items():
         write_text(folder / f"{name}.csv", csv_text(rows))
     return [folder / "summary.json", *(folder / f"{name}.csv" for name in tables)]
@@ -55,7 +57,7 @@ def compared(
     """Runs what `make` makes of a config, and writes files where there is a folder for them.
 
     Args:
-        run: `run_benchmark` or `run_reward_benchmark`.
+        run: `run_benchmark_of_agents` or `run_reward_benchmark`.
         settings: by their names alone, None where not given; those of engines say where the runs are.
         output: the same folder again goes on with the rest.
 
@@ -95,6 +97,20 @@ def _agent_row(name: str, figures: Row) -> Row:
     return row | {figure: figures[figure] for figure in _AGENT_SPENT}
 
 
+def _front_tables(result: BenchmarkResult) -> dict[str, Sequence[Row]]:
+    rows = [
+        {
+            "agent": name,
+            **{f"hypervolume_{step}": value for step, value in figures["hypervolume"].items()},
+            **_ends("hypervolume", figures["interval"]),
+            "verdict": figures["verdict"],
+            **{figure: figures[figure] for figure in _AGENT_SPENT},
+        }
+        for name, figures in result.data["agents"].items()
+    ]
+    return {"agents": rows, "curves": result.summary.curves(), "fronts": result.summary.fronts()}
+
+
 def _reward_tables(result: BenchmarkResult) -> dict[str, Sequence[Row]]:
     rewards, seeds, designs = [], [], []
     for name, figures in result.data["rewards"].items():
@@ -110,6 +126,14 @@ def _reward_tables(result: BenchmarkResult) -> dict[str, Sequence[Row]]:
                 designs.append(row | dict(zip(("paid", *COLUMNS[1:]), run.figures[index], strict=True)))
     drawn = {make.__name__: make(result.summary) for make in (profiles, fronts, courses)}
     return {"rewards": rewards, "seeds": seeds, "designs": designs, **drawn}
+
+
+_TABLES = {"agent": _agent_tables, "front": _front_tables, "reward": _reward_tables}
+
+
+def _kind(data: Row) -> str:
+    """Of a benchmark's data: what is compared, or `front` where agents are compared by their fronts."""
+    return "reward" if "agents" not in data else "front" if "objectives" in data else "agent"
 
 
 def _reward_row(name: str, figures: Row) -> Row:
@@ -130,34 +154,20 @@ def _ends(name: str, interval: list[float] | None) -> Row:
 # -- for people --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Column:
-    """One of a table for people.
-
-    Attributes:
-        title, legend: with the benchmark's data in braces; the legend, a line below the table, may be empty.
-        show: of the figures of an agent or a reward.
-        shown: whether the benchmark's data have something for it.
-    """
-
-    title: str
-    show: Callable[[Row], str]
-    legend: str = ""
-    shown: Callable[[Row], object] = lambda data: True
-
-
 def summary_table(data: Row) -> RenderableType:
     """What a person wants to know first: a row an agent or a reward, and the conclusions below."""
-    kind = "agent" if "agents" in data else "reward"
-    sides, seeds = data[f"{kind}s"], f"{data['seeds']:,} seed{'s' * (data['seeds'] > 1)}"
+    kind, seeds = _kind(data), f"{data['seeds']:,} seed{'s' * (data['seeds'] > 1)}"
+    side = "reward" if kind == "reward" else "agent"
+    sides = data[f"{side}s"]
     if kind == "agent":
         title = f"{data['task']}, {seeds}, at most {data['evaluations']:,} evaluations"
     else:
-        title = f"{data['task']}, {data['agent']}, {seeds}, {data['evaluations']:,} evaluations"
+        what = data["agent"] if kind == "reward" else ", ".join(o["name"] for o in data["objectives"])
+        title = f"{data['task']}, {what}, {seeds}, {data['evaluations']:,} evaluations"
     table = Table(box=None, pad_edge=False, header_style="dim", title_justify="left", title_style="")
     table.title = Text(printable(title))
-    table.add_column(kind, overflow="fold")
-    columns = [column for column in _COLUMNS[kind] if column.shown(data)]
+    table.add_column(side, overflow="fold")
+    columns = [column for column in COLUMNS_OF[kind] if column.shown(data)]
     facts = {
         **data,
         "first": next(iter(sides)),
@@ -177,113 +187,7 @@ def summary_table(data: Row) -> RenderableType:
     )
 
 
-def _to_optimum(figures: Row) -> str:
-    counts = figures["evaluations_to_optimum"]
-    error = counts["standard_error"]
-    return f"{counts['mean']:.1f}" + ("" if error is None else f" ± {error:.1f}")
-
-
-def _last(figure: str) -> Callable[[Row], str]:
-    return lambda figures: _number(list(figures[figure].values())[-1])
-
-
-def _samples(figures: Row) -> str:
-    samples = figures["policy_samples"]
-    return f"{100 * samples['top_1_percent']:.0f} % ({samples['distinct']:.0f})" if samples else "–"
-
-
-def _difference(figures: Row) -> str:
-    differences = figures["difference"]
-    if differences is None:
-        return "–"
-    found = differences["evaluations_to_optimum"]
-    difference = found or list(differences["best_reward"].values())[-1]
-    return _number(difference["mean"], 1 if found else 4, difference["interval"], "+")
-
-
-def _chance(figures: Row) -> str:
-    interval = figures["probability_of_improvement_interval"]
-    return _number(figures["probability_of_improvement"], 2, interval)
-
-
-def _number(value: float | None, digits: int = 4, interval: list[float] | None = None, sign: str = "") -> str:
-    """A number, and its interval in brackets where there is one; `–` for None."""
-    if value is None:
-        return "–"
-    ends = ", ".join(f"{end:{sign}.{digits}f}" for end in interval or ())
-    return f"{value:{sign}.{digits}f}" + (f" [{ends}]" if ends else "")
-
-
-def _energy(figures: Row) -> str:
-    kwh = figures["energy_kwh_per_run"]
-    return "–" if kwh is None else f"{1000 * kwh:.3g}"
-
-
-def _any(kind: str, figure: str) -> Callable[[Row], bool]:
-    return lambda data: any(figures[figure] is not None for figures in data[kind].values())
-
-
-_OPTIMUM_KNOWN = _any("agents", "evaluations_to_optimum")
-_HACKED = {True: "yes", False: "no", None: "–"}
-_COLUMNS = {
-    "agent": (
-        Column(
-            "evaluations",
-            _to_optimum,
-            "evaluations: until the best of the table was found, mean ± standard error; misses as the cap",
-            _OPTIMUM_KNOWN,
-        ),
-        Column("median", lambda f: f"{f['evaluations_to_optimum']['median']:.0f}", "", _OPTIMUM_KNOWN),
-        Column("found", lambda f: f"{100 * f['evaluations_to_optimum']['found']:.0f} %", "", _OPTIMUM_KNOWN),
-        Column("best@{evaluations}", _last("best_reward")),
-        Column("reported", _last("best_reported")),
-        Column(
-            "top 1 %",
-            _samples,
-            "top 1 %: of the table, share of designs sampled from the policy (distinct ones)",
-            _any("agents", "policy_samples"),
-        ),
-        Column("s/run", lambda f: f"{f['seconds_per_run']:.2f}"),
-        Column(
-            "own ms",
-            lambda f: f"{1000 * f['own_seconds_per_evaluation']:.1f}",
-            "own ms: the method's time an evaluation",
-        ),
-        Column(
-            "difference",
-            _difference,
-            "difference: {judged}, to the first agent, paired by seed, with its 95 % interval",
-            _any("agents", "difference"),
-        ),
-    ),
-    "reward": (
-        Column(
-            "IQM [95 %]",
-            lambda f: _number(f["iqm"], 4, f["interval"]),
-            "IQM: interquartile mean over seeds of the {yardstick_title}{less}",
-        ),
-        Column(
-            "P(better) [95 %]",
-            _chance,
-            "P(better): chance that a run is better than one with {first}",
-            _any("rewards", "difference"),
-        ),
-        Column(
-            "verdict",
-            lambda f: f["verdict"] or "–",
-            "verdict: against the same, paired by seed, exact signed-rank test, 2.5 % with Holm's correction",
-            _any("rewards", "difference"),
-        ),
-        Column("hacked", lambda f: _HACKED[f["hacked"]]),
-        Column("time/run", lambda f: show_seconds(f["seconds_per_run"], fine=True)),
-        Column("trainings", lambda f: f"{f['trainings']:,}"),
-        Column("Wh/run", _energy, "", _any("rewards", "energy_kwh_per_run")),
-    ),
-}
-
-
-def run_line(run: AgentRun | RewardRun) -> str:
+def run_line(run: AgentRun | FrontRun | RewardRun) -> str:
     """What the progress says of a finished run."""
-    best = "all failed" if run.best is None else f"best {run.best:.4g}"
     what = f"{printable(run.name)}, seed {run.seed}: {run.evaluations:,} evaluations"
-    return f"{what}, {best}, {show_seconds(run.seconds)}"
+    return f"{what}, {run.outcome}, {show_seconds(run.seconds)}"

@@ -38,6 +38,12 @@ class Record:
         """Of what is compared."""
         return str(getattr(self, self.compared))
 
+    @property
+    def outcome(self) -> str:
+        """For people, in a few words."""
+        best = getattr(self, "best", None)
+        return "all failed" if best is None else f"best {best:.4g}"
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)  # type: ignore[call-overload]
 

@@ -16,12 +16,14 @@ from rl_designer.config import SearchConfig
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.objectives import Objectives
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.runs.folder import store_location
 from rl_designer.searches.control import rewards_of
 from rl_designer.searches.energy import measured_energy
+from rl_designer.searches.objectives import leading_reward, objectives_of
 from rl_designer.searches.stopping import stopping_early
 from rl_designer.setting import Setting, make_setting
 from rl_designer.store.evaluator import StoredEvaluator
@@ -95,7 +97,11 @@ def context_of(config: SearchConfig) -> RewardContext:
 
 
 def reward_of(config: SearchConfig) -> Reward:
-    """A config's reward, with what its setting says of it. Raises WrongUsage where there is none."""
+    """A config's reward, with what its setting says of it; with objectives, the leading one of them. Raises
+    WrongUsage where there is none.
+    """
+    if (objectives := objectives_in(config)) is not None:
+        return leading_reward(objectives)
     return loaded_reward(config.reward, common_of(config))
 
 
@@ -104,6 +110,15 @@ def loaded_reward(text: str, common: SearchConfig) -> Reward:
     """A reward on the setting of a config. Raises as `reward_of`."""
     with usage_errors():
         return load_reward(text, context_of(common))
+
+
+@lru_cache(maxsize=64)
+def objectives_in(config: SearchConfig) -> Objectives | None:
+    """A config's objectives, with what its setting says of them; None where it has none. Raises as
+    `objectives_of`.
+    """
+    agent = agent_class(Contender.of(config.agent).agent)(seed=0)
+    return objectives_of(config, setting_of(config), agent)
 
 
 @lru_cache(maxsize=1)
@@ -171,9 +186,11 @@ def run_trial(trial: Trial) -> Any:
 @lru_cache(maxsize=64)
 def _warm_up(agent: str, common: SearchConfig) -> None:
     """A short search, so that what a process loads once isn't counted as the first run's time."""
-    setting = setting_of(common)
+    setting, objectives = setting_of(common), objectives_in(common)
     with setting.open_evaluator() as evaluator:
-        agent_class(agent)().search(Problem(setting.space, evaluator, reward_of(common), Budget(_WARM_UP)))
+        paid = reward_of(common)
+        problem = Problem(setting.space, evaluator, paid, Budget(_WARM_UP), objectives=objectives)
+        agent_class(agent)().search(problem)
 
 
 def _reported(evaluator: TableEvaluator, architectures: Sequence[Architecture]) -> list[float | None]:
@@ -202,6 +219,7 @@ def _search(
         reward,
         Budget(config.budget.evaluations),
         failure_reward=config.failure_reward,
+        objectives=objectives_in(config),
         observer=_Ending(trial.ends_at, trial.at_least if isinstance(agent, PolicyAgent) else 0),
     )
     with measured_energy() if trial.energy else nullcontext() as energy:

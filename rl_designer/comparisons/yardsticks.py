@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from rl_designer.comparisons.records import RewardRun
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.rewards import COSTS, Cost, Reward, RewardContext
+from rl_designer.envs.rewards.costs import FIELDS
 from rl_designer.envs.rewards.fronts import KnownFront
-from rl_designer.envs.rewards.reward import FIELDS, fields_read
+from rl_designer.envs.rewards.reward import fields_read
 from rl_designer.errors import Error, unknown_name
 from rl_designer.quantities import parse_count, parse_seconds
 

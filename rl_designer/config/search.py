@@ -105,6 +105,15 @@ class SearchConfig(Settings):
         may_be_code=True,
         kept=with_whole_path,
     )
+    objectives: Names = setting(
+        "Search for a whole front of two or three at once, such as val_accuracy and parameters (see `list "
+        "objectives`), rewards, or your own functions. Give it once for each.",
+        "NAME|FILE.py:FUNCTION",
+        option="objective",
+        default=(),
+        may_be_code=True,
+        kept=lambda objectives: tuple(map(with_whole_path, objectives)),
+    )
     failure_reward: float = setting(
         "What a failed design is worth.", default=DEFAULT_FAILURE_REWARD, limits={"allow_inf_nan": False}
     )
@@ -138,6 +147,8 @@ class SearchConfig(Settings):
     @model_validator(mode="before")
     @classmethod
     def _complete(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if given.get("objectives"):
+            _check_beside_objectives(given)
         on = "table" if "table" in given["subject"] else "controllers"
         if not given["subject"].get(on):
             training = {"epochs": DEFAULT_EPOCHS, **given["training"]}
@@ -157,6 +168,12 @@ class SearchConfig(Settings):
         """The agent without its options: `ppo` of `ppo:…`, `Mine` of `file.py:Mine:…`."""
         return short_name(self.agent)
 
+    def given(self) -> dict[str, Any]:
+        given = super().given()
+        if self.objectives:
+            del given["reward"]  # they say what a design is worth
+        return given
+
     def to_toml(self) -> str:
         """The config as TOML; `read` and `make_config` read it back to an equal one."""
         settings = {name: value for name, value in self.given().items() if value != ()}
@@ -169,6 +186,17 @@ class SearchConfig(Settings):
         return self.changed(**{name: keep(value) for name, value in given if (keep := kept[name])})
 
 
+def _check_beside_objectives(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for what makes no sense beside several objectives."""
+    if "reward" in given:
+        raise Error("--objective and --reward exclude each other: a reward can be one of the objectives")
+    if given["budget"].get("finalists"):
+        raise Error(
+            "--objective and --finalists exclude each other: finalists are for choosing one winner; "
+            "`retrain --front` trains all of a front"
+        )
+
+
 def needs_training(name: str) -> bool:
     """Whether a setting has no use on an architecture table, where nothing is trained."""
     field = SearchConfig.declared().get(name)
@@ -179,7 +207,12 @@ def needs_training(name: str) -> bool:
 def code_named(settings: Mapping[str, Any]) -> dict[str, str]:
     """The settings that name code in a file, which would be run with the user's rights."""
     may_be = [name for name, field in SearchConfig.declared().items() if about(field).may_be_code]
-    return {name: settings[name] for name in may_be if names_code(settings.get(name))}
+    code: dict[str, list[str]] = {}
+    for name in may_be:
+        value = settings.get(name)
+        texts = value if isinstance(value, tuple | list) else [value]
+        code[name] = [str(text) for text in texts if names_code(text)]
+    return {name: ", ".join(texts) for name, texts in code.items() if texts}
 
 
 def make_config(

@@ -128,6 +128,8 @@ def overlays(views: list[View]) -> tuple[Plot | None, Plot | None]:
     return overlay_plot(reports, names), overlay_front(reports, names)
 
 
+# The front in each pair of up to three objectives.
+_FIGURES = ("run-learning", "run-front", "run-front-2", "run-front-3")
 _DESIGNS = {
     "number": "no.",
     "accuracy": "validation",
@@ -146,7 +148,7 @@ def run_page(key: str, watch: RunWatch) -> None:
         head = _Head(key, watch)
         tiles_part = Part()
         with ui.element("div").classes("columns"):
-            figures = Part(), Part()
+            figures = {name: Part() for name in _FIGURES}
         body = _Body()
     seen: list[RunReport | None] = [None]
 
@@ -161,7 +163,7 @@ def run_page(key: str, watch: RunWatch) -> None:
         head.show_figures(view.report, data)
         tiles_part.show("tiles", tiles(view.report, data))
         named = {plot.name: plot for plot in data["plots"]}
-        for part, name in zip(figures, ("run-learning", "run-front"), strict=True):
+        for name, part in figures.items():
             part.show_plot(named.get(name))
         body.show(view.report, data)
 
@@ -230,6 +232,9 @@ class _Body:
         self._all.set_visibility(False)
 
     def _build(self) -> None:
+        with ui.element("section").classes("card") as self._on_front:
+            heading("The front so far")
+            self._front = Part()
         with ui.element("section").classes("card"):
             heading("The best design so far")
             self._best = Text("p", classes="muted")
@@ -256,6 +261,9 @@ class _Body:
         count = len(report.designs)
         rest = "" if len(rows) == count else f"; the newest {len(rows):,} of them are here"
         self._count.show(f"{count:,} designs{rest}." if count else "None yet.")
+        self._on_front.set_visibility(data["front"] is not None)
+        if data["front"] is not None:
+            self._front.show("front", data["front"])
         if winner := data["winner"]:
             self._layers.show("layers", winner["drawing"])
         best = f"{winner['digest']}, layer by layer." if winner else "No design has been trained in full yet."

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.settings import FullSettings, Plan, shape_for, standardisation_for, takes_features
 from rl_designer.retraining.sources import Sources, load_data
 from rl_designer.runs.architecture_files import ARCHITECTURE, ArchitectureFile, read_architecture
+from rl_designer.runs.choosing import BEST, Choice
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.runs.same_data import ChangedData, check_own, data_of_run
@@ -40,7 +42,12 @@ _EMBEDDED = (
 
 
 def find_subject(
-    source: Path, data: Mapping[str, Any], *, seed: int | None = None, store: str | None = None
+    source: Path,
+    data: Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    store: str | None = None,
+    choice: Choice = BEST,
 ) -> Subject:
     """The network that is to be exported.
 
@@ -50,6 +57,7 @@ def find_subject(
         data: `data`, `target` and the other settings of data, as `load_data` takes them.
         seed: the number of the full training whose weights are taken; None for the first there is.
         store: where a run's store is now; None for where it was.
+        choice: which design of a run, in place of its best.
 
     Raises:
         OverLimit: for a network that nobody approved, where an organisation's limits ask for that.
@@ -58,22 +66,27 @@ def find_subject(
             there, data that don't fit.
     """
     if (source / TRAINING).exists():
+        choice.check_for_runs(source)
         return _retrained(source, seed, data, store)
+    if source.is_dir() and ((source / CONFIG).exists() or not (source / ARCHITECTURE).exists()):
+        return _of_run(source, seed, data, store, choice)
+    choice.check_for_runs(source)
     if source.is_dir():
-        if (source / ARCHITECTURE).exists() and not (source / CONFIG).exists():
-            return _of_file(source / ARCHITECTURE, seed, data)
-        return _of_run(source, seed, data, store)
+        return _of_file(source / ARCHITECTURE, seed, data)
     return _of_file(source, seed, data)
 
 
-def _of_run(path: Path, seed: int | None, data: Mapping[str, Any], store: str | None) -> Subject:
+def _of_run(
+    path: Path, seed: int | None, data: Mapping[str, Any], store: str | None, choice: Choice
+) -> Subject:
     report = read_run(path, store)
     if no_data := report.folder.config.subject.no_data:
         raise Error(f"{path} searched on {no_data}; there is no network to export")
     if not report.winners:
         raise Error(f"{path} has no design that was trained yet; go on with: {command('resume', path)}")
-    winner = report.winners[0]
-    architecture, origin = winner.design.architecture, _origin_of(report, winner)
+    winner = choice.of(report)[0]
+    architecture = winner.design.architecture
+    origin = replace(_origin_of(report, winner), note=choice.told(report) or None)
     retrained = folder_of(
         Winner(ArchitectureFile(architecture), path / DEFAULT_PARENT, str(path)), Plan(FullSettings())
     )

@@ -10,13 +10,14 @@ from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.retrained import Retrained
 from rl_designer.retraining.settings import FullSettings, Plan
 from rl_designer.runs.architecture_files import ArchitectureFile
+from rl_designer.runs.choosing import BEST, Choice
 from rl_designer.runs.folder import CONFIG
 from rl_designer.runs.reading import read_run
 from rl_designer.text import command
 
 
 def find_network(
-    path: Path, seed: int | None = None, store: str | None = None
+    path: Path, seed: int | None = None, store: str | None = None, choice: Choice = BEST
 ) -> tuple[Retrained, list[str]]:
     """A trained network, and what is said of the choice.
 
@@ -25,12 +26,15 @@ def find_network(
             is run.
         seed: the number of the full training whose weights are taken; None for the first there is.
         store: where a run's store is now; None for where it was.
+        choice: which design of a run, in place of the best that was trained in full.
 
     Raises:
         OverLimit: for a network that nobody approved, where an organisation's limits ask for that.
         WrongUsage: for `seed` of an exported network, which has one.
         ValueError: for a folder that is none of them, and where nothing was trained in full.
     """
+    if (path / TRAINING).exists() or (path / DESCRIPTION).exists():
+        choice.check_for_runs(path)
     if (path / TRAINING).exists():
         retrained = RetrainedFolder(path)
         weights = retrained.weights(retrained.trained(seed))
@@ -48,19 +52,24 @@ def find_network(
             f"{path} holds no run, no retrained network (no {TRAINING}) and no exported one (no "
             f"{DESCRIPTION}, which the format `python` writes)"
         )
-    return _of_run(path, seed, store)
+    return _of_run(path, seed, store, choice)
 
 
-def _of_run(path: Path, seed: int | None, store: str | None) -> tuple[Retrained, list[str]]:
+def _of_run(path: Path, seed: int | None, store: str | None, choice: Choice) -> tuple[Retrained, list[str]]:
     plan, report = Plan(FullSettings()), read_run(path, store)
-    for place, design in enumerate(report.winners, start=1):
+    designs = choice.of(report)
+    for place, design in enumerate(designs[:1] if choice.is_made else designs, start=1):
         file = ArchitectureFile(design.design.architecture)
         folder = folder_of(Winner(file, path / DEFAULT_PARENT, str(path)), plan)
         if folder.seeds():
             weights = folder.weights(folder.trained(seed))
             check_approved("predict", report.folder, file.architecture.digest, weights)
             note = f"the best design of {path} was not trained in full; this is number {place} by its reward"
-            return _retrained(folder, seed), [note] if place > 1 else []
+            told = [note] if place > 1 else [choice.told(report)] if choice.is_made else []
+            return _retrained(folder, seed), told
+    if choice.is_made and designs:
+        which = choice.told(report)
+        raise Error(f"{which}, wasn't trained in full; do so with: {command('retrain', path, *choice.typed)}")
     raise Error(f"no design of {path} was trained in full; train the best with: {command('retrain', path)}")
 
 

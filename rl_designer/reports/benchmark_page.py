@@ -2,28 +2,25 @@
 
 import csv
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rl_designer.errors import Error
 from rl_designer.quantities import show_figure, show_seconds
+from rl_designer.reports.curves import Curves, Rows, line_of, number_in, points_of
 from rl_designer.reports.designs import yes_or_no
-from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
+from rl_designer.reports.plots import Axis, Plot, Point, Series
 from rl_designer.text import printable
 
 SUMMARY = "summary.json"
-_DOTS = 21  # on a line
-_WIDE = 10  # so many times the lowest, values are drawn by their logarithm
 _CURVES = {
     "best_reward": ("Best reward so far", "reward"),
     "best_reported": ("Reported metric of the chosen design", "reported metric"),
     "simple_regret": ("Simple regret of the search metric", "simple regret"),
+    "hypervolume": ("Hypervolume of the front so far, share of the known front's", "share"),
 }
-
-Rows = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True)
@@ -70,10 +67,11 @@ def benchmark_data(report: BenchmarkReport, name: str) -> dict[str, Any]:
     facts = f"{data['seeds']:,} seeds, at most {data['evaluations']:,} evaluations a run"
     if "yardstick" in data:
         facts += f", {data['agent']}, yardstick {data['yardstick']}"
-    columns, rows = _agents(data) if of_agents else _rewards(data)
+    tabled = _fronts if "objectives" in data else _agents if of_agents else _rewards
+    columns, rows = tabled(data)
     return {
         "name": name,
-        "title": f"{'Agents' if of_agents else 'Rewards'} on {data['task']}",
+        "title": f"{'Agents' if of_agents else 'Rewards'} on {data['task']}{_by(data)}",
         "facts": facts,
         "folder": str(report.path),
         "columns": columns,
@@ -106,6 +104,28 @@ def _agents(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return columns, rows
 
 
+def _by(data: Mapping[str, Any]) -> str:
+    objectives = [str(objective["name"]) for objective in data.get("objectives", [])]
+    return f", by {', '.join(objectives[:-1])} and {objectives[-1]}" if objectives else ""
+
+
+def _fronts(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    columns = ["agent", "hypervolume", "95 % interval", "verdict", "time a run"]
+    rows = []
+    for agent, figures in data["agents"].items():
+        interval = figures["interval"]
+        rows.append(
+            [
+                str(agent),
+                show_figure(figures["hypervolume"][str(data["evaluations"])]),
+                "–" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}",
+                str(figures["verdict"] or "–"),
+                show_seconds(figures["seconds_per_run"], fine=True),
+            ]
+        )
+    return columns, rows
+
+
 def _rewards(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     columns = ["reward", f"{data['yardstick_title']}, IQM", "95 % interval", "verdict", "hacked", "Wh a run"]
     rows = []
@@ -130,18 +150,35 @@ def _agent_plots(report: BenchmarkReport, name: str) -> list[Plot]:
     plots = []
     for column, (title, label) in _CURVES.items():
         y = ("mean", f"{label}, mean over seeds")
-        curves = _Curves(
-            title, "agent", ("evaluations", "evaluations"), y, positive=column == "simple_regret"
-        )
+        curves = Curves(title, "agent", ("evaluations", "evaluations"), y, positive=column == "simple_regret")
         plots.append(curves.plot(f"{name}-{column}", [row for row in rows if row["figure"] == column]))
-    return [plot for plot in plots if plot is not None]
+    return [plot for plot in [*plots, *_front_plots(report, name)] if plot is not None]
+
+
+def _front_plots(report: BenchmarkReport, name: str) -> list[Plot | None]:
+    """The first objective against each of the others: the known front, and each agent's in its median run."""
+    objectives = report.data.get("objectives", [])
+    known = "known front" if report.data.get("designs") else "front of all runs"
+    rows = [dict(row, agent=row["agent"] or known) for row in report.tables.get("fronts", [])]
+    plots: list[Plot | None] = []
+    for other in objectives[1:]:
+        x, y = ((str(o["name"]), _axis(o)) for o in (other, objectives[0]))
+        title = f"Fronts by {y[0]} and {x[0]}, of each agent the median run's"
+        by_x = sorted(rows, key=lambda row: number_in(row[x[0]]) or 0.0)
+        curves = Curves(title, "agent", x, y, steps=len(objectives) == 2)
+        plots.append(curves.plot(f"{name}-fronts-{len(plots)}", by_x, grey=known))
+    return plots
+
+
+def _axis(objective: Mapping[str, Any]) -> str:
+    return str(objective["name"]) + (f", {objective['unit']}" if objective["unit"] == "s" else "")
 
 
 def _reward_plots(report: BenchmarkReport, name: str) -> list[Plot]:
     cost, reported = str(report.data.get("cost_drawn") or "cost"), ("reported", "reported metric")
     share = Axis("share of seeds", low=0.0, high=1.0)
     wanted = {
-        "profiles": _Curves(
+        "profiles": Curves(
             "Share of seeds that do at least as well",
             "reward",
             ("level", "at least, by the yardstick"),
@@ -149,7 +186,7 @@ def _reward_plots(report: BenchmarkReport, name: str) -> list[Plot]:
             falling=not report.data.get("higher_is_better", True),
             y_axis=share,
         ),
-        "fronts": _Curves(
+        "fronts": Curves(
             f"Reported metric by the most {cost} allowed, median over seeds",
             "reward",
             ("cost", cost),
@@ -157,7 +194,7 @@ def _reward_plots(report: BenchmarkReport, name: str) -> list[Plot]:
             band="quartiles",
             steps=True,
         ),
-        "courses": _Curves(
+        "courses": Curves(
             "Reported metric of the design chosen so far, mean over seeds",
             "reward",
             ("evaluations", "evaluations"),
@@ -190,13 +227,13 @@ def _intervals(data: Mapping[str, Any], name: str) -> Plot | None:
 def _panels(report: BenchmarkReport, name: str) -> list[Plot]:
     """A plot for each reward: what its runs choose by on the left, the reported metric on the right."""
     panels = []
-    rows = [row for row in report.tables.get("courses", []) if _value(row["chosen_by"]) is not None]
+    rows = [row for row in report.tables.get("courses", []) if number_in(row["chosen_by"]) is not None]
     for number, reward in enumerate(dict.fromkeys(row["reward"] for row in rows)):
         series, told = [], []
         for column, label, colour in (("chosen_by", "reward", "agent"), ("reported", "reported", "control")):
-            line = _points([row for row in rows if row["reward"] == reward], "evaluations", column, label)
+            line = points_of([row for row in rows if row["reward"] == reward], "evaluations", column, label)
             if line:
-                series += _line(label, line, colour, right=column == "reported")
+                series += line_of(label, line, colour, right=column == "reported")
                 told.append(f"{label} from {line[0].y:.4f} to {line[-1].y:.4f}")
         panels.append(
             Plot(
@@ -210,94 +247,3 @@ def _panels(report: BenchmarkReport, name: str) -> list[Plot]:
             )
         )
     return panels
-
-
-@dataclass(frozen=True)
-class _Curves:
-    """How rows are drawn: a line for each value of `by`, with a band where they have `low` and `high`.
-
-    Attributes:
-        x, y: a column, and what to call it.
-        positive: whether y is a logarithm. A curve then ends where it reaches 0, and a band that does is cut
-            off at a tenth of its mean.
-    """
-
-    title: str
-    by: str
-    x: tuple[str, str]
-    y: tuple[str, str]
-    band: str = "95 % intervals"
-    steps: bool = False
-    positive: bool = False
-    falling: bool = False
-    y_axis: Axis | None = None
-
-    def plot(self, name: str, rows: Rows, grey: str = "") -> Plot | None:
-        """None where there is nothing to draw; `grey` is the line that the others are to be seen against."""
-        series: list[Series] = []
-        ends: list[tuple[str, ...]] = []
-        number = 0
-        for key in dict.fromkeys(row[self.by] for row in rows):
-            own = [row for row in rows if row[self.by] == key]
-            line = [p for p in _points(own, self.x[0], self.y[0], key) if p.y > 0 or not self.positive]
-            if line:
-                colour = "stopped" if key == grey else f"run-{number % 8}"
-                series += self._bands(own, colour) if key != grey else []
-                series += _line(key, line, colour, steps=self.steps, dashed=number >= 8)
-                number += key != grey
-                ends.append((key, f"{line[-1].x:g}", f"{line[-1].y:.4f}"))
-        if not series:
-            return None
-        spread = [point.x for part in series for point in part.points]
-        wide = min(spread) > 0 and max(spread) / min(spread) >= _WIDE
-        shaded = any(part.kind == "band" for part in series)
-        return Plot(
-            name,
-            self.title,
-            f"{self.title}: " + "; ".join(f"{key} ends at {value}" for key, _, value in ends) + ".",
-            Axis(self.x[1], logarithmic=wide, falling=self.falling),
-            self.y_axis or Axis(self.y[1], logarithmic=self.positive),
-            series,
-            (self.by, self.x[1], self.y[1]),
-            ends,
-            (f"Shaded: {self.band}.",) if shaded else (),
-        )
-
-    def _bands(self, rows: Rows, colour: str) -> list[Series]:
-        tops, lows = [], []
-        for row in rows:
-            x, y, low, high = (_value(row.get(c)) for c in (self.x[0], self.y[0], "low", "high"))
-            if x is None or y is None or low is None or high is None or (self.positive and y <= 0):
-                continue
-            tops.append(Point(x, high))
-            lows.append(max(low, y / 10) if self.positive else low)
-        return [Series("", "band", tops, colour, lows=lows, legend=False)] if tops else []
-
-
-def _points(rows: Rows, x: str, y: str, name: str) -> list[Point]:
-    """Those rows that have both; each says what it is."""
-    found = [(_value(row[x]), _value(row[y])) for row in rows]
-    return [
-        Point(a, b, f"{name}: {b:.4f} at {a:,.6g} {x}") for a, b in found if a is not None and b is not None
-    ]
-
-
-def _line(
-    name: str,
-    points: Sequence[Point],
-    colour: str,
-    *,
-    steps: bool = False,
-    dashed: bool = False,
-    right: bool = False,
-) -> list[Series]:
-    """A line with dots to point at."""
-    line = Series(name, "steps" if steps else "line", points, colour, dashed=dashed, right=right)
-    return [line, Series(name, "points", thinned(points, _DOTS), colour, "dot", legend=False, right=right)]
-
-
-def _value(text: str | None) -> float | None:
-    if not text:
-        return None
-    value = float(text)
-    return value if math.isfinite(value) else None

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.extensions import names_code
+from rl_designer.envs.objectives import load_objective
 from rl_designer.envs.problem import merit
 from rl_designer.envs.rewards import Reward, RewardContext, RewardError, load_reward
 from rl_designer.envs.rewards.fronts import best_so_far
@@ -14,6 +16,7 @@ from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.quantities import show_figure
 from rl_designer.reports.designs import told_design
 from rl_designer.reports.plots import Axis, Plot, Point, Series, thinned
+from rl_designer.runs.fronts import leading_place
 from rl_designer.runs.reading import RunReport
 from rl_designer.store.store import StoredDesign
 
@@ -102,10 +105,20 @@ def _paid(evaluations: Sequence[Evaluation], reward: Reward, report: RunReport) 
 
 def _built_in_reward(report: RunReport, space: SearchSpace | None) -> Reward | None:
     config = report.folder.config
+    if report.objectives:
+        return built_in_objective(report.objectives[leading_place(report.objectives)].name)
     if ".py:" in config.reward or space is None:
         return None
     try:
         return load_reward(config.reward, RewardContext(space))
+    except ValueError:
+        return None
+
+
+def built_in_objective(text: str) -> Reward | None:
+    """An objective of a run by its text; None for a user's own, which a report doesn't run."""
+    try:
+        return None if names_code(text) else load_objective(text)
     except ValueError:
         return None
 
@@ -143,7 +156,7 @@ def learning_plot(report: RunReport, control: Control | None, name: str) -> Plot
         Axis(what),
         series,
         ("evaluations", f"best {what} of {agent}", "random search: low", "median", "high"),
-        [_learning_row(i, course, control) for i in _checkpoints(len(course))],
+        [_learning_row(i, course, control) for i in checkpoints(len(course))],
         _control_notes(control),
     )
 
@@ -170,9 +183,9 @@ def _unfinished(designs: Sequence[StoredDesign], lowest: float, report: RunRepor
     ]
 
 
-def mark(x: float, y: float, found: StoredDesign, report: RunReport) -> Point:
-    """A design in a plot."""
-    return Point(x, y, told_design(found, report), found.design.architecture.digest)
+def mark(x: float, y: float, found: StoredDesign, report: RunReport, more: str = "") -> Point:
+    """A design in a plot; `more` is told of it behind the rest."""
+    return Point(x, y, f"{told_design(found, report)}{more}", found.design.architecture.digest)
 
 
 def _value(design: StoredDesign, report: RunReport) -> float | None:
@@ -230,7 +243,7 @@ def _learning_row(index: int, course: Sequence[float | None], control: Control |
     return (f"{index + 1:,}", show_figure(course[index]), *random)
 
 
-def _checkpoints(count: int) -> list[int]:
+def checkpoints(count: int) -> list[int]:
     """Places 1, 2, 4, 8, … and the last, as indices."""
     powers = [2**k - 1 for k in range(count.bit_length()) if 2**k <= count]
     return sorted({*powers, count - 1} - {-1})

@@ -20,7 +20,8 @@ from rl_designer.quantities import show_figure, show_share
 from rl_designer.reports.benchmark_page import BenchmarkReport, benchmark_data
 from rl_designer.reports.designs import signed, told_design, yes_or_no
 from rl_designer.reports.front import overlay_front
-from rl_designer.reports.learning import control_of, learning_plot, overlay_plot
+from rl_designer.reports.front_course import course_plot
+from rl_designer.reports.learning import overlay_plot
 from rl_designer.reports.plots import SIZES, Plot, layout
 from rl_designer.reports.run_page import run_data, space_of_run
 from rl_designer.runs.reading import RunReport
@@ -122,7 +123,7 @@ def picture(report: RunReport) -> str:
     """A run as HTML for a notebook's cell, on light and on dark: verdict, learning curve, best design; no
     script, so that a mark says what it is by its title.
     """
-    curve = learning_plot(report, control_of(report, space_of_run(report)[0]), f"run-{report.folder.id[:12]}")
+    curve = course_plot(report, space_of_run(report)[0], f"run-{report.folder.id[:12]}")
     best = told_design(report.winners[0], report) if report.winners else "No design has been trained yet."
     summary = report.folder.summary
     return (

@@ -17,10 +17,11 @@ from rl_designer.oversight.approval import said_of
 from rl_designer.quantities import show_count, show_figure, show_seconds, show_share
 from rl_designer.reports.designs import design_row, device_costs, differences, draw, told, yes_or_no
 from rl_designer.reports.explanations import importance, steps_of
-from rl_designer.reports.front import front_plot
-from rl_designer.reports.learning import control_of, learning_plot
+from rl_designer.reports.front import front_data, front_plots
+from rl_designer.reports.front_course import course_plot
 from rl_designer.reports.terminal import WINNERS, references_told
 from rl_designer.runs.folder import POLICY
+from rl_designer.runs.fronts import leading_place
 from rl_designer.runs.reading import RunReport
 from rl_designer.spaces import space_of
 from rl_designer.store.store import StoredDesign
@@ -47,8 +48,9 @@ def run_data(report: RunReport, name: str) -> dict[str, Any]:
     data["about"] += [told] if (told := latency_told(report.folder.summary)) else []
     data |= {"references": list(references_told(report))}
     data |= {"sources": [source["reason"] for source in report.folder.summary.get("sources", [])]}
-    plots = (learning_plot(report, control_of(report, space), name), front_plot(report, name))
-    data["plots"] = [plot for plot in plots if plot is not None]
+    course = course_plot(report, space, name)
+    data["plots"] = [*([] if course is None else [course]), *front_plots(report, name)]
+    data["front"] = front_data(report, name)
     data |= _winner(report)
     data |= _learned(report, space, why_not)
     data |= {"failures": failures(report.designs), "failed_share": failed_share(report.designs)}
@@ -84,9 +86,7 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
         found = f"by {report.found_by(best)}, at evaluation {report.position(best):,}"
         if (value := report.measured(evaluation)) is not None:
             tiles.append(_measured_tile(report.objective, value, found))
-        tiles.append(
-            ("reward", show_figure(best.design.reward), report.folder.config.reward.partition(":")[0])
-        )
+        tiles.append(("reward", show_figure(best.design.reward), _paid_for(report)))
         if evaluation.parameters is not None:
             limit = report.folder.config.subject.max_parameters
             note = "no limit" if limit is None else f"of at most {show_count(limit)}"
@@ -100,6 +100,13 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
     if "seconds" in summary:
         tiles.append(("time", show_seconds(float(summary["seconds"])), "of the search"))
     return tiles
+
+
+def _paid_for(report: RunReport) -> str:
+    """What the reward is, for people."""
+    if objectives := report.objectives:
+        return f"{objectives[leading_place(objectives)].label}, of {len(objectives)} objectives"
+    return report.folder.config.reward.partition(":")[0]
 
 
 def _measured_tile(objective: Objective, value: float, found: str) -> tuple[str, str, str]:

@@ -1,6 +1,6 @@
 """What a run found, as text for a terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -13,10 +13,13 @@ from rl_designer.latencies.checking import latency_told
 from rl_designer.oversight.approval import said_of
 from rl_designer.quantities import show_count, show_figure, show_seconds
 from rl_designer.reports.designs import device_costs, draw
+from rl_designer.reports.plots import thinned
 from rl_designer.runs.reading import RunReport, improvement
+from rl_designer.store.store import StoredDesign
 from rl_designer.text import printable, short_design, shortened
 
 WINNERS = 10
+FRONT_ROWS = 20
 _WIDTH_ELSEWHERE = 120  # characters, where stdout is no terminal
 
 
@@ -39,11 +42,15 @@ def _parts(report: RunReport, width: int) -> Iterator[RenderableType]:
     if not report.winners:
         yield Text(_all_failed(report) if report.designs else _none(report))
         return
+    if report.front:
+        yield Text(f"The front: {front_told(report)}")
+        yield _front_table(report, width)
+        yield Text("")
     yield _winners_table(report, width)
     yield from _best_design(report)
     yield Text("")
     better = improvement([d.design for d in report.designs if report.is_own(d)])
-    if better is not None and report.best_by == "reward":
+    if better is not None and report.best_by == "reward" and not report.objectives:
         first, last = better["first_quarter"], better["last_quarter"]
         yield Text(
             f"Mean reward of {report.agent}'s designs: {first:.4f} in the first quarter, "
@@ -138,15 +145,41 @@ def _winners_table(report: RunReport, width: int) -> Table:
         "found at": [str(report.position(winner)) for winner in winners],
         "by": [report.found_by(winner) for winner in winners],
     }
+    return _designs_table(columns, winners, width)
+
+
+def _designs_table(columns: Mapping[str, list[str]], designs: Sequence[StoredDesign], width: int) -> Table:
+    """Designs with what is known of them, a column each, and what they are made of."""
     columns = {name: cells for name, cells in columns.items() if set(cells) != {"–"}}
     room = width - sum(2 + max(map(len, (name, *cells))) for name, cells in columns.items())
-    columns["design"] = [shortened(short_design(w.design.architecture), max(room, 16)) for w in winners]
+    columns["design"] = [shortened(short_design(w.design.architecture), max(room, 16)) for w in designs]
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in columns:
-        table.add_column(name, justify="left" if name in ("by", "design") else "right", no_wrap=True)
+        table.add_column(
+            Text(printable(name)), justify="left" if name in ("by", "design") else "right", no_wrap=True
+        )
     for cells in zip(*columns.values(), strict=True):
         table.add_row(*map(Text, cells))
     return table
+
+
+def front_told(report: RunReport) -> str:
+    """How many designs no other beats, and in what."""
+    names = ", ".join(report.title_of(objective) for objective in report.objectives)
+    count = len(report.front)
+    return f"{count:,} {'design' if count == 1 else 'designs'} that no other beats in {names}."
+
+
+def _front_table(report: RunReport, width: int) -> Table:
+    """The designs of the front with their figures, the best by the leading objective first."""
+    front = thinned(report.front, FRONT_ROWS)
+    columns = {
+        report.title_of(objective): [report.shown(objective, each.figures[objective.name]) for each in front]
+        for objective in report.objectives
+    }
+    columns["found at"] = [str(report.position(each.found)) for each in front]
+    columns["by"] = [report.found_by(each.found) for each in front]
+    return _designs_table(columns, [each.found for each in front], width)
 
 
 def drawing(architecture: Architecture, setting: Mapping[str, Any]) -> RenderableType:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from rl_designer.retraining.folder import DEFAULT_PARENT
 from rl_designer.retraining.job import Winner
 from rl_designer.retraining.settings import Plan, takes_features
 from rl_designer.runs.architecture_files import ArchitectureFile, read_architecture
+from rl_designer.runs.choosing import BEST, Choice
 from rl_designer.runs.folder import DATA_CONTENT, RunFolder
 from rl_designer.runs.reading import RunReport, read_run
 from rl_designer.runs.same_data import check_same_data, data_of_run
@@ -36,10 +36,12 @@ class Sources:
 
     Attributes:
         runs: those among it; all are on the same data, which the first reads as what has most axes.
+        told: what was taken of each run, where that isn't the best, a line each.
     """
 
     winners: list[Winner]
     runs: tuple[RunFolder, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def config(self) -> SearchConfig | None:
@@ -59,14 +61,16 @@ def find_winners(
     sources: Sequence[Path],
     *,
     top: int = 1,
+    choice: Choice = BEST,
     limits: Limits = NO_LIMITS,
     output: Path | None = None,
     store: str | None = None,
     trust: bool = False,
 ) -> Sources:
-    """The `top` best designs by reward of each run among `sources`, and the architecture files.
+    """The `top` best designs of each run among `sources`, and the architecture files.
 
     Args:
+        choice: what is best of a run, or that all of its front is taken.
         limits: passes over a run's designs beyond them.
         output: where their folders are made; None for `retrained` in a run's folder, or here for a file.
         store: where the runs' store is now; None for where it was.
@@ -79,17 +83,20 @@ def find_winners(
     """
     winners: list[Winner] = []
     runs: list[RunFolder] = []
+    told: list[str] = []
     for source in sources:
         if source.is_dir():
             report = _read(source, store)
             if not trust:
                 report.folder.check_code("data", "space", "metric")
-            found = _winners_of(report, top, limits, output)
-            for winner in found:
+            taken = _winners_of(report, top, choice, limits, output)
+            for winner in taken:
                 check_approved("retrain", report.folder, winner.architecture.digest)
-            winners += found
+            winners += taken
             runs.append(report.folder)
+            told += [f"{source}: {winner.file.note}" for winner in taken if choice.is_made]
         else:
+            choice.check_for_runs(source)
             file = read_architecture(source)
             check_folder_approved("retrain", source, file.architecture.digest)
             winners.append(Winner(file, output or Path(DEFAULT_PARENT), str(source)))
@@ -97,7 +104,7 @@ def find_winners(
         if not _on_same_data(run, runs[0]):
             raise WrongUsage("the runs are on different data; retrain those of one data set at a time")
     # Signals and images can be flattened for networks on features, but not the other way.
-    return Sources(winners, tuple(sorted(runs, key=_axes, reverse=True)))
+    return Sources(winners, tuple(sorted(runs, key=_axes, reverse=True)), tuple(told))
 
 
 def load_data(sources: Sources, options: Mapping[str, Any]) -> Dataset:
@@ -132,15 +139,18 @@ def _read(path: Path, store: str | None) -> RunReport:
     return report
 
 
-def _winners_of(report: RunReport, top: int, limits: Limits, output: Path | None) -> list[Winner]:
+def _winners_of(
+    report: RunReport, top: int, choice: Choice, limits: Limits, output: Path | None
+) -> list[Winner]:
     path = report.folder.path
     keeps = partial(_keeps, limits=limits, setting=report.folder.summary.get("setting", {}))
-    found = list(islice((w for w in report.winners if keeps(w.design.architecture)), top))
+    found = [winner for winner in choice.of(report) if keeps(winner.design.architecture)]
     if not found:
         raise Error(f"{path} has no design of {limits.told}")
-    winners = []
-    for design in found:
+    winners, why = [], choice.told(report)
+    for design in found if choice.front else found[:top]:
         note = f"reward {design.design.reward:.4f} in its run, found by {report.found_by(design)}"
+        note = f"{why}; {note}" if why else note
         file = ArchitectureFile(design.design.architecture, note=note)
         winners.append(Winner(file, output or path / DEFAULT_PARENT, str(path)))
     return winners

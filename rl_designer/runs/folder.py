@@ -19,6 +19,7 @@ from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, replacing, write_json, write_text
 from rl_designer.oversight.audit import FINISHED, HEAD, STARTED, digests_of, head_of, record, versions
 from rl_designer.runs.finalists import Finalist
+from rl_designer.runs.fronts import Entry, Facts
 from rl_designer.text import command
 
 CONFIG = "config.toml"
@@ -100,6 +101,8 @@ class _Summary(BaseModel):
     finalists_seconds: float = Field(default=0.0, ge=0)
     finalists_verdict: str = ""
     references: _References = _References()
+    objectives: list[Facts] = Field(default=[], max_length=3)
+    front: list[Entry] = []
 
 
 class RunFolder:

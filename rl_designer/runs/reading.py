@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -14,8 +15,10 @@ from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.problem import Design, best_of, rank
 from rl_designer.envs.rewards import BestBy
 from rl_designer.oversight.audit import digest_of
+from rl_designer.quantities import show_figure
 from rl_designer.runs.finalists import Finalist, finalists_of
 from rl_designer.runs.folder import DATA_CONTENT, RunFolder
+from rl_designer.runs.fronts import Facts, FrontDesign, front_of, objectives_of
 from rl_designer.runs.verdict import CONTROL_AGENT, Verdict, quarter_means
 from rl_designer.store.store import Store, StoredDesign
 from rl_designer.text import printable
@@ -46,14 +49,37 @@ class RunReport:
     @property
     def winners(self) -> list[StoredDesign]:
         """Distinct designs that were trained in full, the best first: the finalists as they were after their
-        longer training, then the others by `rank`.
+        longer training, or the front with objectives, then the others by `rank`.
         """
         trained = [d for d in self.designs if d.design.evaluation.in_full]
         best: dict[str, StoredDesign] = {}
         for found in sorted(trained, key=lambda d: rank(d.design, self.best_by)):
             best.setdefault(found.design.architecture.digest, found)
         places = {finalist.digest: place for place, finalist in enumerate(self.finalists)}
+        places |= {on_front.digest: place for place, on_front in enumerate(self.front)}
         return sorted(best.values(), key=lambda d: places.get(d.design.architecture.digest, len(places)))
+
+    @property
+    def objectives(self) -> list[Facts]:
+        """What it searched for at once; none where that was a reward."""
+        return objectives_of(self.folder.summary)
+
+    @cached_property
+    def front(self) -> list[FrontDesign]:
+        """With objectives the designs that no other beats, the best by the leading objective first."""
+        return front_of(self.folder.summary, self.designs)
+
+    def shown(self, objective: Facts, figure: float) -> str:
+        """A figure of an objective for people, by the run's metric where it is the score."""
+        return show_figure(self.objective.value_of(figure)) if objective.is_score else objective.shown(figure)
+
+    def title_of(self, objective: Facts) -> str:
+        """An objective for people."""
+        if objective.is_score:
+            return f"val. {self.objective.metric}"
+        unit = objective.unit
+        name = objective.label
+        return f"{name} ({unit})" if unit not in ("", name) else name
 
     @property
     def finalists(self) -> list[Finalist]:
@@ -134,8 +160,9 @@ def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:
         for report in reports
         for d in report.designs
     ]
-    # Of a run with finalists only the best of them can be the best of all.
-    decided = {str(r.folder.path): r.finalists[0].digest for r in reports if r.finalists}
+    # Of a run with finalists, or a front, only the first of them can be the best of all.
+    chosen = [r for r in reports if r.finalists or r.front]
+    decided = {str(r.folder.path): r.winners[0].design.architecture.digest for r in chosen}
     trained = [
         design
         for design in designs

@@ -12,7 +12,7 @@ from rl_designer.errors import Error
 
 CONTROL_AGENT = "random"
 SIGNIFICANCE = 0.05
-_WANT = "{}: not compared with random search, for want of designs."
+WANT = "{}: not compared with random search, for want of designs."
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,24 @@ class Control:
 
 
 @dataclass(frozen=True)
+class FrontControl:
+    """What the agent's front was compared with.
+
+    Attributes:
+        evaluations: random designs.
+        hypervolume: of the front of these, as `Verdict.hypervolume`; on a table the mean.
+        paid: how many of them this run's budget paid for.
+    """
+
+    evaluations: int
+    hypervolume: float
+    paid: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"agent": CONTROL_AGENT, **vars(self)}
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Was the agent better than random search?
 
@@ -41,12 +59,15 @@ class Verdict:
         better: True, False, or None where too little is known.
         sentence: the same for people, with the figures.
         p_value: the chance of doing so well if the agent were no better than random; None where untested.
+        hypervolume: of the agent's front with several objectives, a share of that of the whole table, or of
+            all designs that it was judged by; None where there is one, or nothing to compare with.
     """
 
     better: bool | None
     sentence: str
-    control: Control | None = None
+    control: Control | FrontControl | None = None
     p_value: float | None = None
+    hypervolume: float | None = None
 
 
 def judge_by_table(values: Sequence[float], agent: str, rewards: Sequence[float]) -> Verdict:
@@ -57,7 +78,7 @@ def judge_by_table(values: Sequence[float], agent: str, rewards: Sequence[float]
         rewards: of the agent's designs.
     """
     if not rewards:
-        return Verdict(None, _WANT.format(agent))
+        return Verdict(None, WANT.format(agent))
     draws, best = min(len(rewards), len(values)), max(rewards)
     array = np.asarray(values)
     chance = chance_of_reaching(array, draws, best)
@@ -69,8 +90,8 @@ def judge_by_table(values: Sequence[float], agent: str, rewards: Sequence[float]
         None: "not told apart",
     }
     sentence = (
-        f"{agent}: {opening[better]}. Its best reward after {_designs(draws)} is {best:.4f}; random search "
-        f"would reach that with as many in {_percent(chance)} of runs, its best is {expected:.4f} on average "
+        f"{agent}: {opening[better]}. Its best reward after {counted(draws)} is {best:.4f}; random search "
+        f"would reach that with as many in {percent(chance)} of runs, its best is {expected:.4f} on average "
         "(exact, from the whole table)."
     )
     return Verdict(better, sentence, Control(draws, expected), chance)
@@ -84,23 +105,23 @@ def judge_by_designs(agent: str, rewards: Sequence[float], controls: Sequence[fl
         controls: of the random ones, of which this run paid for `paid`.
     """
     if not rewards or not controls:
-        return Verdict(None, _WANT.format(agent))
+        return Verdict(None, WANT.format(agent))
     bar = max(controls)
     better_ones = sum(reward > bar for reward in rewards)
     chance = precedence_p_value(len(rewards), len(controls), better_ones)
     better = True if chance <= SIGNIFICANCE else False if better_ones == 0 else None
-    compared = f"{_designs(len(controls))} of random search ({_paid(paid, len(controls) - paid)})"
+    compared = f"{counted(len(controls))} of random search ({paid_by(paid, len(controls) - paid)})"
     best = f"best reward {max(rewards):.4f} against {bar:.4f}"
     if better is False:
         sentence = (
-            f"{agent}: no better than random search. Of its {_designs(len(rewards))} none beats the best of "
+            f"{agent}: no better than random search. Of its {counted(len(rewards))} none beats the best of "
             f"{compared}: {best}."
         )
     else:
         opening = "better than random search" if better else "too little is known"
         sentence = (
-            f"{agent}: {opening}. Of its {_designs(len(rewards))} {better_ones:,} beat the best of "
-            f"{compared}: {best}. Were it no better, as many would with a chance of {_percent(chance)}."
+            f"{agent}: {opening}. Of its {counted(len(rewards))} {better_ones:,} beat the best of "
+            f"{compared}: {best}. Were it no better, as many would with a chance of {percent(chance)}."
         )
     return Verdict(better, sentence, Control(len(controls), bar, paid), chance)
 
@@ -122,16 +143,16 @@ def not_comparable(agent: str, reward: str) -> Verdict:
     )
 
 
-def _designs(count: int) -> str:
+def counted(count: int) -> str:
     return "1 design" if count == 1 else f"{count:,} designs"
 
 
-def _paid(paid: int, stored: int) -> str:
+def paid_by(paid: int, stored: int) -> str:
     parts = [f"{paid:,} paid for by this run"] * (paid > 0) + [f"{stored:,} from earlier runs"] * (stored > 0)
     return ", ".join(parts)
 
 
-def _percent(chance: float) -> str:
+def percent(chance: float) -> str:
     if chance < 1e-4:
         return "less than 0.01 %"
     return f"{100 * chance:.1f} %" if chance >= 0.01 else f"{100 * chance:.2g} %"

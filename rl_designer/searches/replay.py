@@ -29,6 +29,7 @@ _SOURCE = (
     "rl_designer.envs",
     "rl_designer.searches.control",
     "rl_designer.searches.finalists",
+    "rl_designer.searches.objectives",
     "rl_designer.searches.references",
     "rl_designer.searches.replay",
     "rl_designer.searches.run",

@@ -14,6 +14,7 @@ from rl_designer.latencies.checking import checked
 from rl_designer.oversight.audit import FINISHED, RESUMED, STOPPED, digests_of
 from rl_designer.oversight.work import USED, Used, Work, working
 from rl_designer.runs.folder import CONFIG, LIMITS, POLICY, RunFolder
+from rl_designer.runs.fronts import FRONT
 from rl_designer.runs.reading import design_to_dict, designs_digest, found_by, reference_names, summary_of
 from rl_designer.runs.verdict import (
     CONTROL_AGENT,
@@ -167,6 +168,9 @@ def _searched(search: Search, work: Work) -> SearchResult:
     best_by = search.reward.best_by
     names = reference_names(folder.summary)
     figures = summary_of(config.agent_name, designs, controls, verdict, best_by=best_by, references=names)
+    if start.front is not None and (best := start.front.best) is not None:
+        figures |= {"best": design_to_dict(*best), FRONT: start.front.to_list()}
+        figures |= {"hypervolume": verdict.hypervolume}
     if (winner := start.train_finalists([*designs, *controls])) is not None:
         own = any(design.architecture.digest == winner.architecture.digest for design in designs)
         whose = found_by(winner, config.agent_name, names) if own else CONTROL_AGENT

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from rl_designer.agents.base import PolicyAgent, Sample
 from rl_designer.agents.registry import agent_class
@@ -16,11 +16,22 @@ from rl_designer.envs.search_spaces.limits import COSTS
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.seeding import seed_of
-from rl_designer.errors import Error
+from rl_designer.errors import Error, WrongUsage
 from rl_designer.latencies.fitting import with_model
+from rl_designer.runs.choosing import Prefer, weights_of
 from rl_designer.runs.folder import POLICY, RunFolder
 from rl_designer.spaces import space_of
 from rl_designer.text import command
+
+
+@runtime_checkable
+class Prefers(Protocol):
+    """A controller with a policy for every preference among its search's objectives."""
+
+    def at_preference(self, preference: Sequence[float]) -> PolicyAgent:
+        """The same with the policy for weights of 0 or more that sum to 1."""
+        ...
+
 
 _MOST_FRUITLESS = 50  # turns without a new design, after which there are no more to be had
 
@@ -35,6 +46,7 @@ class Draw:
         limits: by name, as `Subject` has them; the run's own where there is none, or None.
         policy_file: a `.zip` of Stable-Baselines3 whose policy is sampled in place of the run's.
         trust: whether pickles in it may be read, and code run that a copy from elsewhere names.
+        prefer: of a run with objectives how much each is wanted, as `Choice` has it; None for all alike.
 
     Raises:
         ValueError: for fewer than 1 design, a temperature that isn't above 0.
@@ -48,6 +60,7 @@ class Draw:
     seed: int = 0
     policy_file: Path | None = None
     trust: bool = False
+    prefer: Prefer | None = None
 
     @classmethod
     def of(cls, **options: Any) -> Self:
@@ -60,6 +73,8 @@ class Draw:
             raise Error(f"n must be at least 1, got {self.n}")
         if not self.temperature > 0:
             raise Error(f"the temperature must be above 0, got {self.temperature}")
+        if self.prefer is not None and self.policy_file is not None:
+            raise Error("a policy of a file knows no preferences; leave one of the two away")
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,8 @@ def sample_designs(folder: RunFolder, draw: Draw) -> Drawn:
         raise Error(f"{folder.path} has no policy yet; finish it with: {command('resume', folder.path)}")
     space = space_of(folder.summary.get("setting", {}), with_model(draw.limits))
     policy = _imported(agent(), draw, space) if draw.policy_file else agent.load(folder.path / POLICY, space)
+    if draw.prefer is not None:
+        policy = _preferring(policy, folder, draw.prefer)
     draws, samples = _draw(policy, space, draw)
     entropy = 0.0 if draw.deterministic else -sum(s.log_probability for s in draws) / len(draws)
     return Drawn(samples, space, entropy)
@@ -135,6 +152,18 @@ def drawn_to_dict(drawn: Drawn, seen: set[str] | None) -> dict[str, Any]:
         "distinct": drawn.distinct,
         "entropy": drawn.entropy,
     }
+
+
+def _preferring(policy: PolicyAgent, folder: RunFolder, prefer: Prefer) -> PolicyAgent:
+    """The same controller with its policy for a preference."""
+    if not folder.config.objectives:
+        raise WrongUsage(f"{folder.path} searched by a reward, so that its policy knows no preferences")
+    weights = weights_of(folder.summary, prefer)
+    if not isinstance(policy, Prefers):
+        raise Error(
+            f"the policy that {folder.config.agent_name!r} left in {folder.path} knows no preferences"
+        )
+    return policy.at_preference(weights)
 
 
 def _imported(agent: PolicyAgent, draw: Draw, space: SearchSpace) -> PolicyAgent:

@@ -16,15 +16,18 @@ from rl_designer.envs.evaluators.early_stopping import FULL
 from rl_designer.envs.extensions import file_of, names_code
 from rl_designer.envs.limits import Rules, holding, in_force, kept_rules
 from rl_designer.envs.metrics import ACCURACY, metric_digest
+from rl_designer.envs.objectives import Objectives
 from rl_designer.envs.rewards import Reward, RewardContext, RewardFunction, load_reward
 from rl_designer.envs.rewards.reward import stopping_misfit
 from rl_designer.errors import Error, WrongUsage, usage_errors
 from rl_designer.experience.shipped import starting_experience
 from rl_designer.oversight.admission import admitted, check_goes_on, rules_for
 from rl_designer.runs.folder import DATA_CONTENT, LIMITS, METRIC_CODE, RunFolder, store_location
+from rl_designer.runs.fronts import OBJECTIVES
 from rl_designer.runs.same_data import data_of_run
 from rl_designer.searches.energy import check_energy
 from rl_designer.searches.finalists import Finals
+from rl_designer.searches.objectives import fidelity_beside, leading_reward, objectives_of
 from rl_designer.searches.observers import Observer, Observers
 from rl_designer.searches.references import first_references, to_dict
 from rl_designer.searches.replay import BEGAN, began, begin_anew, changed_settings
@@ -41,6 +44,7 @@ def run_search(
     observers: Sequence[Observer] = (),
     reward: RewardFunction | None = None,
     setting: Setting | None = None,
+    objectives: Sequence[RewardFunction] = (),
 ) -> SearchResult:
     """Searches, and writes a run folder.
 
@@ -48,6 +52,7 @@ def run_search(
         folder: None for the default name under `runs/`.
         reward: the function that the config's reward is the name of, where no text can name it (`name_of`).
         setting: what the search happens on; None for what the config names.
+        objectives: the functions among the config's, which no text can name.
 
     Raises:
         WrongUsage: for names, numbers and folders that can't be.
@@ -56,7 +61,7 @@ def run_search(
     """
     rules = rules_for(config)
     with holding(rules):
-        return _begin(config, folder, observers, reward, setting, rules)
+        return _begin(config, folder, observers, reward, setting, objectives, rules)
 
 
 def _begin(
@@ -65,6 +70,7 @@ def _begin(
     observers: Sequence[Observer],
     reward: RewardFunction | None,
     setting: Setting | None,
+    objectives: Sequence[RewardFunction],
     rules: Rules,
 ) -> SearchResult:
     """Whatever can be wrong is found before the folder is made."""
@@ -75,28 +81,37 @@ def _begin(
             check_energy(config.energy)
     setting = setting or make_setting(config, measured_on=config.where.device or "auto")
     check_sources([check_source(Path(source), setting) for source in config.sources])
+    several = objectives_of(config, setting, agent, objectives)
     with usage_errors():
-        paid = _reward(config, setting, reward)
-        fidelity = settled_fidelity(config, paid)
+        paid = _reward(config, setting, reward, several)
+        fidelity = settled_fidelity(config, paid) if several is None else fidelity_beside(config, several)
         finals = Finals.of(config, setting)
     experience, source = starting_experience(config, setting, agent)
     references = first_references(config, setting)
     # What the setting says is kept, for people and so that a resumed run has the same.
     folds = None if setting.folds == 1 else setting.folds  # of a run of before there were folds it is one
-    settled = {"reward": paid.text, "fidelity": fidelity, "folds": folds, "experience": experience}
+    settled: dict[str, Any] = {"fidelity": fidelity, "folds": folds, "experience": experience}
+    settled |= {"reward": paid.text} if several is None else {"objectives": several.texts}
     config = config.changed(**settled)
     with Store(store_location(config, folder)) as store:
-        facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": paid.best_by}
-        facts |= {"about": list(setting.about)} if setting.about else {}
+        facts = _facts(config, setting, paid) | {BEGAN: began(config, asked)}
         facts |= {LIMITS: rules.to_list()} if rules.files else {}
-        facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
+        facts |= {} if several is None else {OBJECTIVES: several.described()}
         facts |= {"references": to_dict(references)} if config.references else {}
-        own = _own_metric(config)
-        facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
-        facts |= {DATA_CONTENT: setting.content, BEGAN: began(config, asked)}
         made = RunFolder.create(folder, config, facts, partial(copy_sources, config.sources, source))
         observed = Observers(observers)
-        return search(Search(made, config, setting, store, agent, paid, observed, references, finals, rules))
+        what = Search(made, config, setting, store, agent, paid, observed, references, finals, several, rules)
+        return search(what)
+
+
+def _facts(config: SearchConfig, setting: Setting, reward: Reward) -> dict[str, Any]:
+    """What a run's summary has of its setting from the beginning."""
+    facts: dict[str, Any] = {"setting": setting.facts, "title": setting.title, "best_by": reward.best_by}
+    facts |= {"about": list(setting.about)} if setting.about else {}
+    facts |= {} if setting.objective is None else {"objective": asdict(setting.objective)}
+    own = _own_metric(config)
+    facts |= {} if own is None else {METRIC_CODE: metric_digest(own)}
+    return facts | {DATA_CONTENT: setting.content}
 
 
 def resume_search(
@@ -106,6 +121,7 @@ def resume_search(
     engine: Mapping[str, Any] = MappingProxyType({}),
     reward: RewardFunction | None = None,
     data: Mapping[str, Any] = MappingProxyType({}),
+    objectives: Sequence[RewardFunction] = (),
 ) -> SearchResult | None:
     """Runs a run again: what it evaluated already is answered by the store, so it goes on where it stopped,
     with the same designs and the same policy as if it never had. None where it was finished.
@@ -114,7 +130,7 @@ def resume_search(
         run: its folder; a path is opened.
         store: where its store is now; None for where it was.
         engine: where its designs are trained now, as `on_engine` takes it.
-        reward: as `run_search` takes it.
+        reward, objectives: as `run_search` takes them.
         data: where its data lie now, as `data_of_run` takes it.
 
     Raises:
@@ -127,7 +143,7 @@ def resume_search(
         return None
     rules = in_force() | kept_rules(folder.summary.get(LIMITS))
     with holding(rules):
-        return _go_on(folder, observers, store, engine, reward, data, rules)
+        return _go_on(folder, observers, store, engine, reward, data, objectives, rules)
 
 
 def _go_on(
@@ -137,6 +153,7 @@ def _go_on(
     engine: Mapping[str, Any],
     reward: RewardFunction | None,
     data: Mapping[str, Any],
+    objectives: Sequence[RewardFunction],
     rules: Rules,
 ) -> SearchResult:
     if changed := changed_settings(folder.summary, folder.config):
@@ -149,13 +166,15 @@ def _go_on(
     check_goes_on(config, rules)
     agent = _agent(config)
     setting = _setting_now(folder, config, data)
-    paid, finals = _reward(config, setting, reward), Finals.of(config, setting)
+    several = objectives_of(config, setting, agent, objectives)
+    paid, finals = _reward(config, setting, reward, several), Finals.of(config, setting)
     references = first_references(config, setting)
     with Store(store or folder.store_location, create=False) as opened:
         observed = Observers(observers)
-        return search(
-            Search(folder, config, setting, opened, agent, paid, observed, references, finals, rules, True)
+        what = Search(
+            folder, config, setting, opened, agent, paid, observed, references, finals, several, rules, True
         )
+        return search(what)
 
 
 def _own_metric(config: SearchConfig) -> str | None:
@@ -214,7 +233,11 @@ def _agent(config: SearchConfig) -> Agent:
     return agent
 
 
-def _reward(config: SearchConfig, setting: Setting, function: RewardFunction | None) -> Reward:
+def _reward(
+    config: SearchConfig, setting: Setting, function: RewardFunction | None, objectives: Objectives | None
+) -> Reward:
+    if objectives is not None:
+        return leading_reward(objectives)
     context = RewardContext(setting.space)
     return load_reward(config.reward, context, function)
 

@@ -14,6 +14,7 @@ from rl_designer.envs.evaluation import Evaluation, Evaluator
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.limits import Rules
+from rl_designer.envs.objectives import Objectives
 from rl_designer.envs.problem import Budget, BudgetSpent, Design, Problem
 from rl_designer.envs.references.nearest import NearestReferences
 from rl_designer.envs.rewards import Reward, RewardError
@@ -21,6 +22,8 @@ from rl_designer.oversight.admission import told as limits_told
 from rl_designer.oversight.work import HOUR, Work
 from rl_designer.runs.finalists import FINALISTS
 from rl_designer.runs.folder import RunFolder
+from rl_designer.runs.front_verdict import judge_front_by_designs, judge_front_by_table
+from rl_designer.runs.reading import found_by, reference_names
 from rl_designer.runs.verdict import (
     CONTROL_AGENT,
     Verdict,
@@ -32,6 +35,7 @@ from rl_designer.runs.verdict import (
 from rl_designer.searches.control import ControlPlan, evaluate_control, rewards_of
 from rl_designer.searches.finalists import SECONDS as FINALISTS_SECONDS
 from rl_designer.searches.finalists import Finals, Found, train_finalists
+from rl_designer.searches.objectives import KeptFront, front_told, values_in_full
 from rl_designer.searches.observers import Observers, Start
 from rl_designer.searches.references import told
 from rl_designer.searches.replay import RecordedProblem, Replay
@@ -55,6 +59,7 @@ class Search:
         config: the folder's; where this start trains its designs may differ.
         references: the networks designed by hand that are evaluated first.
         finals: how its finalists are trained; None where it has none.
+        objectives: where a whole front is searched for; None where the reward is all.
         rules: of an organisation, that it is under.
         resumed: whether it was begun before.
     """
@@ -68,6 +73,7 @@ class Search:
     observers: Observers
     references: NearestReferences
     finals: Finals | None = None
+    objectives: Objectives | None = None
     rules: Rules = field(default_factory=Rules)
     resumed: bool = False
 
@@ -89,6 +95,7 @@ class SearchRun:
     Attributes:
         clock: seconds of the run, over all its starts.
         memory: how the earlier runs stand that it starts with.
+        front: what no design of the run beats; None for a search by a reward.
     """
 
     def __init__(self, search: Search, evaluator: Evaluator, plan: ControlPlan, work: Work) -> None:
@@ -100,6 +107,8 @@ class SearchRun:
         sources = kept_sources(folder.path, config.sources, setting.space, config.experience)
         self._replay = Replay(folder.path, search.store.designs(folder.id))
         self.clock = self._replay.clock
+        found = search.objectives
+        self.front = None if found is None else KeptFront(folder, found, len(self._replay))
         self._finalists_before = float(folder.summary.get(FINALISTS_SECONDS, 0.0))
         self.memory = Memory(sources, search.observers.reviewed)
         self._stored = StoredEvaluator(search.store, evaluator, folder.id, self._evaluated)
@@ -116,7 +125,7 @@ class SearchRun:
                 config.budget.time_limit,
                 len(self._replay),
                 tuple(source.name for source in sources),
-                (*setting.about, *told(search.references), *limits_told(search.rules)),
+                (*setting.about, *told(search.references), *limits_told(search.rules), *front_told(found)),
                 "" if search.finals is None else search.finals.told,
             )
         )
@@ -197,15 +206,32 @@ class SearchRun:
             return no_control(agent, rewards)
         if search.reward.sees_history:
             return not_comparable(agent, search.reward.name)
-        if isinstance(evaluator, TableEvaluator):
+        if search.objectives is not None:
+            verdict = self._judge_front(search.objectives, own, controls)
+        elif isinstance(evaluator, TableEvaluator):
             return judge_by_table(self._rewards(evaluator.evaluations()), agent, rewards)
-        known = search.store.evaluations([evaluator.digest], self._plan.known)
-        paid = [design.reward for design in controls]
-        verdict = judge_by_designs(agent, rewards, [*self._rewards(known.values()), *paid], len(paid))
+        else:
+            paid = [design.reward for design in controls]
+            known = self._rewards(self._known_controls())
+            verdict = judge_by_designs(agent, rewards, [*known, *paid], len(paid))
         if references and rewards:
             counted = f"{verdict.sentence} The references that it began with don't count."
             return replace(verdict, sentence=counted)
         return verdict
+
+    def _known_controls(self) -> Iterable[Evaluation]:
+        """Of the earlier runs' random designs that it is compared with."""
+        return self._search.store.evaluations([self._evaluator.digest], self._plan.known).values()
+
+    def _judge_front(
+        self, objectives: Objectives, own: Sequence[Design], controls: Sequence[Design]
+    ) -> Verdict:
+        agent, evaluator = self._search.config.agent_name, self._evaluator
+        values = values_in_full(objectives, [design.evaluation for design in own])
+        if isinstance(evaluator, TableEvaluator):
+            return judge_front_by_table(objectives.values(evaluator.evaluations()), agent, values)
+        evaluations = [*self._known_controls(), *(design.evaluation for design in controls)]
+        return judge_front_by_designs(agent, values, values_in_full(objectives, evaluations), len(controls))
 
     def _problem(self, source: str, budget: Budget, evaluator: Evaluator) -> RecordedProblem:
         self._problems[source] = problem = RecordedProblem(
@@ -217,6 +243,7 @@ class SearchRun:
             failure_reward=self._search.config.failure_reward,
             clock=self.clock,
             work=self._work,
+            objectives=self._search.objectives,
         )
         return problem
 
@@ -256,8 +283,16 @@ class SearchRun:
                 stored.keep(design.architecture, design.evaluation)
         kept = [(design, stored.key(design.evaluation), seconds) for design in designs]
         self._search.store.add_designs(self._search.folder.id, source, kept)
+        if self.front is not None:
+            self.front.add(designs, [self._found_by(source, design) for design in designs])
         for design in designs:
             self._search.observers.designed(design, source)
+
+    def _found_by(self, source: str, design: Design) -> str:
+        if source == CONTROL:
+            return CONTROL_AGENT
+        names = reference_names(self._search.folder.summary)
+        return found_by(design, self._search.config.agent_name, names)
 
     def _rewards(self, evaluations: Iterable[Evaluation]) -> list[float]:
         return rewards_of(evaluations, self._search.reward, self._search.config.failure_reward)

@@ -12,6 +12,7 @@ from rl_designer.agents.base import Agent
 from rl_designer.envs import problem as problem_module
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
+from rl_designer.envs.objectives import Objectives
 from rl_designer.envs.problem import Budget, Design, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.registry import make_space
@@ -22,6 +23,7 @@ AgentClass = Callable[..., Agent]
 
 _BUDGET = 30
 _MOST_QUESTIONS = 20_000
+_OBJECTIVES = Objectives.of(["val_accuracy", "parameters"])
 
 
 def gives_the_same_designs_for_the_same_seed(agent: AgentClass) -> None:
@@ -88,6 +90,36 @@ def goes_on_from_designs_that_are_there(agent: AgentClass) -> None:
     _check_designs(problem)
 
 
+def finds_the_same_front_for_the_same_seed(agent: AgentClass) -> None:
+    first, second = (_searched(agent, seed=3, objectives=_OBJECTIVES) for _ in range(2))
+    assert _digests(first) == _digests(second), "two searches of one seed differ"
+    assert len(first.designs) == _BUDGET, f"{len(first.designs)} designs for a budget of {_BUDGET}"
+
+
+def survives_failures_of_a_front(agent: AgentClass) -> None:
+    for share in (0.2, 1.0):
+        failing = Watched(_table_evaluator(), failing=share)
+        problem = _searched(agent, failing, objectives=_OBJECTIVES)
+        assert len(problem.designs) == _BUDGET, "it didn't search on"
+
+
+def finds_a_front_where_there_is_little(agent: AgentClass) -> None:
+    evaluator = TableEvaluator(TableSpace(synthetic_table((2, 3))))
+    with patch.object(problem_module, "_MOST_REPEATS", 200):
+        problem = _searched(agent, Watched(evaluator), objectives=_OBJECTIVES)
+    assert 1 <= len(problem.designs) <= 6, f"{len(problem.designs)} designs of a space of 6"
+
+
+def goes_on_with_a_front_from_designs_that_are_there(agent: AgentClass) -> None:
+    evaluator = _table_evaluator()
+    problem = CountingProblem(evaluator.space, evaluator, accuracy, Budget(_BUDGET), objectives=_OBJECTIVES)
+    rows = evaluator.space.random_actions(3, np.random.default_rng(5))
+    known = problem.evaluate(evaluator.space.architectures(rows))
+    agent(seed=0).search(problem)
+    assert list(problem.designs[: len(known)]) == known
+    _check_designs(problem)
+
+
 CHECKS = (
     gives_the_same_designs_for_the_same_seed,
     gives_other_designs_for_another_seed,
@@ -100,15 +132,24 @@ CHECKS = (
     goes_on_from_designs_that_are_there,
 )
 
+# Of agents that search for several objectives at once, besides.
+FRONT_CHECKS = (
+    finds_the_same_front_for_the_same_seed,
+    survives_failures_of_a_front,
+    finds_a_front_where_there_is_little,
+    goes_on_with_a_front_from_designs_that_are_there,
+)
+
 
 def check_agent(agent: AgentClass) -> None:
     """All of `CHECKS`: that an agent is deterministic, keeps to the budget and to the space, survives
-    failures, and ends. Some seconds of searches that train nothing.
+    failures, and ends; of one that `finds_fronts` those with objectives, too. Some seconds of searches that
+    train nothing.
 
     Args:
         agent: called as `agent(seed=…)`.
     """
-    for check in CHECKS:
+    for check in CHECKS + (FRONT_CHECKS if agent(seed=0).finds_fronts else ()):
         check(agent)
 
 
@@ -134,11 +175,16 @@ def _table_evaluator() -> TableEvaluator:
     return TableEvaluator(TableSpace(synthetic_table((3, 4, 3, 4, 2))))
 
 
-def _searched(agent: AgentClass, evaluator: TableEvaluator | Watched | None = None, seed: int = 0) -> Problem:
+def _searched(
+    agent: AgentClass,
+    evaluator: TableEvaluator | Watched | None = None,
+    seed: int = 0,
+    objectives: Objectives | None = None,
+) -> Problem:
     evaluator = evaluator or _table_evaluator()
     inner = evaluator.evaluator if isinstance(evaluator, Watched) else evaluator
     assert isinstance(inner, TableEvaluator)
-    problem = CountingProblem(inner.space, evaluator, accuracy, Budget(_BUDGET))
+    problem = CountingProblem(inner.space, evaluator, accuracy, Budget(_BUDGET), objectives=objectives)
     agent(seed=seed).search(problem)
     return problem
 

@@ -8,7 +8,7 @@ import pytest
 
 from rl_designer.agents.base import Agent
 from rl_designer.agents.random_search import RandomSearch
-from rl_designer.agents.registry import AGENTS, agent_class
+from rl_designer.agents.registry import AGENTS, agent_class, agents_that_find_fronts, check_finds_fronts
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.seeding import stream
 from rl_designer.testing import agents as contract
@@ -18,12 +18,30 @@ Check = Callable[[contract.AgentClass], None]
 
 
 @pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("name", [name for name in AGENTS if name != "ppo-weights"])  # which is ppo here
 def test_every_agent(name: str, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
     quicken(monkeypatch)
-    if name.startswith("optuna"):
+    check(_made(name))
+
+
+@pytest.mark.parametrize("check", contract.FRONT_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", agents_that_find_fronts())
+def test_every_agent_that_finds_fronts(name: str, check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    quicken(monkeypatch)
+    check(_made(name))
+
+
+def test_the_others_are_refused_with_a_list_of_those_that_can() -> None:
+    check_finds_fronts(agent_class("random"), "random")
+    message = "the agent 'bananas' can't search for several .*: ppo, optuna-tpe, nsga-ii, ppo-weights, random"
+    with pytest.raises(ValueError, match=message):
+        check_finds_fronts(agent_class("bananas"), "bananas")
+
+
+def _made(name: str) -> type[Agent]:
+    if name.startswith(("optuna", "nsga")):
         pytest.importorskip("optuna", reason="the extra `optuna` is not installed")
-    check(agent_class(name))
+    return agent_class(name)
 
 
 def found_by_all() -> dict[str, list[str]]:
@@ -91,6 +109,14 @@ class InsistsOnTheNew(Agent):
             pass
 
 
+class LooksAtTheBestAlone(RandomSearch):
+    finds_fronts = True
+
+    def search(self, problem: Problem) -> None:
+        super().search(problem)
+        assert problem.best is not None, "all failed"
+
+
 class IgnoresMasks(Agent):
     def search(self, problem: Problem) -> None:
         space, generator = problem.space, stream(self.seed)
@@ -111,6 +137,8 @@ class IgnoresMasks(Agent):
         (AsksPastTheProblem, contract.spends_the_budget_and_no_more),
         (LetsTheEndEscape, contract.ends_when_the_time_is_up),
         (CountsOnSuccess, contract.survives_failures),
+        (LooksAtTheBestAlone, contract.survives_failures_of_a_front),
+        (Unseeded, contract.finds_the_same_front_for_the_same_seed),
         (InsistsOnTheNew, contract.ends_when_there_is_nothing_new),
         (IgnoresMasks, contract.keeps_to_the_designs_of_a_table_with_holes_and_duplicates),
         (IgnoresMasks, contract.keeps_to_the_limits_of_a_space_of_variable_length),
@@ -122,5 +150,5 @@ def test_the_contract_notices_a_broken_agent(broken: type[Agent], check: Check) 
 
 
 def test_the_contract_finds_nothing_wrong_with_what_the_broken_agents_start_from() -> None:
-    for check in contract.CHECKS:
+    for check in (*contract.CHECKS, *contract.FRONT_CHECKS):
         check(RandomSearch)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,11 @@ SUMMARY: Mapping[str, Any] = {
     "finalists": [
         {"digest": "0" * 20, "place": 1, "epochs": 2, "examples": 9, "val_score": 0.5, "folders": ["f"]}
     ],
+    "objectives": [
+        {"name": "val_accuracy", "unit": "", "higher_is_better": True, "cost": None},
+        {"name": "parameters", "unit": "parameters", "higher_is_better": False, "cost": "parameters"},
+    ],
+    "front": [{"digest": "0" * 20, "figures": {"val_accuracy": 0.5, "parameters": 9.0}}],
 }
 
 
@@ -48,10 +54,16 @@ def _run(folder: Path) -> Path:
 
 
 def _read_run(path: Path) -> Any:
+    from rl_designer.errors import WrongUsage
+    from rl_designer.runs.choosing import weights_of
     from rl_designer.runs.folder import RunFolder
+    from rl_designer.runs.fronts import front_of
     from rl_designer.spaces import space_of
 
     run = RunFolder.open(path.parent)
+    front_of(run.summary, [])
+    with suppress(WrongUsage):  # another run's objectives
+        weights_of(run.summary, "accuracy=0.5,parameters=0.5")
     return space_of(run.summary.get("setting", {}))
 
 

@@ -48,11 +48,23 @@
   }
   function point(event) {
     const drawn = event.target.closest?.("svg.plot");
-    const row = event.target.closest?.("li[data-design], tr[data-design]");
+    const row = event.target.closest?.("li[data-design], tr[data-design], details[data-design]");
     if (drawn) show(near(drawn, event), true);
     else if (row) show(row, true);
     else if (pointed) hide();
   }
+  // Where the page has the layers of a mark's design, they open.
+  function open(mark, jump) {
+    const told = mark?.dataset.design;
+    const layers = told && document.querySelector(`details[data-design="${CSS.escape(told)}"]`);
+    if (!layers) return;
+    layers.open = true;
+    if (jump) layers.scrollIntoView({ block: "nearest" });
+  }
+  document.addEventListener("click", (event) => {
+    const drawn = event.target.closest?.("svg.plot");
+    if (drawn) open(near(drawn, event), event.pointerType !== "touch");
+  });
   document.addEventListener("pointermove", point);
   document.addEventListener("pointerdown", point);
   document.addEventListener("pointerleave", hide);
@@ -63,6 +75,7 @@
     const marks = marksOf(drawn);
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (event.key === "Escape") hide();
+    if (event.key === "Enter" && plot === drawn) open(shown, true);
     if (!step || !marks.length) return;
     event.preventDefault();
     const place = Math.min(Math.max((places.get(drawn) ?? -1) + step, 0), marks.length - 1);
