@@ -1,5 +1,7 @@
 """`ppo` with objectives: one search, one policy, the whole front."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,11 +15,17 @@ from rl_designer.agents.memory import Memory, Source
 from rl_designer.agents.ppo import PPO
 from rl_designer.agents.registry import agent_class
 from rl_designer.agents.reward_model import RewardModel
+from rl_designer.envs.architecture import Architecture
+from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.objectives import Objectives, Scale
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
+from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.table import TableSpace
+from rl_designer.envs.tasks.facts import FACTS
+from rl_designer.testing.problems import LayerEvaluator
+from tests.helpers.experiences import made_experience, made_trainings
 from tests.helpers.quick_ppo import OPTIONS
 from tests.helpers.tables import synthetic_table
 
@@ -179,3 +187,28 @@ def test_the_batch_is_spread_over_the_front_and_no_design_is_in_it_twice() -> No
     assert len(set(picked)) == 4
     costs = OBJECTIVES.beforehand(SPACE, fresh)[picked, 1]
     assert len(np.unique(costs)) > 1
+
+
+class Costed(LayerEvaluator):
+    """With what a design costs."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
+        rows = self.space.pad([self.space.actions(architecture) for architecture in architectures])
+        parameters = self.space.costs(rows)["parameters"]
+        found = super().evaluate(architectures)
+        return [replace(e, parameters=int(n)) for e, n in zip(found, parameters, strict=True)]
+
+
+def test_it_goes_on_from_the_policy_of_experience_which_knows_no_preferences() -> None:
+    space = made_trainings().tasks[0].space()
+    facts = dict(zip(FACTS, made_trainings().tasks[0].facts, strict=True))
+    source = made_experience().source(space, facts, "other tasks")
+    problem = Problem(space, Costed(space), accuracy, Budget(9), objectives=OBJECTIVES)
+    agent = PPO(seed=0, **OPTIONS | {"updates": 0})  # type: ignore[arg-type]
+    agent.search_from(problem, Memory([source]))
+    assert len(problem.designs) == 9 and agent.front is not None
+    hidden = len(source.policy.weights["hidden.bias"])
+    assert agent.front.weight.shape == (hidden, 2)
