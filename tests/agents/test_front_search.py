@@ -1,31 +1,28 @@
 """`ppo` with objectives: one search, one policy, the whole front."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from rl_designer.agents.controller import Controller, PPOSettings
 from rl_designer.agents.front_belief import FrontModel, as_values, with_failures
+from rl_designer.agents.front_policy import FrontPolicy
 from rl_designer.agents.front_search import improving
 from rl_designer.agents.memory import Memory, Source
+from rl_designer.agents.policy import Policy
 from rl_designer.agents.ppo import PPO
+from rl_designer.agents.preference_vec_env import PreferenceVecEnv
 from rl_designer.agents.registry import agent_class
 from rl_designer.agents.reward_model import RewardModel
-from rl_designer.envs.architecture import Architecture
-from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.objectives import Objectives, Scale
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
-from rl_designer.envs.search_spaces.base import SearchSpace
 from rl_designer.envs.search_spaces.table import TableSpace
-from rl_designer.envs.tasks.facts import FACTS
-from rl_designer.testing.problems import LayerEvaluator
-from tests.helpers.experiences import made_experience, made_trainings
+from tests.helpers.policies import random_weights
 from tests.helpers.quick_ppo import OPTIONS
 from tests.helpers.tables import synthetic_table
 
@@ -189,26 +186,28 @@ def test_the_batch_is_spread_over_the_front_and_no_design_is_in_it_twice() -> No
     assert len(np.unique(costs)) > 1
 
 
-class Costed(LayerEvaluator):
-    """With what a design costs."""
+class Experienced(Memory):
+    """As if it knew from other tasks a policy of 16 units."""
 
-    def __init__(self, space: SearchSpace) -> None:
-        self.space = space
-
-    def evaluate(self, architectures: Sequence[Architecture]) -> list[Evaluation]:
-        rows = self.space.pad([self.space.actions(architecture) for architecture in architectures])
-        parameters = self.space.costs(rows)["parameters"]
-        found = super().evaluate(architectures)
-        return [replace(e, parameters=int(n)) for e, n in zip(found, parameters, strict=True)]
+    @property
+    def experienced(self) -> Policy:
+        return Policy(random_weights(SPACE, hidden=16), SPACE.name, {})
 
 
 def test_it_goes_on_from_the_policy_of_experience_which_knows_no_preferences() -> None:
-    space = made_trainings().tasks[0].space()
-    facts = dict(zip(FACTS, made_trainings().tasks[0].facts, strict=True))
-    source = made_experience().source(space, facts, "other tasks")
-    problem = Problem(space, Costed(space), accuracy, Budget(9), objectives=OBJECTIVES)
-    agent = PPO(seed=0, **OPTIONS | {"updates": 0})  # type: ignore[arg-type]
-    agent.search_from(problem, Memory([source]))
-    assert len(problem.designs) == 9 and agent.front is not None
-    hidden = len(source.policy.weights["hidden.bias"])
-    assert agent.front.weight.shape == (hidden, 2)
+    memory, problem = Experienced(()), problem_of(9)
+    agent = PPO(seed=0, **OPTIONS)  # type: ignore[arg-type]
+    agent.search_from(problem, memory)
+    assert len(problem.designs) == 9 and agent.front is not None and agent.front.weight.shape == (16, 2)
+    controller = Controller(
+        SPACE,
+        lambda actions, preferences: np.zeros(len(actions)),
+        PPOSettings(hidden=16),
+        0,
+        partial(PreferenceVecEnv, objectives=2, draws=np.random.default_rng(0)),
+    )
+    controller.start_from(memory.experienced)
+    front = FrontPolicy.of(controller.policy(), OBJECTIVES.texts)
+    assert not front.weight.any()
+    for name, array in memory.experienced.weights.items():
+        assert np.allclose(front.at([1, 0]).weights[name], array), name
