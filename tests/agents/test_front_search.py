@@ -1,16 +1,20 @@
 """`ppo` with objectives: one search, one policy, the whole front."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from rl_designer.agents.controller import Controller, PPOSettings
 from rl_designer.agents.front_belief import FrontModel, as_values, with_failures
+from rl_designer.agents.front_policy import FrontPolicy
 from rl_designer.agents.front_search import improving
 from rl_designer.agents.memory import Memory, Source
+from rl_designer.agents.policy import Policy
 from rl_designer.agents.ppo import PPO
+from rl_designer.agents.preference_vec_env import PreferenceVecEnv
 from rl_designer.agents.registry import agent_class
 from rl_designer.agents.reward_model import RewardModel
 from rl_designer.envs.evaluators.table import TableEvaluator
@@ -18,6 +22,7 @@ from rl_designer.envs.objectives import Objectives, Scale
 from rl_designer.envs.problem import Budget, Problem
 from rl_designer.envs.rewards import accuracy
 from rl_designer.envs.search_spaces.table import TableSpace
+from tests.helpers.policies import random_weights
 from tests.helpers.quick_ppo import OPTIONS
 from tests.helpers.tables import synthetic_table
 
@@ -179,3 +184,30 @@ def test_the_batch_is_spread_over_the_front_and_no_design_is_in_it_twice() -> No
     assert len(set(picked)) == 4
     costs = OBJECTIVES.beforehand(SPACE, fresh)[picked, 1]
     assert len(np.unique(costs)) > 1
+
+
+class Experienced(Memory):
+    """As if it knew from other tasks a policy of 16 units."""
+
+    @property
+    def experienced(self) -> Policy:
+        return Policy(random_weights(SPACE, hidden=16), SPACE.name, {})
+
+
+def test_it_goes_on_from_the_policy_of_experience_which_knows_no_preferences() -> None:
+    memory, problem = Experienced(()), problem_of(9)
+    agent = PPO(seed=0, **OPTIONS)  # type: ignore[arg-type]
+    agent.search_from(problem, memory)
+    assert len(problem.designs) == 9 and agent.front is not None and agent.front.weight.shape == (16, 2)
+    controller = Controller(
+        SPACE,
+        lambda actions, preferences: np.zeros(len(actions)),
+        PPOSettings(hidden=16),
+        0,
+        partial(PreferenceVecEnv, objectives=2, draws=np.random.default_rng(0)),
+    )
+    controller.start_from(memory.experienced)
+    front = FrontPolicy.of(controller.policy(), OBJECTIVES.texts)
+    assert not front.weight.any()
+    for name, array in memory.experienced.weights.items():
+        assert np.allclose(front.at([1, 0]).weights[name], array), name
