@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.policy import LARGEST_WEIGHT, Policy
-from rl_designer.agents.preference_vec_env import shown
 from rl_designer.envs.errors import Error
 from rl_designer.envs.files.archives import read_described, write_described
 from rl_designer.envs.objectives import check_preference, equal_preference
@@ -19,6 +18,7 @@ FORMAT = "rl-designer-front/1"
 _WEIGHT = "preference.weight"
 _MOST_BYTES = 2**20
 _LONGEST = 1_000  # characters of an objective's text
+_APART = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,3 +91,10 @@ def _checked(
     if weight.dtype != np.float32 or not (np.abs(weight) <= LARGEST_WEIGHT).all():
         raise Error(f"it must hold float32 numbers from -{LARGEST_WEIGHT:,} to {LARGEST_WEIGHT:,} only")
     return weight, tuple(texts)
+
+
+def shown(preferences: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What a policy sees of preferences, float32 […, k]: 0 where all objectives are wanted alike, and about
+    as far apart as its other inputs.
+    """
+    return (_APART * (preferences - 1 / preferences.shape[-1])).astype(np.float32)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.controller import Controller, PPOSettings
 from rl_designer.agents.front_belief import FrontBelief, FrontModel, Joint
-from rl_designer.agents.front_policy import FrontPolicy
+from rl_designer.agents.front_policy import FrontPolicy, shown
 from rl_designer.agents.memory import Memory
 from rl_designer.agents.mutation import mutations
 from rl_designer.agents.policy import Policy
-from rl_designer.agents.preference_vec_env import PreferenceScore, PreferenceVecEnv, shown
+from rl_designer.agents.preference_vec_env import PreferenceScore, PreferenceVecEnv
 from rl_designer.envs.objectives import Objectives, Scale, drawn_preferences, scalarised, spread_preferences
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.rewards.dominance import improvements, non_dominated

@@ -7,6 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from rl_designer.agents.front_policy import shown
 from rl_designer.envs.design_vec_env import DesignVecEnv
 from rl_designer.envs.objectives import drawn_preferences
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
@@ -65,13 +66,3 @@ class PreferenceVecEnv(DesignVecEnv):
 
     def _seen(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.concatenate([observations, shown(self.preferences)], axis=1)
-
-
-def shown(preferences: NDArray[np.float64]) -> NDArray[np.float32]:
-    """What a policy sees of preferences, float32 […, k]: 0 where all objectives are wanted alike, and about
-    as far apart as its other inputs.
-    """
-    return (_APART * (preferences - 1 / preferences.shape[-1])).astype(np.float32)
-
-
-_APART = 2.0

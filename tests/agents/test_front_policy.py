@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_designer.agents.front_policy import FILE, FrontPolicy
+from rl_designer.agents.front_policy import FILE, FrontPolicy, shown
 from rl_designer.agents.policy import Policy
-from rl_designer.agents.preference_vec_env import shown
 from rl_designer.envs.files.archives import write_described
 from rl_designer.envs.search_spaces.table import TableSpace
 from tests.helpers.policies import random_weights

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from rl_designer.agents.preference_vec_env import PreferenceVecEnv, shown
+from rl_designer.agents.front_policy import shown
+from rl_designer.agents.preference_vec_env import PreferenceVecEnv
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.table import TableSpace
 from tests.helpers.tables import synthetic_table
