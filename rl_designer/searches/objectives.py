@@ -42,7 +42,7 @@ def objectives_of(
     if not config.objectives:
         return None
     given = {name_of(function): function for function in functions}
-    context = RewardContext(setting.space, **config.subject.limits)
+    context = RewardContext(setting.space)
     texts: list[str | RewardFunction] = []
     for text in map(with_whole_path, config.objectives):  # by which a resumed run knows them, too
         if text.endswith(_CALL) and text not in given:
