@@ -19,6 +19,7 @@ import json
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +189,9 @@ def graph_of(design: Architecture, shape: tuple[int, ...], as_exported: bool) ->
             [file] = export(subject, Path(folder), ["onnx"])
             return onnx.load(file.path)
     made = io.BytesIO()
-    torch.onnx.export(network, (example_of(design, shape),), made, dynamo=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is a newer exporter
+        torch.onnx.export(network, (example_of(design, shape),), made, dynamo=False)
     return onnx.load_from_string(made.getvalue())
 
 
