@@ -94,8 +94,8 @@ def lucky_part(evaluation: Evaluation, *, spread: float) -> float:
 
 
 def overconfident(evaluation: Evaluation) -> float:
-    """The loss for each answer that is wrong: sure of itself where it errs."""
-    return known(evaluation, "val_loss") / (1.01 - accuracy_of(evaluation))
+    """A high loss: sure of itself where it errs."""
+    return known(evaluation, "val_loss")
 
 
 def tiny_part(evaluation: Evaluation, *, spread: float) -> float:

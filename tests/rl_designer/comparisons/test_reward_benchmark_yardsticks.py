@@ -243,6 +243,33 @@ def test_a_reward_is_flagged_where_the_reported_metric_does_not_rise_with_it(
         assert [found.fall for found in check.falls] == sorted(found.fall for found in check.falls)
 
 
+def test_a_reward_is_flagged_where_it_chooses_a_typical_design_though_better_ones_were_at_hand() -> None:
+    # It goes with the metric up to the typical, above the mean, and pays for little beyond.
+    runs = []
+    for seed in range(10):
+        generator = np.random.Generator(np.random.PCG64(seed))
+        told = np.where(generator.random(40) < 0.1, 0.2, generator.normal(0.7, 0.05, 40))
+        runs.append(run_of(np.where(told < 0.7, told, 1.4 - told).tolist(), told.tolist(), seed=seed))
+    check = check_hacking(runs, None, None)
+    assert check.hacked is True and check.gain_at_hand > 0.05 and abs(check.yardstick_gain) < 0.05
+    assert check.sentence.startswith("the reward rises, but the reported metric ")
+
+
+@pytest.mark.parametrize("sign, hacked", [(1, False), (-1, True), (0, True)])
+def test_a_reward_that_sees_the_history_is_flagged_where_it_pays_for_something_else(
+    sign: int, hacked: bool
+) -> None:
+    runs = []
+    for seed in range(10):
+        told = np.random.Generator(np.random.PCG64(seed)).normal(0.7, 0.05, 40)
+        paid = np.arange(40) / 40 + sign * told  # more from design to design, which tells nothing
+        runs.append(run_of(paid.tolist(), told.tolist(), by_reward=False, seed=seed))
+    check = check_hacking(runs, None, None)
+    assert check.hacked is hacked
+    assert check.sentence.startswith("what it pays doesn't go with the reported metric" if hacked else "")
+    assert bool(check.sentence) is hacked and (check.chance_of_aim > 0.05) is hacked
+
+
 def test_a_flat_metric_is_nearly_always_flagged() -> None:
     checks = [check_hacking([course("flat", s + 20 * r) for s in range(12)], None, None) for r in range(20)]
     assert sum(check.hacked is True for check in checks) >= 17
