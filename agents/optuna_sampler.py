@@ -94,6 +94,7 @@ class OptunaTPE(OptunaSampler):
     """
 
     name = "optuna-tpe"
+    by_order = True
 
     def __init__(self, *, seed: int = 0, batch: int = 1) -> None:
         super().__init__(seed=seed, sampler="TPESampler", batch=batch)

@@ -24,6 +24,7 @@ class RandomSearch(Agent):
     """
 
     name = "random"
+    by_order = True
 
     def __init__(self, *, seed: int = 0, batch: int = 8) -> None:
         super().__init__(seed=seed)
