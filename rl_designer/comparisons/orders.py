@@ -49,12 +49,11 @@ class Order:
     over_all: float | None = None
     at_the_top: float | None = None
     best_in_common: float | None = None
-    by_cost: Mapping[Cost, tuple[float | None, ...]] | None = None
+    by_cost: Mapping[Cost, list[float | None]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        by_cost = self.by_cost and {cost: list(quarters) for cost, quarters in self.by_cost.items()}
-        return {**asdict(self), "by_cost": by_cost}
+        return asdict(self)
 
     def sentence(self, first: str, by_order: bool) -> str:
         """For people.
@@ -130,7 +129,7 @@ def _beside(
         rank_correlation(values[top], first[top]),
         len(in_common) / best,
         {
-            cost: tuple(rank_correlation(values[rows], first[rows]) for rows in _parts(known))
+            cost: [rank_correlation(values[rows], first[rows]) for rows in _parts(known)]
             for cost, known in costs.items()
         },
     )
