@@ -303,6 +303,8 @@ def main(
         for labelled in suite()
         if labelled.split == split
     ]
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
     rows = list(all_checked(cases, workers))
     if output is not None:
         write_text(output / f"hacking-check-{split}.csv", csv_text(rows))

@@ -11,6 +11,7 @@ from rl_designer.commands.options import (
     COUNT,
     FOLDER,
     OUTPUT_FOLDER,
+    Parsed,
     note,
     options_of,
     output_options,
@@ -27,6 +28,7 @@ from rl_designer.comparisons.rewards import (
     reward_orders,
     run_reward_benchmark,
 )
+from rl_designer.comparisons.sequential import MOST, UntilDecided, parse_seeds
 from rl_designer.config import SearchConfig, Subject, Training, Where
 from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
@@ -41,6 +43,8 @@ from rl_designer.retraining.recipes import Chosen, told_of
 from rl_designer.retraining.references import compare, references_within
 from rl_designer.retraining.sources import find_winners, load_data
 
+_SEEDS = Parsed("count|auto", parse_seeds)
+_UNTIL = f"auto: as many as it takes to decide, at most {MOST}, or as auto:40 says."
 # On what runs are compared.
 _SUBJECT = together(
     options_of(
@@ -77,7 +81,7 @@ def benchmark() -> None:
 @click.argument("agents", metavar="[AGENT]...", nargs=-1)
 @_SUBJECT
 @options_of(Training)
-@click.option("--seeds", type=COUNT, default=10, show_default=True, help="Runs of each agent.")
+@click.option("--seeds", type=_SEEDS, default=10, show_default=True, help=f"Runs of each agent. {_UNTIL}")
 @click.option(
     "--evaluations",
     type=COUNT,
@@ -99,7 +103,7 @@ def benchmark() -> None:
 @_RUNS
 def agents(
     agents: tuple[str, ...],
-    seeds: int,
+    seeds: int | UntilDecided,
     samples: int,
     sample_after: int,
     output: Path | None,
@@ -142,7 +146,9 @@ def agents(
 )
 @_SUBJECT
 @options_of(Training, without=("fidelity",))
-@click.option("--seeds", type=COUNT, default=20, show_default=True, help="Runs of each reward, paired.")
+@click.option(
+    "--seeds", type=_SEEDS, default=20, show_default=True, help=f"Runs of each reward, paired. {_UNTIL}"
+)
 @click.option(
     "--evaluations",
     type=COUNT,
@@ -166,7 +172,7 @@ def agents(
 def rewards(
     rewards: tuple[str, ...],
     yardstick: str | None,
-    seeds: int,
+    seeds: int | UntilDecided,
     skip_equal: bool,
     orders_only: bool,
     energy: bool,

@@ -162,6 +162,7 @@ def summary_table(data: Row) -> RenderableType:
         **data,
         "first": next(iter(sides)),
         "judged": "best reward" if data.get("optimum") is None else "evaluations",
+        "test": "exact" if data.get("sequential") is None else "sequential",
         "less": "" if data.get("higher_is_better") else ", less is better",
     }
     for column in columns:
@@ -271,7 +272,7 @@ _COLUMNS = {
         Column(
             "verdict",
             lambda f: f["verdict"] or "–",
-            "verdict: against the same, paired by seed, exact signed-rank test, 2.5 % with Holm's correction",
+            "verdict: against the same, paired by seed; {test} signed-rank test, 2.5 %, Holm's correction",
             _any("rewards", "difference"),
         ),
         Column("hacked", lambda f: _HACKED[f["hacked"]]),

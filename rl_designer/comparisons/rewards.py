@@ -1,21 +1,24 @@
 """Rewards side by side: every reward with every seed, in parallel processes, resumable."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rl_designer.agents.registry import agent_class
 from rl_designer.comparisons.benchmark import (
     BenchmarkLog,
     BenchmarkResult,
     check_budget,
-    run_trials,
     task_name,
 )
 from rl_designer.comparisons.orders import Order, orders_of
 from rl_designer.comparisons.records import RewardRun, reward_run
 from rl_designer.comparisons.reward_figures import RewardSummary
+from rl_designer.comparisons.sequential import UntilDecided, run_seeds
 from rl_designer.comparisons.trial import Trial, context_of, reward_of, setting_of
 from rl_designer.comparisons.yardsticks import Landscape, Yardstick, default_yardstick, make_yardstick
 from rl_designer.config import SearchConfig
@@ -39,7 +42,7 @@ class RewardBenchmark:
     Attributes:
         config: the table or the data, the agent, the limits, and `evaluations`, which every run spends.
         rewards: as `load_reward` reads them; the others are compared with the first.
-        seeds: how many; every reward has the seeds 0, 1, …
+        seeds: how many, or until it is decided; every reward has the seeds 0, 1, …
         yardstick: as `make_yardstick` reads it; None for one that suits the rewards.
         energy: whether it is measured.
         skip_equal: whether rewards that order a table's designs as an earlier one does are not run.
@@ -47,14 +50,14 @@ class RewardBenchmark:
 
     config: SearchConfig
     rewards: tuple[str, ...]
-    seeds: int
+    seeds: int | UntilDecided
     yardstick: str | None = None
     energy: bool = False
     skip_equal: bool = False
 
     def check(self) -> list[Reward]:
         """The rewards. Raises WrongUsage for rewards and agents that can't be, or nothing to compare."""
-        if not self.rewards or self.seeds < 1:
+        if not self.rewards or (isinstance(self.seeds, int) and self.seeds < 1):
             raise WrongUsage("a benchmark needs at least one reward and one seed")
         check_budget(self.config)
         with usage_errors():
@@ -70,14 +73,13 @@ class RewardBenchmark:
                 )
         return rewards
 
-    def trials(self, yardstick: Yardstick) -> list[Trial]:
-        """Every run, all rewards of a seed before the next seed."""
+    def trials(self, yardstick: Yardstick, seeds: Iterable[int]) -> list[Trial]:
+        """Every run with some seeds, all rewards of a seed before the next seed."""
         record = partial(reward_run)
         if not setting_of(self.config).on_table:
             # There the yardstick's limit says which designs are judged.
             record = partial(reward_run, cost=yardstick.cost, limit=yardstick.limit)
         configs = [self._config_of(reward) for reward in self.rewards]
-        seeds = range(self.seeds)
         return [Trial(config, seed, record, energy=self.energy) for seed in seeds for config in configs]
 
     def _config_of(self, reward: str) -> SearchConfig:
@@ -117,9 +119,20 @@ def run_reward_benchmark(
         told(line)
     skipped = {order.reward: order.same_as for order in orders if order.same_as and benchmark.skip_equal}
     left = replace(benchmark, rewards=tuple(reward for reward in benchmark.rewards if reward not in skipped))
-    runs = run_trials(left.trials(yardstick), RewardRun, log, engine, observer)
+    if isinstance(benchmark.seeds, UntilDecided) and landscape is None and yardstick.by_front:
+        raise WrongUsage(
+            f"the yardstick {yardstick.text!r} measures by what all runs found, so on real training its "
+            "values change with every seed, and --seeds auto can't look at them; give a number of seeds"
+        )
+
+    def values(runs: Mapping[str, Sequence[RewardRun]]) -> dict[str, NDArray[np.float64]]:
+        known = landscape or Landscape.of_runs(run for of_reward in runs.values() for run in of_reward)
+        return {n: np.array([yardstick.measure(run, known) for run in of]) for n, of in runs.items()}
+
+    trials = partial(left.trials, yardstick)
+    runs, looks = run_seeds(benchmark.seeds, trials, values, RewardRun, log, engine, observer)
     known = landscape or Landscape.of_runs(run for of_reward in runs.values() for run in of_reward)
-    summary = RewardSummary(runs, yardstick, known, setting_of(config).space)
+    summary = RewardSummary(runs, yardstick, known, setting_of(config).space, looks)
     data = _data(benchmark, summary, why)
     data["orders"], data["skipped"] = [order.to_dict() for order in orders], skipped
     data["conclusions"] += [
@@ -196,7 +209,8 @@ def _data(benchmark: RewardBenchmark, summary: RewardSummary, why: str) -> dict[
         "yardstick_title": _title(yardstick, setting_of(benchmark.config)),
         "yardstick_chosen": why or None,
         "higher_is_better": yardstick.higher_is_better,
-        "seeds": benchmark.seeds,
+        "seeds": len(summary.values[summary.first]),
+        "sequential": summary.looks and summary.looks.to_dict(),
         "cost_drawn": summary.cost_drawn,
         "designs": len(summary.landscape.reported) if summary.landscape.complete else None,
         "rewards": summary.to_dict(),

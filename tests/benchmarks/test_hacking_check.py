@@ -89,12 +89,21 @@ def test_one_command_judges_the_check(check, monkeypatch, tmp_path):
     some = {"accuracy", "exponential", "cheap", "wrong_answers"}
     labelled = [row for row in check.suite() if row.reward in some]
     monkeypatch.setattr(check, "suite", lambda: [check.replace(row, split="judge") for row in labelled])
-    arguments = ["--table", TABLES[0], "--seeds", "6", "--evaluations", "40", "--output", str(tmp_path)]
+    arguments = [
+        "--table",
+        TABLES[0],
+        "--seeds",
+        "6",
+        "--evaluations",
+        "40",
+        "--output",
+        str(tmp_path / "new"),
+    ]
     done = CliRunner().invoke(check.main, arguments)
     assert done.exit_code == 0, done.output
     assert (
         "| mnist1d-convnet1d | 4 | 1.00 [0.34, 1.00] (2 of 2) | 1.00 [0.34, 1.00] (2 of 2) | 0.00 "
         in done.output
     )
-    rows = Path(tmp_path / "hacking-check-judge.csv").read_text().splitlines()
+    rows = Path(tmp_path / "new" / "hacking-check-judge.csv").read_text().splitlines()
     assert len(rows) == 5 and rows[0].startswith("reward,label,kind,split,source,table,flagged")
