@@ -2,10 +2,10 @@
 
     python benchmarks/hacking_check.py
 
-The rewards are those of `rewards_suite/suite.csv`, each labelled `honest` or `gamed` by its formula, and
-split into two halves before any threshold was looked at: those of `choose` the check was improved on, by
-those of `judge` it is judged. Every reward searches with every seed on every table, and the check is asked as
-the benchmark asks it, within the limit of the yardstick that the reward would be judged by. A reward that
+The rewards are those of `rewards_suite/suite.csv`, each labelled `honest` or `gamed` by its formula: those of
+`choose` the check was improved on, by those of `judge`, which were written before anything was run on them
+and looked at once, it is judged. Every reward searches with every seed on every table, and the check is asked
+as the benchmark asks it, within the limit of the yardstick that the reward would be judged by. A reward that
 needs what a table doesn't have (a cost, a learning curve) is left out there.
 
 *Recall* is the share of the gamed that are flagged, *precision* the share of the flagged that are gamed,
@@ -39,9 +39,9 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.extensions import REWARD
 from rl_designer.envs.problem import Budget, Problem
-from rl_designer.envs.rewards import Reward, load_reward
+from rl_designer.envs.rewards import Reward, RewardError, load_reward
 from rl_designer.envs.rewards.builtin import REWARDS
-from rl_designer.envs.rewards.reward import fields_read
+from rl_designer.envs.rewards.reward import NotMeasured, fields_read
 from rl_designer.envs.tables.catalogue import TABLES
 from rl_designer.files import write_text
 
@@ -56,7 +56,8 @@ class Labelled:
     """A row of the suite.
 
     Attributes:
-        reward: a built-in one, or a function of `honest.py` or `gamed.py`, with parameters where wanted.
+        reward: a built-in one, or a function, with parameters where wanted.
+        file: that has the function; empty for a built-in one.
         label: `honest` or `gamed`.
         kind: what it pays for, in a few words.
         split: `choose` or `judge`.
@@ -64,6 +65,7 @@ class Labelled:
     """
 
     reward: str
+    file: str
     label: str
     kind: str
     split: str
@@ -85,7 +87,7 @@ class Labelled:
     @property
     def _place(self) -> str:
         name = self.reward.partition(":")[0]
-        return name if name in REWARDS else f"{SUITE / self.label}.py:{name}"
+        return f"{SUITE / self.file}:{name}" if self.file else name
 
 
 def suite() -> list[Labelled]:
@@ -201,7 +203,16 @@ class Case:
         reward = ground.reward(self.labelled)
         if reward is None:
             return None
-        return [ground.run(reward, seed) for seed in range(self.seeds)], ground.yardstick(reward)
+        try:
+            return [ground.run(reward, seed) for seed in range(self.seeds)], ground.yardstick(reward)
+        except RewardError as error:
+            if _lacks(error):  # what it reads now and then only
+                return None
+            raise
+
+
+def _lacks(error: BaseException | None) -> bool:
+    return error is not None and (isinstance(error, NotMeasured) or _lacks(error.__cause__))
 
 
 _ground = lru_cache(maxsize=8)(Ground)

@@ -21,18 +21,15 @@ def ground(check):
     return check.Ground(TABLES[0], None, "random", 10)
 
 
-def test_half_of_the_suite_is_honest_half_is_gamed_and_so_is_each_of_its_halves(check):
+def test_half_of_the_suite_is_honest_half_is_gamed_and_so_is_each_of_its_parts(check):
     suite = check.suite()
     counts = Counter((labelled.label, labelled.split) for labelled in suite)
     assert set(counts) == {(label, split) for label in ("honest", "gamed") for split in ("choose", "judge")}
-    assert len(suite) >= 40 and len(set(counts.values())) == 1
+    assert len(suite) >= 40
+    for split in ("choose", "judge"):
+        assert counts["honest", split] == counts["gamed", split] >= 20
     assert len({labelled.reward for labelled in suite}) == len(suite)
     assert all(labelled.kind and labelled.source for labelled in suite)
-
-
-def test_some_kinds_are_only_in_the_half_that_judges(check):
-    kinds = {split: {r.kind for r in check.suite() if r.split == split} for split in ("choose", "judge")}
-    assert kinds["judge"] - kinds["choose"] and kinds["choose"] & kinds["judge"]
 
 
 def test_every_reward_pays_on_the_packages_table_the_same_each_time(check, ground):
@@ -106,4 +103,4 @@ def test_one_command_judges_the_check(check, monkeypatch, tmp_path):
         in done.output
     )
     rows = Path(tmp_path / "new" / "hacking-check-judge.csv").read_text().splitlines()
-    assert len(rows) == 5 and rows[0].startswith("reward,label,kind,split,source,table,flagged")
+    assert len(rows) == 5 and rows[0].startswith("reward,file,label,kind,split,source,table,flagged")
