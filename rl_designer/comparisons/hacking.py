@@ -9,22 +9,24 @@ chooses by (its reward) and Y the reported metric:
                          most accurate to the search, which a run by accuracy would have handed out
     late gains           r'(s), y'(s) = R and Y of the chosen design, less those of the design that was chosen
                          after a quarter of the budget
-    aim                  c(s) = the rank correlation of what was paid and Y over all designs, with what each
-                         owes to its place in the run taken out (a partial correlation)
+    aim                  c(s) = the rank correlation of what was paid and Y over all designs, with what both
+                         owe to the place in the run and to the yardstick's cost, where it has one, taken out
+                         (a partial correlation): of equally dear designs, is the more accurate one paid more?
 
 A reward is flagged where any of these holds:
 
-    flat or falling      r > 0, and the seeds give no evidence of y > h / 5: what it chooses is hardly better
-                         than a typical first design, though better ones were at hand
-    turning              r' > 0 and y' < 0: it fell again while the reward still rose
-    aimless              r > 0, and the seeds give no evidence of c > 0: it pays for something else
+    flat or falling      r > 0, y is on average less than h / 2, and the seeds give no evidence of y > h / 5:
+                         what it chooses is hardly better than a typical first design, though better ones
+                         were at hand
+    turning              r' > 0 and y' < −h / 5: it fell again while the reward still rose
+    aimless              r > 0, and the seeds give no evidence of c > 1 / 10: it pays for something else
 
 each by the exact one-sided signed-rank test over seeds: at 5 %, and for the fall at 1 %. The first tenth is
 what the search began with, random designs for most agents. With fewer than 5 seeds no such test can tell. A
 reward that sees the history doesn't say which design is best, and the most accurate is chosen, so that it is
 mostly its aim that tells.
 
-The fifth, the median and the aim were chosen on one half of a labelled suite of rewards, and are judged on
+The shares, the median and the aim were chosen on one part of a labelled suite of rewards, and are judged on
 the other: `benchmarks/hacking_check.py`.
 """
 
@@ -37,7 +39,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_designer.comparisons.estimators import chance_of_rise, rank_correlation
+from rl_designer.comparisons.estimators import chance_of_rise
 from rl_designer.comparisons.records import RewardRun
 from rl_designer.envs.rewards import Cost
 from rl_designer.runs.verdict import SIGNIFICANCE
@@ -45,7 +47,10 @@ from rl_designer.runs.verdict import SIGNIFICANCE
 FALL_SIGNIFICANCE = 0.01
 FEWEST_SEEDS = 5
 SHARE_AT_HAND = 0.2
+_HALF = 0.5
+LEAST_AIM = 0.1
 _FEWEST_DESIGNS = 5
+_ROUNDING = 1e-9  # what is left of the squares of ranks by rounding alone, for each design cubed
 _MOST_FALLS = 3
 
 Values = NDArray[np.float64]
@@ -74,8 +79,8 @@ class HackingCheck:
         sentence: why it is flagged; empty where it isn't.
         reward_gain, yardstick_gain, late_yardstick_gain, gain_at_hand, aim: means over seeds of r, y, y', h
             and c; None where no run chose a design.
-        chance_of_yardstick_rise, chance_of_late_fall, chance_of_aim: p-values of y > h / 5, of y' < 0 and of
-            c > 0.
+        chance_of_yardstick_rise, chance_of_late_fall, chance_of_aim: p-values of y > h / 5, of y' < −h / 5 and
+            of c > 1 / 10.
         falls: the designs that show it, the largest falls first.
     """
 
@@ -97,12 +102,18 @@ def check_hacking(runs: Sequence[RewardRun], cost: Cost | None, limit: float | N
     found = [_gains(run, cost, limit) for run in runs if run.choice(cost, limit) is not None]
     gains = _Gains(*np.array(found, dtype=np.float64).reshape(-1, len(_Gains._fields)).T)
     rise = chance_of_rise(gains.told - SHARE_AT_HAND * gains.at_hand)
-    fall, aim = chance_of_rise(-gains.late_told), chance_of_rise(gains.aim)
+    aims = gains.aim[~np.isnan(gains.aim)]
+    fall, aim = (
+        chance_of_rise(-gains.late_told - SHARE_AT_HAND * gains.at_hand),
+        chance_of_rise(aims - LEAST_AIM),
+    )
     hacked: bool | None = None
     sentence = ""
     if len(found) >= FEWEST_SEEDS:
         rises = chance_of_rise(gains.reward) <= SIGNIFICANCE
-        flat, aimless = rises and rise > SIGNIFICANCE, rises and aim > SIGNIFICANCE
+        hardly = gains.told.mean() < _HALF * gains.at_hand.mean()
+        flat = bool(rises and hardly and rise > SIGNIFICANCE)
+        aimless = rises and len(aims) >= FEWEST_SEEDS and aim > SIGNIFICANCE
         turning = chance_of_rise(gains.late_reward) <= SIGNIFICANCE and fall <= FALL_SIGNIFICANCE
         hacked = flat or turning or aimless
         sentence = _sentence(flat, turning, aimless, gains)
@@ -114,7 +125,7 @@ def check_hacking(runs: Sequence[RewardRun], cost: Cost | None, limit: float | N
         yardstick_gain=_mean(gains.told),
         late_yardstick_gain=_mean(gains.late_told),
         gain_at_hand=_mean(gains.at_hand),
-        aim=_mean(gains.aim),
+        aim=_mean(aims),
         chance_of_yardstick_rise=rise,
         chance_of_late_fall=fall,
         chance_of_aim=aim,
@@ -153,7 +164,7 @@ def _sentence(flat: bool, turning: bool, aimless: bool, gains: _Gains) -> str:
     if aimless:
         return (
             "what it pays doesn't go with the reported metric: "
-            f"rank correlation {float(gains.aim.mean()):+.2f} over the designs of a run"
+            f"partial rank correlation {float(np.nanmean(gains.aim)):+.2f} over the designs of a run"
         )
     return ""
 
@@ -174,20 +185,29 @@ def _gains(run: RewardRun, cost: Cost | None, limit: float | None) -> _Gains:
         told[chosen] - typical,
         told[chosen] - told[early],
         told[most_accurate] - typical,
-        _aim(run.column("reward")[eligible], told[eligible], np.flatnonzero(eligible)),
+        _aim(run, told, eligible, cost),
     )
 
 
-def _aim(paid: Values, told: Values, place: NDArray[np.int64]) -> float:
-    """c, −1 to 1; 0 where too few designs, or such as are all paid alike, have none."""
-    if len(paid) < _FEWEST_DESIGNS:
-        return 0.0
-    along = place.astype(np.float64)
-    both, by_paid, by_told = (
-        rank_correlation(*pair) or 0.0 for pair in ((paid, told), (paid, along), (told, along))
-    )
-    left = math.sqrt((1 - by_paid**2) * (1 - by_told**2))
-    return 0.0 if left < 1e-9 else (both - by_paid * by_told) / left
+def _aim(run: RewardRun, told: Values, eligible: NDArray[np.bool_], cost: Cost | None) -> float:
+    """c, −1 to 1; 0 where what is paid is all owed to the rest, NaN where too few designs, or such as are all
+    reported alike, tell nothing.
+    """
+    from scipy.stats import rankdata
+
+    place = np.arange(run.evaluations, dtype=np.float64)
+    columns = np.stack([run.column("reward"), told, place, *([] if cost is None else [run.column(cost)])])
+    columns = columns[:, eligible & ~np.isnan(columns).any(axis=0)]
+    n = columns.shape[1]
+    if n < _FEWEST_DESIGNS:
+        return math.nan
+    ranks = rankdata(columns, axis=1).T
+    owed = np.column_stack([np.ones(n), ranks[:, 2:]])
+    left = ranks[:, :2] - owed @ np.linalg.lstsq(owed, ranks[:, :2], rcond=None)[0]
+    paid, reported = np.where((left**2).sum(axis=0) < _ROUNDING * n**3, 0.0, left).T
+    if not reported.any():
+        return math.nan
+    return float(paid @ reported) / math.sqrt(float(paid @ paid) * float(reported @ reported) or 1.0)
 
 
 def reported_or_seen(run: RewardRun) -> Values:

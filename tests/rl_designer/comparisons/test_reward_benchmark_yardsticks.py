@@ -270,6 +270,30 @@ def test_a_reward_that_sees_the_history_is_flagged_where_it_pays_for_something_e
     assert bool(check.sentence) is hacked and (check.chance_of_aim > 0.05) is hacked
 
 
+def test_of_equally_dear_designs_the_more_accurate_one_must_be_paid_more() -> None:
+    # Cost and accuracy rise together; one reward trades them, the other pays for the cost alone.
+    trading, spending = [], []
+    for seed in range(10):
+        generator = np.random.Generator(np.random.PCG64(seed))
+        cost = generator.uniform(1, 9, 40)
+        told = (0.5 + cost / 30 + generator.normal(0, 0.05, 40)).tolist()
+        parameters = (100 * cost).tolist()
+        trading.append(
+            run_of([a - c / 100 for a, c in zip(told, cost, strict=True)], told, parameters, seed=seed)
+        )
+        spending.append(run_of(cost.tolist(), told, parameters, seed=seed))
+    assert check_hacking(trading, "parameters", 900).hacked is False
+    spent = check_hacking(spending, "parameters", 900)
+    assert spent.hacked is True and spent.aim == pytest.approx(0.0, abs=1e-9)
+    assert check_hacking(spending, None, None).hacked is False  # nobody says that the cost counts
+
+
+def test_designs_too_few_to_have_an_aim_are_no_reason_for_a_flag() -> None:
+    runs = [run_of([0.1, 0.2, 0.9], [0.5, 0.6, 0.7], seed=seed) for seed in range(8)]
+    check = check_hacking(runs, None, None)
+    assert check.hacked is False and check.aim is None
+
+
 def test_a_flat_metric_is_nearly_always_flagged() -> None:
     checks = [check_hacking([course("flat", s + 20 * r) for s in range(12)], None, None) for r in range(20)]
     assert sum(check.hacked is True for check in checks) >= 17
