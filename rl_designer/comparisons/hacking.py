@@ -79,8 +79,8 @@ class HackingCheck:
         sentence: why it is flagged; empty where it isn't.
         reward_gain, yardstick_gain, late_yardstick_gain, gain_at_hand, aim: means over seeds of r, y, y', h
             and c; None where no run chose a design.
-        chance_of_yardstick_rise, chance_of_late_fall, chance_of_aim: p-values of y > h / 5, of y' < −h / 5 and
-            of c > 1 / 10.
+        chance_of_yardstick_rise, chance_of_late_fall, chance_of_aim: p-values of y > h / 5, of y' < −h / 5
+            and of c > 1 / 10.
         falls: the designs that show it, the largest falls first.
     """
 
