@@ -217,7 +217,7 @@ def course(kind: str, seed: int) -> RewardRun:
         "rises": 0.6 + 0.3 * rising,
         "flat": np.full(40, 0.7),
         "falls": 0.8 - 0.3 * rising,
-        "turns": 0.6 + 0.6 * np.minimum(rising, 0.4) - 0.4 * np.maximum(rising - 0.4, 0),
+        "turns": 0.5 + 1.2 * np.minimum(rising, 0.25) - 0.15 * np.maximum(rising - 0.25, 0),
     }[kind] + generator.normal(0, 0.01, 40)
     return run_of(rising.tolist(), told.tolist(), [100] * 40, seed=seed)
 
