@@ -106,15 +106,8 @@ def run_benchmark(
     config, rewards = benchmark.config, table_rewards(benchmark.config)
     optimum, worst = (None, config.failure_reward) if rewards is None else (max(rewards), min(rewards))
     made = partial(Summary, cap=check_budget(config), optimum=optimum, worst=worst)
-    runs, looks = run_seeds(
-        benchmark.seeds,
-        benchmark.trials,
-        lambda records: made(records).judged,
-        AgentRun,
-        log,
-        engine,
-        observer,
-    )
+    seeds, trials = benchmark.seeds, benchmark.trials
+    runs, looks = run_seeds(seeds, trials, lambda r: made(r).judged, AgentRun, log, engine, observer)
     summary = made(runs, looks=looks)
     data = {
         "task": task_name(config),

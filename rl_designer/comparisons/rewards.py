@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from rl_designer.agents.registry import agent_class
 from rl_designer.comparisons.benchmark import (
     BenchmarkLog,
@@ -18,7 +15,7 @@ from rl_designer.comparisons.benchmark import (
 from rl_designer.comparisons.orders import Order, orders_of
 from rl_designer.comparisons.records import RewardRun, reward_run
 from rl_designer.comparisons.reward_figures import RewardSummary
-from rl_designer.comparisons.sequential import UntilDecided, run_seeds
+from rl_designer.comparisons.sequential import Looks, UntilDecided, run_seeds
 from rl_designer.comparisons.trial import Trial, context_of, reward_of, setting_of
 from rl_designer.comparisons.yardsticks import Landscape, Yardstick, default_yardstick, make_yardstick
 from rl_designer.config import SearchConfig
@@ -108,37 +105,46 @@ def run_reward_benchmark(
     """
     config, rewards = benchmark.config, benchmark.check()
     landscape, evaluations = _table(config, rewards)
-    text, why = benchmark.yardstick, ""
-    if text is None:
-        text, why = default_yardstick(rewards)
-    with usage_errors():
-        yardstick = make_yardstick(text, context_of(config), landscape)
+    yardstick, why = _yardstick(benchmark, rewards, landscape)
     told(f"yardstick: {yardstick.text}" + (f" ({why})" if why else ""))
     orders = _orders(benchmark, rewards, evaluations)
     for line in order_lines(benchmark, orders):
         told(line)
     skipped = {order.reward: order.same_as for order in orders if order.same_as and benchmark.skip_equal}
     left = replace(benchmark, rewards=tuple(reward for reward in benchmark.rewards if reward not in skipped))
-    if isinstance(benchmark.seeds, UntilDecided) and landscape is None and yardstick.by_front:
-        raise WrongUsage(
-            f"the yardstick {yardstick.text!r} measures by what all runs found, so on real training its "
-            "values change with every seed, and --seeds auto can't look at them; give a number of seeds"
-        )
 
-    def values(runs: Mapping[str, Sequence[RewardRun]]) -> dict[str, NDArray[np.float64]]:
+    def summed(runs: Mapping[str, Sequence[RewardRun]], looks: Looks | None = None) -> RewardSummary:
         known = landscape or Landscape.of_runs(run for of_reward in runs.values() for run in of_reward)
-        return {n: np.array([yardstick.measure(run, known) for run in of]) for n, of in runs.items()}
+        return RewardSummary(runs, yardstick, known, setting_of(config).space, looks)
 
     trials = partial(left.trials, yardstick)
-    runs, looks = run_seeds(benchmark.seeds, trials, values, RewardRun, log, engine, observer)
-    known = landscape or Landscape.of_runs(run for of_reward in runs.values() for run in of_reward)
-    summary = RewardSummary(runs, yardstick, known, setting_of(config).space, looks)
+    runs, looks = run_seeds(
+        benchmark.seeds, trials, lambda runs: summed(runs).values, RewardRun, log, engine, observer
+    )
+    summary = summed(runs, looks)
     data = _data(benchmark, summary, why)
     data["orders"], data["skipped"] = [order.to_dict() for order in orders], skipped
     data["conclusions"] += [
         f"{name} was not run, since it orders all designs as {other} does" for name, other in skipped.items()
     ]
     return BenchmarkResult(runs, summary, data)
+
+
+def _yardstick(
+    benchmark: RewardBenchmark, rewards: Sequence[Reward], landscape: Landscape | None
+) -> tuple[Yardstick, str]:
+    """By what the rewards are judged, and why where nobody said. Raises WrongUsage for one that can't be."""
+    text, why = benchmark.yardstick, ""
+    if text is None:
+        text, why = default_yardstick(rewards)
+    with usage_errors():
+        yardstick = make_yardstick(text, context_of(benchmark.config), landscape)
+    if isinstance(benchmark.seeds, UntilDecided) and landscape is None and yardstick.by_front:
+        raise WrongUsage(
+            f"the yardstick {yardstick.text!r} measures by what all runs found, so on real training its "
+            "values change with every seed, and --seeds auto can't look at them; give a number of seeds"
+        )
+    return yardstick, why
 
 
 def reward_orders(benchmark: RewardBenchmark) -> list[Order]:

@@ -256,6 +256,7 @@ def test_the_page_has_every_figure_needs_no_network_and_escapes_names(
     for title in ("Interquartile mean of the", "Share of seeds that do", "Reported metric by the most"):
         assert f"<h3>{title}" in text
     assert "known front" in text and "Shaded: quartiles." in text
+    assert "How the rewards order the table" in text and "not known: it sees the history" in text
     # Of each reward a drawing in one size, and what it says beside it.
     assert text.count("Means over seeds of the design chosen so far: reward from") == 2 * len(runs)
 
