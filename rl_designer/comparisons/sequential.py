@@ -138,7 +138,8 @@ def run_seeds(
     """
     if isinstance(seeds, int):
         return run_trials(trials(range(seeds)), record, log, engine, observer), None
-    planned = seeds.looks(max(len(trials(range(1))) - 1, 1))
+    sides = len(trials(range(1)))
+    planned = seeds.looks(max(sides - 1, 1))
     done = [planned[0]]
 
     def more(runs: Mapping[str, Sequence[Any]]) -> Sequence[Trial]:
@@ -147,7 +148,8 @@ def run_seeds(
         done.append(planned[len(done)])
         return trials(range(done[-2], done[-1]))
 
-    runs = run_trials(trials(range(done[0])), record, log, engine, observer, more)
+    begun, most = trials(range(done[0])), sides * seeds.most
+    runs = run_trials(begun, record, log, engine, observer, more, most)
     return runs, Looks(tuple(done), seeds.most)
 
 

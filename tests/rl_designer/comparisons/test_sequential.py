@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rl_designer.comparisons import sequential
 from rl_designer.comparisons.agents import Benchmark, run_benchmark
 from rl_designer.comparisons.benchmark import RUNS, BenchmarkLog
 from rl_designer.comparisons.estimators import SIGNIFICANCE
+from rl_designer.comparisons.records import RewardRun
 from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
 from rl_designer.comparisons.sequential import (
     FUTILE,
@@ -17,6 +19,7 @@ from rl_designer.comparisons.sequential import (
     decided,
     parse_seeds,
     predictive_power,
+    run_seeds,
     sequential_p_value,
 )
 from rl_designer.config import SearchConfig, make_config
@@ -137,6 +140,14 @@ def test_a_yardstick_that_changes_with_every_seed_cannot_be_looked_at(tmp_path: 
     benchmark = RewardBenchmark(config, ("accuracy",), UntilDecided(), yardstick="hypervolume")
     with pytest.raises(WrongUsage, match="values change with every seed"):
         run_reward_benchmark(benchmark)
+
+
+def test_limits_on_trainings_go_by_the_most_that_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(sequential, "run_trials", lambda *given: asked.append(given[-1]) or {})
+    sides = ["one", "other", "third"]
+    run_seeds(UntilDecided(30), lambda seeds: [s for _ in seeds for s in sides], dict, RewardRun)  # type: ignore[arg-type, misc]
+    assert asked == [90]
 
 
 def test_what_is_no_number_of_seeds_is_told(capsys: pytest.CaptureFixture[str]) -> None:
