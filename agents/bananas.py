@@ -25,6 +25,7 @@ class Bananas(Agent):
     """
 
     name = "bananas"
+    by_order = True
 
     def __init__(
         self,

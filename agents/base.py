@@ -23,6 +23,8 @@ class Agent(ABC):
         seed: of everything random in it.
 
     Attributes:
+        by_order: whether it goes by the order of the rewards alone, so that two rewards that order designs
+            alike make it evaluate the same ones.
         closing_seconds: about what it takes after its budget is spent; kept free at the end of a search whose
             time is limited.
         finds_fronts: whether `search` (and `search_from`, where it has one) looks for a whole front where the
@@ -30,6 +32,7 @@ class Agent(ABC):
     """
 
     name: ClassVar[str]
+    by_order: ClassVar[bool] = False
     closing_seconds: ClassVar[float] = 0.0
     finds_fronts: ClassVar[bool] = False
 

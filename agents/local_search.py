@@ -21,6 +21,7 @@ class LocalSearch(Agent):
     """
 
     name = "local-search"
+    by_order = True
 
     def __init__(self, *, seed: int = 0, batch: int = 1) -> None:
         super().__init__(seed=seed)

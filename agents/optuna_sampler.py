@@ -100,6 +100,7 @@ class OptunaTPE(OptunaSampler):
 
     name = "optuna-tpe"
     finds_fronts = True  # Ozaki et al. 2022, multi-objective TPE
+    by_order = True
 
     def __init__(self, *, seed: int = 0, batch: int = 1) -> None:
         super().__init__(seed=seed, sampler="TPESampler", batch=batch)

@@ -25,6 +25,7 @@ class RandomSearch(Agent):
 
     name = "random"
     finds_fronts = True  # whatever is wanted
+    by_order = True
 
     def __init__(self, *, seed: int = 0, batch: int = 8) -> None:
         super().__init__(seed=seed)

@@ -26,6 +26,7 @@ class RegularizedEvolution(Agent):
     """
 
     name = "regularized-evolution"
+    by_order = True
 
     def __init__(self, *, seed: int = 0, population: int = 20, sample: int = 10, batch: int = 1) -> None:
         super().__init__(seed=seed)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 from rl_designer.api.given import interruptible, plain
 from rl_designer.config import SearchConfig
 from rl_designer.envs.rewards import RewardFunction, file_and_name
+from rl_designer.errors import Error, usage_errors
 
 if TYPE_CHECKING:
     from rl_designer.comparisons.benchmark import BenchmarkResult
+    from rl_designer.comparisons.sequential import UntilDecided
 
 
 def compare_agents(
     *agents: str,
-    seeds: int = 10,
+    seeds: int | str = 10,
     samples: int = 100,
     sample_after: int = 100,
     output: str | Path | None = None,
@@ -27,7 +29,7 @@ def compare_agents(
     Args:
         agents: names, with options where wanted; the others are compared with the first. Without any:
             `ppo`, `regularized-evolution`, `local-search`, `random`; with `objectives` those for fronts.
-        seeds: runs of each.
+        seeds: runs of each; "auto" for as many as it takes to decide, "auto:40" for at most 40.
         samples, sample_after: as `rl_designer.comparisons.agents.Benchmark` takes them.
         output: a folder for the runs, JSON and CSV; the same again goes on with the rest.
         settings: as `search` takes them; without `data` on the table that the package carries.
@@ -35,16 +37,17 @@ def compare_agents(
     from rl_designer.comparisons.fronts import benchmark_of_agents, run_benchmark_of_agents
 
     def make(config: SearchConfig) -> Any:
-        return benchmark_of_agents(config, agents, seeds, samples, sample_after)
+        return benchmark_of_agents(config, agents, _seeds(seeds), samples, sample_after)
 
     return _compared(make, run_benchmark_of_agents, settings, output, progress)
 
 
 def compare_rewards(
     *rewards: str | RewardFunction,
-    seeds: int = 20,
+    seeds: int | str = 20,
     yardstick: str | None = None,
     energy: bool = False,
+    skip_equal: bool = False,
     output: str | Path | None = None,
     progress: bool = True,
     **settings: Any,
@@ -56,6 +59,7 @@ def compare_rewards(
             compared with the first.
         yardstick: what they are judged by; None for one that suits them.
         energy: whether to estimate it.
+        skip_equal: whether rewards that order a table's designs as an earlier one does are not run.
         seeds, output, settings: as `compare_agents` takes them.
     """
     from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
@@ -63,7 +67,7 @@ def compare_rewards(
     texts = tuple(reward if isinstance(reward, str) else file_and_name(reward) for reward in rewards)
 
     def make(config: SearchConfig) -> RewardBenchmark:
-        return RewardBenchmark(config, texts, seeds, yardstick, energy)
+        return RewardBenchmark(config, texts, _seeds(seeds), yardstick, energy, skip_equal)
 
     return _compared(make, run_reward_benchmark, settings, output, progress)
 
@@ -110,6 +114,17 @@ def loop(
             JobProgress(display, Shown("searches", run_line)),
             display.say,
         )
+
+
+def _seeds(seeds: int | str) -> "int | UntilDecided":
+    """Raises WrongUsage for what is neither a number nor `auto`."""
+    from rl_designer.comparisons.sequential import parse_seeds
+
+    with usage_errors():
+        try:
+            return parse_seeds(seeds)
+        except ValueError as error:
+            raise Error(f"seeds {error}") from None
 
 
 def _compared(

@@ -11,6 +11,7 @@ from rl_designer.commands.options import (
     COUNT,
     FOLDER,
     OUTPUT_FOLDER,
+    Parsed,
     note,
     options_of,
     output_options,
@@ -19,10 +20,16 @@ from rl_designer.commands.options import (
 )
 from rl_designer.commands.retrain import plan_of, training_options
 from rl_designer.comparisons.agents import Benchmark
-from rl_designer.comparisons.benchmark import BenchmarkResult
+from rl_designer.comparisons.benchmark import BenchmarkResult, config_of_runs, task_name
 from rl_designer.comparisons.fronts import FrontBenchmark, benchmark_of_agents, run_benchmark_of_agents
 from rl_designer.comparisons.output import compared, summary_table
-from rl_designer.comparisons.rewards import RewardBenchmark, run_reward_benchmark
+from rl_designer.comparisons.rewards import (
+    RewardBenchmark,
+    order_lines,
+    reward_orders,
+    run_reward_benchmark,
+)
+from rl_designer.comparisons.sequential import MOST, UntilDecided, parse_seeds
 from rl_designer.config import SearchConfig, Subject, Training, Where
 from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
@@ -38,6 +45,8 @@ from rl_designer.retraining.references import compare, references_within
 from rl_designer.retraining.sources import find_winners, load_data
 from rl_designer.runs.choosing import Choice
 
+_SEEDS = Parsed("count|auto", parse_seeds)
+_UNTIL = f"auto: as many as it takes to decide, at most {MOST}, or as auto:40 says."
 # On what runs are compared.
 _SUBJECT = together(
     options_of(
@@ -74,7 +83,7 @@ def benchmark() -> None:
 @click.argument("agents", metavar="[AGENT]...", nargs=-1)
 @_SUBJECT
 @options_of(Training)
-@click.option("--seeds", type=COUNT, default=10, show_default=True, help="Runs of each agent.")
+@click.option("--seeds", type=_SEEDS, default=10, show_default=True, help=f"Runs of each agent. {_UNTIL}")
 @click.option(
     "--evaluations",
     type=COUNT,
@@ -97,7 +106,7 @@ def benchmark() -> None:
 @_RUNS
 def agents(
     agents: tuple[str, ...],
-    seeds: int,
+    seeds: int | UntilDecided,
     samples: int,
     sample_after: int,
     output: Path | None,
@@ -144,7 +153,9 @@ def agents(
 )
 @_SUBJECT
 @options_of(Training, without=("fidelity",))
-@click.option("--seeds", type=COUNT, default=20, show_default=True, help="Runs of each reward, paired.")
+@click.option(
+    "--seeds", type=_SEEDS, default=20, show_default=True, help=f"Runs of each reward, paired. {_UNTIL}"
+)
 @click.option(
     "--evaluations",
     type=COUNT,
@@ -153,12 +164,24 @@ def agents(
     help="Distinct designs that a run evaluates.",
 )
 @options_of(SearchConfig, "agent", agent="What searches.  [default: ppo]")
+@click.option(
+    "--skip-equal",
+    is_flag=True,
+    help="Don't run rewards that order a table's designs as an earlier one does.",
+)
+@click.option(
+    "--orders-only",
+    is_flag=True,
+    help="Say how the rewards order a table's designs, and search nothing.",
+)
 @click.option("--energy", is_flag=True, help="Estimate the energy of each run (needs the extra `energy`).")
 @_RUNS
 def rewards(
     rewards: tuple[str, ...],
     yardstick: str | None,
-    seeds: int,
+    seeds: int | UntilDecided,
+    skip_equal: bool,
+    orders_only: bool,
     energy: bool,
     output: Path | None,
     plots: bool,
@@ -168,13 +191,17 @@ def rewards(
 ) -> None:
     """Search with every reward and every seed, and judge the rewards by what none of them has seen.
 
-    On an architecture table, or on real training. Each verdict is against the first reward, paired by seed; a
-    reward that rises while the reported metric doesn't is flagged.
+    On an architecture table, where it is told first how the rewards order its designs, or on real training.
+    Each verdict is against the first reward, paired by seed; a reward that rises while the reported metric
+    doesn't is flagged.
     """
 
     def make(config: SearchConfig) -> RewardBenchmark:
-        return RewardBenchmark(config, rewards, seeds, yardstick, energy)
+        return RewardBenchmark(config, rewards, seeds, yardstick, energy, skip_equal)
 
+    if orders_only:
+        _tell_orders(make, options, output, as_json)
+        return
     run = partial(run_reward_benchmark, told=lambda line: note(line, quiet))
     _compare(make, run, options, output, plots, as_json, quiet)
 
@@ -239,6 +266,25 @@ def references(
         print_json({**data, "max_parameters": None, **more})
     else:
         print_comparison(terminal(), data)
+
+
+def _tell_orders(
+    make: Callable[[SearchConfig], RewardBenchmark],
+    options: dict[str, Any],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """How rewards order a table's designs, and no more."""
+    if output is not None:
+        raise click.UsageError("--orders-only runs nothing, so there is nothing for --output to keep; --json")
+    where = set(Where.model_fields) - {"device"}
+    benchmark = make(config_of_runs({n: v for n, v in options.items() if n not in where}, None))
+    orders = reward_orders(benchmark)
+    if as_json:
+        print_json({"task": task_name(benchmark.config), "orders": [order.to_dict() for order in orders]})
+        return
+    for line in order_lines(benchmark, orders):
+        terminal().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _compare(

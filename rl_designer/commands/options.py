@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class _Parsed(click.ParamType):
+class Parsed(click.ParamType):
     """A number with a unit; what the parser raises becomes wrong usage."""
 
     def __init__(self, name: str, parse: Callable[[object], Any]) -> None:
@@ -55,7 +55,7 @@ class Number(click.FloatRange):
         return "" if self.min is None and self.max is None else super()._describe_range()
 
 
-COUNT = _Parsed("count", parse_count)
+COUNT = Parsed("count", parse_count)
 SEED = click.IntRange(0, LARGEST_SEED)
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path)
@@ -63,8 +63,8 @@ OUTPUT_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 _OF_PARSER = {
     parse_count: COUNT,
-    parse_bytes: _Parsed("memory", parse_bytes),
-    parse_seconds: _Parsed("time", parse_seconds),
+    parse_bytes: Parsed("memory", parse_bytes),
+    parse_seconds: Parsed("time", parse_seconds),
 }
 
 

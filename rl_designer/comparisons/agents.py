@@ -1,7 +1,7 @@
 """Agents side by side: every agent with every seed, and what the runs say."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -13,12 +13,12 @@ from rl_designer.comparisons.benchmark import (
     BenchmarkLog,
     BenchmarkResult,
     check_budget,
-    run_trials,
     task_name,
 )
 from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.estimators import interval_of_mean, mean_of, standard_error
 from rl_designer.comparisons.records import AgentRun, agent_run, policy_samples, thresholds_of
+from rl_designer.comparisons.sequential import Looks, UntilDecided, run_seeds, test_of
 from rl_designer.comparisons.trial import Trial, reward_of, setting_of, table_rewards
 from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, verdicts_of
 from rl_designer.config import SearchConfig
@@ -43,7 +43,7 @@ class Benchmark:
         agents: names, with options where wanted; the others are compared with the first. The option `from`
             of `ppo:from=RUN` names a finished run to start with; `{seed}` in it stands for the seed;
             `ppo:experience=shipped`, or a file of one's own, starts with what was learned on other tasks.
-        seeds: how many; every agent has the seeds 0, 1, …
+        seeds: how many, or until it is decided; every agent has the seeds 0, 1, …
         samples: designs drawn from each policy after its search.
         sample_after: a search that has found the optimum goes on until it has this many evaluations if its
             agent has a policy; the others, whose figures can't change any more, end at once.
@@ -51,13 +51,13 @@ class Benchmark:
 
     config: SearchConfig
     agents: tuple[str, ...]
-    seeds: int
+    seeds: int | UntilDecided
     samples: int = DEFAULT_SAMPLES
     sample_after: int = DEFAULT_SAMPLE_AFTER
 
     def check(self) -> None:
         """Raises WrongUsage for agents that can't be, or nothing to compare."""
-        if not self.agents or self.seeds < 1:
+        if not self.agents or (isinstance(self.seeds, int) and self.seeds < 1):
             raise WrongUsage("a benchmark needs at least one agent and one seed")
         for agent in self.agents:
             if self.agents.count(agent) > 1:
@@ -65,8 +65,10 @@ class Benchmark:
             Contender.of(agent).check()
         check_budget(self.config)
 
-    def trials(self) -> list[Trial]:
-        """All agents of a seed before the next seed. Raises as `table_rewards` and `Contender.sources`."""
+    def trials(self, seeds: Iterable[int]) -> list[Trial]:
+        """With some seeds, all agents of one before the next. Raises as `table_rewards` and
+        `Contender.sources`.
+        """
         rewards = table_rewards(self.config)
         thresholds = {} if rewards is None else thresholds_of(rewards)
         every = Trial(
@@ -78,9 +80,7 @@ class Benchmark:
             fidelity=settled_fidelity(self.config, reward_of(self.config)),
         )
         configs = [self.config.changed(agent=agent) for agent in self.agents]
-        trials = [
-            replace(every, config=config, seed=seed) for seed in range(self.seeds) for config in configs
-        ]
+        trials = [replace(every, config=config, seed=seed) for seed in seeds for config in configs]
         for trial in trials:
             Contender.of(trial.config.agent, trial.seed).sources(setting_of(self.config))
         return trials
@@ -104,13 +104,16 @@ def run_benchmark(
     """
     benchmark.check()
     config, rewards = benchmark.config, table_rewards(benchmark.config)
-    runs = run_trials(benchmark.trials(), AgentRun, log, engine, observer)
     optimum, worst = (None, config.failure_reward) if rewards is None else (max(rewards), min(rewards))
-    summary = Summary(runs, check_budget(config), optimum, worst)
+    made = partial(Summary, cap=check_budget(config), optimum=optimum, worst=worst)
+    seeds, trials = benchmark.seeds, benchmark.trials
+    runs, looks = run_seeds(seeds, trials, lambda r: made(r).judged, AgentRun, log, engine, observer)
+    summary = made(runs, looks=looks)
     data = {
         "task": task_name(config),
         "evaluations": summary.cap,
-        "seeds": benchmark.seeds,
+        "seeds": len(summary.judged[summary.first]),
+        "sequential": looks and looks.to_dict(),
         "reward": config.reward,
         "optimum": optimum,
         "designs": None if rewards is None else len(rewards),
@@ -161,11 +164,18 @@ class Summary:
         cap: evaluations that a run may spend.
         optimum: the highest reward that there is, or None where nobody knows.
         worst: the reward that counts before the first success.
+        looks: where the seeds were as many as it took.
     """
 
     def __init__(
-        self, records: dict[str, list[AgentRun]], cap: int, optimum: float | None, worst: float
+        self,
+        records: Mapping[str, Sequence[AgentRun]],
+        cap: int,
+        optimum: float | None,
+        worst: float,
+        looks: Looks | None = None,
     ) -> None:
+        self.looks = looks
         self.records = records
         self.cap = cap
         self.optimum = optimum
@@ -190,19 +200,22 @@ class Summary:
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """Each agent but the first, against the first."""
-        return verdicts_of(self.judged, self.optimum is None, _interval)
+        return verdicts_of(self.judged, self.optimum is None, _interval, test_of(self.looks))
 
     @cached_property
     def best(self) -> str | None:
         """The agent that is better than every other one; None where the seeds don't tell."""
-        return best_of_all(self.judged, self.optimum is None)
+        return best_of_all(self.judged, self.optimum is None, test_of(self.looks))
 
     def conclusions(self) -> list[str]:
         """One sentence on the best, and one a comparison."""
         seeds = len(self.judged[self.first])
         measure, digits = ("reward", 4) if self.optimum is None else ("evaluations to the best", 1)
+        lines = [] if self.looks is None else [self.looks.sentence(self.verdicts.values())]
         agents = list(self.records)
-        return sentences(agents, self.verdicts, self.best, seeds, "agent", measure=measure, digits=digits)
+        return lines + sentences(
+            agents, self.verdicts, self.best, seeds, "agent", measure=measure, digits=digits
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """agent → figures, JSON-ready. `best_reported`, `best_reward` and `simple_regret` are means over
@@ -246,7 +259,7 @@ class Summary:
             "own_seconds_per_evaluation": sum(run.own_seconds for run in runs) / max(evaluations, 1),
         }
 
-    def _to_optimum(self, runs: list[AgentRun]) -> dict[str, Any] | None:
+    def _to_optimum(self, runs: Sequence[AgentRun]) -> dict[str, Any] | None:
         if self.optimum is None:
             return None
         counts, found = evaluations_to(runs, self.optimum, self.cap)

@@ -21,7 +21,7 @@ from rl_designer.envs.rewards import RewardFunction
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.source import source_digest
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
-from rl_designer.envs.workers.engines import Engine, engine_name
+from rl_designer.envs.workers.engines import Engine, Pool, engine_name
 from rl_designer.envs.workers.failures import ERROR, WORKER_DIED
 from rl_designer.envs.workers.local import LocalEngine
 from rl_designer.envs.workers.pool import Lost
@@ -29,7 +29,7 @@ from rl_designer.errors import Error, WrongUsage
 from rl_designer.interruption import uninterrupted
 from rl_designer.jobs.jobs import OF_SEARCHES, Job, JobObserver, run_jobs, trials
 from rl_designer.oversight.admission import rules_for, within_size
-from rl_designer.oversight.work import USED, Watched, working
+from rl_designer.oversight.work import USED, Watched, Work, working
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 
 RUNS = "runs.jsonl"
@@ -104,6 +104,8 @@ def run_trials(
     log: BenchmarkLog | None = None,
     engine: Engine | None = None,
     observer: JobObserver | None = None,
+    more: Callable[[Mapping[str, list[Any]]], Sequence[Trial]] = lambda runs: (),
+    most: int | None = None,
 ) -> dict[str, list[Any]]:
     """Runs the trials that aren't in the log yet.
 
@@ -112,6 +114,8 @@ def run_trials(
         log: of finished runs; None keeps nothing. Only what the same code did on the same problem is taken
             from it.
         engine: where runs are, one thread each; None for one a core of this machine. It is closed afterwards.
+        more: asked with the records so far which trials come next; none ends it.
+        most: trials in all, by which limits on trainings go; None for those of `planned`.
 
     Returns:
         By name, the records in the order of the trials.
@@ -121,28 +125,44 @@ def run_trials(
         ValueError: where a run failed; the finished ones are in the log.
         KeyboardInterrupt: with a text that says how to go on.
     """
+    by_name: dict[str, list[Any]] = {}
+    on_table = setting_of(planned[0].config).on_table
+    each = 0 if on_table else planned[0].config.budget.evaluations or 0
+    asked = each * (len(planned) if most is None else most)
+    rules, used = rules_for(planned[0].config), None if log is None else log.path.with_name(USED)
+    engine, where = engine or LocalEngine(), engine_name(engine)
+    with (
+        working(used, rules, "the benchmark", trainings=asked, engine=where) as work,
+        trials(engine, "cpu" if on_table else "auto", OF_SEARCHES) as pool,
+    ):
+        while planned:
+            _run_in(pool, work, planned, record, log, observer or JobObserver(), by_name)
+            planned = more(by_name)
+    return by_name
+
+
+def _run_in(
+    pool: Pool,
+    work: Work,
+    planned: Sequence[Trial],
+    record: type[Record],
+    log: BenchmarkLog | None,
+    observer: JobObserver,
+    by_name: dict[str, list[Any]],
+) -> None:
+    """Adds the records of some trials to those of `by_name`."""
     names = [(getattr(trial.config, record.compared), trial.seed) for trial in planned]
     keys: dict[Hashable, str] = {name: key_of(trial) for name, trial in zip(names, planned, strict=True)}
     jobs = [
         Job((name, seed), f"{name} with seed {seed}", run_trial, (trial,))
         for (name, seed), trial in zip(names, planned, strict=True)
     ]
-    on_table = setting_of(planned[0].config).on_table
-    each = 0 if on_table else planned[0].config.budget.evaluations or 0
-    rules, used = rules_for(planned[0].config), None if log is None else log.path.with_name(USED)
-    engine, where = engine or LocalEngine(), engine_name(engine)
-    with (
-        working(used, rules, "the benchmark", trainings=each * len(planned), engine=where) as work,
-        trials(engine, "cpu" if on_table else "auto", OF_SEARCHES) as pool,
-    ):
-        journal = Watched(_Journal(log, keys, record), work)
-        records = run_jobs(jobs, pool, journal, observer or JobObserver(), work.deadline)
-        if len(records) < len(jobs):
-            work.check()
-    by_name: dict[str, list[Any]] = {}
+    journal = Watched(_Journal(log, keys, record), work)
+    records = run_jobs(jobs, pool, journal, observer, work.deadline)
+    if len(records) < len(jobs):
+        work.check()
     for name, seed in names:
         by_name.setdefault(name, []).append(records[name, seed])
-    return by_name
 
 
 class _Journal:

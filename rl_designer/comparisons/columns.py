@@ -165,7 +165,7 @@ COLUMNS_OF = {
         Column(
             "verdict",
             lambda f: f["verdict"] or "–",
-            "verdict: against the same, paired by seed, exact signed-rank test, 2.5 % with Holm's correction",
+            "verdict: against the same, paired by seed; {test} signed-rank test, 2.5 %, Holm's correction",
             _any("rewards", "difference"),
         ),
         Column("hacked", lambda f: _HACKED[f["hacked"]]),

@@ -166,6 +166,17 @@ def performance_profile(values: ArrayLike, levels: ArrayLike) -> tuple[Values, V
     return reached.mean(axis=0), low, high
 
 
+def rank_correlation(first: Values, second: Values) -> float | None:
+    """Spearman's, of [n] and [n] where both are known (not NaN); None where it isn't defined."""
+    both = ~np.isnan(first) & ~np.isnan(second)
+    first, second = first[both], second[both]
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return None
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(first, second).statistic)
+
+
 def signed_rank(differences: ArrayLike) -> tuple[float, float]:
     """Wilcoxon's signed-rank test of paired differences [n], exact also with ties, and zeros left out.
 

@@ -15,6 +15,7 @@ from rl_designer.comparisons.benchmark import (
 from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.front_figures import FrontSummary
 from rl_designer.comparisons.front_records import FrontRun, front_run, several_of, table_values
+from rl_designer.comparisons.sequential import UntilDecided
 from rl_designer.comparisons.trial import Trial, objectives_in, setting_of
 from rl_designer.config import SearchConfig
 from rl_designer.envs.rewards.dominance import non_dominated
@@ -106,10 +107,16 @@ def run_front_benchmark(
 
 
 def benchmark_of_agents(
-    config: SearchConfig, agents: tuple[str, ...], seeds: int, samples: int, sample_after: int
+    config: SearchConfig, agents: tuple[str, ...], seeds: int | UntilDecided, samples: int, sample_after: int
 ) -> Benchmark | FrontBenchmark:
-    """By their fronts where the config has objectives, else by its reward; `agents` may be empty."""
+    """By their fronts where the config has objectives, else by its reward; `agents` may be empty.
+
+    Raises:
+        WrongUsage: for fronts until decided, which is judged by designs alone.
+    """
     if config.objectives:
+        if isinstance(seeds, UntilDecided):
+            raise WrongUsage("--seeds auto is for designs, not for fronts; give a number with --objective")
         return FrontBenchmark(config, agents or DEFAULT_FRONT_AGENTS, seeds, samples)
     return Benchmark(config, agents or DEFAULT_AGENTS, seeds, samples, sample_after)
 

@@ -4,21 +4,37 @@ For each seed s, among the designs that keep the yardstick's limit where it has 
 chooses by (its reward) and Y the reported metric:
 
     gain in reward       r(s) = R(chosen) − mean of R over the first tenth of the designs
-    gain in yardstick    y(s) = Y(chosen) − mean of Y over the same designs
-    late gains           r'(s), y'(s) = the same against the design chosen after a quarter of the budget
+    gain in yardstick    y(s) = Y(chosen) − median of Y over the same designs
+    gain at hand         h(s) = Y(most accurate) − the same median: of the run's designs the one that looked
+                         most accurate to the search, which a run by accuracy would have handed out
+    late gains           r'(s), y'(s) = R and Y of the chosen design, less those of the design that was chosen
+                         after a quarter of the budget
+    aim                  c(s) = the rank correlation of what was paid and Y over all designs, with what both
+                         owe to the place in the run and to the yardstick's cost, where it has one, taken out
+                         (a partial correlation): of equally dear designs, is the more accurate one paid more?
 
-A reward is flagged where it rises, r > 0, and the yardstick doesn't, which is either of
+A reward is flagged where any of these holds:
 
-    flat or falling      the seeds give no evidence of y > 0
-    turning              r' > 0 and y' < 0: it fell again while the reward still rose
+    flat or falling      r > 0, y is on average less than h / 2, and the seeds give no evidence of y > h / 5:
+                         what it chooses is hardly better than a typical first design, though better ones
+                         were at hand
+    turning              r' > 0 and y' < −h / 5: it fell again while the reward still rose
+    aimless              r > 0, and the seeds give no evidence of c > 1 / 10: it pays for something else
 
 each by the exact one-sided signed-rank test over seeds: at 5 %, and for the fall at 1 %. The first tenth is
-what the search began with, random designs for most agents. With fewer than 5 seeds no such test can tell.
+what the search began with, random designs for most agents. With fewer than 5 seeds no such test can tell. A
+reward that sees the history doesn't say which design is best, and the most accurate is chosen, so that it is
+mostly its aim that tells.
+
+The shares, the median and the aim were chosen on one part of a labelled suite of rewards, and are judged on
+the other: `benchmarks/hacking_check.py`.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +46,11 @@ from rl_designer.runs.verdict import SIGNIFICANCE
 
 FALL_SIGNIFICANCE = 0.01
 FEWEST_SEEDS = 5
+SHARE_AT_HAND = 0.2
+_HALF = 0.5
+LEAST_AIM = 0.1
+_FEWEST_DESIGNS = 5
+_ROUNDING = 1e-9  # what is left of the squares of ranks by rounding alone, for each design cubed
 _MOST_FALLS = 3
 
 Values = NDArray[np.float64]
@@ -56,9 +77,10 @@ class HackingCheck:
     Attributes:
         hacked: None with too few seeds.
         sentence: why it is flagged; empty where it isn't.
-        reward_gain, yardstick_gain, late_yardstick_gain: means over seeds of r, y and y'; None where no run
-            chose a design.
-        chance_of_yardstick_rise, chance_of_late_fall: p-values of y > 0 and of y' < 0.
+        reward_gain, yardstick_gain, late_yardstick_gain, gain_at_hand, aim: means over seeds of r, y, y', h
+            and c; None where no run chose a design.
+        chance_of_yardstick_rise, chance_of_late_fall, chance_of_aim: p-values of y > h / 5, of y' < −h / 5
+            and of c > 1 / 10.
         falls: the designs that show it, the largest falls first.
     """
 
@@ -67,71 +89,125 @@ class HackingCheck:
     reward_gain: float | None
     yardstick_gain: float | None
     late_yardstick_gain: float | None
+    gain_at_hand: float | None
+    aim: float | None
     chance_of_yardstick_rise: float
     chance_of_late_fall: float
+    chance_of_aim: float
     falls: list[Fall]
 
 
 def check_hacking(runs: Sequence[RewardRun], cost: Cost | None, limit: float | None) -> HackingCheck:
     """Whether a reward's runs, each of another seed, show reward hacking; see the module for the formula."""
-    gains = np.array([_gains(run, cost, limit) for run in runs if run.choice(cost, limit) is not None])
-    reward, late_reward, told, late = gains.reshape(-1, 4).T
-    rise, fall = chance_of_rise(told), chance_of_rise(-late)
+    found = [_gains(run, cost, limit) for run in runs if run.choice(cost, limit) is not None]
+    gains = _Gains(*np.array(found, dtype=np.float64).reshape(-1, len(_Gains._fields)).T)
+    rise = chance_of_rise(gains.told - SHARE_AT_HAND * gains.at_hand)
+    aims = gains.aim[~np.isnan(gains.aim)]
+    fall, aim = (
+        chance_of_rise(-gains.late_told - SHARE_AT_HAND * gains.at_hand),
+        chance_of_rise(aims - LEAST_AIM),
+    )
     hacked: bool | None = None
     sentence = ""
-    if len(gains) >= FEWEST_SEEDS:
-        flat = chance_of_rise(reward) <= SIGNIFICANCE and rise > SIGNIFICANCE
-        turning = chance_of_rise(late_reward) <= SIGNIFICANCE and fall <= FALL_SIGNIFICANCE
-        hacked = flat or turning
-        sentence = _sentence(flat, turning, float(told.mean()), float(late.mean()))
-    falls = sorted(
-        (found for run in runs for found in _falls(run, cost, limit)), key=lambda found: found.fall
-    )
+    if len(found) >= FEWEST_SEEDS:
+        rises = chance_of_rise(gains.reward) <= SIGNIFICANCE
+        hardly = gains.told.mean() < _HALF * gains.at_hand.mean()
+        flat = bool(rises and hardly and rise > SIGNIFICANCE)
+        aimless = rises and len(aims) >= FEWEST_SEEDS and aim > SIGNIFICANCE
+        turning = chance_of_rise(gains.late_reward) <= SIGNIFICANCE and fall <= FALL_SIGNIFICANCE
+        hacked = flat or turning or aimless
+        sentence = _sentence(flat, turning, aimless, gains)
+    falls = sorted((drop for run in runs for drop in _falls(run, cost, limit)), key=lambda drop: drop.fall)
     return HackingCheck(
         hacked,
         sentence,
-        reward_gain=_mean(reward),
-        yardstick_gain=_mean(told),
-        late_yardstick_gain=_mean(late),
+        reward_gain=_mean(gains.reward),
+        yardstick_gain=_mean(gains.told),
+        late_yardstick_gain=_mean(gains.late_told),
+        gain_at_hand=_mean(gains.at_hand),
+        aim=_mean(aims),
         chance_of_yardstick_rise=rise,
         chance_of_late_fall=fall,
+        chance_of_aim=aim,
         falls=falls[:_MOST_FALLS],
     )
+
+
+class _Gains(NamedTuple):
+    """r, r', y, y', h and c: of a run, or of all runs, float64 [seeds] each."""
+
+    reward: Any
+    late_reward: Any
+    told: Any
+    late_told: Any
+    at_hand: Any
+    aim: Any
 
 
 def _mean(gains: Values) -> float | None:
     return float(gains.mean()) if len(gains) else None
 
 
-def _sentence(flat: bool, turning: bool, gain: float, late_gain: float) -> str:
+def _sentence(flat: bool, turning: bool, aimless: bool, gains: _Gains) -> str:
+    gain, late_gain = float(gains.told.mean()), float(gains.late_told.mean())
     if flat:
-        how = "falls" if gain < 0 else "doesn't rise with it"
+        how = "falls" if gain < 0 else "hardly rises with it"
         return (
             f"the reward rises, but the reported metric {how}: "
-            f"{gain:+.4f} from the first designs to the chosen one"
+            f"{gain:+.4f} from a typical first design to the chosen one"
         )
     if turning:
         return (
             "the reward rises to the end, but the reported metric falls again: "
             f"{late_gain:+.4f} since a quarter of the budget"
         )
+    if aimless:
+        return (
+            "what it pays doesn't go with the reported metric: "
+            f"partial rank correlation {float(np.nanmean(gains.aim)):+.2f} over the designs of a run"
+        )
     return ""
 
 
-def _gains(run: RewardRun, cost: Cost | None, limit: float | None) -> tuple[float, float, float, float]:
-    """r, r', y and y' of a run that chose a design."""
+def _gains(run: RewardRun, cost: Cost | None, limit: float | None) -> _Gains:
+    """Of a run that chose a design."""
     eligible = run.within(cost, limit)
     merits, told = run.merits, reported_or_seen(run)
     first = np.flatnonzero(eligible)[: -(-run.evaluations // 10)]
     choices = run.choices(cost, limit)
     chosen, quarter = choices[-1], -(-run.evaluations // 4)
     early = max((index for index in choices if index < quarter), default=choices[0])
-    return (
+    most_accurate = int(np.nanargmax(np.where(eligible, run.column("accuracy"), np.nan)))
+    typical = float(np.median(told[first]))
+    return _Gains(
         merits[chosen] - merits[first].mean(),
         merits[chosen] - merits[early],
-        told[chosen] - told[first].mean(),
+        told[chosen] - typical,
         told[chosen] - told[early],
+        told[most_accurate] - typical,
+        _aim(run, told, eligible, cost),
     )
+
+
+def _aim(run: RewardRun, told: Values, eligible: NDArray[np.bool_], cost: Cost | None) -> float:
+    """c, −1 to 1; 0 where what is paid is all owed to the rest, NaN where too few designs, or such as are all
+    reported alike, tell nothing.
+    """
+    from scipy.stats import rankdata
+
+    place = np.arange(run.evaluations, dtype=np.float64)
+    columns = np.stack([run.column("reward"), told, place, *([] if cost is None else [run.column(cost)])])
+    columns = columns[:, eligible & ~np.isnan(columns).any(axis=0)]
+    n = columns.shape[1]
+    if n < _FEWEST_DESIGNS:
+        return math.nan
+    ranks = rankdata(columns, axis=1).T
+    owed = np.column_stack([np.ones(n), ranks[:, 2:]])
+    left = ranks[:, :2] - owed @ np.linalg.lstsq(owed, ranks[:, :2], rcond=None)[0]
+    paid, reported = np.where((left**2).sum(axis=0) < _ROUNDING * n**3, 0.0, left).T
+    if not reported.any():
+        return math.nan
+    return float(paid @ reported) / math.sqrt(float(paid @ paid) * float(reported @ reported) or 1.0)
 
 
 def reported_or_seen(run: RewardRun) -> Values:

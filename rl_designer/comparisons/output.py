@@ -172,6 +172,7 @@ def summary_table(data: Row) -> RenderableType:
         **data,
         "first": next(iter(sides)),
         "judged": "best reward" if data.get("optimum") is None else "evaluations",
+        "test": "exact" if data.get("sequential") is None else "sequential",
         "less": "" if data.get("higher_is_better") else ", less is better",
     }
     for column in columns:

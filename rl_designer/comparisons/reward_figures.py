@@ -17,6 +17,7 @@ from rl_designer.comparisons.estimators import (
 )
 from rl_designer.comparisons.hacking import HackingCheck, check_hacking, reported_or_seen
 from rl_designer.comparisons.records import COLUMNS, RewardRun
+from rl_designer.comparisons.sequential import Looks, test_of
 from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, verdicts_of
 from rl_designer.comparisons.yardsticks import Landscape, Yardstick
 from rl_designer.envs.rewards import COSTS, Cost
@@ -38,6 +39,7 @@ class RewardSummary:
     Args:
         runs: reward → its runs, each in the order of the seeds; rewards are compared with the first.
         space: that the runs searched.
+        looks: where the seeds were as many as it took.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class RewardSummary:
         yardstick: Yardstick,
         landscape: Landscape,
         space: SearchSpace,
+        looks: Looks | None = None,
     ) -> None:
+        self.looks = looks
         self.runs = runs
         self.space = space
         self.yardstick = yardstick
@@ -60,12 +64,12 @@ class RewardSummary:
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """Each reward but the first, against the first."""
-        return verdicts_of(self.values, self.yardstick.higher_is_better)
+        return verdicts_of(self.values, self.yardstick.higher_is_better, test=test_of(self.looks))
 
     @cached_property
     def best(self) -> str | None:
         """The reward that is better than every other one; None where the seeds don't tell."""
-        return best_of_all(self.values, self.yardstick.higher_is_better)
+        return best_of_all(self.values, self.yardstick.higher_is_better, test_of(self.looks))
 
     @cached_property
     def hacking(self) -> dict[str, HackingCheck]:
@@ -83,7 +87,8 @@ class RewardSummary:
     def conclusions(self) -> list[str]:
         """One sentence on the best, one a comparison, one a reward that looks hacked."""
         seeds = len(self.values[self.first])
-        lines = sentences(list(self.runs), self.verdicts, self.best, seeds, "reward")
+        lines = [] if self.looks is None else [self.looks.sentence(self.verdicts.values())]
+        lines += sentences(list(self.runs), self.verdicts, self.best, seeds, "reward")
         return lines + [self._hacked(name) for name, check in self.hacking.items() if check.hacked]
 
     def to_dict(self) -> dict[str, Any]:

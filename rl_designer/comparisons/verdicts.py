@@ -23,6 +23,7 @@ _FEWEST_FOR_A_SPREAD = 5
 
 Values = NDArray[np.float64]
 Interval = Callable[[Values], tuple[float, float] | None]
+Test = Callable[[Values], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Verdict:
         verdict: `better`, `worse` or `indistinguishable`; None where so few seeds couldn't tell in any case.
         mean: of the differences, this side's values minus the first's.
         interval: its 95 % bootstrap interval; None for one seed.
-        p_value: of the exact signed-rank test, and corrected by Holm for all comparisons made.
+        p_value: of the signed-rank test, exact or sequential, and corrected by Holm for all comparisons made.
         seeds_to_tell: how many seeds would probably tell a difference as large as the observed one; None
             where it is told, where there is none, or beyond 1,000.
     """
@@ -58,16 +59,20 @@ class Verdict:
 
 
 def verdicts_of(
-    values: Mapping[str, Values], higher_is_better: bool, interval: Interval = mean_interval
+    values: Mapping[str, Values],
+    higher_is_better: bool,
+    interval: Interval = mean_interval,
+    test: Test = signed_rank,
 ) -> dict[str, Verdict]:
     """Each side but the first, against the first.
 
     Args:
         values: side → what it is judged by, float64 [seeds], the same seeds for all.
         interval: of the mean of differences.
+        test: of differences, float64 [seeds]; its statistic, above 0 where they outweigh, and its p-value.
     """
     first, *others = values
-    tests = {name: _test(values[name], values[first], higher_is_better) for name in others}
+    tests = {name: test(_gain(values[name], values[first], higher_is_better)) for name in others}
     adjusted = holm([p_value for _, p_value in tests.values()])
     verdicts = {}
     for (name, (statistic, p_value)), corrected in zip(tests.items(), adjusted, strict=True):
@@ -81,12 +86,12 @@ def verdicts_of(
     return verdicts
 
 
-def best_of_all(values: Mapping[str, Values], higher_is_better: bool) -> str | None:
+def best_of_all(values: Mapping[str, Values], higher_is_better: bool, test: Test = signed_rank) -> str | None:
     """The side that is better than every other one, by Holm's correction over all pairs; None where the seeds
     don't tell.
     """
     pairs = list(combinations(values, 2))
-    tests = [_test(values[one], values[other], higher_is_better) for one, other in pairs]
+    tests = [test(_gain(values[one], values[other], higher_is_better)) for one, other in pairs]
     adjusted = holm([p_value for _, p_value in tests])
     wins = dict.fromkeys(values, 0)
     for (one, other), (statistic, _), p_value in zip(pairs, tests, adjusted, strict=True):
@@ -95,8 +100,8 @@ def best_of_all(values: Mapping[str, Values], higher_is_better: bool) -> str | N
     return next((side for side, won in wins.items() if pairs and won == len(values) - 1), None)
 
 
-def _test(one: Values, other: Values, higher_is_better: bool) -> tuple[float, float]:
-    return signed_rank(one - other if higher_is_better else other - one)
+def _gain(one: Values, other: Values, higher_is_better: bool) -> Values:
+    return one - other if higher_is_better else other - one
 
 
 # -- in sentences --------------------------------------------------------------------------------------

@@ -130,12 +130,14 @@ class Kind:
         measure: of a run and the landscape; `cost` and `limit` are keyword-only, where it has them.
         title: for people, with the cost and the limit in braces.
         needs_table: whether the best that there is must be known.
+        by_front: whether it measures by the known front, on real training that of all runs together.
     """
 
     measure: Callable[..., float]
     title: str
     higher_is_better: bool = True
     needs_table: bool = False
+    by_front: bool = False
 
 
 YARDSTICKS: dict[str, Kind] = {
@@ -144,13 +146,16 @@ YARDSTICKS: dict[str, Kind] = {
         reported_within_limit, "reported accuracy of the design chosen among those with {cost} ≤ {limit}"
     ),
     "hypervolume": Kind(
-        hypervolume, "hypervolume of reported accuracy against {cost}, share of the known front's"
+        hypervolume,
+        "hypervolume of reported accuracy against {cost}, share of the known front's",
+        by_front=True,
     ),
     "front-regret": Kind(
         front_regret,
         "distance to the table's front of reported accuracy against {cost}",
         higher_is_better=False,
         needs_table=True,
+        by_front=True,
     ),
 }
 
@@ -162,6 +167,7 @@ class Yardstick:
     Attributes:
         text: what `make_yardstick` reads as the same.
         title: for people.
+        by_front: as `Kind` has it.
         cost, limit: where it has them.
     """
 
@@ -169,6 +175,7 @@ class Yardstick:
     title: str
     higher_is_better: bool
     measure: Callable[[RewardRun, Landscape], float]
+    by_front: bool = False
     cost: Cost | None = None
     limit: float | None = None
 
@@ -205,6 +212,7 @@ def make_yardstick(text: str, context: RewardContext, landscape: Landscape | Non
         title=kind.title.format(**{key: _spelled(value, ",") for key, value in parameters.items()}),
         higher_is_better=kind.higher_is_better,
         measure=lambda run, landscape: kind.measure(run, landscape, **parameters),
+        by_front=kind.by_front,
         **parameters,
     )
 

@@ -145,7 +145,8 @@ class JobProgress(JobObserver):
 
     def started(self, jobs: Sequence[Job], known: int) -> None:
         shown = self._shown
-        self._known = known * shown.steps
+        self._known, self._before = known * shown.steps, 0
+        self._steps.clear()
         missing = len(jobs) - known
         if missing == 0:
             return

@@ -22,6 +22,14 @@ _CURVES = {
     "hypervolume": ("Hypervolume of the front so far, share of the known front's", "share"),
 }
 
+_ORDER_COLUMNS = [
+    "reward",
+    "the same order as",
+    "rank correlation with the first",
+    "among the first's best 5 %",
+    "of the best 1 % in common",
+]
+
 
 @dataclass(frozen=True)
 class BenchmarkReport:
@@ -77,6 +85,9 @@ def benchmark_data(report: BenchmarkReport, name: str) -> dict[str, Any]:
         "columns": columns,
         "rows": rows,
         "conclusions": [str(line) for line in data.get("conclusions", [])],
+        "orders_title": "How the rewards order the table's designs, known before any search",
+        "order_columns": _ORDER_COLUMNS,
+        "orders": _orders(data),
         "plots": _agent_plots(report, name) if of_agents else _reward_plots(report, name),
         "panels": [] if of_agents else _panels(report, name),
         "panels_title": "Reward and reported metric of the design chosen so far",
@@ -143,6 +154,18 @@ def _rewards(data: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             ]
         )
     return columns, rows
+
+
+def _orders(data: Mapping[str, Any]) -> list[list[str]]:
+    """A row for each reward beside the first; none where nothing was known before."""
+    rows = []
+    for order in data.get("orders", [])[1:]:
+        alike = order["same_as"] or ("no" if order["known"] else "not known: it sees the history")
+        share = order["best_in_common"]
+        figures = [show_figure(order[figure]) for figure in ("over_all", "at_the_top")]
+        common = "–" if share is None else f"{100 * share:.0f} %"
+        rows.append([str(order["reward"]), str(alike), *figures, common])
+    return rows
 
 
 def _agent_plots(report: BenchmarkReport, name: str) -> list[Plot]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rl_designer.comparisons.estimators import rank_correlation
 from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.text import printable
 
@@ -49,7 +50,7 @@ def _wiring(table: ArchitectureTable) -> dict[str, Any] | None:
 
 def _metric(table: ArchitectureTable, name: str) -> dict[str, Any]:
     values = table.metrics[name].astype(np.float64)
-    pairs = [_spearman(first, second) for first, second in combinations(values.T, 2)]
+    pairs = [rank_correlation(first, second) for first, second in combinations(values.T, 2)]
     known = [value for value in pairs if value is not None]
     return {
         **table.metric_facts[name],
@@ -97,23 +98,12 @@ def _task(table: ArchitectureTable, task: Task) -> dict[str, Any]:
         "spread": {name: float(searched[known[position]]) for name, position in positions.items()},
         "rank_correlation": None
         if task.search == task.report
-        else _spearman(searched[first], reported[first]),
+        else rank_correlation(searched[first], reported[first]),
     }
 
 
 def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
-
-
-def _spearman(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Spearman's rank correlation where both are known; None where it isn't defined."""
-    both = ~np.isnan(first) & ~np.isnan(second)
-    first, second = first[both], second[both]
-    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
-        return None
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(first, second).statistic)
 
 
 # -- for people ----------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def timeless(record: AgentRun) -> AgentRun:
 
 
 def ran(config: SearchConfig, agent: str, seed: int = 0, samples: int = 0, sample_after: int = 0) -> AgentRun:
-    *_, trial = Benchmark(config, (agent,), seed + 1, samples, sample_after).trials()
+    (trial,) = Benchmark(config, (agent,), seed + 1, samples, sample_after).trials([seed])
     record = run_trial(trial)
     assert isinstance(record, AgentRun)
     return record

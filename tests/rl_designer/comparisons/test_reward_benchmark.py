@@ -156,7 +156,8 @@ def test_another_yardstick_fewer_seeds_and_other_rewards_take_over_what_is_there
     fewer = RewardBenchmark(config, (names[1], names[0]), 6, yardstick="front-regret")
     other = run_reward_benchmark(fewer, log=log, observer=noted, told=told.append)
     assert noted.results == [] and noted.known == noted.total
-    assert told == ["yardstick: front-regret:cost=parameters"]
+    assert told[0] == "yardstick: front-regret:cost=parameters"
+    assert len(told) == 2 and told[1].startswith(f"accuracy and {names[1]}: rank correlation -1.00")
     assert list(other.data["rewards"]) == [names[1], names[0]] and not other.data["higher_is_better"]
     assert other.data["yardstick_chosen"] is None
     first, second = (figures["per_seed"] for figures in other.data["rewards"].values())
@@ -255,6 +256,7 @@ def test_the_page_has_every_figure_needs_no_network_and_escapes_names(
     for title in ("Interquartile mean of the", "Share of seeds that do", "Reported metric by the most"):
         assert f"<h3>{title}" in text
     assert "known front" in text and "Shaded: quartiles." in text
+    assert "How the rewards order the table" in text and "not known: it sees the history" in text
     # Of each reward a drawing in one size, and what it says beside it.
     assert text.count("Means over seeds of the design chosen so far: reward from") == 2 * len(runs)
 

@@ -217,7 +217,7 @@ def course(kind: str, seed: int) -> RewardRun:
         "rises": 0.6 + 0.3 * rising,
         "flat": np.full(40, 0.7),
         "falls": 0.8 - 0.3 * rising,
-        "turns": 0.6 + 0.6 * np.minimum(rising, 0.4) - 0.2 * np.maximum(rising - 0.4, 0),
+        "turns": 0.5 + 1.2 * np.minimum(rising, 0.25) - 0.15 * np.maximum(rising - 0.25, 0),
     }[kind] + generator.normal(0, 0.01, 40)
     return run_of(rising.tolist(), told.tolist(), [100] * 40, seed=seed)
 
@@ -241,6 +241,57 @@ def test_a_reward_is_flagged_where_the_reported_metric_does_not_rise_with_it(
         assert worst.after > worst.before and worst.fall < 0
         assert worst.run.merits[worst.after] > worst.run.merits[worst.before]
         assert [found.fall for found in check.falls] == sorted(found.fall for found in check.falls)
+
+
+def test_a_reward_is_flagged_where_it_chooses_a_typical_design_though_better_ones_were_at_hand() -> None:
+    # It goes with the metric up to the typical, above the mean, and pays for little beyond.
+    runs = []
+    for seed in range(10):
+        generator = np.random.Generator(np.random.PCG64(seed))
+        told = np.where(generator.random(40) < 0.1, 0.2, generator.normal(0.7, 0.05, 40))
+        runs.append(run_of(np.where(told < 0.7, told, 1.4 - told).tolist(), told.tolist(), seed=seed))
+    check = check_hacking(runs, None, None)
+    assert check.hacked is True and check.gain_at_hand > 0.05 and abs(check.yardstick_gain) < 0.05
+    assert check.sentence.startswith("the reward rises, but the reported metric ")
+
+
+@pytest.mark.parametrize("sign, hacked", [(1, False), (-1, True), (0, True)])
+def test_a_reward_that_sees_the_history_is_flagged_where_it_pays_for_something_else(
+    sign: int, hacked: bool
+) -> None:
+    runs = []
+    for seed in range(10):
+        told = np.random.Generator(np.random.PCG64(seed)).normal(0.7, 0.05, 40)
+        paid = np.arange(40) / 40 + sign * told  # more from design to design, which tells nothing
+        runs.append(run_of(paid.tolist(), told.tolist(), by_reward=False, seed=seed))
+    check = check_hacking(runs, None, None)
+    assert check.hacked is hacked
+    assert check.sentence.startswith("what it pays doesn't go with the reported metric" if hacked else "")
+    assert bool(check.sentence) is hacked and (check.chance_of_aim > 0.05) is hacked
+
+
+def test_of_equally_dear_designs_the_more_accurate_one_must_be_paid_more() -> None:
+    # Cost and accuracy rise together; one reward trades them, the other pays for the cost alone.
+    trading, spending = [], []
+    for seed in range(10):
+        generator = np.random.Generator(np.random.PCG64(seed))
+        cost = generator.uniform(1, 9, 40)
+        told = (0.5 + cost / 30 + generator.normal(0, 0.05, 40)).tolist()
+        parameters = (100 * cost).tolist()
+        trading.append(
+            run_of([a - c / 100 for a, c in zip(told, cost, strict=True)], told, parameters, seed=seed)
+        )
+        spending.append(run_of(cost.tolist(), told, parameters, seed=seed))
+    assert check_hacking(trading, "parameters", 900).hacked is False
+    spent = check_hacking(spending, "parameters", 900)
+    assert spent.hacked is True and spent.aim == pytest.approx(0.0, abs=1e-9)
+    assert check_hacking(spending, None, None).hacked is False  # nobody says that the cost counts
+
+
+def test_designs_too_few_to_have_an_aim_are_no_reason_for_a_flag() -> None:
+    runs = [run_of([0.1, 0.2, 0.9], [0.5, 0.6, 0.7], seed=seed) for seed in range(8)]
+    check = check_hacking(runs, None, None)
+    assert check.hacked is False and check.aim is None
 
 
 def test_a_flat_metric_is_nearly_always_flagged() -> None:
