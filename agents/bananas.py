@@ -4,7 +4,7 @@ import numpy as np
 
 from rl_designer.agents.base import Agent, at_least_one
 from rl_designer.agents.mutation import mutations
-from rl_designer.agents.ppo import best_so_far, learned, promising
+from rl_designer.agents.next_designs import best_so_far, learned, promising
 from rl_designer.envs.problem import BudgetSpent, Problem
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.seeding import stream

@@ -14,6 +14,7 @@ from rl_designer.agents.belief import Belief
 from rl_designer.agents.front_policy import FrontPolicy
 from rl_designer.agents.memory import Memory
 from rl_designer.agents.mutation import mutations
+from rl_designer.agents.next_designs import best_so_far, learned, promising
 from rl_designer.agents.policy import ACTIVATIONS, TANH, Policy
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.problem import BudgetSpent, Problem
@@ -22,7 +23,6 @@ from rl_designer.envs.seeding import stream
 
 if TYPE_CHECKING:
     from rl_designer.agents.controller import Controller
-    from rl_designer.agents.reward_model import RewardModel
     from rl_designer.envs.design_vec_env import Score
 
 _ORDINARY_DESIGNS = 4_000
@@ -321,33 +321,3 @@ class PPO(PolicyAgent):
 
     def predict(self, actions: Actions, space: SearchSpace) -> NDArray[np.float64] | None:
         return None if self.belief is None else self.belief.expected_rewards(space, actions)
-
-
-def best_so_far(problem: Problem, most: int) -> Actions:
-    """The designs with the highest rewards, the best first, int64 [at most `most`, max_steps]."""
-    return problem.actions[np.argsort(-problem.designs.rewards, kind="stable")[:most]]
-
-
-def learned(model: "RewardModel", problem: Problem) -> Belief:
-    """The belief after all designs of a problem."""
-    return model.fit(problem.actions, problem.designs.rewards, problem.deviations)
-
-
-def promising(
-    mean: NDArray[np.float64], covariance: NDArray[np.float64], noise: float, bound: float, batch: int
-) -> list[int]:
-    """The batch with the highest upper bounds, each chosen as if those before it had come out as expected.
-
-    That shrinks the deviations of designs like them, so that a batch isn't the same idea four times
-    (GP-BUCB, Desautels et al. 2014, section 4).
-    """
-    covariance = covariance.copy()
-    picked: list[int] = []
-    for _ in range(batch):
-        upper = mean + bound * np.sqrt(np.maximum(covariance.diagonal(), 0))
-        upper[picked] = -np.inf
-        best = int(upper.argmax())
-        picked.append(best)
-        column = covariance[:, best].copy()
-        covariance -= np.outer(column, column) / (max(column[best], 0) + noise)
-    return picked

@@ -18,7 +18,8 @@ from scipy.stats import spearmanr
 from rl_designer.agents.base import PolicyAgent, Sample
 from rl_designer.agents.belief import FILE
 from rl_designer.agents.controller import Controller, PPOSettings
-from rl_designer.agents.ppo import PPO, promising
+from rl_designer.agents.next_designs import promising
+from rl_designer.agents.ppo import PPO
 from rl_designer.agents.ppo_model_free import ModelFreePPO
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluators.table import TableEvaluator
