@@ -26,6 +26,7 @@ from rl_designer.searches.search import resume_search, run_search
 from rl_designer.setting import engine_of
 from rl_designer.store.evaluator import StoredEvaluator
 from rl_designer.store.store import Store
+from rl_designer.text import command
 
 CONTROLLER = "controller.toml"
 GENERATION = "generation.json"
@@ -126,7 +127,7 @@ def design_next(
             )
         return before
     if not best:
-        raise Error(f"{folder}: no controller could search; see `rl-designer report {folder}`")
+        raise Error(f"{folder}: no controller could search; see {command('report', folder)}")
     told(f"generation {number}: {len(best)} finalists and their designer are tried with other seeds")
     generation = _decided(number, designer, best, config, report)
     write_text(folder / CONTROLLER, controller_toml(generation))

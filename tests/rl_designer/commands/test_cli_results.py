@@ -301,7 +301,7 @@ def test_a_summary_that_does_not_name_the_space_is_refused(command: Command) -> 
 
 def test_everything_that_can_be_named_is_listed_with_a_line(command: Command) -> None:
     ended = command("list", "--json")
-    assert list(ended.json) == ["spaces", "agents", "rewards", "metrics", "datasets", "tables"]
+    assert list(ended.json) == ["spaces", "agents", "rewards", "objectives", "metrics", "datasets", "tables"]
     for lines in ended.json.values():
         assert lines and all(isinstance(line, str) and line and "\n" not in line for line in lines.values())
     assert {"ppo", "random"} <= set(ended.json["agents"]) and "mnist1d" in ended.json["datasets"]
