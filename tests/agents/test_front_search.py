@@ -119,6 +119,19 @@ def test_a_preference_is_sampled_alike_by_the_same_seed_and_after_saving(tmp_pat
     assert source.belief is not None
 
 
+def test_its_network_is_as_the_options_say_and_twice_as_wide(tmp_path: Path) -> None:
+    agent = PPO(seed=0, **{**OPTIONS, "hidden": 4, "layers": 2, "activation": "relu"})  # type: ignore[arg-type]
+    agent.search(problem_of(12))
+    assert agent.policy is not None and (agent.policy.layers, agent.policy.activation) == (2, "relu")
+    assert agent.policy.weights["hidden.bias"].shape == (8,)
+    agent.save(tmp_path)
+    again = PPO.load(tmp_path, SPACE)
+    first, loaded = (
+        [s.architecture for s in a.at_preference([0.3, 0.7]).sample(8, SPACE, seed=5)] for a in (agent, again)
+    )
+    assert first == loaded
+
+
 def test_without_objectives_there_are_no_preferences(tmp_path: Path) -> None:
     agent = PPO(seed=0, **OPTIONS)  # type: ignore[arg-type]
     agent.search(Problem(SPACE, TABLE, accuracy, Budget(9)))
