@@ -34,24 +34,26 @@ def write_json(path: Path, data: dict[str, Any]) -> None:
 
 
 @contextmanager
-def locked(folder: Path, doing: str) -> Iterator[None]:
+def locked(folder: Path, doing: str, *, lock: str = LOCK, patience: float = 0.0) -> Iterator[None]:
     """Keeps other processes from the same in a folder; the system unlocks it however this process ends.
 
     Args:
         doing: what is done in the folder, such as `searching`.
+        lock: the file's name.
+        patience: seconds to wait for another process that does so.
 
     Raises:
-        ValueError: where another process does so, at once.
+        ValueError: where another process still does so then.
     """
-    lock = FileLock(folder / LOCK)
+    held = FileLock(folder / lock)
     try:
         with uninterrupted():
-            lock.acquire(blocking=False)
+            held.acquire(timeout=patience)
     except Timeout:
         raise Error(f"another process is {doing} in {folder}; wait for its end") from None
     try:
         yield
     finally:
         with suppress(OSError):
-            (folder / LOCK).unlink()  # while it is held: who has opened it meanwhile notices
-        lock.release()
+            (folder / lock).unlink()  # while it is held: who has opened it meanwhile notices
+        held.release()

@@ -98,7 +98,7 @@ def loop(
         The figures that `rl-designer loop --json` prints.
     """
     from rl_designer.comparisons.output import run_line
-    from rl_designer.generations.loop import DEFAULT_FOLDER, Loop, config_of, run_loop
+    from rl_designer.controllers.loop import DEFAULT_FOLDER, Loop, config_of, run_loop
     from rl_designer.jobs.progress import Display, JobProgress, Shown
     from rl_designer.searches.observers import observers_of
 

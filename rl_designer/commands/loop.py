@@ -8,8 +8,8 @@ import click
 
 from rl_designer.commands.options import COUNT, OUTPUT_FOLDER, note, options_of, output_options, print_json
 from rl_designer.config import SearchConfig, Where
+from rl_designer.controllers import DEFAULT_CONTROLLERS
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE
-from rl_designer.generations import DEFAULT_CONTROLLERS
 
 
 @click.command()
@@ -74,8 +74,8 @@ def loop(
     The same command again goes on where it was stopped.
     """
     from rl_designer.comparisons.output import run_line
-    from rl_designer.generations.loop import DEFAULT_FOLDER, Loop, config_of, run_loop
-    from rl_designer.generations.output import print_loop
+    from rl_designer.controllers.loop import DEFAULT_FOLDER, Loop, config_of, run_loop
+    from rl_designer.controllers.output import print_loop
     from rl_designer.jobs.progress import Display, JobProgress, Shown
     from rl_designer.reports.terminal import terminal
     from rl_designer.searches.observers import observers_of

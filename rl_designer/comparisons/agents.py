@@ -79,11 +79,16 @@ class Benchmark:
             at_least=self.sample_after,
             fidelity=settled_fidelity(self.config, reward_of(self.config)),
         )
-        configs = [self.config.changed(agent=agent) for agent in self.agents]
-        trials = [replace(every, config=config, seed=seed) for seed in seeds for config in configs]
-        for trial in trials:
-            Contender.of(trial.config.agent, trial.seed).sources(setting_of(self.config))
-        return trials
+        return trials_of_agents(every, self.agents, seeds)
+
+
+def trials_of_agents(every: Trial, agents: Sequence[str], seeds: Iterable[int]) -> list[Trial]:
+    """With some seeds, all agents of one before the next. Raises as `Contender.sources`."""
+    configs = [every.config.changed(agent=agent) for agent in agents]
+    trials = [replace(every, config=config, seed=seed) for seed in seeds for config in configs]
+    for trial in trials:
+        Contender.of(trial.config.agent, trial.seed).sources(setting_of(every.config))
+    return trials
 
 
 def run_benchmark(

@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent
 from rl_designer.comparisons.records import Record
-from rl_designer.comparisons.trial import Searched, objectives_in, setting_of
+from rl_designer.comparisons.trial import Searched, objectives_in, setting_of, table_evaluations
 from rl_designer.config import SearchConfig
-from rl_designer.envs.evaluators.table import TableEvaluator
 from rl_designer.envs.objectives import Objectives, Scale, few_preferences
 from rl_designer.envs.rewards.dominance import non_dominated
-from rl_designer.errors import Error
 from rl_designer.searches.objectives import values_in_full
 
 NEAR = 0.01  # of the front's range in each objective
@@ -93,15 +91,8 @@ def table_values(config: SearchConfig) -> Values | None:
     """What the objectives give every distinct design of a table that can be trained, float64 [N, k]; None on
     real training. Raises ValueError where there is none.
     """
-    setting = setting_of(config)
-    if not setting.on_table:
-        return None
-    with setting.open_evaluator() as evaluator:
-        assert isinstance(evaluator, TableEvaluator)
-        evaluations = [e for e in evaluator.evaluations() if e.failure is None]
-    if not evaluations:
-        raise Error("the table has no value of the searched metric within the limits")
-    return several_of(config).values(evaluations)
+    evaluations = table_evaluations(setting_of(config))
+    return None if evaluations is None else several_of(config).values(evaluations)
 
 
 def several_of(config: SearchConfig) -> Objectives:

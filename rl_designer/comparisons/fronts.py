@@ -1,10 +1,16 @@
 """Agents side by side where several objectives are searched for: whose front has more of the hypervolume?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from rl_designer.comparisons.agents import DEFAULT_AGENTS, DEFAULT_SAMPLES, Benchmark, run_benchmark
+from rl_designer.comparisons.agents import (
+    DEFAULT_AGENTS,
+    DEFAULT_SAMPLES,
+    Benchmark,
+    run_benchmark,
+    trials_of_agents,
+)
 from rl_designer.comparisons.benchmark import (
     BenchmarkLog,
     BenchmarkResult,
@@ -12,11 +18,10 @@ from rl_designer.comparisons.benchmark import (
     run_trials,
     task_name,
 )
-from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.front_figures import FrontSummary
 from rl_designer.comparisons.front_records import FrontRun, front_run, several_of, table_values
 from rl_designer.comparisons.sequential import UntilDecided
-from rl_designer.comparisons.trial import Trial, objectives_in, setting_of
+from rl_designer.comparisons.trial import Trial, objectives_in
 from rl_designer.config import SearchConfig
 from rl_designer.envs.rewards.dominance import non_dominated
 from rl_designer.envs.workers.engines import Engine
@@ -60,13 +65,7 @@ class FrontBenchmark:
             record=partial(front_run, samples=self.samples),
             fidelity=fidelity_beside(self.config, objectives),
         )
-        configs = [self.config.changed(agent=agent) for agent in self.agents]
-        trials = [
-            replace(every, config=config, seed=seed) for seed in range(self.seeds) for config in configs
-        ]
-        for trial in trials:
-            Contender.of(trial.config.agent, trial.seed).sources(setting_of(self.config))
-        return trials
+        return trials_of_agents(every, self.agents, range(self.seeds))
 
 
 def run_front_benchmark(

@@ -135,6 +135,16 @@ def table_rewards(config: SearchConfig) -> tuple[float, ...] | None:
             f"agents can't be compared by the reward {reward.name!r}: it depends on what its own run had "
             "found before, so there is no optimum, and rewards of two runs can't be compared"
         )
+    evaluations = table_evaluations(setting)
+    if evaluations is None:
+        return None
+    return tuple(rewards_of(evaluations, reward, config.failure_reward))
+
+
+def table_evaluations(setting: Setting) -> list[Evaluation] | None:
+    """Of every distinct design of a table that can be trained; None on real training. Raises ValueError where
+    there is none.
+    """
     if not setting.on_table:
         return None
     with setting.open_evaluator() as evaluator:
@@ -142,7 +152,7 @@ def table_rewards(config: SearchConfig) -> tuple[float, ...] | None:
         evaluations = [e for e in evaluator.evaluations() if e.failure is None]
     if not evaluations:
         raise Error("the table has no value of the searched metric within the limits")
-    return tuple(rewards_of(evaluations, reward, config.failure_reward))
+    return evaluations
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ import json
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -16,11 +16,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from rl_designer import __version__
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, json_of
 from rl_designer.errors import Error
+from rl_designer.files import locked
 from rl_designer.interruption import uninterrupted
 
 AUDIT = "audit.jsonl"
@@ -69,7 +68,7 @@ def record(folder: Path, action: str, **facts: Any) -> Entry:
         OSError: where it can't be written.
         ValueError: where another process writes there for half a minute.
     """
-    with _locked(folder):
+    with locked(folder, "writing the log", lock=_LOCK, patience=_PATIENCE_SECONDS):
         path = folder / AUDIT
         content = bounded_bytes(path, _MOST_BYTES) if path.exists() else b""
         *lines, torn = content.split(b"\n")
@@ -282,19 +281,3 @@ def _append(path: Path, content: bytes, sync: Callable[[int], None] = os.fsync) 
             sync(file)
         finally:
             os.close(file)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = FileLock(folder / _LOCK)
-    try:
-        with uninterrupted():
-            lock.acquire(timeout=_PATIENCE_SECONDS)
-    except Timeout:
-        raise Error(f"another process is writing the log of {folder}; try again") from None
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            (folder / _LOCK).unlink()  # while it is held: who has opened it meanwhile notices
-        lock.release()

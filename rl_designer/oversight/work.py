@@ -1,6 +1,5 @@
 """`Work`: what a piece of work has used of its hours, energy and trainings, over all its starts."""
 
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +14,7 @@ from rl_designer.envs.files.untrusted import bounded_bytes, damage_told
 from rl_designer.envs.limits import Rule, Rules, holding
 from rl_designer.errors import OverLimit
 from rl_designer.files import write_json
+from rl_designer.jobs.heartbeat import beating
 from rl_designer.jobs.jobs import Job, Journal
 from rl_designer.searches.energy import Energy, measured_energy
 
@@ -105,20 +105,15 @@ class Work:
         with ExitStack() as stack:
             if self.rules.strictest("energy_kwh") is not None:
                 self._energy = stack.enter_context(measured_energy())
-            over = threading.Event()
 
-            def beat() -> None:
-                while not over.wait(BEAT_SECONDS):
-                    with suppress(OSError):  # at the end it is told
-                        self.keep()
+            def keep() -> None:
+                with suppress(OSError):  # at the end it is told
+                    self.keep()
 
-            thread = threading.Thread(target=beat, daemon=True)
-            thread.start()
             try:
-                yield
+                with beating(keep, BEAT_SECONDS):
+                    yield
             finally:
-                over.set()
-                thread.join()
                 self.keep()
 
 

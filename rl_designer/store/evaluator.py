@@ -1,6 +1,5 @@
 """`StoredEvaluator`: what the store knows is not measured again; what is measured is stored at once."""
 
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Bars, Evaluation, Evaluator, passed, takes, until
 from rl_designer.envs.evaluators.early_stopping import cut_short
 from rl_designer.envs.workers.failures import WORKER_DIED, is_transient
+from rl_designer.jobs.heartbeat import beating
 from rl_designer.store.claims import Claim
 from rl_designer.store.store import Store, StoreError
 
@@ -160,20 +160,15 @@ class StoredEvaluator:
     @contextmanager
     def _alive(self) -> Iterator[None]:
         """Within it, others are told that our claims hold; afterwards we have none."""
-        over = threading.Event()
 
         def tell() -> None:
-            while not over.wait(BEAT_SECONDS):
-                with suppress(StoreError):  # what can't be written at all shows where results are stored
-                    self._store.claims.beat(self._owner)
+            with suppress(StoreError):  # what can't be written at all shows where results are stored
+                self._store.claims.beat(self._owner)
 
-        thread = threading.Thread(target=tell, daemon=True)
-        thread.start()
         try:
-            yield
+            with beating(tell, BEAT_SECONDS):
+                yield
         finally:
-            over.set()
-            thread.join()
             with suppress(StoreError):
                 self._store.claims.release(self._owner)
 

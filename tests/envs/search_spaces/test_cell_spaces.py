@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.layers import KINDS
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
 from rl_designer.envs.search_spaces.cell_layers import live_edges, operation_rules
 from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.costs import costs, costs_within, describe, trace
 from rl_designer.envs.search_spaces.registry import make_space, space_definition, space_of_definition
+from tests.helpers.latencies import LATENCY
 from tests.helpers.strategies import prefixes, seeds, walks
 
 NAS_BENCH_201 = {
@@ -31,21 +31,6 @@ CHOICES = {
     "operation": ["max", "average"],
 }
 any_space = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
-
-
-LATENCY = {
-    **dict.fromkeys([*KINDS, "classifier"], 10.1),
-    "network": 4_000.4,
-    "layer": 1_000.3,
-    "multiply-add": 0.7,
-    "value held": 1.3,
-    "conv": 700.7,
-    "dense activation=gelu": 500.5,
-    "residual changes the shape": 3_000.3,
-    "separable": 0.25,
-    "inverted-residual squeeze_excitation": 900.9,
-    "global-pool": 300.3,
-}
 
 
 @st.composite

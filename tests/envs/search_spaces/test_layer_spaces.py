@@ -14,6 +14,7 @@ from rl_designer.envs.search_spaces.definition import ANY, NON_DECREASING, WIDTH
 from rl_designer.envs.search_spaces.layer_rules import FAMILIES
 from rl_designer.envs.search_spaces.layer_space import LayerSpace
 from rl_designer.envs.search_spaces.registry import SPACES, default_space, make_space, space_definition
+from tests.helpers.latencies import LATENCY
 
 BUILT_IN = [
     ("convnet", (3, 20, 28)),
@@ -40,21 +41,6 @@ CHOICES = {
     "sigma": [0.1, 1.0],
     "bins": [2, 5],
     "members": [2, 3, 5],
-}
-
-
-LATENCY = {
-    **dict.fromkeys([*KINDS, "classifier"], 10.1),
-    "network": 4_000.4,
-    "layer": 1_000.3,
-    "multiply-add": 0.7,
-    "value held": 1.3,
-    "conv": 700.7,
-    "dense activation=gelu": 500.5,
-    "residual changes the shape": 3_000.3,
-    "separable": 0.25,
-    "inverted-residual squeeze_excitation": 900.9,
-    "global-pool": 300.3,
 }
 
 

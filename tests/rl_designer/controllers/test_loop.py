@@ -11,10 +11,10 @@ import rl_designer as rl
 from rl_designer.agents.controller_space import agent_text, usual_options
 from rl_designer.agents.registry import agent_class
 from rl_designer.controllers import evaluator as controllers
+from rl_designer.controllers import generation
+from rl_designer.controllers.generation import CONTROLLER, GENERATION
+from rl_designer.controllers.loop import Loop, config_of, run_loop
 from rl_designer.errors import WrongUsage
-from rl_designer.generations import generation
-from rl_designer.generations.generation import CONTROLLER, GENERATION
-from rl_designer.generations.loop import Loop, config_of, run_loop
 from rl_designer.runs.reading import read_run
 from tests.helpers.command_line import runner
 from tests.helpers.in_process import work_in_process

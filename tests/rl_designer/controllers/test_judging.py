@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl_designer.generations.judging import _of_task, _over_all, conclusions
+from rl_designer.controllers.judging import _of_task, _over_all, conclusions
 
 SEEDS = 12
 DRAWN = np.random.default_rng(0)

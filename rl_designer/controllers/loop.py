@@ -8,13 +8,13 @@ from typing import Any
 
 from rl_designer.agents.controller_space import usual_options
 from rl_designer.config import SearchConfig, make_config
+from rl_designer.controllers import DEFAULT_CONTROLLERS
+from rl_designer.controllers.generation import Generation, design_next
+from rl_designer.controllers.judging import Judge, conclusions
 from rl_designer.controllers.named_task import NamedTask
 from rl_designer.envs.tables.catalogue import DEFAULT_TABLE, TABLES
 from rl_designer.errors import Interrupted, WrongUsage, usage_errors
 from rl_designer.files import locked, write_json
-from rl_designer.generations import DEFAULT_CONTROLLERS
-from rl_designer.generations.generation import Generation, design_next
-from rl_designer.generations.judging import Judge, conclusions
 from rl_designer.jobs.jobs import JobObserver
 from rl_designer.runs.folder import DEFAULT_PARENT, DEFAULT_STORE
 from rl_designer.searches.energy import check_energy
