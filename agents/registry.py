@@ -12,7 +12,7 @@ from rl_designer.agents.base import Agent
 from rl_designer.envs.architecture import Option, text_of
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.extensions import AGENT, split_options
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
+from rl_designer.envs.files.untrusted import toml_file
 
 # name: (module:class, what it is in one line)
 AGENTS = {
@@ -127,12 +127,7 @@ def options_of_file(path: Path, name: str) -> dict[str, Option]:
     Raises:
         ValueError: for a file that can't be read or is another agent's, and for what isn't known in it.
     """
-    try:
-        data = toml_of(bounded_bytes(path, MEBIBYTE))
-    except OSError as error:
-        raise Error(f"can't read the agent's file {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise Error(f"the agent's file {path} is no TOML: {error}") from error
+    data = toml_file(path, "the agent's file")
     for key in data:
         if key not in _IN_FILE:
             raise Error(f"{path}: {unknown_name('key', key, _IN_FILE)}")

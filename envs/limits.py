@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rl_designer.envs.errors import Error, OverLimit, unknown_name
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
+from rl_designer.envs.files.untrusted import toml_file
 
 VARIABLE = "RL_DESIGNER_LIMITS"
 FILE = Path("rl-designer") / "limits.toml"
@@ -55,13 +55,7 @@ class Limits(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Self:
         """A file's. Raises ValueError where it can't be read, is no TOML, or says what there isn't."""
-        try:
-            said = toml_of(bounded_bytes(path, MEBIBYTE))
-        except OSError as error:
-            raise Error(f"can't read the limits of {path}: {error.strerror or error}") from error
-        except ValueError as error:
-            raise Error(f"{path}, which has limits, is no TOML: {error}") from error
-        return cls.of(said, path)
+        return cls.of(toml_file(path, "the limits file"), path)
 
     @classmethod
     def of(cls, said: Mapping[str, Any], path: Path) -> Self:

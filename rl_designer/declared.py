@@ -20,8 +20,8 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
-from rl_designer.errors import Error, WrongUsage, unknown_name
+from rl_designer.envs.files.untrusted import toml_file
+from rl_designer.errors import Error, WrongUsage, unknown_name, usage_errors
 from rl_designer.quantities import parse_bytes, parse_count, parse_seconds
 
 _ABOUT = "about"
@@ -204,12 +204,8 @@ class Settings(BaseModel):
         Raises:
             WrongUsage: where it can't be read, is no TOML, or sets what there isn't.
         """
-        try:
-            settings = toml_of(bounded_bytes(Path(path), MEBIBYTE, regular=False))
-        except OSError as error:
-            raise WrongUsage(f"can't read the config file {path}: {error.strerror or error}") from error
-        except ValueError as error:
-            raise WrongUsage(f"the config file {path} is no TOML: {error}") from error
+        with usage_errors():
+            settings = toml_file(Path(path), "the config file", regular=False)
         return cls.flattened(settings, str(path))
 
     @classmethod

@@ -58,6 +58,20 @@ def toml_of(content: bytes) -> dict[str, Any]:
         raise Error(" ".join(str(error).split())) from None
 
 
+def toml_file(path: Path, what: str, *, regular: bool = True) -> dict[str, Any]:
+    """A person's TOML file, which is `what`, such as `the space file`; `regular` as for `bounded_bytes`.
+
+    Raises:
+        ValueError: where it can't be read, or is no TOML; one line.
+    """
+    try:
+        return toml_of(bounded_bytes(path, MEBIBYTE, regular=regular))
+    except OSError as error:
+        raise Error(f"can't read {what} {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise Error(f"{what} {path} is no TOML: {error}") from error
+
+
 @contextmanager
 def damage_told(what: object) -> Iterator[None]:
     """Within it, whatever is wrong with a file's content is an `Error`: `what` is damaged, and how."""

@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.envs.errors import Error
-from rl_designer.envs.objectives.objectives import Objectives
 from rl_designer.envs.rewards.dominance import hypervolume, non_dominated
 from rl_designer.envs.rewards.fronts import REFERENCE
-from rl_designer.envs.rewards.loading import RewardContext
 
 Values = NDArray[np.float64]
 
@@ -38,26 +36,6 @@ class Scale:
         if len(front) == 0:
             raise Error("no design has a value of every objective, so there is no front")
         return cls(front.min(axis=0), front.max(axis=0))
-
-    @classmethod
-    def of_setting(cls, objectives: Objectives, context: RewardContext, guess: float = 0.0) -> Self:
-        """What a setting says beforehand, where nobody knows the front: of a cost from what is too much
-        (`RewardContext.reference`) to the least that is typical, of the score from what guessing gives to 1.
-
-        Raises:
-            ValueError: where an objective is another reward, or a cost that isn't known beforehand.
-        """
-        ends = []
-        for objective in objectives.each:
-            if objective.cost is not None:
-                figures = (context.reference(objective.cost), context.least(objective.cost))
-                ends.append(tuple(objective.value(figure) for figure in figures))
-            elif objective.is_score:
-                ends.append((guess, 1.0))
-            else:
-                raise Error(f"nobody knows beforehand from where to where {objective.text!r} goes")
-        worst, best = np.array(ends, dtype=np.float64).T
-        return cls(worst, best)
 
     @property
     def reference(self) -> Values:

@@ -57,10 +57,6 @@ class RewardContext:
         worst = COSTS[cost].given(limits.of(cost)) if cost in limits.limited else np.nanmax(self._costs(cost))
         return _rounded(_BEYOND * worst)
 
-    def least(self, cost: Cost) -> float:
-        """The least of the typical costs. Raises ValueError where they aren't known."""
-        return _rounded(np.nanmin(self._costs(cost)))
-
     def _costs(self, cost: Cost) -> NDArray[np.float64]:
         values = self._typical.get(cost)
         if values is None or np.isnan(values).all():

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from rl_designer.envs.architecture import Layer, Option
 from rl_designer.envs.errors import Error, unknown_name
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
+from rl_designer.envs.files.untrusted import toml_file
 from rl_designer.envs.layers import OptionRule
 
 BUILT_IN_NAMES = (
@@ -99,12 +99,7 @@ def read_definition(path: str | Path, make: Callable[[Any], Made]) -> Made:
             built-in one; one line with the file's name.
     """
     path = Path(path).expanduser()
-    try:
-        data = toml_of(bounded_bytes(path, MEBIBYTE))
-    except OSError as error:
-        raise Error(f"can't read the space file {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise Error(f"the space file {path} is not TOML: {error}") from None
+    data = toml_file(path, "the space file")
     try:
         definition = make(data)
     except ValueError as error:

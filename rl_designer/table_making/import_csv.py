@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, toml_of
+from rl_designer.envs.files.untrusted import bounded_bytes, toml_file
 from rl_designer.envs.tables.table import ArchitectureTable, Task
 from rl_designer.envs.tables.wiring import Wiring
 from rl_designer.errors import Error, unknown_name
@@ -137,13 +137,7 @@ def mapping_of(data: Mapping[str, Any], where: str) -> Mapped:
 
 def read_mapping(path: Path) -> Mapped:
     """A mapping's file. Raises ValueError, one line, where it can't be read or isn't one."""
-    try:
-        data = toml_of(bounded_bytes(path, MEBIBYTE, regular=False))
-    except OSError as error:
-        raise Error(f"can't read the mapping {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise Error(f"the mapping {path} is not TOML: {error}") from None
-    return mapping_of(data, str(path))
+    return mapping_of(toml_file(path, "the mapping", regular=False), str(path))
 
 
 def read_csv_table(path: Path, mapping: Mapped) -> ArchitectureTable:

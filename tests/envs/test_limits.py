@@ -80,7 +80,7 @@ def test_a_file_that_is_named_and_not_there_stops_everything(
     machine: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, "gone.toml")
-    with pytest.raises(Error, match=r"can't read the limits of gone.toml: No such file"):
+    with pytest.raises(Error, match=r"can't read the limits file gone.toml: No such file"):
         load_dataset("wine")
 
 

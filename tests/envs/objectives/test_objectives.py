@@ -144,14 +144,3 @@ def test_a_scale_of_a_front_is_that_of_the_known_front() -> None:
     assert scale.units(values).max() == 1 and scale.units(scale.worst[None]).tolist() == [[0, 0]]
     with pytest.raises(ValueError, match="no design has a value of every objective"):
         Scale.of_front(np.full((2, 2), np.nan))
-
-
-def test_a_scale_of_a_setting_goes_from_guessing_to_1_and_from_too_much_to_the_least() -> None:
-    context = RewardContext(make_space("mlp", (13,), 3, max_parameters=2_000))
-    scale = Scale.of_setting(BOTH, context, guess=0.4)
-    assert scale.worst == pytest.approx([0.4, -math.log10(2_200)]) and scale.best[0] == 1
-    assert -math.log10(2_000) < scale.best[1] < 0
-    with pytest.raises(ValueError, match="no typical latency is known"):
-        Scale.of_setting(Objectives.of(["val_accuracy", "latency"]), context)
-    with pytest.raises(ValueError, match="nobody knows beforehand"):
-        Scale.of_setting(Objectives.of(["negative-loss", "macs"]), context)

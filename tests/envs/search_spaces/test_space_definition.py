@@ -245,7 +245,7 @@ def test_an_option_with_a_default_may_be_left_out(write: Write) -> None:
             '[layers.global-pool]\noperation = ["max"]\n[layers.pool]\noperation = ["max"]',
             "as well",
         ),
-        ("max_layers = 5", "max_layers =", "is not TOML"),
+        ("max_layers = 5", "max_layers =", "is no TOML"),
     ],
 )
 def test_each_mistake_is_told_in_one_line_with_the_file(
@@ -283,5 +283,5 @@ def test_a_file_that_can_t_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="can't read the space file"):
         make_space(tmp_path / "folder.toml", (1, 20), 3)
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="is not TOML"):
+    with pytest.raises(ValueError, match="is no TOML"):
         make_space(tmp_path / "binary.toml", (1, 20), 3)

@@ -217,7 +217,7 @@ def test_a_csv_that_does_not_fit_is_one_line(here, command, csv, text):
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ("[architectures]", "[architectures", "is not TOML"),
+        ("[architectures]", "[architectures", "is no TOML"),
         ('name = "mine"', "", "t.toml: name: Field required"),
         ('name = "mine"', "nam = 1", "t.toml: name: Field required"),
         (COLUMNS, "", "give either `columns`, one a decision, or `column` with `pattern`"),
