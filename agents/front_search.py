@@ -81,7 +81,9 @@ class FrontSearch:
         self.space = self.problem.space
 
     def run(self) -> FrontPolicy | None:
-        """Spends the budget, and returns the policy; None where there is no design to learn from."""
+        """Spends the budget, and returns the policy; None where there is no design to learn from, or none is
+        asked for.
+        """
         memory, space, warm = self.memory, self.space, self.settings.warm
         model, controller = self._model(), self._controller(self.settings.entropy)
         try:
@@ -104,7 +106,9 @@ class FrontSearch:
                 self.problem.evaluate(space.architectures(proposals))
         except BudgetSpent:
             pass
-        return self._final_policy(model.fit(self.problem)) if self.problem.designs else None
+        if not self.problem.designs or self.settings.final_updates == 0:
+            return None
+        return self._final_policy(model.fit(self.problem))
 
     def _model(self) -> FrontModel:
         scored = self.memory.model(self.space, structure=self.settings.structure)

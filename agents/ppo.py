@@ -50,12 +50,12 @@ class PPO(PolicyAgent):
         episodes, epochs, learning_rate: as `PPOSettings` has them.
         candidates: designs sampled from the policy, of which the best are evaluated.
         mutations: of the best designs so far, that are candidates, too.
-        parents: the best designs so far that are mutated.
+        parents: the best designs so far that are mutated; of a front all of its own are.
         structure: whether the reward model compares designs by what the space knows of them for free
             (`SearchSpace.structure`), and not step by step.
         final_updates: PPO updates of the policy that is handed out; 0 for none, where designs alone count.
         final_quantile: the policy that is handed out is paid at most what the model expects of this quantile
-            of random designs; lower for more variety.
+            of random designs; lower for more variety. Not where several objectives are searched for.
         final_share: of the evaluations; at most so many designs, those that are among the best percent in all
             likelihood, the policy that is handed out then learns to sample alike. 0 for none of it.
 
@@ -191,9 +191,10 @@ class PPO(PolicyAgent):
             facts = {"agent": self.name, "seed": self.seed}
             draws = stream(self.seed, self.name, "front")
             self.front = FrontSearch(options, problem, memory, facts, draws).run()
+            if problem.designs:
+                self.belief = learned(memory.model(problem.space, structure=self.structure), problem)
             if self.front is not None:
                 self.policy = self.front.equal
-                self.belief = learned(memory.model(problem.space, structure=self.structure), problem)
 
     def at_preference(self, preference: Sequence[float]) -> Self:
         """The same agent with the policy for a preference, to be sampled from.

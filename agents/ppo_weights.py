@@ -60,7 +60,7 @@ class PPOWeights(Agent):
         reward = _Worth(problem.objectives, Scale.of_front(problem.values), tuple(preference))
         through = Problem(problem.space, _Through(problem), reward, Budget(most), failure_reward=_LOWEST)
         through.evaluate([design.architecture for design in problem.designs])
-        PPO(seed=seed, final_updates=1, final_share=0).search(through)  # its policy is not asked for
+        PPO(seed=seed, final_updates=0).search(through)
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,13 @@ def test_its_network_is_as_the_options_say_and_twice_as_wide(tmp_path: Path) -> 
     assert first == loaded
 
 
+def test_no_policy_is_left_where_designs_alone_count() -> None:
+    agent, problem = PPO(seed=0, **{**OPTIONS, "final_updates": 0}), problem_of(12)  # type: ignore[arg-type]
+    agent.search(problem)
+    assert len(problem.designs) == 12 and agent.policy is None and agent.front is None
+    assert agent.belief is not None
+
+
 def test_without_objectives_there_are_no_preferences(tmp_path: Path) -> None:
     agent = PPO(seed=0, **OPTIONS)  # type: ignore[arg-type]
     agent.search(Problem(SPACE, TABLE, accuracy, Budget(9)))
