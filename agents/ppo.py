@@ -206,7 +206,7 @@ class PPO(PolicyAgent):
             ValueError: for others, and where the search had no objectives.
         """
         if self.front is None:
-            raise Error("the policy knows no preferences: its search had no objectives")
+            raise Error("the policy knows no preferences: its search had no objectives, or left none")
         chosen = copy(self)
         chosen.policy = self.front.at(preference)
         return chosen

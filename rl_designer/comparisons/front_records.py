@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_designer.agents.base import PolicyAgent
+from rl_designer.agents.policy import Policy
 from rl_designer.comparisons.records import Record
 from rl_designer.comparisons.trial import Searched, objectives_in, setting_of, table_evaluations
 from rl_designer.config import SearchConfig
@@ -24,7 +25,9 @@ Values = NDArray[np.float64]
 
 @runtime_checkable
 class KnowsPreferences(Protocol):
-    """An agent whose policy can be asked for designs by a preference."""
+    """An agent whose policy, where it leaves one, can be asked for designs by a preference."""
+
+    policy: Policy | None
 
     def at_preference(self, preference: Sequence[float]) -> PolicyAgent: ...
 
@@ -113,7 +116,7 @@ def front_run(searched: Searched, samples: int) -> FrontRun:
     values = values_in_full(several_of(trial.config), evaluations)
     known = table_values(trial.config.changed(agent="random"))
     policy = None
-    if samples and known is not None and isinstance(agent, KnowsPreferences) and len(designs):
+    if samples and known is not None and isinstance(agent, KnowsPreferences) and agent.policy is not None:
         policy = _sampled(agent, searched, samples, known)
     return FrontRun(
         agent=trial.config.agent,

@@ -60,6 +60,12 @@ def test_a_run_keeps_what_each_objective_gave_and_what_the_policy_samples(result
     assert "12 evaluations" in run_line(run) and "on its front" in run_line(run)
 
 
+def test_an_agent_that_leaves_no_policy_is_compared_by_its_designs(config: SearchConfig) -> None:
+    agent = "ppo:updates=1,final_updates=0"
+    [run] = run_front_benchmark(FrontBenchmark(config, (agent,), 1), engine=LocalEngine(1)).runs[agent]
+    assert run.evaluations == 12 and run.policy is None
+
+
 def test_what_is_there_is_not_run_again(config: SearchConfig, folder: Path, result: BenchmarkResult) -> None:
     observer = Noted()
     again = run_front_benchmark(
