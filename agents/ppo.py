@@ -14,7 +14,7 @@ from rl_designer.agents.belief import Belief
 from rl_designer.agents.front_policy import FrontPolicy
 from rl_designer.agents.memory import Memory
 from rl_designer.agents.mutation import mutations
-from rl_designer.agents.next_designs import best_so_far, learned, promising
+from rl_designer.agents.next_designs import ORDINARY_DESIGNS, best_so_far, learned, promising, very_good
 from rl_designer.agents.policy import ACTIVATIONS, TANH, Policy
 from rl_designer.envs.errors import Error, unknown_name
 from rl_designer.envs.problem import BudgetSpent, Problem
@@ -25,12 +25,7 @@ if TYPE_CHECKING:
     from rl_designer.agents.controller import Controller
     from rl_designer.envs.design_vec_env import Score
 
-_ORDINARY_DESIGNS = 4_000
-_FEWEST_IMITATED = 16
 _IMITATION_STEPS = 300
-_VERY_GOOD, _SURE = 0.99, 0.8  # better than so many random designs, with that chance
-_POOL = 1_000  # samples at each of the temperatures below, of which the best are imitated
-_POOL_TEMPERATURES = (1.0, 1.5, 2.0)
 
 
 class PPO(PolicyAgent):
@@ -222,7 +217,7 @@ class PPO(PolicyAgent):
         """The expected score, but all very good designs are worth the same, so that the policy that is
         handed out learns many of them and not one.
         """
-        ordinary = self._believed.mean(space, space.random_actions(_ORDINARY_DESIGNS, draws))
+        ordinary = self._believed.mean(space, space.random_actions(ORDINARY_DESIGNS, draws))
         enough = np.quantile(ordinary, self.final_quantile)
 
         def score(actions: Actions) -> NDArray[np.float64]:
@@ -253,33 +248,10 @@ class PPO(PolicyAgent):
         controller = self._controller(space, enough, self.final_entropy, draws)
         controller.update(enough, self.final_updates, int(draws.integers(2**63)))
         if self.final_share > 0:
-            best = self._best_designs(problem, controller.policy(), draws)
+            policy, share = controller.policy(), self.final_share
+            best = very_good(self._believed, problem, policy, self.parents, share, draws)
             controller.imitate(best, _IMITATION_STEPS)
         return controller.policy(agent=self.name, seed=self.seed)
-
-    def _best_designs(self, problem: Problem, policy: Policy, draws: np.random.Generator) -> Actions:
-        """Those that are expected to be the best, of all evaluated ones, mutations of the best of them, and
-        samples of the policy, as far as they are among the best percent in all likelihood.
-
-        How much of what the model takes for noise belongs to a design can't be told from one evaluation of
-        each: an evaluated one is expected halfway between the model's mean and its own score.
-        """
-        from scipy.stats import norm
-
-        from rl_designer.agents.reward_model import scores_of
-
-        space, designs = problem.space, problem.designs
-        pool = [problem.actions, mutations(space, best_so_far(problem, self.parents), _POOL, draws)]
-        pool += [policy.sample(space, _POOL, draws, temperature=t)[0] for t in _POOL_TEMPERATURES]
-        distinct, place = np.unique(space.canonical(np.concatenate(pool)), axis=0, return_inverse=True)
-        expected, deviation = self._believed.predict(space, distinct)
-        evaluated = place.reshape(-1)[: len(designs)]
-        own = scores_of(designs.rewards, problem.actions, space, self._believed.sources)
-        expected[evaluated] = (expected[evaluated] + own) / 2
-        ordinary = self._believed.mean(space, space.random_actions(_ORDINARY_DESIGNS, draws))
-        very_good = norm.cdf((expected - np.quantile(ordinary, _VERY_GOOD)) / deviation) >= _SURE
-        wanted = min(round(self.final_share * len(designs)), int(very_good.sum()))
-        return distinct[np.argsort(-expected, kind="stable")[: max(_FEWEST_IMITATED, wanted)]]
 
     def _proposals(
         self, belief: Belief, policy: Policy, problem: Problem, draws: np.random.Generator

@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from rl_designer.api.fitting import search_on, trained_in_full
+from rl_designer.api.fitting import array_checks, search_on, trained_in_full
 from rl_designer.envs.datasets.dataset import KINDS, Dataset
 from rl_designer.envs.datasets.dividing import FOLDS, fold_numbers, held_out
 from rl_designer.envs.datasets.inputs import RawInputs
@@ -91,7 +91,7 @@ class _NetworkEstimator(BaseEstimator):
             y = self._checked_with(X, y)
             X, notes = typed_rows(X, "X")
         else:
-            X, y = validate_data(self, X, y, **_checks(X), y_numeric=self._predicts == "number")
+            X, y = validate_data(self, X, y, **array_checks(X), y_numeric=self._predicts == "number")
         if X.ndim - 1 not in KINDS:
             raise Error(f"X must have 2, 3 or 4 axes, see {type(self).__name__}; got {list(X.shape)}")
         dataset = self._dataset(X, *self._targets(y), notes, seed)
@@ -148,7 +148,7 @@ class _NetworkEstimator(BaseEstimator):
         if self._encoding is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
             return self._encoding.apply(rows_of(X, "X"))
-        X = validate_data(self, X, reset=False, **_checks(X))
+        X = validate_data(self, X, reset=False, **array_checks(X))
         if np.prod(X.shape[1:]) != np.prod(self._input_shape):
             shape = ["n", *self._input_shape]
             raise Error(f"X must be of the shape {shape} that fit had, got {list(X.shape)}")
@@ -306,9 +306,3 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):
         if not np.ptp(y):
             raise Error(f"y is {y[0]:g} in all {len(y)} examples: there is nothing to predict")
         return y.astype(np.float64), ()
-
-
-def _checks(X: Any) -> dict[str, Any]:
-    """How scikit-learn checks inputs: two axes are a table; three and four are signals and images."""
-    plain = (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) <= 2
-    return {"ensure_2d": plain, "allow_nd": not plain, "dtype": "numeric"}

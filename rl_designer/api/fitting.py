@@ -88,3 +88,9 @@ def trained_in_full(
     winners = [Winner(ArchitectureFile(architecture), folder, asker)]
     results = retrain(winners, whole, best_recipe(winners, dataset, plan).plan)
     return load_retrained(results[0]["folder"]).network
+
+
+def array_checks(X: Any) -> dict[str, Any]:
+    """How scikit-learn checks inputs: two axes are a table; three and four are signals and images."""
+    plain = (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) <= 2
+    return {"ensure_2d": plain, "allow_nd": not plain, "dtype": "numeric"}

@@ -23,12 +23,7 @@ from rl_designer.comparisons.agents import Benchmark
 from rl_designer.comparisons.benchmark import BenchmarkResult, config_of_runs, task_name
 from rl_designer.comparisons.fronts import FrontBenchmark, benchmark_of_agents, run_benchmark_of_agents
 from rl_designer.comparisons.output import compared, summary_table
-from rl_designer.comparisons.rewards import (
-    RewardBenchmark,
-    order_lines,
-    reward_orders,
-    run_reward_benchmark,
-)
+from rl_designer.comparisons.rewards import RewardBenchmark, order_lines, reward_orders, run_reward_benchmark
 from rl_designer.comparisons.sequential import MOST, UntilDecided, parse_seeds
 from rl_designer.config import SearchConfig, Subject, Training, Where
 from rl_designer.envs.search_spaces.limits import Limits

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from rl_designer.comparisons.contender import Contender
 from rl_designer.comparisons.estimators import interval_of_mean, mean_of, standard_error
 from rl_designer.comparisons.records import AgentRun, agent_run, policy_samples, thresholds_of
 from rl_designer.comparisons.sequential import Looks, UntilDecided, run_seeds, test_of
-from rl_designer.comparisons.trial import Trial, reward_of, setting_of, table_rewards
+from rl_designer.comparisons.trial import Trial, reward_of, table_rewards, trials_of_agents
 from rl_designer.comparisons.verdicts import Verdict, best_of_all, sentences, verdicts_of
 from rl_designer.config import SearchConfig
 from rl_designer.envs.workers.engines import Engine
@@ -80,15 +80,6 @@ class Benchmark:
             fidelity=settled_fidelity(self.config, reward_of(self.config)),
         )
         return trials_of_agents(every, self.agents, seeds)
-
-
-def trials_of_agents(every: Trial, agents: Sequence[str], seeds: Iterable[int]) -> list[Trial]:
-    """With some seeds, all agents of one before the next. Raises as `Contender.sources`."""
-    configs = [every.config.changed(agent=agent) for agent in agents]
-    trials = [replace(every, config=config, seed=seed) for seed in seeds for config in configs]
-    for trial in trials:
-        Contender.of(trial.config.agent, trial.seed).sources(setting_of(every.config))
-    return trials
 
 
 def run_benchmark(

@@ -9,7 +9,6 @@ from rl_designer.comparisons.agents import (
     DEFAULT_SAMPLES,
     Benchmark,
     run_benchmark,
-    trials_of_agents,
 )
 from rl_designer.comparisons.benchmark import (
     BenchmarkLog,
@@ -21,7 +20,7 @@ from rl_designer.comparisons.benchmark import (
 from rl_designer.comparisons.front_figures import FrontSummary
 from rl_designer.comparisons.front_records import FrontRun, front_run, several_of, table_values
 from rl_designer.comparisons.sequential import UntilDecided
-from rl_designer.comparisons.trial import Trial, objectives_in
+from rl_designer.comparisons.trial import Trial, objectives_in, trials_of_agents
 from rl_designer.config import SearchConfig
 from rl_designer.envs.rewards.dominance import non_dominated
 from rl_designer.envs.workers.engines import Engine

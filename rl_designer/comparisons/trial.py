@@ -2,9 +2,9 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -165,6 +165,15 @@ def _ground(common: SearchConfig) -> tuple[Setting, RewardContext]:
 def common_of(config: SearchConfig) -> SearchConfig:
     """A config without its agent and reward, which the runs of a comparison differ in."""
     return config.changed(agent="random", reward="accuracy")
+
+
+def trials_of_agents(every: Trial, agents: Sequence[str], seeds: Iterable[int]) -> list[Trial]:
+    """With some seeds, all agents of one before the next. Raises as `Contender.sources`."""
+    configs = [every.config.changed(agent=agent) for agent in agents]
+    trials = [replace(every, config=config, seed=seed) for seed in seeds for config in configs]
+    for trial in trials:
+        Contender.of(trial.config.agent, trial.seed).sources(setting_of(every.config))
+    return trials
 
 
 # -- a run -------------------------------------------------------------------------------------------

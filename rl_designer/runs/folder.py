@@ -9,17 +9,14 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Self
 
 from rl_designer.config import SearchConfig, code_named, make_config
 from rl_designer.envs.files.untrusted import MEBIBYTE, bounded_bytes, damage_told, json_of, toml_of
 from rl_designer.errors import Error, WrongUsage
 from rl_designer.files import locked, replacing, write_json, write_text
 from rl_designer.oversight.audit import FINISHED, HEAD, STARTED, digests_of, head_of, record, versions
-from rl_designer.runs.finalists import Finalist
-from rl_designer.runs.fronts import Entry, Facts
+from rl_designer.runs.summary import Summary
 from rl_designer.text import command
 
 CONFIG = "config.toml"
@@ -34,75 +31,6 @@ LIMITS = "limits"  # in the summary: an organisation's rules under which it was 
 PLACE = "place"  # in the summary: the number of the folder's file, which a copy from elsewhere doesn't have
 DEFAULT_PARENT = Path("runs")
 DEFAULT_STORE = "store.sqlite"
-
-
-class _Plan(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    known: list[str]
-    paid: int | None
-
-
-class _Setting(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    table: str | None = None
-    name: str | None = None
-    space: dict[str, Any] | None = None
-    input_shape: list[int] | None = Field(default=None, min_length=1, max_length=3)
-    num_classes: int | None = None
-
-
-class _Objective(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    metric: str
-    guess: float
-    is_error: bool = False
-
-
-class _SourceFacts(BaseModel):
-    run: str
-    kept: bool | None
-    reason: str
-
-
-class _Reference(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    name: str
-    digest: str
-    differences: list[str] = []
-
-
-class _References(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    found: list[_Reference] = []
-
-
-class _Summary(BaseModel):
-    """What other code relies on in a summary, where it is there."""
-
-    model_config = ConfigDict(strict=True, extra="allow")
-
-    id: str
-    state: Literal["running", "interrupted", "finished"]
-    title: str = ""
-    seconds: float = Field(default=0.0, ge=0)
-    verdict: str = ""
-    setting: _Setting = _Setting()
-    objective: _Objective | None = None
-    about: list[str] = []
-    data_content: str | None = None
-    control_plan: _Plan | None = None
-    sources: list[_SourceFacts] = []
-    finalists: list[Finalist] = []
-    finalists_seconds: float = Field(default=0.0, ge=0)
-    finalists_verdict: str = ""
-    references: _References = _References()
-    objectives: list[Facts] = Field(default=[], max_length=3)
-    front: list[Entry] = []
 
 
 class RunFolder:
@@ -152,7 +80,7 @@ class RunFolder:
             settings = toml_of(bounded_bytes(path / CONFIG, MEBIBYTE))
             summary = json_of(bounded_bytes(path / SUMMARY, 16 * MEBIBYTE))
             with damage_told(f"its {SUMMARY}"):
-                _Summary.model_validate(summary)
+                Summary.model_validate(summary)
             return cls(path, make_config({}, settings, CONFIG), summary)
 
     @property

@@ -18,7 +18,7 @@ from scipy.stats import spearmanr
 from rl_designer.agents.base import PolicyAgent, Sample
 from rl_designer.agents.belief import FILE
 from rl_designer.agents.controller import Controller, PPOSettings
-from rl_designer.agents.next_designs import promising
+from rl_designer.agents.next_designs import promising, very_good
 from rl_designer.agents.ppo import PPO
 from rl_designer.agents.ppo_model_free import ModelFreePPO
 from rl_designer.envs.architecture import Architecture
@@ -244,8 +244,8 @@ def test_what_an_evaluated_design_scored_itself_counts_half() -> None:
     """The best of many evaluated designs is imitated even where the model takes its score for noise."""
     agent = PPO(final_share=0.2, updates=4, final_updates=1)
     problem = searched(agent, TABLE, 48)
-    assert agent.policy is not None and problem.best is not None
-    best = agent._best_designs(problem, agent.policy, np.random.default_rng(0))
+    assert agent.policy is not None and agent.belief is not None and problem.best is not None
+    best = very_good(agent.belief, problem, agent.policy, 10, 0.2, np.random.default_rng(0))
     assert len(best) == 16  # the fewest
     assert problem.best.architecture in TABLE.space.architectures(best)
 
