@@ -117,18 +117,23 @@ def _over_all(counts: Sequence[Sequence[Values]]) -> list[dict[str, Any]]:
 
 
 def _gains(logs: Sequence[Values]) -> list[dict[str, Any]]:
-    """Each generation against the first, all corrected for each other, and against the one before."""
-    against_first = verdicts_of({f"{number}": values for number, values in enumerate(logs)}, False)
+    """Each generation against the first, all corrected for each other, and against the one before.
+
+    One that is an earlier one again is no further comparison.
+    """
+    earliest = [next(n for n in range(len(logs)) if np.array_equal(logs[n], values)) for values in logs]
+    against_first = verdicts_of({f"{number}": logs[number] for number in dict.fromkeys(earliest)}, False)
     gains: list[dict[str, Any]] = [{"against_first": None, "against_previous": None}]
     for number in range(1, len(logs)):
-        previous = verdicts_of({"previous": logs[number - 1], "own": logs[number]}, False)["own"]
-        gains.append(
-            {
-                "against_first": _ratio(against_first[f"{number}"]),
-                "against_previous": _ratio(previous),
-            }
-        )
+        first = against_first[f"{earliest[number]}"] if earliest[number] else _alone(logs[0], logs[number])
+        previous = _alone(logs[number - 1], logs[number])
+        gains.append({"against_first": _ratio(first), "against_previous": _ratio(previous)})
     return gains
+
+
+def _alone(other: Values, own: Values) -> Verdict:
+    """One comparison, not corrected for others."""
+    return verdicts_of({"other": other, "own": own}, False)["own"]
 
 
 def _ratio(verdict: Verdict) -> dict[str, Any]:
@@ -167,7 +172,7 @@ def _against(gain: Mapping[str, Any], whom: str) -> str:
     if interval[0] == interval[1] == 1:
         return f"is {whom} again"
     if gain["verdict"] == BETTER:
-        return f"is better: it needs {between} (p = {gain['p_value']:.4f})"
+        return f"is better: it needs {between} (p = {gain['p_value']:.2g})"
     if gain["verdict"] == WORSE:
-        return f"is worse: it needs {between} (p = {gain['p_value']:.4f})"
-    return f"gains nothing that could be told: it needs {between}"
+        return f"is worse: it needs {between} (p = {gain['p_value']:.2g})"
+    return f"gains nothing that could be told: it needs {between} (p = {gain['p_value']:.2g})"

@@ -19,7 +19,7 @@ def judged(*tasks: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
 def test_half_the_evaluations_in_every_seed_is_better() -> None:
     said = conclusions(judged([FIRST, FIRST / 2], [FIRST + 1, (FIRST + 1) / 2]))
     assert said == [
-        "generation 1 is better: it needs 0.50 [0.50, 0.50] times the evaluations of today's ppo (p = 0.0005)"
+        "generation 1 is better: it needs 0.50 [0.50, 0.50] times the evaluations of today's ppo (p = 0.00049)"
         ", on 2 tasks that the loop never saw, over 12 seeds"
     ]
 
@@ -30,7 +30,7 @@ def test_twice_as_many_is_worse_and_the_generation_before_counts_too() -> None:
         "generation 2 is worse: it needs 2.00 [2.00, 2.00] times the evaluations of today's"
     )
     assert second.endswith(
-        "; is worse: it needs 2.00 [2.00, 2.00] times the evaluations of generation 1 (p = 0.0005)"
+        "; is worse: it needs 2.00 [2.00, 2.00] times the evaluations of generation 1 (p = 0.00049)"
     )
 
 
@@ -39,6 +39,13 @@ def test_noise_gains_nothing_and_an_equal_controller_is_said_to_be_one() -> None
     (first, second) = conclusions(judged([FIRST, noise, FIRST]))
     assert "gains nothing that could be told: it needs 1.00 [" in first
     assert second.startswith("generation 2 is today's ppo again")
+
+
+def test_a_generation_that_is_an_earlier_one_again_is_no_further_comparison() -> None:
+    fewer = FIRST * np.exp(np.resize([-0.4, -0.3, 0.1], SEEDS))
+    once, twice = _over_all([[FIRST, fewer]]), _over_all([[FIRST, fewer, fewer, FIRST]])
+    p_value = once[1]["against_first"]["p_value"]
+    assert twice[1]["against_first"]["p_value"] == twice[2]["against_first"]["p_value"] == p_value
 
 
 def test_a_task_has_the_figures_of_each_generation() -> None:
