@@ -2,10 +2,10 @@
 
     python benchmarks/by_hand.py --reference lite --data task:motifs --data packaged_data.py:osu_leaf
 
-For each data set: a search with defaults but for the limit and the budget, its winner retrained beside the
-rivals, and the references of the same size trained by the winner's recipe, all on one split. Told are each
-one's score on the test, and over the data sets the mean of the winner's lead on each reference, on the best
-of them on that set, and on each rival, with its 95 % interval over data sets.
+For each data set: a search with defaults but for the limit, the budget and each `--setting`, its winner
+retrained beside the rivals, and the references of the same size trained by the winner's recipe, all on one
+split. Told are each one's score on the test, and over the data sets the mean of the winner's lead on each
+reference, on the best of them on that set, and on each rival, with its 95 % interval over data sets.
 
 Everything is kept in the output folder: the command can be stopped and given again. What a data set is called
 may be all that `train --data` takes.
@@ -14,7 +14,7 @@ may be all that `train --data` takes.
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,9 @@ BEST = "the best of these"
 @click.command()
 @click.option("--data", "names", multiple=True, required=True, help="Data to search on; several times.")
 @click.option("--reference", "references", multiple=True, help="Network by hand; several times.")
-@click.option("--space", help="The space.  [default: the usual one]")
+@click.option(
+    "--setting", "settings", metavar="NAME=VALUE", multiple=True, help="Of the searches, such as finalists=4."
+)
 @click.option("--max-parameters", default="10k", show_default=True)
 @click.option("--evaluations", default=32, show_default=True)
 @click.option("--seeds", default=3, show_default=True, help="Full trainings of each network.")
@@ -67,7 +69,7 @@ def measured(
     references: tuple[str, ...],
     folder: Path,
     *,
-    space: str | None,
+    settings: Sequence[str],
     max_parameters: str,
     evaluations: int,
     seeds: int,
@@ -77,9 +79,10 @@ def measured(
     run, on = folder / "run", ("--data", name)
     limit = ("--max-parameters", max_parameters)
     if not _finished(run):
-        spaces = () if space is None else ("--space", space)
+        pairs = (setting.split("=", 1) for setting in settings)
+        how = [word for name, value in pairs for word in (option_name(name), value)]
         budget = ("--evaluations", evaluations, "--seed", seed)
-        _ran("train", *on, *limit, *budget, *spaces, "--run", run)
+        _ran("train", *on, *limit, *budget, *how, "--run", run)
     [winner] = _ran("retrain", run, "--seeds", seeds)["designs"]
     metric = winner["metric"]
     others = {rival["name"]: rival for rival in winner["rivals"]}

@@ -24,7 +24,8 @@ def test_a_winner_is_set_beside_what_people_would_use_and_nothing_is_made_again(
         return json.loads(done.stdout)
 
     monkeypatch.setattr(by_hand, "_ran", ran)
-    wanted = ["--data", "wine", "--reference", "mlp", "--evaluations", "1", "--seeds", "1"]
+    wanted = ["--data", "wine", "--reference", "mlp", "--evaluations", "1", "--setting", "space=mlp"]
+    wanted += ["--seeds", "1"]
     first = CliRunner().invoke(by_hand.main, [*wanted, "--output", str(tmp_path)])
     assert first.exit_code == 0, first.output
     found = json.loads((tmp_path / "wine" / "found.json").read_text())
