@@ -47,6 +47,9 @@ class Evaluation:
         folds: parts of the examples of which each in turn was the validation split, so that it was trained as
             often (k-fold cross-validation); the figures are means over those that were, and an entry of the
             curve is the mean of the earlier folds' last scores and of this one's so far. 1: the split alone.
+        ram: bytes of the values held at once at inference, as `search_spaces.limits` counts them; None where
+            the search neither limits it nor looks for less of it. A search fills it in.
+        flash: bytes of the parameters, likewise.
     """
 
     val_accuracy: float | None = None
@@ -66,6 +69,8 @@ class Evaluation:
     val_score: float | None = None
     val_recalls: tuple[float | None, ...] = ()
     folds: int = 1
+    ram: int | None = None
+    flash: int | None = None
 
     @classmethod
     def trained(cls, curve: Sequence[float], loss: float, *, stopped: bool = False, **known: Any) -> Self:

@@ -4,7 +4,8 @@ import math
 import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from rl_designer.envs.objectives.objectives import Objectives
 from rl_designer.envs.rewards.history import History
 from rl_designer.envs.rewards.reward import BestBy, Reward, RewardError, RewardFunction, as_reward
 from rl_designer.envs.search_spaces.base import Actions, SearchSpace
+from rl_designer.envs.search_spaces.limits import ON_DEVICE
 
 __all__ = ["DEFAULT_FAILURE_REWARD", "Budget", "BudgetSpent", "Design", "Problem", "best_of", "merit"]
 
@@ -213,10 +215,19 @@ class Problem:
         """Records the evaluations of as many of the first ones as end in time, and returns how many."""
         ends = until(self._deadline()) if takes(self.evaluator, "deadline") else {}
         evaluations = self.evaluator.evaluate(architectures, **ends)
-        for architecture, evaluation in zip(architectures, evaluations, strict=not ends):
-            self._record(architecture, evaluation)
+        device = self._on_device(architectures)
+        for architecture, evaluation, own in zip(architectures, evaluations, device, strict=not ends):
+            self._record(architecture, replace(evaluation, **own) if own else evaluation)
         self.given_up += len(architectures) - len(evaluations)
         return len(evaluations)
+
+    def _on_device(self, architectures: list[Architecture]) -> list[dict[str, Any]]:
+        """What the space counts of each on a device: no evaluator knows what numbers that has."""
+        counted = [cost for cost in ON_DEVICE if cost in self.space.limits.counted]
+        if not counted:
+            return [{} for _ in architectures]
+        costs = self.space.costs(self.space.pad(map(self.space.actions, architectures)))
+        return [{cost: int(costs[cost][place]) for cost in counted} for place in range(len(architectures))]
 
     def _deadline(self) -> float | None:
         """When the seconds are over, by `time.monotonic`; None where they aren't limited."""

@@ -175,7 +175,7 @@ def training_setting(
         measured_on, latency: as `space_on` takes them.
     """
     trained = bool(config.training.hyperparameters)
-    space = space_on(dataset, config.subject, trained, measured_on=measured_on, latency=latency)
+    space = space_on(dataset, config.subject_counted, trained, measured_on=measured_on, latency=latency)
     whole = dataset
     with usage_errors():
         if config.training.examples is not None:

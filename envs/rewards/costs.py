@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Cost = Literal["parameters", "macs", "latency"]
+Cost = Literal["parameters", "macs", "ram", "flash", "latency"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class CostFacts:
 COST_FACTS: dict[Cost, CostFacts] = {
     "parameters": CostFacts("parameters", "parameters"),
     "macs": CostFacts("macs", "multiply-adds"),
+    "ram": CostFacts("ram", "bytes of RAM"),
+    "flash": CostFacts("flash", "bytes of flash"),
     "latency": CostFacts("latency_seconds", "s", least=1e-9, in_closed_form=False),
 }
 COSTS: tuple[Cost, ...] = tuple(COST_FACTS)

@@ -56,6 +56,8 @@ _PROBE: dict[str, Any] = {
     "learning_curve": (0.4, 0.5),
     "parameters": 10_000,
     "macs": 100_000,
+    "ram": 10_000,
+    "flash": 10_000,
     "latency_seconds": 0.001,
     "training_seconds": 1.0,
     "epochs": 2,

@@ -150,8 +150,9 @@ class SearchSpace(ABC):
         return {}
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
-        """Costs of complete designs that the space knows of, float64 [n] each: `parameters`, `macs` and
-        `latency` (s). NaN where a value is missing.
+        """Costs of complete designs that the space knows of, float64 [n] each: `parameters`, `macs`, where
+        its limits have them `flash` and `ram` (bytes), and of a table `latency` (s). NaN where a value is
+        missing.
         """
         return {}
 

@@ -25,7 +25,7 @@ from rl_designer.envs.search_spaces.cell_tables import tabulate_cells
 from rl_designer.envs.search_spaces.costs import check_classes
 from rl_designer.envs.search_spaces.layer_rules import input_for
 from rl_designer.envs.search_spaces.layer_tables import features_of
-from rl_designer.envs.search_spaces.limits import ALWAYS, NUMBERS, Limits, counted, told_least
+from rl_designer.envs.search_spaces.limits import EXACT, NUMBERS, Limits, counted, told_least
 from rl_designer.envs.tables.wiring import Wiring, structure_of
 
 _STEP, _MACRO, _CELL = range(3)
@@ -146,8 +146,14 @@ class CellSpace(SearchSpace):
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
         skeletons, cells = self._numbers(actions)
-        counts = self._counts(self._networks.canonical[cells])
-        return {cost: self._tables.sums(cost, skeletons, counts).astype(np.float64) for cost in ALWAYS}
+        canonical = self._networks.canonical[cells].astype(np.int64)
+        counts = self._counts(canonical)
+        known = {cost: np.zeros(len(actions)) for cost in counted(self.limits) if cost in EXACT}
+        for cost, costs in known.items():
+            for skeleton in np.unique(skeletons).tolist():
+                own = skeletons == skeleton
+                costs[own] = self._cost(cost, skeleton, canonical[own], counts[own])
+        return known
 
     # -- all of its cells --------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from rl_designer.envs.search_spaces.costs import check_classes
 from rl_designer.envs.search_spaces.definition import SpaceDefinition
 from rl_designer.envs.search_spaces.layer_rules import CONTEXTS, RULES, input_for, still_a_map, token
 from rl_designer.envs.search_spaces.layer_tables import ShapeTables, action_features, reach_of, tabulate
-from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, Limits, told_least
+from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, EXACT, Limits, joined, told_least
 
 _SHAPE, _CONTEXT, _LAYERS, _COSTS = range(4)
 _PARAMETERS, _MACS = range(_COSTS, _COSTS + len(ALWAYS))
@@ -121,9 +121,19 @@ class LayerSpace(SearchSpace):
         }
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
-        states = self.final_states(actions)
-        counts = states[:, [_PARAMETERS, _MACS]] + self._classifier[states[:, _SHAPE]]
-        return {"parameters": counts[:, 0].astype(np.float64), "macs": counts[:, 1].astype(np.float64)}
+        states, most = self.start(len(actions)), np.zeros((len(actions), len(self._held)), dtype=np.int64)
+        for column in actions.T:
+            live = column >= 0
+            shape, action = states[live, _SHAPE], column[live]
+            for place, held in enumerate(self._held.values()):
+                most[live, place] = np.maximum(most[live, place], held[shape, action])
+            states[live] = self.advance(states[live], action)
+        known = dict(zip(self._adding, states[:, _COSTS:].T, strict=True))
+        known |= dict(zip(self._held, most.T, strict=True))
+        return {
+            cost: joined(cost, known[cost], end[states[:, _SHAPE]]).astype(np.float64)
+            for cost, end in self._ends.items()
+        }
 
     def layer(self, step: int, action: int) -> Layer | None:
         return self._layers[action]
@@ -163,15 +173,16 @@ class LayerSpace(SearchSpace):
         """All [shapes, actions]: the shape after an action, its costs, and what a prefix may have cost so far
         so that the action is legal; -1 where the action doesn't fit the shape."""
         finished, limits = tables.finished, self.limits
-        adding = [cost for cost in finished if COSTS[cost].adds_up]
+        self._adding = [cost for cost in finished if COSTS[cost].adds_up]
+        self._held = {cost: tables.own[cost] for cost in finished if not COSTS[cost].adds_up}
         fits = tables.fits.copy()
-        for cost in finished.keys() - set(adding):
+        for cost in self._held:
             fits &= finished[cost] <= limits.of(cost)
         self._next_shape = tables.after
-        self._own = [tables.own[cost] for cost in adding]
-        self._most = [np.where(fits, limits.of(cost) - finished[cost], -1) for cost in adding]
-        ends = [finished[cost][:, -1] for cost in ALWAYS]  # `stop` itself costs nothing
-        self._classifier = np.stack(ends, axis=1)
+        self._own = [tables.own[cost] for cost in self._adding]
+        self._most = [np.where(fits, limits.of(cost) - finished[cost], -1) for cost in self._adding]
+        # `stop` itself costs nothing.
+        self._ends = {cost: finished[cost][:, -1] for cost in finished if cost in EXACT}
         if not self.masks(self.start(1)).any():
             raise Error(self._why_empty(tables))
 

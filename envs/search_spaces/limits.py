@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rl_designer.envs.layers.kind import Count, Part
 
 # A limit that no sane network reaches; every sum of a space stays far from int64's end (see layer_tables).
+# As a limit it limits nothing, and has the cost counted.
 UNLIMITED = 10**18
 
 INT8, FLOAT32 = "int8", "float32"
@@ -57,13 +58,13 @@ class Limits:
     latency: LatencyModel | None = None
 
     def __post_init__(self) -> None:
-        for cost in self.limited:
+        for cost in self.counted:
             kind = COSTS[cost]
             if not 1 <= self.of(cost) <= UNLIMITED:
                 least, most = (f"{limit * kind.unit:.3g}" for limit in (1, UNLIMITED))
                 given = getattr(self, kind.option)
                 raise Error(f"{kind.option} must be from {least} to {most}, or None, got {given}")
-        counted = [cost for cost in self.limited if COSTS[cost].of_device]
+        counted = [cost for cost in self.counted if COSTS[cost].of_device]
         if self.device_numbers is None and counted:
             object.__setattr__(self, "device_numbers", INT8)
         if self.device_numbers is not None and self.device_numbers not in NUMBERS:
@@ -96,9 +97,14 @@ class Limits:
         return tuple(field.name for field in fields(cls))
 
     @property
+    def counted(self) -> tuple[str, ...]:
+        """The costs that are given, be it `UNLIMITED`."""
+        return tuple(name for name, cost in COSTS.items() if getattr(self, cost.option) is not None)
+
+    @property
     def limited(self) -> tuple[str, ...]:
         """The costs that have a limit."""
-        return tuple(name for name, cost in COSTS.items() if getattr(self, cost.option) is not None)
+        return tuple(cost for cost in self.counted if self.of(cost) < UNLIMITED)
 
     def of(self, cost: str) -> int:
         """The limit on a cost, in its unit; `UNLIMITED` where there is none."""
@@ -132,12 +138,19 @@ class Limits:
     def told(self) -> str:
         """`at most 20,000 parameters and 32,000 bytes of RAM (int8)`."""
         most = " and ".join(COSTS[cost].told(self.of(cost)) for cost in self.limited)
-        return f"at most {most}" + (f" ({self.device_numbers})" if self.device_numbers else "")
+        return f"at most {most}" + (f" ({self.device_numbers})" if self._on_device else "")
+
+    @property
+    def _on_device(self) -> bool:
+        """Whether something is limited that hangs on `device_numbers`."""
+        return any(COSTS[cost].of_device for cost in self.limited)
 
     def __str__(self) -> str:
         """As an error names them: `max_parameters=100 and max_macs=2000`."""
-        told = {name: value for name, value in self.facts.items() if value is not None}
+        told = {name: value for name, value in self.facts.items() if value not in (None, UNLIMITED)}
         told.pop("latency", None)
+        if not self._on_device:
+            told.pop("device_numbers", None)
         return " and ".join(f"{name}={value}" for name, value in told.items())
 
 
@@ -226,11 +239,13 @@ COSTS: dict[str, Cost] = {
 }
 NO_LIMITS = Limits()
 ALWAYS = ("parameters", "macs")  # what spaces know of every design, limited or not
+ON_DEVICE = tuple(name for name, cost in COSTS.items() if cost.of_device)
+EXACT = (*ALWAYS, *ON_DEVICE)  # follow from the design; a latency is expected
 
 
 def counted(limits: Limits) -> tuple[str, ...]:
     """The costs that a space within limits keeps count of, the usual ones first."""
-    return (*ALWAYS, *(cost for cost in limits.limited if cost not in ALWAYS))
+    return (*ALWAYS, *(cost for cost in limits.counted if cost not in ALWAYS))
 
 
 def joined(cost: str, one: "Count", other: "Count") -> "Count":

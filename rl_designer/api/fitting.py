@@ -58,7 +58,8 @@ def search_on(
         )
     config = admitted(make_config({}, given, asker), rules)
     device = config.where.device or "auto"
-    space = space_on(dataset, config.subject, bool(config.training.hyperparameters), measured_on=device)
+    trained = bool(config.training.hyperparameters)
+    space = space_on(dataset, config.subject_counted, trained, measured_on=device)
     engine = None if jobs in (None, 1) else LocalEngine(cores() if jobs == -1 else jobs)
     setting = setting_on(config, dataset, space, engine)
     result = run_search(config, folder / "run", reward=reward, setting=setting)

@@ -1,5 +1,6 @@
 """`SearchConfig`: everything that says what a search is, from options and from a TOML file, and back."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from rl_designer.config.training import DEFAULT_EPOCHS, Training, Where
 from rl_designer.declared import Count, Name, Names, Seconds, Settings, about, option_name, setting
 from rl_designer.envs.evaluation import DEFAULT_FAILURE_REWARD
 from rl_designer.envs.extensions import names_code, short_name, with_whole_path
+from rl_designer.envs.search_spaces.limits import ON_DEVICE
 from rl_designer.errors import Error
 
 DEFAULT_EVALUATIONS = 64
@@ -167,6 +169,17 @@ class SearchConfig(Settings):
     def agent_name(self) -> str:
         """The agent without its options: `ppo` of `ppo:…`, `Mine` of `file.py:Mine:…`."""
         return short_name(self.agent)
+
+    @property
+    def device_costs(self) -> tuple[str, ...]:
+        """The costs on a device that objectives, or a reward's `cost=`, ask for."""
+        asked = {word for text in (self.reward, *self.objectives) for word in re.split("[:,]", text)}
+        return tuple(cost for cost in ON_DEVICE if {cost, f"cost={cost}"} & asked)
+
+    @property
+    def subject_counted(self) -> Subject:
+        """The subject, in whose space they are counted."""
+        return self.subject.counting(self.device_costs)
 
     def given(self) -> dict[str, Any]:
         given = super().given()

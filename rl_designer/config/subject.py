@@ -1,13 +1,13 @@
 """`Subject`: what a search is on."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
 from rl_designer.config.kept import absolute, kept_data, kept_space, kept_table, kept_task
 from rl_designer.declared import Bytes, Count, Name, Names, Seconds, Settings, about, option_name, setting
-from rl_designer.envs.search_spaces.limits import Limits
+from rl_designer.envs.search_spaces.limits import COSTS, UNLIMITED, Limits
 from rl_designer.errors import Error
 
 DEFAULT_DATA = "mnist1d"
@@ -184,6 +184,12 @@ class Subject(Settings):
     def of_limits(cls) -> tuple[str, ...]:
         """The settings of limits, and what they are counted by."""
         return (*(name for name in Limits.names() if name in cls.model_fields), LATENCY_FROM)
+
+    def counting(self, costs: Iterable[str]) -> Self:
+        """The same, in whose space these costs are counted, limited or not."""
+        options = (COSTS[cost].option for cost in costs)
+        unlimited = {option: UNLIMITED for option in options if getattr(self, option) is None}
+        return self.model_copy(update=unlimited) if unlimited else self
 
     @model_validator(mode="after")
     def _complete_limits(self) -> Self:

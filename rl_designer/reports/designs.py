@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, Limits
+from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, UNLIMITED, Limits
 from rl_designer.quantities import show_count, show_figure
 from rl_designer.reports.cells import Graph, cell_graph
 from rl_designer.runs.reading import RunReport
@@ -89,19 +89,22 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
 
 
 def device_costs(architecture: Architecture, setting: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """What a run's design takes of a device, where that is limited: words, how much, the limit."""
+    """What a run's design takes of a device, where that is counted: words, how much, the limit in words."""
     from rl_designer.envs.search_spaces.costs import costs_within
 
     try:
         limits = Limits.given(Limits.kept(setting))
-        device = [cost for cost in limits.limited if cost not in ALWAYS]
+        device = [cost for cost in limits.counted if cost not in ALWAYS]
         if not device or "input_shape" not in setting:
             return []
         spent = costs_within(architecture, setting["input_shape"], setting["num_classes"], limits)
     except (ValueError, KeyError, TypeError):  # of a summary that somebody has changed
         return []
     figures = ((COSTS[cost], spent[cost], limits.of(cost)) for cost in device)
-    return [(cost.words, cost.figure(own), cost.figure(most)) for cost, own, most in figures]
+    return [
+        (cost.words, cost.figure(own), f"of at most {cost.figure(most)}" if most < UNLIMITED else "no limit")
+        for cost, own, most in figures
+    ]
 
 
 def _options(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -94,7 +94,7 @@ def _tiles(report: RunReport) -> list[tuple[str, str, str]]:
         if evaluation.macs is not None:
             tiles.append(("multiply-adds", show_count(evaluation.macs), "one example"))
         for words, spent, most in device_costs(best.design.architecture, summary.get("setting", {})):
-            tiles.append((words, spent, f"of at most {most}"))
+            tiles.append((words, spent, most))
     rest = len(report.designs) - agents
     tiles.append(("evaluations", f"{len(report.designs):,}", f"{agents:,} and {rest:,} random ones"))
     if "seconds" in summary:

@@ -72,7 +72,7 @@ def _best_design(report: RunReport) -> Iterator[RenderableType]:
     yield Text(f"\nThe best design, {best.digest}:")
     yield drawing(best, setting)
     for words, spent, most in device_costs(best, setting):
-        yield Text(f"{spent} {words}, of at most {most}")
+        yield Text(f"{spent} {words}, {most}")
     if (told := latency_told(report.folder.summary)) is not None:
         yield Text(told)
     if approval := said_of(report.folder, best.digest):

@@ -89,7 +89,8 @@ def fidelity_beside(config: SearchConfig, objectives: Objectives) -> str | None:
         return None
     asked = config.training.fidelity or FULL
     by_accuracy = config.training.metric in (None, ACCURACY.name)
-    for objective in objectives.each:
+    # What follows from the design is known of every training.
+    for objective in (each for each in objectives.each if not each.in_closed_form):
         misfit = stopping_misfit(objective, by_accuracy=by_accuracy)
         if misfit is not None and asked != FULL:
             raise WrongUsage(

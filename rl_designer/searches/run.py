@@ -199,6 +199,8 @@ def _settled_plan(search: Search, evaluator: Evaluator) -> ControlPlan:
         plan = ControlPlan(**folder.summary["control_plan"])
     else:
         stored = store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
+        if config.device_costs:
+            stored = []  # what the store knows of a training says nothing of a device
         comparable = not search.reward.sees_history
         plan = plan_control(
             config.agent_name, search.budget, search.setting.on_table, stored, comparable=comparable

@@ -11,7 +11,7 @@ from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.design_env import named_problem
 from rl_designer.envs.layers import KINDS, Shape
 from rl_designer.envs.search_spaces.costs import costs_within, trace
-from rl_designer.envs.search_spaces.limits import COSTS, NO_LIMITS, Limits
+from rl_designer.envs.search_spaces.limits import COSTS, NO_LIMITS, UNLIMITED, Limits
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.search_spaces.table import TableSpace
 from rl_designer.envs.tasks.facts import FACTS
@@ -155,6 +155,27 @@ def test_each_kind_of_layer_tells_its_vectors_from_its_matrices(name: str) -> No
             assert step.effect.held_of(step.inputs) >= max(step.inputs.values * (kind.role != "embedding"), 1)
             seen.add(step.layer.kind)
     assert len(seen) >= 4
+
+
+COUNTED = {"max_ram": UNLIMITED, "max_flash": UNLIMITED}
+
+
+@pytest.mark.parametrize("numbers", ["int8", "float32"])
+@pytest.mark.parametrize(("name", "shape"), [*SHAPES.items(), ("cell1d", (2, 40)), ("cell", (1, 16, 16))])
+def test_a_space_counts_what_nothing_limits(name: str, shape: tuple[int, ...], numbers: str) -> None:
+    space = make_space(name, shape, 3, **COUNTED, device_numbers=numbers)
+    actions = space.random_actions(20, np.random.default_rng(0))
+    assert (actions == make_space(name, shape, 3).random_actions(20, np.random.default_rng(0))).all()
+    told = space.costs(actions)
+    for place, design in enumerate(space.architectures(actions)):
+        spent = costs_within(design, shape, 3, space.limits)
+        assert {cost: costs[place] for cost, costs in told.items()} == spent
+
+
+def test_what_is_counted_alone_is_no_limit() -> None:
+    limits = Limits(2_000, **COUNTED)
+    assert (limits.limited, limits.about) == (("parameters",), ())
+    assert (limits.told, str(limits)) == ("at most 2,000 parameters", "max_parameters=2000")
 
 
 def test_each_cost_has_a_limit_of_its_own() -> None:

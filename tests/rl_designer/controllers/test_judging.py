@@ -19,8 +19,8 @@ def judged(*tasks: list[np.ndarray[Any, Any]]) -> dict[str, Any]:
 def test_half_the_evaluations_in_every_seed_is_better() -> None:
     said = conclusions(judged([FIRST, FIRST / 2], [FIRST + 1, (FIRST + 1) / 2]))
     assert said == [
-        "generation 1 is better: it needs 0.50 [0.50, 0.50] times the evaluations of today's ppo (p = 0.00049)"
-        ", on 2 tasks that the loop never saw, over 12 seeds"
+        "generation 1 is better: it needs 0.50 [0.50, 0.50] times the evaluations of today's ppo "
+        "(p = 0.00049), on 2 tasks that the loop never saw, over 12 seeds"
     ]
 
 

@@ -12,7 +12,10 @@ import rl_designer as rl
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
+from rl_designer.envs.search_spaces.costs import costs_within
+from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.errors import Error, Interrupted, WrongUsage
+from rl_designer.reports.designs import device_costs
 from rl_designer.runs.folder import RunFolder
 from rl_designer.runs.reading import read_run
 from rl_designer.searches.run import SearchResult
@@ -100,6 +103,32 @@ def test_trainings_are_not_stopped_early_unless_that_is_asked_for(train: Any) ->
         WrongUsage, match=r"--fidelity quarters .* objective 'latency' isn't known .* use --fidelity full"
     ):
         train("never", objectives=("val_accuracy", "latency"), fidelity="quarters")
+
+
+@pytest.mark.parametrize("limit", [None, 3_000])
+def test_memory_is_an_objective_that_is_known_of_every_design(train: Any, limit: int | None) -> None:
+    options = {"objectives": ("val_accuracy", "ram", "flash"), "fidelity": "quarters", "max_ram": limit}
+    run = read_run(train("run", agent=PPO, **options).folder.path)
+    shape, classes = run.folder.summary["setting"]["input_shape"], 10
+    for found in run.designs:
+        spent = costs_within(found.design.architecture, shape, classes, Limits(max_ram=1, max_flash=1))
+        evaluation = found.design.evaluation
+        assert {"ram": evaluation.ram, "flash": evaluation.flash} == {c: spent[c] for c in ("ram", "flash")}
+        assert limit is None or spent["ram"] <= limit
+    [most] = [
+        text
+        for words, _, text in device_costs(run.designs[0].design.architecture, run.folder.summary["setting"])
+        if "RAM" in words
+    ]
+    assert most == ("no limit" if limit is None else "of at most 3,000")
+    assert all(each.figures["ram"] == each.design.evaluation.ram for each in run.front)
+
+
+def test_a_reward_may_ask_for_memory_and_a_table_has_none(train: Any, table: str) -> None:
+    run = train("run", reward="mnasnet:cost=flash")
+    assert all(d.evaluation.flash and d.evaluation.ram is None for d in run.designs)
+    with pytest.raises(Error, match="needs `ram`, which this evaluator doesn't measure"):
+        on_table(table, "none", objectives=("val_accuracy", "ram"))
 
 
 def test_without_objectives_nothing_is_other_than_before(train: Any) -> None:
