@@ -54,7 +54,7 @@ def test_a_reward_says_what_it_was_asked_for_by_and_what_was_set() -> None:
         (
             "mnasnet:cost=parameter",
             r"unknown value of parameter 'cost' of reward 'mnasnet': 'parameter'. Did you mean "
-            r"'parameters'\? Legal: latency, macs, parameters.",
+            r"'parameters'\? Legal: flash, latency, macs, parameters, ram.",
         ),
         ("hypervolume:reference=1,scale=ln", r"parameter 'scale' of reward 'hypervolume': 'ln'"),
     ],
