@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Cost = Literal["parameters", "macs", "ram", "flash", "latency"]
+Cost = Literal["parameters", "macs", "latency", "ram", "flash"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class CostFacts:
 COST_FACTS: dict[Cost, CostFacts] = {
     "parameters": CostFacts("parameters", "parameters"),
     "macs": CostFacts("macs", "multiply-adds"),
+    "latency": CostFacts("latency_seconds", "s", least=1e-9, in_closed_form=False),
     "ram": CostFacts("ram", "bytes of RAM"),
     "flash": CostFacts("flash", "bytes of flash"),
-    "latency": CostFacts("latency_seconds", "s", least=1e-9, in_closed_form=False),
 }
 COSTS: tuple[Cost, ...] = tuple(COST_FACTS)
 FIELDS: dict[Cost, str] = {cost: facts.field for cost, facts in COST_FACTS.items()}

@@ -13,12 +13,14 @@ from rl_designer.agents.base import PolicyAgent
 from rl_designer.comparisons.trial import Searched
 from rl_designer.envs.problem import Design
 from rl_designer.envs.rewards import COSTS, Cost
+from rl_designer.envs.rewards.costs import FIELDS
 from rl_designer.envs.rewards.fronts import front_of, rises
 from rl_designer.errors import Error
 
 TOP_SHARES = {"top_1_percent": 0.01, "top_0_1_percent": 0.001}
 # Of each design of a reward's run, in this order; None where it isn't known, and in all of one that failed.
 COLUMNS = ("reward", "accuracy", "reported", *COSTS)
+_COLUMNS_BEFORE = COLUMNS[:6]  # of runs from when RAM and flash weren't counted
 
 Values = NDArray[np.float64]
 
@@ -200,6 +202,9 @@ class RewardRun(Record):
     energy_kwh: float | None = None
 
     def __post_init__(self) -> None:
+        if {len(row) for row in self.figures} == {len(_COLUMNS_BEFORE)}:
+            more = (None,) * (len(COLUMNS) - len(_COLUMNS_BEFORE))
+            object.__setattr__(self, "figures", tuple((*row, *more) for row in self.figures))
         if {len(row) for row in self.figures} - {len(COLUMNS)} or not (
             len(self.digests) == len(self.actions) == len(self.figures)
         ):
@@ -281,7 +286,7 @@ def _figures(design: Design, reported: float | None) -> tuple[float | None, ...]
     evaluation = design.evaluation
     if evaluation.failure is not None:
         return (None,) * len(COLUMNS)
-    costs = (evaluation.parameters, evaluation.macs, evaluation.latency_seconds)
+    costs = (getattr(evaluation, field) for field in FIELDS.values())
     return (design.reward, evaluation.score, reported, *costs)
 
 
