@@ -69,8 +69,15 @@ def test_within_a_limit_it_chooses_among_the_designs_that_keep_it() -> None:
 def test_a_run_is_the_same_after_json() -> None:
     run = run_of([0.5, None], parameters=[100, None])
     assert RewardRun.from_dict(json.loads(json.dumps(run.to_dict()))) == run
-    with pytest.raises(ValueError, match="a run must have 6 figures of each design"):
+    with pytest.raises(ValueError, match="a run must have 8 figures of each design"):
         RewardRun.from_dict({**run.to_dict(), "digests": ["one"]})
+
+
+def test_a_run_from_when_memory_was_not_counted_is_read() -> None:
+    run = run_of([0.5, 0.7], parameters=[100, 200])
+    before = {**run.to_dict(), "figures": [row[:6] for row in run.to_dict()["figures"]]}
+    assert RewardRun.from_dict(json.loads(json.dumps(before))) == run
+    assert np.isnan(run.column("ram")).all() and run.column("parameters").tolist() == [100, 200]
 
 
 # -- yardsticks --------------------------------------------------------------------------------------
