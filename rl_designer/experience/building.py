@@ -1,7 +1,7 @@
 """`build_trainings`: many made tasks, many designs on each, trained in parts that are kept as they come."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,14 @@ class BuildPlan:
         tasks: how many.
         designs: on each, in parts of `DESIGNS`.
         seed: of tasks and designs.
+        largest: most parameters of a design, from 2,000 on.
     """
 
     kind: Kind
     tasks: int
     designs: int
     seed: int = 0
+    largest: int = LIMITS[1]
 
     @property
     def parts(self) -> list[tuple[int, int, int]]:
@@ -59,19 +61,24 @@ def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Disp
     """Trains what isn't in the folder yet, and writes `trainings.npz` there.
 
     Raises:
-        OverLimit: where an organisation's limits don't allow it, or its hours or energy are used up.
+        OverLimit: where an organisation's limits don't allow it, designs of 2,000 parameters among it, or its
+            hours or energy are used up. Larger designs than they allow are left out, which is said.
         Interrupted: with a text that says how to go on.
         ValueError: where nothing could be trained, and for damaged parts.
     """
+    rules, trainings = in_force(), plan.tasks * plan.designs
+    rules.check_data(PREFIX, known=True)
+    rules.check("max_parameters", LIMITS[0], "parameters of its designs")
+    rule = rules.strictest("max_parameters")
+    if rule is not None and rule.value < plan.largest:
+        display.say(f"designs have at most {rule.value:,} parameters in place of {plan.largest:,}: {rule}")
+        plan = replace(plan, largest=rule.value)
     journal = _Parts(plan, folder)
     jobs = [
-        Job(key, f"task {key[0]}, part {key[1]}", train_part, (plan.kind, *key, plan.seed))
+        Job(key, f"task {key[0]}, part {key[1]}", train_part, (plan.kind, *key, plan.seed, plan.largest))
         for key in plan.parts
     ]
     shown = Shown("parts", lambda result: str(result) if isinstance(result, Lost) else "")
-    rules, trainings = in_force(), plan.tasks * plan.designs
-    rules.check_data(PREFIX, known=True)
-    rules.check("max_parameters", LIMITS[1], "parameters of its designs")
     where = engine_name(engine)
     with (
         working(folder / USED, rules, "the experience", trainings=trainings, engine=where) as work,
@@ -98,6 +105,7 @@ class _Parts:
     def path(self, key: Any) -> Path:
         task, part, n = key
         fewer = "" if n == DESIGNS else f"-{n}"  # so that no whole part is taken for there
+        fewer += "" if self.plan.largest == LIMITS[1] else f"-within-{self.plan.largest}"
         return self.folder / PARTS / f"{self.plan.kind}-{self.plan.seed}-{task}-{part}{fewer}.npz"
 
     def known(self, jobs: Sequence[Job]) -> Mapping[Hashable, Any]:
@@ -117,13 +125,13 @@ class _Parts:
         )
 
 
-def train_part(kind: Kind, number: int, part: int, n: int, seed: int) -> Trainings:
-    """In a worker: n random designs within one limit on one made task."""
+def train_part(kind: Kind, number: int, part: int, n: int, seed: int, largest: int) -> Trainings:
+    """In a worker: n random designs within one limit, up to the largest, on one made task."""
     drawn = drawn_task(kind, number, seed)
     dataset = task_data(drawn)
     task = task_of(drawn, dataset)
     draws = stream(seed, "experience", kind, number, part)
-    space = task.within(float(np.exp(draws.uniform(*np.log(LIMITS)))))
+    space = task.within(float(np.exp(draws.uniform(*np.log((LIMITS[0], largest))))))
     actions = distinct_designs(space, n, draws)
     with TrainingEvaluator(dataset, device="cpu") as evaluator:
         found = evaluator.evaluate(space.architectures(actions))
