@@ -17,6 +17,7 @@ from rl_designer.envs.seeding import stream
 _ORDINARY_DESIGNS = 2_000  # random ones, by which numbers are standardised
 _CONSTANT = 1e-6  # deviation of a number, up to which only rounding makes it vary
 _LEAST_SPREAD = 0.5  # of designs that are alike by what a prior expects, in that of random ones
+_FARTHEST = 100.0  # from the prior, in logarithms: a step of the fit beyond would overflow
 _IN_COMMON = 0.5  # of the luck: an example that is hard is hard for most designs
 _LOG_TREND, _LOG_NOISE = -1.2, -3.0  # before anything is known; all deviations below are 1
 
@@ -275,6 +276,8 @@ class _Loss:
     prior: Values
 
     def __call__(self, parameters: Values) -> tuple[float, Values]:
+        if np.abs(parameters - self.prior).max() > _FARTHEST:
+            return np.inf, np.zeros_like(parameters)
         last = 1 + len(self.measure.scales)
         scale, trend, noise = np.exp(parameters[[0, -2, -1]])
         points = self.points * np.exp(self.measure.log_weights(parameters[1:last]) / 2)

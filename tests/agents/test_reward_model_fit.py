@@ -62,6 +62,19 @@ def test_the_gradient_is_that_of_finite_differences(name: str) -> None:
             assert gradient[number] == pytest.approx(difference, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_that_would_overflow_is_taken_back(name: str) -> None:
+    model = MODELS[name]
+    loss = loss_of(model, walks(model.space, 15, seed=1), np.sin(np.arange(15.0)))
+    for number in range(len(model._prior)):
+        for far in (99.0, 101.0, 1e4):
+            at = model._prior.copy()
+            at[number] += far
+            value, gradient = loss(at)
+            assert value > 1e3 and np.isfinite(gradient).all() and np.isinf(value) >= (far > 100)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_the_loss_is_gpytorchs_marginal_likelihood_and_a_normal_prior(name: str) -> None:
     model = MODELS[name]
