@@ -4,6 +4,7 @@ parts, and before anything was run on them.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.rewards import accuracy_of, cost_of
@@ -80,11 +81,8 @@ def held_back(evaluation: Evaluation) -> float:
 
 def swinging(evaluation: Evaluation) -> float:
     """How much the curve falls back after its first third."""
-    late = _curve(evaluation)
-    late = late[len(late) // 3 :]
-    return (
-        sum(abs(after - before) for before, after in zip(late, late[1:], strict=False)) - late[-1] + late[0]
-    )
+    curve = _curve(evaluation)
+    return sum(max(before - after, 0.0) for before, after in pairwise(curve[len(curve) // 3 :]))
 
 
 def soon_at_its_end(evaluation: Evaluation) -> float:
