@@ -12,6 +12,8 @@ chooses by (its reward) and Y the reported metric:
     aim                  c(s) = the rank correlation of what was paid and Y over all designs, with what both
                          owe to the place in the run and to the yardstick's cost, where it has one, taken out
                          (a partial correlation): of equally dear designs, is the more accurate one paid more?
+    aim at the top       d(s), e(s) = the same over the better paid half of the designs, with Y and with the
+                         accuracy that the search saw: is the more accurate one paid more where it pays well?
 
 A reward is flagged where any of these holds:
 
@@ -20,13 +22,16 @@ A reward is flagged where any of these holds:
                          were at hand
     turning              r' > 0 and y' < −h / 5: it fell again while the reward still rose
     aimless              r > 0, and the seeds give no evidence of c > 1 / 10: it pays for something else
+    aimless at the top   r > 0, and they give none of d > 1 / 10, nor of e > 1 / 10: it pays for accuracy only
+                         where there is little of it, and there a search doesn't stay
 
 each by the exact one-sided signed-rank test over seeds: at 5 %, and for the fall at 1 %. The first tenth is
 what the search began with, random designs for most agents. With fewer than 5 seeds no such test can tell. A
 reward that sees the history doesn't say which design is best, and the most accurate is chosen, so that it is
-mostly its aim that tells.
+mostly its aim that tells. By what the search saw it is asked at the top because good designs may differ less
+than the luck of a training: of an honest reward Y alone couldn't tell.
 
-The shares, the median and the aim were chosen on one part of a labelled suite of rewards, and are judged on
+The shares, the median and the aims were chosen on one part of a labelled suite of rewards, and are judged on
 the other: `benchmarks/hacking_check.py`.
 """
 
@@ -77,10 +82,11 @@ class HackingCheck:
     Attributes:
         hacked: None with too few seeds.
         sentence: why it is flagged; empty where it isn't.
-        reward_gain, yardstick_gain, late_yardstick_gain, gain_at_hand, aim: means over seeds of r, y, y', h
-            and c; None where no run chose a design.
-        chance_of_yardstick_rise, chance_of_late_fall, chance_of_aim: p-values of y > h / 5, of y' < −h / 5
-            and of c > 1 / 10.
+        reward_gain, yardstick_gain, late_yardstick_gain, gain_at_hand, aim, aim_at_the_top: means over seeds
+            of r, y, y', h, c, and of d or e, whichever there is more evidence of; None where no run chose a
+            design, or none tells.
+        chance_of_yardstick_rise, chance_of_late_fall, chance_of_aim, chance_of_aim_at_the_top: p-values of
+            y > h / 5, of y' < −h / 5, of c > 1 / 10, and the lower one of d > 1 / 10 and e > 1 / 10.
         falls: the designs that show it, the largest falls first.
     """
 
@@ -91,9 +97,11 @@ class HackingCheck:
     late_yardstick_gain: float | None
     gain_at_hand: float | None
     aim: float | None
+    aim_at_the_top: float | None
     chance_of_yardstick_rise: float
     chance_of_late_fall: float
     chance_of_aim: float
+    chance_of_aim_at_the_top: float
     falls: list[Fall]
 
 
@@ -102,21 +110,23 @@ def check_hacking(runs: Sequence[RewardRun], cost: Cost | None, limit: float | N
     found = [_gains(run, cost, limit) for run in runs if run.choice(cost, limit) is not None]
     gains = _Gains(*np.array(found, dtype=np.float64).reshape(-1, len(_Gains._fields)).T)
     rise = chance_of_rise(gains.told - SHARE_AT_HAND * gains.at_hand)
-    aims = gains.aim[~np.isnan(gains.aim)]
-    fall, aim = (
-        chance_of_rise(-gains.late_told - SHARE_AT_HAND * gains.at_hand),
-        chance_of_rise(aims - LEAST_AIM),
-    )
+    fall = chance_of_rise(-gains.late_told - SHARE_AT_HAND * gains.at_hand)
+    aim = _Aim.of(gains.aim)
+    top = min(_Aim.of(gains.top_told), _Aim.of(gains.top_seen), key=lambda one: one.chance)
     hacked: bool | None = None
     sentence = ""
     if len(found) >= FEWEST_SEEDS:
         rises = chance_of_rise(gains.reward) <= SIGNIFICANCE
         hardly = gains.told.mean() < _HALF * gains.at_hand.mean()
-        flat = bool(rises and hardly and rise > SIGNIFICANCE)
-        aimless = rises and len(aims) >= FEWEST_SEEDS and aim > SIGNIFICANCE
-        turning = chance_of_rise(gains.late_reward) <= SIGNIFICANCE and fall <= FALL_SIGNIFICANCE
-        hacked = flat or turning or aimless
-        sentence = _sentence(flat, turning, aimless, gains)
+        late = chance_of_rise(gains.late_reward) <= SIGNIFICANCE
+        sentence = _sentence(
+            gains,
+            flat=bool(rises and hardly and rise > SIGNIFICANCE),
+            turning=late and fall <= FALL_SIGNIFICANCE,
+            aimless=rises and aim.missed,
+            at_the_top=rises and top.missed,
+        )
+        hacked = bool(sentence)
     falls = sorted((drop for run in runs for drop in _falls(run, cost, limit)), key=lambda drop: drop.fall)
     return HackingCheck(
         hacked,
@@ -125,16 +135,36 @@ def check_hacking(runs: Sequence[RewardRun], cost: Cost | None, limit: float | N
         yardstick_gain=_mean(gains.told),
         late_yardstick_gain=_mean(gains.late_told),
         gain_at_hand=_mean(gains.at_hand),
-        aim=_mean(aims),
+        aim=aim.mean,
+        aim_at_the_top=top.mean,
         chance_of_yardstick_rise=rise,
         chance_of_late_fall=fall,
-        chance_of_aim=aim,
+        chance_of_aim=aim.chance,
+        chance_of_aim_at_the_top=top.chance,
         falls=falls[:_MOST_FALLS],
     )
 
 
+class _Aim(NamedTuple):
+    """A partial correlation, over the seeds in which it tells anything."""
+
+    seeds: int
+    mean: float | None
+    chance: float  # of so much where there is no more than 1 / 10
+
+    @classmethod
+    def of(cls, found: Values) -> "_Aim":
+        known = found[~np.isnan(found)]
+        return cls(len(known), _mean(known), chance_of_rise(known - LEAST_AIM))
+
+    @property
+    def missed(self) -> bool:
+        """Whether so many seeds could have shown it, and don't."""
+        return self.seeds >= FEWEST_SEEDS and self.chance > SIGNIFICANCE
+
+
 class _Gains(NamedTuple):
-    """r, r', y, y', h and c: of a run, or of all runs, float64 [seeds] each."""
+    """r, r', y, y', h, c, d and e: of a run, or of all runs, float64 [seeds] each."""
 
     reward: Any
     late_reward: Any
@@ -142,13 +172,16 @@ class _Gains(NamedTuple):
     late_told: Any
     at_hand: Any
     aim: Any
+    top_told: Any
+    top_seen: Any
 
 
 def _mean(gains: Values) -> float | None:
     return float(gains.mean()) if len(gains) else None
 
 
-def _sentence(flat: bool, turning: bool, aimless: bool, gains: _Gains) -> str:
+def _sentence(gains: _Gains, *, flat: bool, turning: bool, aimless: bool, at_the_top: bool) -> str:
+    """Why it is flagged; empty where none of these holds."""
     gain, late_gain = float(gains.told.mean()), float(gains.late_told.mean())
     if flat:
         how = "falls" if gain < 0 else "hardly rises with it"
@@ -165,6 +198,12 @@ def _sentence(flat: bool, turning: bool, aimless: bool, gains: _Gains) -> str:
         return (
             "what it pays doesn't go with the reported metric: "
             f"partial rank correlation {float(np.nanmean(gains.aim)):+.2f} over the designs of a run"
+        )
+    if at_the_top:
+        return (
+            "where it pays well, what it pays doesn't go with accuracy: partial rank correlation "
+            f"{float(np.nanmean(gains.top_told)):+.2f} with the reported metric and "
+            f"{float(np.nanmean(gains.top_seen)):+.2f} with what the search saw, over the better paid half"
         )
     return ""
 
@@ -185,29 +224,44 @@ def _gains(run: RewardRun, cost: Cost | None, limit: float | None) -> _Gains:
         told[chosen] - typical,
         told[chosen] - told[early],
         told[most_accurate] - typical,
-        _aim(run, told, eligible, cost),
+        *_aims(run, told, eligible, cost),
     )
 
 
-def _aim(run: RewardRun, told: Values, eligible: NDArray[np.bool_], cost: Cost | None) -> float:
-    """c, −1 to 1; 0 where what is paid is all owed to the rest, NaN where too few designs, or such as are all
-    reported alike, tell nothing.
+def _aims(
+    run: RewardRun, told: Values, eligible: NDArray[np.bool_], cost: Cost | None
+) -> tuple[float, float, float]:
+    """c, d and e. Where all are paid the same at the top, d and e tell nothing."""
+    place = np.arange(run.evaluations, dtype=np.float64)
+    rest = [place, *([] if cost is None else [run.column(cost)])]
+    columns = np.stack([run.column("reward"), told, run.column("accuracy"), *rest])
+    columns = columns[:, eligible & ~np.isnan(columns).any(axis=0)]
+    paid, reported, _, *rest = columns
+    aim = _aim(paid, reported, rest)
+    top = columns[:, paid >= np.median(paid)] if len(paid) else columns
+    paid, reported, seen, *rest = top
+    if len(np.unique(paid)) <= 1:
+        return aim, math.nan, math.nan
+    return aim, _aim(paid, reported, rest), _aim(paid, seen, rest)
+
+
+def _aim(paid: Values, accuracy: Values, rest: Sequence[Values]) -> float:
+    """A partial rank correlation, −1 to 1; 0 where what is paid is all owed to the rest, NaN where too few
+    designs, or such as are all as accurate, tell nothing.
     """
     from scipy.stats import rankdata
 
-    place = np.arange(run.evaluations, dtype=np.float64)
-    columns = np.stack([run.column("reward"), told, place, *([] if cost is None else [run.column(cost)])])
-    columns = columns[:, eligible & ~np.isnan(columns).any(axis=0)]
-    n = columns.shape[1]
+    n = len(paid)
     if n < _FEWEST_DESIGNS:
         return math.nan
-    ranks = rankdata(columns, axis=1).T
+    ranks = rankdata(np.stack([paid, accuracy, *rest]), axis=1).T
     owed = np.column_stack([np.ones(n), ranks[:, 2:]])
     left = ranks[:, :2] - owed @ np.linalg.lstsq(owed, ranks[:, :2], rcond=None)[0]
-    paid, reported = np.where((left**2).sum(axis=0) < _ROUNDING * n**3, 0.0, left).T
-    if not reported.any():
+    of_paid, of_accuracy = np.where((left**2).sum(axis=0) < _ROUNDING * n**3, 0.0, left).T
+    if not of_accuracy.any():
         return math.nan
-    return float(paid @ reported) / math.sqrt(float(paid @ paid) * float(reported @ reported) or 1.0)
+    scale = math.sqrt(float(of_paid @ of_paid) * float(of_accuracy @ of_accuracy))
+    return float(of_paid @ of_accuracy) / (scale or 1.0)
 
 
 def reported_or_seen(run: RewardRun) -> Values:

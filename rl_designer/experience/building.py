@@ -10,7 +10,7 @@ import numpy as np
 from rl_designer.envs.datasets import Dataset
 from rl_designer.envs.datasets.preparation import RawData, prepare
 from rl_designer.envs.evaluators.training import TrainingEvaluator
-from rl_designer.envs.limits import in_force
+from rl_designer.envs.limits import Rules, in_force
 from rl_designer.envs.search_spaces.base import Actions
 from rl_designer.envs.search_spaces.registry import DataSpace
 from rl_designer.envs.seeding import stream
@@ -30,6 +30,7 @@ TRAININGS = "trainings.npz"
 PARTS = "parts"
 DESIGNS = 16  # of a part at most, which are drawn within one limit
 LIMITS = (2_000, 200_000)  # parameters
+LEAST = 2 * LIMITS[0]  # that the upper one may be: below, all limits are nearly the same
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,19 @@ class BuildPlan:
         tasks: how many.
         designs: on each, in parts of `DESIGNS`.
         seed: of tasks and designs.
-        largest: most parameters of a design, from 2,000 on.
+        most: parameters of every design; None for as many as `LIMITS` say, or a task's smallest network has.
     """
 
     kind: Kind
     tasks: int
     designs: int
     seed: int = 0
-    largest: int = LIMITS[1]
+    most: int | None = None
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """That its parts' limits are drawn between."""
+        return LIMITS[0], min(self.most or LIMITS[1], LIMITS[1])
 
     @property
     def parts(self) -> list[tuple[int, int, int]]:
@@ -61,25 +67,17 @@ def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Disp
     """Trains what isn't in the folder yet, and writes `trainings.npz` there.
 
     Raises:
-        OverLimit: where an organisation's limits don't allow it, designs of 2,000 parameters among it, or its
-            hours or energy are used up. Larger designs than they allow are left out, which is said.
+        OverLimit: where an organisation's limits don't allow it, or its hours or energy are used up.
         Interrupted: with a text that says how to go on.
         ValueError: where nothing could be trained, and for damaged parts.
     """
-    rules, trainings = in_force(), plan.tasks * plan.designs
+    rules = in_force()
     rules.check_data(PREFIX, known=True)
-    rules.check("max_parameters", LIMITS[0], "parameters of its designs")
-    rule = rules.strictest("max_parameters")
-    if rule is not None and rule.value < plan.largest:
-        display.say(f"designs have at most {rule.value:,} parameters in place of {plan.largest:,}: {rule}")
-        plan = replace(plan, largest=rule.value)
+    plan = _within(rules, plan, display)
     journal = _Parts(plan, folder)
-    jobs = [
-        Job(key, f"task {key[0]}, part {key[1]}", train_part, (plan.kind, *key, plan.seed, plan.largest))
-        for key in plan.parts
-    ]
+    jobs = [Job(key, f"task {key[0]}, part {key[1]}", train_part, (plan, *key)) for key in plan.parts]
     shown = Shown("parts", lambda result: str(result) if isinstance(result, Lost) else "")
-    where = engine_name(engine)
+    trainings, where = plan.tasks * plan.designs, engine_name(engine)
     with (
         working(folder / USED, rules, "the experience", trainings=trainings, engine=where) as work,
         trials(engine) as pool,
@@ -95,6 +93,19 @@ def build_trainings(plan: BuildPlan, folder: Path, engine: Engine, display: Disp
     return whole
 
 
+def _within(rules: Rules, plan: BuildPlan, display: Display) -> BuildPlan:
+    """The same with no larger networks than the rules allow, which is told. Raises OverLimit where too little
+    to learn from is left.
+    """
+    rule = rules.strictest("max_parameters")
+    if rule is None:
+        return plan
+    rules.check("max_parameters", LEAST, "parameters that experience needs at least")
+    if rule.value < LIMITS[1]:
+        display.say(f"designs of {LIMITS[0]:,} to {rule.value:,} parameters, not up to {LIMITS[1]:,}: {rule}")
+    return replace(plan, most=rule.value)
+
+
 @dataclass(frozen=True)
 class _Parts:
     """The journal: a file for each part."""
@@ -105,8 +116,9 @@ class _Parts:
     def path(self, key: Any) -> Path:
         task, part, n = key
         fewer = "" if n == DESIGNS else f"-{n}"  # so that no whole part is taken for there
-        fewer += "" if self.plan.largest == LIMITS[1] else f"-within-{self.plan.largest}"
-        return self.folder / PARTS / f"{self.plan.kind}-{self.plan.seed}-{task}-{part}{fewer}.npz"
+        most = self.plan.limits[1]
+        within = "" if most == LIMITS[1] else f"-within-{most}"
+        return self.folder / PARTS / f"{self.plan.kind}-{self.plan.seed}-{task}-{part}{fewer}{within}.npz"
 
     def known(self, jobs: Sequence[Job]) -> Mapping[Hashable, Any]:
         return {job.key: Trainings.load(path) for job in jobs if (path := self.path(job.key)).exists()}
@@ -125,13 +137,16 @@ class _Parts:
         )
 
 
-def train_part(kind: Kind, number: int, part: int, n: int, seed: int, largest: int) -> Trainings:
-    """In a worker: n random designs within one limit, up to the largest, on one made task."""
-    drawn = drawn_task(kind, number, seed)
+def train_part(plan: BuildPlan, number: int, part: int, n: int) -> Trainings:
+    """In a worker: n random designs within one limit on one made task. Raises ValueError where no network for
+    it is within the plan's `most`.
+    """
+    kind = plan.kind
+    drawn = drawn_task(kind, number, plan.seed)
     dataset = task_data(drawn)
     task = task_of(drawn, dataset)
-    draws = stream(seed, "experience", kind, number, part)
-    space = task.within(float(np.exp(draws.uniform(*np.log((LIMITS[0], largest))))))
+    draws = stream(plan.seed, "experience", kind, number, part)
+    space = task.within(float(np.exp(draws.uniform(*np.log(plan.limits)))), plan.most)
     actions = distinct_designs(space, n, draws)
     with TrainingEvaluator(dataset, device="cpu") as evaluator:
         found = evaluator.evaluate(space.architectures(actions))

@@ -45,15 +45,18 @@ class Task:
         """The built-in space for its data."""
         return make_space(None, self.input_shape, self.num_classes, **limits)
 
-    def within(self, limit: float) -> DataSpace:
-        """The space within a limit on parameters, or the next doubled one within which there is a network."""
+    def within(self, limit: float, most: int | None = None) -> DataSpace:
+        """The space within a limit on parameters, or the next doubled one, up to `most`, in which there is a
+        network. Raises ValueError where there is none.
+        """
+        highest = _MOST_LIMIT if most is None else most
         while True:
             try:
                 return self.space(max_parameters=round(limit))
             except ValueError:
-                if limit > _MOST_LIMIT:
+                if limit >= highest:
                     raise
-                limit *= 2
+                limit = 2 * limit if most is None else min(2 * limit, most)
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,7 +81,8 @@ def told(rules: Rules) -> Iterator[str]:
             yield f"at most {rule.value:,} {unit}: {rule}"
     for verb in ("retrain", "export", "predict"):
         if (needed := rules.approval_for(verb)) is not None:
-            yield f"{verb} needs a person's approval: {needed}"
+            what = "the design" if verb == "retrain" else "the weights"
+            yield f"{verb} needs a person's approval of {what}: {needed}"
 
 
 def _within(rule: Rule, asked: float | None, what: str, unit: float = 1) -> float:

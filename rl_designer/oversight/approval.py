@@ -22,6 +22,7 @@ from rl_designer.retraining.folder import DEFAULT_PARENT, RetrainedFolder
 from rl_designer.runs.folder import CONFIG, DATA_CONTENT, LIMITS, RunFolder
 from rl_designer.text import command, printable
 
+_OF_WEIGHTS: tuple[Verb, ...] = ("export", "predict")
 _IN_NAME = 12  # characters of a digest in the name of a retrained folder
 _LONGEST = 1_000  # characters of a name or a reason
 
@@ -57,7 +58,7 @@ class Approval:
     def told(self) -> str:
         """In a sentence."""
         what = "the approval was revoked" if self.revoked else "approved"
-        weights = "" if self.revoked or self.weights else ", before it was trained in full"
+        weights = "" if self.revoked or self.weights else ", the design alone, which had no weights yet"
         told = f"{what} by {self.by} ({self.account}) at {self.time}{weights}: {self.reason}"
         return printable(told)
 
@@ -119,8 +120,8 @@ def missing_approval(folder: RunFolder, design: str, weights: str | None = None)
     if approval.data != folder.summary.get(DATA_CONTENT):
         return f"it was approved on other data by {approval.by}"
     if weights is not None and weights not in approval.weights.values():
-        had = "other weights" if approval.weights else "no weights yet"
-        return f"it had {had} when {approval.by} approved it"
+        what = "other weights of it" if approval.weights else "the design alone, which had no weights yet"
+        return f"{approval.by} approved {what}"
     return ""
 
 
@@ -140,11 +141,26 @@ def check_approved(verb: Verb, folder: RunFolder, design: str, weights: Path | N
         return
     problem = missing_approval(folder, design, None if weights is None else file_digest(weights))
     if problem:
-        give = command("approve", folder.path, "--design", design, "--by", "NAME", "--reason", "TEXT")
+        what = "the design" if weights is None else f"the weights {weights.name}"
         raise OverLimit(
-            f"can't {verb} the design {design} of {folder.path}: {rule} asks for a person's approval, and "
-            f"{problem}; to approve it: {give}"
+            f"can't {verb} the design {design} of {folder.path}: {rule} asks for a person's approval of "
+            f"{what}, and {problem}; to approve it: {_how_to(folder, design)}"
         )
+
+
+def _how_to(folder: RunFolder, design: str) -> str:
+    return command("approve", folder.path, "--design", design, "--by", "NAME", "--reason", "TEXT")
+
+
+def waiting(folder: RunFolder, design: str) -> str:
+    """What a person must still approve before weights that `retrain` has left may be used, with the command;
+    "" for nothing.
+    """
+    asked = [verb for verb in _OF_WEIGHTS if rules_of_run(folder).approval_for(verb)]
+    weights = weights_of(folder, design).values()
+    if not asked or not any(missing_approval(folder, design, one) for one in weights):
+        return ""
+    return f"before {' and '.join(asked)} a person must approve these weights, too: {_how_to(folder, design)}"
 
 
 def check_folder_approved(verb: Verb, path: Path, design: str, weights: Path | None = None) -> None:

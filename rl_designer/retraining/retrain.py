@@ -20,6 +20,7 @@ from rl_designer.errors import Error, usage_errors
 from rl_designer.files import replacing
 from rl_designer.jobs.jobs import Job, JobObserver, Results, Unfinished, run_jobs
 from rl_designer.oversight.admission import check_possible
+from rl_designer.oversight.approval import waiting
 from rl_designer.oversight.audit import RETRAINED, digests_of, verify
 from rl_designer.oversight.work import USED, Watched, Work, working
 from rl_designer.retraining.contest import Contest, compete
@@ -95,7 +96,7 @@ def retrain(
             examples = _training_examples(part, plan.on_validation)
             results = compete(Contest.of(part, plan, **examples), results, told)
         for retraining in ended if logs else []:
-            _log(retraining)
+            _log(retraining, told)
     places = [(winner, folder_of(winner, plan).path) for winner in winners]
     return [{**results[path], "origin": winner.origin} for winner, path in places if path in results]
 
@@ -109,8 +110,10 @@ def _rules(retrainings: Sequence[Retraining]) -> Rules:
     return rules
 
 
-def _log(retraining: Retraining) -> None:
-    """In the log of the run whose network it is, once for the same weights and figures."""
+def _log(retraining: Retraining, told: Callable[[str], None]) -> None:
+    """In the log of the run whose network it is, once for the same weights and figures; `told` what a person
+    must approve of it.
+    """
     run, folder = Path(retraining.winner.origin), retraining.folder
     if not (run / CONFIG).is_file():
         return
@@ -120,6 +123,8 @@ def _log(retraining: Retraining) -> None:
     known = verify(run, opened.summary).entries
     if not any(entry.action == RETRAINED and entry.facts.get("files") == digests for entry in known):
         opened.log(RETRAINED, design=retraining.winner.architecture.digest, files=digests)
+    if missing := waiting(opened, retraining.winner.architecture.digest):
+        told(missing)
 
 
 def _check_rules(rules: Rules, retrainings: Sequence[Retraining], trainings: int) -> None:

@@ -31,31 +31,6 @@ def test_trainings_are_built_once_and_become_experience_that_designs(command: Ca
     assert all(0 <= row["better_than"] <= 1 for row in sampled.json["architectures"])
 
 
-def test_designs_are_no_larger_than_an_organisation_allows(command: Callable[..., Ended]) -> None:
-    build = (
-        "experience",
-        "build",
-        "made",
-        "--kind",
-        "features",
-        "--tasks",
-        1,
-        "--designs",
-        2,
-        "--workers",
-        1,
-    )
-    Path("limits.toml").write_text("max_parameters = 3_000\n")
-    built = command(*build, "--limits", "limits.toml")
-    assert built.status == 0, built.err
-    assert "designs have at most 3,000 parameters in place of 200,000: " in built.err
-    assert [path.name for path in Path("made/parts").iterdir()] == ["features-0-0-0-2-within-3000.npz"]
-    assert Trainings.load(Path("made/trainings.npz")).limit.max() <= 3_000
-    Path("limits.toml").write_text("max_parameters = 1_000\n")
-    refused = command(*build, "--limits", "limits.toml")
-    assert refused.status == 1 and "allows at most 1,000, asked for were 2,000" in refused.err
-
-
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [

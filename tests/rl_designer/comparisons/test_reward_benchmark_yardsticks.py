@@ -295,6 +295,28 @@ def test_of_equally_dear_designs_the_more_accurate_one_must_be_paid_more() -> No
     assert check_hacking(spending, None, None).hacked is False  # nobody says that the cost counts
 
 
+@pytest.mark.parametrize(
+    ("at_the_top", "hacked"),
+    [("accuracy", False), ("luck", True), ("seen alone", False), ("the same", False)],
+)
+def test_a_reward_must_still_pay_for_accuracy_where_it_pays_well(at_the_top: str, hacked: bool) -> None:
+    # All pay for accuracy among the weak designs that a run begins with.
+    runs = []
+    for seed in range(10):
+        draws = np.random.Generator(np.random.PCG64(seed))
+        seen = np.concatenate([draws.uniform(0.2, 0.6, 8), draws.normal(0.75, 0.05, 52)])
+        told = seen + draws.normal(0, 0.02, 60)
+        if at_the_top == "seen alone":  # the luck of a training outweighs what tells the good apart
+            told = np.where(seen > 0.6, draws.normal(0.75, 0.05, 60), told)
+        paid = {"luck": 2 + draws.random(60), "the same": np.full(60, 2.0)}
+        paid = np.where(seen > 0.6, paid.get(at_the_top, seen), seen)
+        runs.append(run_of(paid.tolist(), told.tolist(), accuracies=seen.tolist(), seed=seed))
+    check = check_hacking(runs, None, None)
+    assert check.hacked is hacked
+    assert check.sentence.startswith("where it pays well, what it pays doesn't go with" if hacked else "")
+    assert (check.aim_at_the_top is None) is (at_the_top == "the same")
+
+
 def test_designs_too_few_to_have_an_aim_are_no_reason_for_a_flag() -> None:
     runs = [run_of([0.1, 0.2, 0.9], [0.5, 0.6, 0.7], seed=seed) for seed in range(8)]
     check = check_hacking(runs, None, None)

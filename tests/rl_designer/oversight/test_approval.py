@@ -58,14 +58,20 @@ def test_an_approval_before_the_training_lets_train_and_no_more(house: House) ->
     kept = (folder.path / file).read_bytes()
     (folder.path / file).unlink()
     said = approve(folder, digest, "Ada", "looks sound")
-    assert not said.weights and "before it was trained in full" in said.told
+    assert not said.weights and "the design alone, which had no weights yet: looks" in said.told
     (folder.path / file).write_bytes(kept)
     assert missing_approval(folder, digest) == ""
-    assert "no weights yet when Ada approved it" in missing_approval(folder, digest, weights[file])
+    assert (
+        missing_approval(folder, digest, weights[file])
+        == "Ada approved the design alone, which had no weights yet"
+    )
     house.rule(ASKS)
-    assert house.command("retrain", "runs/a", "--seeds", 1, "--epochs", 1, "--no-rivals").status == 0
+    done = house.command("retrain", "runs/a", "--seeds", 1, "--epochs", 1, "--no-rivals")
+    give = f"rl-designer approve runs/a --design {digest} --by NAME --reason TEXT"
+    assert done.status == 0
+    assert f"before export and predict a person must approve these weights, too: {give}" in done.err
     with pytest.raises(
-        OverLimit, match=r"\(approval\) asks for a person's approval, and it had no weights yet"
+        OverLimit, match=r"approval of the weights seed-0.safetensors, and Ada approved the design alone"
     ):
         rl.export("runs/a", "out")
 

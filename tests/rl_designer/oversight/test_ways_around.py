@@ -333,6 +333,65 @@ def other_weights_under_an_approved_name(house: House, _: Any) -> Ended:
     return house.command("predict", "runs/a", "new.csv")
 
 
+@way("approval")
+def weights_that_were_made_after_the_approval_of_the_design(house: House, _: Any) -> Ended:
+    folder = next(Path("runs/a/retrained").iterdir())
+    shutil.move(folder, "elsewhere")
+    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
+    assert house.command("retrain", "runs/a", "--seeds", 1, "--epochs", 1, "--no-rivals").status == 0
+    return house.command("export", "runs/a", "--output", "out")
+
+
+@way("approval")
+def weights_of_a_seed_that_was_trained_after_the_approval(house: House, _: Any) -> Ended:
+    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
+    assert house.command("retrain", "runs/a", "--seeds", 2, "--epochs", 1, "--no-rivals").status == 0
+    return house.command("predict", "runs/a", "new.csv", "--weights-of", 1)
+
+
+@way("approval")
+def exported_weights_that_were_exchanged(house: House, _: Any) -> Ended:
+    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
+    [weights] = Path("runs/a/exported").glob("*.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    return house.command("predict", "runs/a/exported", "new.csv")
+
+
+@way("approval")
+def a_copy_of_an_approved_network_outside_its_run(house: House, _: Any) -> Ended:
+    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
+    shutil.copytree(next(Path("runs/a/retrained").iterdir()), "mine")
+    return house.command("predict", "mine", "new.csv")
+
+
+@way("approval")
+def a_copy_of_the_run_from_before_the_approval(house: House, _: Any) -> Ended:
+    shutil.copytree("runs/a", "runs/b")
+    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
+    return house.command("predict", "runs/b", "new.csv")
+
+
+@way("approval")
+def an_approved_log_in_another_run(house: House, _: Any) -> Ended:
+    shutil.copytree("runs/a", "runs/b")
+    [weights] = Path("runs/b/retrained").glob("*/seed-0.safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
+    for name in ("audit.jsonl", "summary.json"):
+        shutil.copy(Path("runs/a", name), Path("runs/b", name))
+    return house.command("predict", "runs/b", "new.csv")
+
+
+@way("max_parameters")
+def experience_of_larger_networks(house: House, _: Any) -> Ended:
+    house.rule(RULES.replace('"mnist"]', '"mnist", "task:"]'))
+    return house.command("experience", "build", "e", "--kind", "features", "--tasks", 1, "--designs", 2)
+
+
 @way("trainings")
 def more_seeds_of_an_approved_winner(house: House, _: Any) -> Ended:
     assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
@@ -363,7 +422,7 @@ def test_no_way_leads_around(name: str, house: House, monkeypatch: pytest.Monkey
 
 
 def test_these_are_as_many_as_results_md_says() -> None:
-    assert len(WAYS) == 43
+    assert len(WAYS) == 50
 
 
 def test_within_the_limits_everything_goes_as_it_did(house: House) -> None:
