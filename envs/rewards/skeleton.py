@@ -13,6 +13,8 @@ design that failed, and no figure of the test split. What an `Evaluation` has, N
     learning_curve    the score after each epoch, a tuple
     parameters        trainable parameters, a count
     macs              multiply-adds of one forward pass of one example, a count
+    ram, flash        bytes that values and parameters take on a device, where a limit, an objective or a
+                      `cost=ram` has them counted
     latency_seconds   measured time of one forward pass of one example
     training_seconds, epochs, seed, device
     stopped_at        epochs after which the training was stopped early, or None; `val_accuracy` is then what
