@@ -103,7 +103,7 @@ class TrainedSpace(SearchSpace):
         where = f"space {definition.name!r}: {TRAINING}"
         # Examples of texts have one axis, their symbols.
         shape = networks.input_shape[1 if definition.of_texts else 0 :]
-        check_choices_fit(definition.training, shape, networks.num_classes, where)
+        check_choices_fit(definition.training, shape, networks.num_classes, where, texts=definition.of_texts)
         self.definition = definition
         self.networks = networks
         self.name = networks.name

@@ -84,12 +84,14 @@ def check_training(architecture: Architecture) -> None:
             raise Error(f"a design says its {name} once, got {architecture}")
 
 
-def check_choices_fit(choices: Choices, input_shape: Sequence[int], num_classes: int, where: str) -> None:
+def check_choices_fit(
+    choices: Choices, input_shape: Sequence[int], num_classes: int, where: str, *, texts: bool
+) -> None:
     """Raises ValueError where a choice makes no sense for data of a shape."""
     for option, values in choices:
         for value in values:
             if option == "augment" and value != NO_AUGMENTATION:
-                check_augmentation(str(value), input_shape)
+                check_augmentation(str(value), input_shape, texts)
             if option == "label_smoothing" and value and num_classes == 1:
                 rule = "label smoothing is for classes, and a number is predicted"
                 raise Error(f"{where}: {rule}; leave {value} away")

@@ -16,7 +16,10 @@ AUGMENTATIONS = {
     "shift": ("moves signals and images by up to an eighth of each side", 2),
     "flip-shift": ("mirrors half of the images left to right, and moves as `shift`", 3),
     "flip-shift-erase": ("as `flip-shift`, and blanks a square of up to half of each side", 3),
+    "drop-symbols": ("takes a third of a text's symbols for unknown ones", 1),
 }
+_OF_TEXTS = ("drop-symbols",)
+_NEEDS = ("texts", "signals or images", "images, shape (channels, height, width)")  # by dimensions, from 1
 
 NO_AUGMENTATION = "none"  # as a design says it
 
@@ -114,9 +117,13 @@ def check_class_weights(name: str, num_classes: int) -> None:
         raise Error(f"class weights are for classes, and a number is predicted; leave {name!r} away")
 
 
-def check_augmentation(name: str, input_shape: Sequence[int]) -> None:
-    """Raises ValueError where an augmentation of `AUGMENTATIONS` makes no sense for examples of a shape."""
+def check_augmentation(name: str, input_shape: Sequence[int], texts: bool) -> None:
+    """Raises ValueError where an augmentation of `AUGMENTATIONS` makes no sense for examples of a shape.
+
+    Args:
+        texts: whether they are texts, shape (length,).
+    """
     needed = AUGMENTATIONS[name][1]
-    if len(input_shape) < needed:
-        needs = "images, shape (channels, height, width)" if needed == 3 else "signals or images"
-        raise Error(f"augmentation {name!r} needs {needs}; the data has the shape {tuple(input_shape)}")
+    if texts != (name in _OF_TEXTS) or len(input_shape) < needed:
+        what = "the data are texts" if texts else f"the data has the shape {tuple(input_shape)}"
+        raise Error(f"augmentation {name!r} needs {_NEEDS[needed - 1]}; {what}")

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
+from rl_designer.envs.datasets.texts.symbols import UNKNOWN
 from rl_designer.envs.layers.padding import takes_symbols
 from rl_designer.envs.networks.cpu_modules import faster_signal_network, use_faster_modules
 from rl_designer.envs.training.optimizers import Optimizers
 from rl_designer.envs.training.settings import TrainingSettings
 
 _SHIFTED_SHARE = 8
+_DROPPED = 1 / 3  # of the symbols
 
 
 def _nothing() -> None:
@@ -137,7 +139,7 @@ def class_weights(y: Tensor, num_classes: int, settings: TrainingSettings) -> Te
 
 
 def augment(name: str, batch: Tensor, generator: torch.Generator) -> Tensor:
-    """A changed copy of a batch, float [n, channels, *sizes].
+    """A changed copy of a batch, float [n, channels, *sizes]; of texts [n, length], numbers of symbols.
 
     Args:
         name: a name of `AUGMENTATIONS`.
@@ -180,8 +182,15 @@ def _erase(batch: Tensor, generator: torch.Generator) -> Tensor:
     return batch.masked_fill(erased.to(batch.device), 0.0)
 
 
+def _drop_symbols(batch: Tensor, generator: torch.Generator) -> Tensor:
+    """Word dropout (Iyyer et al. 2015, section 3.2), which leaves the places of the words; padding stays."""
+    dropped = (torch.rand(batch.shape, generator=generator) < _DROPPED).to(batch.device)
+    return batch.masked_fill(dropped & (batch > UNKNOWN), UNKNOWN)
+
+
 _CHANGES: Mapping[str, Sequence[Callable[[Tensor, torch.Generator], Tensor]]] = {
     "shift": (_shift,),
     "flip-shift": (_flip, _shift),
     "flip-shift-erase": (_flip, _shift, _erase),
+    "drop-symbols": (_drop_symbols,),
 }

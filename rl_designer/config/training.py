@@ -16,7 +16,9 @@ class Recipe(Settings):
 
     epochs: Count | None = setting("Epochs of each training.", shown=str(DEFAULT_EPOCHS))
     augment: Name | None = setting(
-        "Vary the training data: shift, or flip-shift or flip-shift-erase for images.", "NAME", shown="no"
+        "Vary the training data: shift; images also flip-shift, flip-shift-erase; texts drop-symbols.",
+        "NAME",
+        shown="no",
     )
     precision: Literal["float32", "bfloat16"] | None = setting(
         "Of the trainings' products; bfloat16 is faster on GPUs, and on CPUs with AVX-512 BF16 or AMX.",

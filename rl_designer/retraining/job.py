@@ -89,7 +89,7 @@ class Retraining:
         # What the design says of its training wins over the recipe.
         self.settings = plan.settings.decided_by(winner.architecture)
         if self.settings.augment:
-            check_augmentation(self.settings.augment, dataset.x_train.shape[1:])
+            check_augmentation(self.settings.augment, dataset.x_train.shape[1:], dataset.kind == TEXT)
         _check_kind(winner, dataset)
         self.input_shape = shape_for(winner.architecture, dataset.input_shape)
         self.costs: Costs = check_size(winner.architecture, self.input_shape, dataset.num_classes)

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from rl_designer.envs.datasets import Dataset
-from rl_designer.envs.datasets.dataset import Kind
+from rl_designer.envs.datasets.dataset import TEXT, Kind
 from rl_designer.envs.evaluators.training import TrainingEvaluator
 from rl_designer.envs.metrics import metric_of
 from rl_designer.retraining.folder import TRAINING
@@ -17,14 +17,19 @@ from rl_designer.retraining.job import Winner, folder_of
 from rl_designer.retraining.settings import CHOSEN, FullSettings, Plan
 from rl_designer.text import training_words
 
-# What differs from the usual settings; these come first, since of equals the first is taken. Rows and texts
-# are never varied; signals that all begin at the same place are spoilt by it.
+# What differs from the usual settings; these come first, since of equals the first is taken. Rows are never
+# varied; signals that all begin at the same place are spoilt by it.
 RECIPES: Sequence[Mapping[str, Any]] = (
     {},
     {"augment": False},
     {"weight_decay": 2.0},
     {"epochs": 30, "weight_decay": 2.0},
     {"epochs": 30, "weight_decay": 2.0, "learning_rate": 0.004},
+)
+# Of texts besides: what few examples let a network learn by heart are single words.
+_OF_TEXTS: Sequence[Mapping[str, Any]] = (
+    {"augment": "drop-symbols", "epochs": 30},
+    {"augment": "drop-symbols", "epochs": 15, "learning_rate": 0.005},
 )
 
 
@@ -55,7 +60,8 @@ def best_recipe(winners: Sequence[Winner], dataset: Dataset, plan: Plan) -> Chos
     if (before := _begun(winners, plan)) is not None:
         return Chosen(replace(plan, settings=before))
     tried = [name for name in CHOSEN if any(name not in each.architecture.training for each in winners)]
-    recipes = [{name: value for name, value in recipe.items() if name in tried} for recipe in RECIPES]
+    every = [*RECIPES, *(_OF_TEXTS if dataset.kind == TEXT else ())]
+    recipes = [{name: value for name, value in recipe.items() if name in tried} for recipe in every]
     # Of equal ones the first.
     candidates = list(dict.fromkeys(replace(plan.settings, **recipe) for recipe in recipes))
     part = plan.part_of(dataset)

@@ -98,7 +98,13 @@ def default_precision(device: str) -> str:
 
 
 def full_settings(
-    name: str, examples: int, input_shape: Sequence[int], given: Mapping[str, Any], device: str = "cpu"
+    name: str,
+    examples: int,
+    input_shape: Sequence[int],
+    given: Mapping[str, Any],
+    device: str = "cpu",
+    *,
+    texts: bool = False,
 ) -> FullSettings:
     """Defaults that suit the data, under what is given.
 
@@ -108,6 +114,7 @@ def full_settings(
         input_shape: of one example; of texts (length,).
         given: `FullTraining`'s fields, or `augment` as False; None where not given.
         device: that is trained on, as `device_name` gives it.
+        texts: whether examples are texts.
 
     Raises:
         ValueError: for a value out of range, and an augmentation that doesn't fit the data.
@@ -119,7 +126,7 @@ def full_settings(
     }
     settings = FullSettings(**defaults | {key: value for key, value in given.items() if value is not None})
     if settings.augment:
-        check_augmentation(settings.augment, input_shape)
+        check_augmentation(settings.augment, input_shape, texts)
     return settings
 
 
@@ -167,7 +174,14 @@ class Plan:
             examples = _trained_on(part, plan.get("on_validation", False))
             check_class_weights(settings.get("class_weights") or "none", dataset.num_classes)
             metric_of(plan.get("metric"), dataset.predicts)
-            full = full_settings(dataset.name, examples, dataset.x_train.shape[1:], settings, device)
+            full = full_settings(
+                dataset.name,
+                examples,
+                dataset.x_train.shape[1:],
+                settings,
+                device,
+                texts=part.kind == "text",
+            )
         little = part.kind in ("features", "text") or part.usual_folds > 1
         free = little and all(settings.get(recipe) is None for recipe in CHOSEN)
         return cls(full, device=name, free_recipe=free, **plan)

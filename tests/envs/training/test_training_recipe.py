@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rl_designer.envs.architecture import Architecture, Layer
+from rl_designer.envs.datasets.texts.symbols import UNKNOWN
 from rl_designer.envs.networks.cpu_modules import faster_signal_network
 from rl_designer.envs.networks.network import build_network
 from rl_designer.envs.search_spaces.cell_definition import CellDefinition
@@ -19,7 +20,7 @@ from rl_designer.envs.search_spaces.cell_space import CellSpace
 from rl_designer.envs.search_spaces.registry import make_space
 from rl_designer.envs.training.data import TrainingData
 from rl_designer.envs.training.recipe import train_candidate
-from rl_designer.envs.training.settings import AUGMENTATIONS, TrainingSettings
+from rl_designer.envs.training.settings import AUGMENTATIONS, TrainingSettings, check_augmentation
 from rl_designer.envs.training.steps import augment
 from tests.helpers.training_candidates import blobs, dense, without_times
 
@@ -114,6 +115,31 @@ def test_what_is_erased_is_a_square_of_at_most_half_a_side_that_reaches_every_pl
         sides = erased[:, 0].any(dim=3 - dimension).sum(dim=1)
         assert 0 < sides.max() <= 8 and (sides == 0).any()
     assert erased[:, 0].any(dim=0).all()
+
+
+def test_a_third_of_a_texts_symbols_are_taken_for_unknown_and_its_end_stays() -> None:
+    texts = torch.zeros(300, 20)
+    texts[:, :15] = torch.randint(2, 50, (300, 15), generator=generator(0)).float()
+    dropped = augment("drop-symbols", texts, generator(1))
+    changed = dropped != texts
+    assert 0.3 < changed[:, :15].float().mean() < 0.37 and not changed[:, 15:].any()
+    assert (dropped[changed] == UNKNOWN).all()
+    assert torch.equal(dropped, augment("drop-symbols", texts, generator(1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "texts", "why"),
+    [
+        ("drop-symbols", (13,), False, r"'drop-symbols' needs texts; the data has the shape \(13,\)"),
+        ("shift", (20,), True, "'shift' needs signals or images; the data are texts"),
+        ("flip-shift", (1, 40), False, "needs images"),
+    ],
+)
+def test_an_augmentation_that_makes_no_sense_is_refused(
+    name: str, shape: tuple[int, ...], texts: bool, why: str
+) -> None:
+    with pytest.raises(ValueError, match=why):
+        check_augmentation(name, shape, texts)
 
 
 def test_every_augmentation_has_its_changes() -> None:

@@ -106,6 +106,24 @@ def test_settings_of_ones_own_are_kept(given: dict[str, float], tmp_path: Path) 
     assert best_recipe([winner(tmp_path)], dataset, plan).plan == plan
 
 
+def test_of_texts_recipes_that_drop_symbols_are_tried_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[FullSettings] = []
+
+    def score(winners: object, part: object, plan: object, settings: FullSettings) -> float:
+        tried.append(settings)
+        return float(settings.augment == "drop-symbols")
+
+    monkeypatch.setattr(recipes, "_score", score)
+    names = load_dataset("names")
+    chosen = best_recipe([winner(tmp_path)], names, Plan.of(names, {}, device="cpu"))
+    assert [settings.augment for settings in tried] == [*[False] * 4, "drop-symbols", "drop-symbols"]
+    assert chosen.plan.settings == tried[-2] and "augmentation drop-symbols" in chosen.told
+    asked = Plan.of(names, {"augment": "drop-symbols"}, device="cpu")
+    assert asked.settings.augment == "drop-symbols" and not asked.free_recipe
+
+
 def test_signals_with_examples_enough_have_the_usual_recipe() -> None:
     x, y = GENERATOR.normal(size=(1500, 1, 8)), np.arange(1500) % 2
     dataset = prepare(RawData("signals", {"train": x}, {"train": y}, "signals"), None, 0)
