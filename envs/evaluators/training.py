@@ -89,7 +89,7 @@ class TrainingEvaluator:
         metric_of(metric, "number" if dataset.num_classes == 1 else "class")
         check_class_weights(settings.class_weights, dataset.num_classes)
         if settings.augment:
-            check_augmentation(settings.augment, dataset.x_train.shape[1:], dataset.kind == "text")
+            check_augmentation(settings.augment, dataset.x_train.shape[1:], dataset.symbols > 0)
         self.device = device_name(device) if engine is None else engine.device(device)
         self.settings = settings
         self.time_limit = time_limit
