@@ -7,7 +7,7 @@ from pydantic import model_validator
 
 from rl_designer.config.kept import absolute, kept_data, kept_space, kept_table, kept_task
 from rl_designer.declared import Bytes, Count, Name, Names, Seconds, Settings, about, option_name, setting
-from rl_designer.envs.search_spaces.limits import COSTS, UNLIMITED, Limits
+from rl_designer.envs.search_spaces.limits import COSTS, ON_DEVICE, UNLIMITED, Limits
 from rl_designer.errors import Error
 
 DEFAULT_DATA = "mnist1d"
@@ -193,7 +193,8 @@ class Subject(Settings):
 
     @model_validator(mode="after")
     def _complete_limits(self) -> Self:
-        Limits.given(self.limits)
+        # What numbers a device has may be said for an objective; where nothing hangs on it, the space tells.
+        Limits.given((self.counting(ON_DEVICE) if self.device_numbers else self).limits)
         return self
 
     @model_validator(mode="before")

@@ -12,7 +12,7 @@ import rl_designer as rl
 from rl_designer.config import make_config
 from rl_designer.envs.architecture import Architecture
 from rl_designer.envs.evaluation import Evaluation
-from rl_designer.envs.search_spaces.costs import costs_within
+from rl_designer.envs.search_spaces.costs import costs, costs_within
 from rl_designer.envs.search_spaces.limits import Limits
 from rl_designer.errors import Error, Interrupted, WrongUsage
 from rl_designer.reports.designs import device_costs
@@ -122,6 +122,16 @@ def test_memory_is_an_objective_that_is_known_of_every_design(train: Any, limit:
     ]
     assert most == ("no limit" if limit is None else "of at most 3,000")
     assert all(each.figures["ram"] == each.design.evaluation.ram for each in run.front)
+
+
+def test_what_numbers_a_device_has_may_be_said_for_an_objective_alone(train: Any) -> None:
+    run = train("run", objectives=("val_accuracy", "flash"), device_numbers="float32", evaluations=4)
+    shape = run.folder.summary["setting"]["input_shape"]
+    for design in run.designs:
+        assert design.evaluation.flash == 4 * costs(design.architecture, shape, 10).parameters
+    with pytest.raises(WrongUsage, match="device_numbers=float32 says how max_flash or max_ram"):
+        train("none", objectives=TWO, device_numbers="float32")
+    assert not Path("none").exists()
 
 
 def test_a_reward_may_ask_for_memory_and_a_table_has_none(train: Any, table: str) -> None:
