@@ -276,7 +276,8 @@ class _Loss:
     prior: Values
 
     def __call__(self, parameters: Values) -> tuple[float, Values]:
-        if np.abs(parameters - self.prior).max() > _FARTHEST:
+        off = parameters - self.prior
+        if np.abs(off).max() > _FARTHEST:
             return np.inf, np.zeros_like(parameters)
         last = 1 + len(self.measure.scales)
         scale, trend, noise = np.exp(parameters[[0, -2, -1]])
@@ -303,6 +304,5 @@ class _Loss:
             2 * (memory * (by_kernel @ memory)).sum(axis=0),
             [along.sum(), np.trace(by_kernel) * noise],
         ]
-        off = parameters - self.prior
         loss = self.targets @ solution / 2 + np.log(root.diagonal()).sum() + off @ off / 2
         return float(loss), np.concatenate(gradient) + off

@@ -149,10 +149,13 @@ class CellSpace(SearchSpace):
         canonical = self._networks.canonical[cells].astype(np.int64)
         counts = self._counts(canonical)
         known = {cost: np.zeros(len(actions)) for cost in counted(self.limits) if cost in EXACT}
-        for cost, costs in known.items():
+        for cost in known:
+            if cost in self._tables.own:
+                known[cost] += self._tables.sums(cost, skeletons, counts)
+                continue
             for skeleton in np.unique(skeletons).tolist():
                 own = skeletons == skeleton
-                costs[own] = self._cost(cost, skeleton, canonical[own], counts[own])
+                known[cost][own] = self._cost(cost, skeleton, canonical[own], counts[own])
         return known
 
     # -- all of its cells --------------------------------------------------------------------------

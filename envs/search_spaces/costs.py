@@ -1,6 +1,6 @@
 """Parameters, multiply-adds and shapes of an architecture, in closed form. No torch here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
@@ -13,7 +13,7 @@ from rl_designer.envs.layers.dense import classifier
 from rl_designer.envs.layers.kind import Part
 from rl_designer.envs.search_spaces.cell_layers import chain_of
 from rl_designer.envs.search_spaces.latency import CLASSIFIER
-from rl_designer.envs.search_spaces.limits import COSTS, Limits, counted, joined
+from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, Limits, counted, joined
 
 MOST_INPUT_VALUES = 10**8
 MOST_CLASSES = 10**6
@@ -151,14 +151,30 @@ def costs(architecture: Architecture, input_shape: Sequence[int], num_classes: i
 def costs_within(
     architecture: Architecture, input_shape: Sequence[int], num_classes: int, limits: Limits
 ) -> dict[str, int]:
-    """The costs of a complete architecture by their names, all that `limits` have a limit on, and the usual
-    ones. Raises as `describe`.
+    """The costs of a complete architecture by their names, all that `limits` count and the usual ones. Raises
+    as `describe`.
     """
     parts = list(parts_of(architecture, input_shape, num_classes))
     return {
         cost: int(reduce(partial(joined, cost), (COSTS[cost].of(part, limits) for part in parts)))
         for cost in counted(limits)
     }
+
+
+def counted_beside(architecture: Architecture, facts: Mapping[str, Any]) -> dict[str, int]:
+    """The costs that a run counts of a design beside the usual ones, limited or not, by their names.
+
+    Args:
+        facts: of the run's setting; of a damaged one nothing is known.
+    """
+    try:
+        limits = Limits.given(Limits.kept(facts))
+        if set(counted(limits)) == set(ALWAYS) or "input_shape" not in facts:
+            return {}
+        spent = costs_within(architecture, facts["input_shape"], facts["num_classes"], limits)
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return {cost: count for cost, count in spent.items() if cost not in ALWAYS}
 
 
 def parts_of(architecture: Architecture, input_shape: Sequence[int], num_classes: int) -> Iterator[Part]:

@@ -32,7 +32,7 @@ class LayerSpace(SearchSpace):
       and the classifier right after it still fit, and there is no dead end. A design that would be within a
       limit only thanks to a narrower layer later on, but isn't at some prefix, is out of reach.
 
-    A state is [shape's index, context's index, layers, parameters, macs, what else is limited and adds up].
+    A state is [shape's index, context's index, layers, parameters, macs, what else is counted].
     What depends on the shape and the action alone is tabulated once, so masks cost a few lookups whatever the
     number of actions; a limit on what doesn't add up is in these tables alone.
 
@@ -82,14 +82,14 @@ class LayerSpace(SearchSpace):
         after[:, _SHAPE] = self._next_shape[shape, actions]
         after[:, _CONTEXT] = self._next_context[context, actions]
         after[:, _LAYERS] = states[:, _LAYERS] + (actions != self.num_actions - 1)
-        for column, own in enumerate(self._own, start=_COSTS):
-            after[:, column] = states[:, column] + own[shape, actions]
+        for column, (cost, own) in enumerate(self._own.items(), start=_COSTS):
+            after[:, column] = joined(cost, states[:, column], own[shape, actions])
         return after
 
     def masks(self, states: States) -> NDArray[np.bool_]:
         shape = states[:, _SHAPE]
         masks = self._most_layers[states[:, _CONTEXT]] >= states[:, _LAYERS, None]
-        for column, most in enumerate(self._most, start=_COSTS):
+        for column, most in self._most.items():
             masks &= most[shape] >= states[:, column, None]
         return masks
 
@@ -121,19 +121,10 @@ class LayerSpace(SearchSpace):
         }
 
     def costs(self, actions: Actions) -> dict[str, NDArray[np.float64]]:
-        states, most = self.start(len(actions)), np.zeros((len(actions), len(self._held)), dtype=np.int64)
-        for column in actions.T:
-            live = column >= 0
-            shape, action = states[live, _SHAPE], column[live]
-            for place, held in enumerate(self._held.values()):
-                most[live, place] = np.maximum(most[live, place], held[shape, action])
-            states[live] = self.advance(states[live], action)
-        known = dict(zip(self._adding, states[:, _COSTS:].T, strict=True))
-        known |= dict(zip(self._held, most.T, strict=True))
-        return {
-            cost: joined(cost, known[cost], end[states[:, _SHAPE]]).astype(np.float64)
-            for cost, end in self._ends.items()
-        }
+        states = self.final_states(actions)
+        so_far = dict(zip(self._own, states[:, _COSTS:].T, strict=True))
+        ends = {cost: end[states[:, _SHAPE]] for cost, end in self._ends.items()}
+        return {cost: joined(cost, so_far[cost], end).astype(np.float64) for cost, end in ends.items()}
 
     def layer(self, step: int, action: int) -> Layer | None:
         return self._layers[action]
@@ -173,14 +164,15 @@ class LayerSpace(SearchSpace):
         """All [shapes, actions]: the shape after an action, its costs, and what a prefix may have cost so far
         so that the action is legal; -1 where the action doesn't fit the shape."""
         finished, limits = tables.finished, self.limits
-        self._adding = [cost for cost in finished if COSTS[cost].adds_up]
-        self._held = {cost: tables.own[cost] for cost in finished if not COSTS[cost].adds_up}
+        self._own = {cost: tables.own[cost] for cost in finished}
+        adding = {column: cost for column, cost in enumerate(finished, _COSTS) if COSTS[cost].adds_up}
         fits = tables.fits.copy()
-        for cost in self._held:
+        for cost in finished.keys() - adding.values():
             fits &= finished[cost] <= limits.of(cost)
         self._next_shape = tables.after
-        self._own = [tables.own[cost] for cost in self._adding]
-        self._most = [np.where(fits, limits.of(cost) - finished[cost], -1) for cost in self._adding]
+        self._most = {
+            column: np.where(fits, limits.of(cost) - finished[cost], -1) for column, cost in adding.items()
+        }
         # `stop` itself costs nothing.
         self._ends = {cost: finished[cost][:, -1] for cost in finished if cost in EXACT}
         if not self.masks(self.start(1)).any():

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from rl_designer.envs.architecture import Architecture, Layer
-from rl_designer.envs.search_spaces.limits import ALWAYS, COSTS, UNLIMITED, Limits
+from rl_designer.envs.search_spaces.limits import COSTS, UNLIMITED, Limits
 from rl_designer.quantities import show_count, show_figure
 from rl_designer.reports.cells import Graph, cell_graph
 from rl_designer.runs.reading import RunReport
@@ -90,21 +90,14 @@ def draw(architecture: Architecture, setting: Mapping[str, Any]) -> Drawing:
 
 def device_costs(architecture: Architecture, setting: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """What a run's design takes of a device, where that is counted: words, how much, the limit in words."""
-    from rl_designer.envs.search_spaces.costs import costs_within
+    from rl_designer.envs.search_spaces.costs import counted_beside
 
-    try:
-        limits = Limits.given(Limits.kept(setting))
-        device = [cost for cost in limits.counted if cost not in ALWAYS]
-        if not device or "input_shape" not in setting:
-            return []
-        spent = costs_within(architecture, setting["input_shape"], setting["num_classes"], limits)
-    except (ValueError, KeyError, TypeError):  # of a summary that somebody has changed
-        return []
-    figures = ((COSTS[cost], spent[cost], limits.of(cost)) for cost in device)
-    return [
-        (cost.words, cost.figure(own), f"of at most {cost.figure(most)}" if most < UNLIMITED else "no limit")
-        for cost, own, most in figures
-    ]
+    costs = []
+    for name, spent in counted_beside(architecture, setting).items():
+        cost, most = COSTS[name], Limits.given(Limits.kept(setting)).of(name)
+        told = f"of at most {cost.figure(most)}" if most < UNLIMITED else "no limit"
+        costs.append((cost.words, cost.figure(spent), told))
+    return costs
 
 
 def _options(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -14,8 +14,7 @@ from rl_designer.envs.evaluation import Evaluation
 from rl_designer.envs.metrics import ACCURACY, Objective
 from rl_designer.envs.problem import Design, best_of, rank
 from rl_designer.envs.rewards import BestBy
-from rl_designer.envs.search_spaces.costs import costs_within
-from rl_designer.envs.search_spaces.limits import ON_DEVICE, Limits
+from rl_designer.envs.search_spaces.limits import ON_DEVICE
 from rl_designer.oversight.audit import digest_of
 from rl_designer.quantities import show_figure
 from rl_designer.runs.finalists import Finalist, finalists_of
@@ -158,19 +157,16 @@ def read_run(run: Path | RunFolder, store: str | None = None) -> RunReport:
 
 def _on_device(designs: list[StoredDesign], setting: Mapping[str, Any]) -> list[StoredDesign]:
     """With what the run counts on its device; the store, open to runs for other devices, doesn't keep it."""
-    try:
-        limits = Limits.given(Limits.kept(setting))
-        counted = [cost for cost in ON_DEVICE if cost in limits.counted]
-        if not counted:
-            return designs
-        data = (setting["input_shape"], setting["num_classes"], limits)
-        told = [costs_within(found.design.architecture, *data) for found in designs]
-    except (ValueError, KeyError, TypeError):  # of a summary that somebody has changed
+    if not setting.get("device_numbers"):
         return designs
-    every: list[dict[str, Any]] = [{cost: spent[cost] for cost in counted} for spent in told]
-    evaluations = [replace(d.design.evaluation, **own) for d, own in zip(designs, every, strict=True)]
-    pairs = zip(designs, evaluations, strict=True)
-    return [replace(found, design=replace(found.design, evaluation=known)) for found, known in pairs]
+    from rl_designer.envs.search_spaces.costs import counted_beside
+
+    def costing(design: Design) -> Design:
+        counted = counted_beside(design.architecture, setting)
+        known: dict[str, Any] = {cost: counted[cost] for cost in ON_DEVICE if cost in counted}
+        return replace(design, evaluation=replace(design.evaluation, **known))
+
+    return [replace(found, design=costing(found.design)) for found in designs]
 
 
 def report_to_dict(reports: Sequence[RunReport]) -> dict[str, Any]:

@@ -198,9 +198,9 @@ def _settled_plan(search: Search, evaluator: Evaluator) -> ControlPlan:
     if "control_plan" in folder.summary:
         plan = ControlPlan(**folder.summary["control_plan"])
     else:
-        stored = store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id)
-        if config.device_costs:
-            stored = []  # what the store knows of a training says nothing of a device
+        # What the store knows of a training says nothing of a device.
+        there = not config.device_costs
+        stored = store.random_designs(*key.values(), most=MOST_STORED, besides=folder.id) if there else []
         comparable = not search.reward.sees_history
         plan = plan_control(
             config.agent_name, search.budget, search.setting.on_table, stored, comparable=comparable

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +16,12 @@ from rl_designer.errors import OverLimit
 from rl_designer.oversight.work import USED
 from rl_designer.runs.folder import RunFolder
 from tests.helpers.command_line import Ended
+from tests.rl_designer.oversight import ways_of_approval  # noqa: F401 - its ways are collected
 from tests.rl_designer.oversight.conftest import SMALL, House
+from tests.rl_designer.oversight.ways import RULES, WAYS, way, write
 
-RULES = """
-trainings = 4
-hours = 1
-max_parameters = 1_500
-data_folders = ["data"]
-datasets = ["wine", "mnist"]
-engines = ["local"]
-approval = ["retrain", "export", "predict"]
-"""
 WIDE = "trainings = 1_000\nhours = 99\nmax_parameters = 1_000_000\n"
 ROWS = "a,b,kind\n" + "".join(f"{i % 7},{i % 5},{'xy'[i % 2]}\n" for i in range(60))
-
-Way = Callable[[House, pytest.MonkeyPatch], "Ended | None"]
-WAYS: dict[str, tuple[str, Way]] = {}
-
-
-def way(key: str) -> Callable[[Way], Way]:
-    """Of getting around the rule of that name."""
-
-    def known(found: Way) -> Way:
-        WAYS[found.__name__.strip("_")] = key, found
-        return found
-
-    return known
 
 
 def train(house: House, *options: object) -> Ended:
@@ -56,12 +35,6 @@ def interrupted(house: House, **facts: Any) -> Path:
     folder = RunFolder.open(Path("runs/a"))
     folder.update_summary(state="interrupted", **facts)
     return folder.path
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 def data_folder(house: House) -> Path:
@@ -281,126 +254,6 @@ def leaving_out_the_limits_that_a_run_was_begun_with(house: House, _: Any) -> En
 @way("engines")
 def going_on_elsewhere(house: House, _: Any) -> Ended:
     return house.command("resume", interrupted(house), "--engine", "ray")
-
-
-# -- winners -----------------------------------------------------------------------------------------
-
-
-@way("approval")
-def training_an_unapproved_winner(house: House, _: Any) -> Ended:
-    return house.command("retrain", "runs/a", "--seeds", 1)
-
-
-@way("approval")
-def training_its_architecture_from_a_file(house: House, _: Any) -> Ended:
-    [file] = Path("runs/a/retrained").glob("*/architecture.json")
-    shutil.copy(file, "mine.json")
-    return house.command("retrain", "mine.json", "--data", "wine", "--seeds", 1)
-
-
-@way("approval")
-def exporting_it_in_python(house: House, _: Any) -> None:
-    rl.export("runs/a", "out")
-
-
-@way("approval")
-def exporting_from_its_folder(house: House, _: Any) -> Ended:
-    [folder] = Path("runs/a/retrained").iterdir()
-    return house.command("export", folder, "--output", "out")
-
-
-@way("approval")
-def predicting_from_a_copy_of_its_files(house: House, _: Any) -> Ended:
-    shutil.copytree("runs/a/exported", "out")
-    return house.command("predict", "out", "new.csv")
-
-
-@way("approval")
-def the_approval_of_another_design(house: House, _: Any) -> Ended:
-    other = rl.load_run("runs/a").designs[-1].architecture.digest
-    assert other != rl.load_run("runs/a").best.architecture.digest  # type: ignore[union-attr]
-    assert house.command("approve", "runs/a", "--design", other, "--by", "A", "--reason", "b").status == 0
-    return house.command("predict", "runs/a", "new.csv")
-
-
-@way("approval")
-def other_weights_under_an_approved_name(house: House, _: Any) -> Ended:
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    [weights] = Path("runs/a/retrained").glob("*/seed-0.safetensors")
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
-    return house.command("predict", "runs/a", "new.csv")
-
-
-@way("approval")
-def weights_that_were_made_after_the_approval_of_the_design(house: House, _: Any) -> Ended:
-    folder = next(Path("runs/a/retrained").iterdir())
-    shutil.move(folder, "elsewhere")
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    assert house.command("retrain", "runs/a", "--seeds", 1, "--epochs", 1, "--no-rivals").status == 0
-    return house.command("export", "runs/a", "--output", "out")
-
-
-@way("approval")
-def weights_of_a_seed_that_was_trained_after_the_approval(house: House, _: Any) -> Ended:
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    assert house.command("retrain", "runs/a", "--seeds", 2, "--epochs", 1, "--no-rivals").status == 0
-    return house.command("predict", "runs/a", "new.csv", "--weights-of", 1)
-
-
-@way("approval")
-def exported_weights_that_were_exchanged(house: House, _: Any) -> Ended:
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    [weights] = Path("runs/a/exported").glob("*.safetensors")
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
-    return house.command("predict", "runs/a/exported", "new.csv")
-
-
-@way("approval")
-def a_copy_of_an_approved_network_outside_its_run(house: House, _: Any) -> Ended:
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    shutil.copytree(next(Path("runs/a/retrained").iterdir()), "mine")
-    return house.command("predict", "mine", "new.csv")
-
-
-@way("approval")
-def a_copy_of_the_run_from_before_the_approval(house: House, _: Any) -> Ended:
-    shutil.copytree("runs/a", "runs/b")
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    return house.command("predict", "runs/b", "new.csv")
-
-
-@way("approval")
-def an_approved_log_in_another_run(house: House, _: Any) -> Ended:
-    shutil.copytree("runs/a", "runs/b")
-    [weights] = Path("runs/b/retrained").glob("*/seed-0.safetensors")
-    content = bytearray(weights.read_bytes())
-    content[-1] ^= 1
-    weights.write_bytes(content)
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    for name in ("audit.jsonl", "summary.json"):
-        shutil.copy(Path("runs/a", name), Path("runs/b", name))
-    return house.command("predict", "runs/b", "new.csv")
-
-
-@way("max_parameters")
-def experience_of_larger_networks(house: House, _: Any) -> Ended:
-    house.rule(RULES.replace('"mnist"]', '"mnist", "task:"]'))
-    return house.command("experience", "build", "e", "--kind", "features", "--tasks", 1, "--designs", 2)
-
-
-@way("trainings")
-def more_seeds_of_an_approved_winner(house: House, _: Any) -> Ended:
-    assert house.command("approve", "runs/a", "--by", "A", "--reason", "b").status == 0
-    return house.command("retrain", "runs/a", "--seeds", 5, "--output", "out", "--epochs", 1)
-
-
-@way("approval")
-def a_wider_limit_for_one_command(house: House, _: Any) -> Ended:
-    return house.command("export", "runs/a", "--limits", write(Path("wide.toml"), "approval = []"))
 
 
 @pytest.mark.parametrize("name", WAYS)
