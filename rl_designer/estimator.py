@@ -68,7 +68,7 @@ class _NetworkEstimator(BaseEstimator):
     space: str | None = None
     hyperparameters: bool | None = None
     augment: str | None = None
-    symbols: Literal["characters", "words"] | None = None
+    symbols: Literal["characters", "words", "pieces"] | None = None
     vocabulary: int | None = None
     control_share: float = 0.25
     device: str = "auto"

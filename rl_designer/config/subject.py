@@ -38,15 +38,15 @@ class Subject(Settings):
         needs="data",
         for_training=True,
     )
-    symbols: Literal["characters", "words"] | None = setting(
-        "What texts are made of.",
+    symbols: Literal["characters", "words", "pieces"] | None = setting(
+        "What texts are made of; pieces are words, those that aren't known cut into known ones.",
         shown="words, where there are several in a text and most stand in others, too",
         needs="data",
         for_training=True,
     )
     vocabulary: Count | None = setting(
         "Most symbols of texts, the most frequent ones; each costs the width of the embedding.",
-        shown="500 characters, 2,000 words",
+        shown="500 characters, 2,000 words or pieces",
         needs="data",
         for_training=True,
     )

@@ -28,8 +28,8 @@ RECIPES: Sequence[Mapping[str, Any]] = (
 )
 # Of texts besides: what few examples let a network learn by heart are single words.
 _OF_TEXTS: Sequence[Mapping[str, Any]] = (
-    {"augment": "drop-symbols", "epochs": 30},
-    {"augment": "drop-symbols", "epochs": 15, "learning_rate": 0.005},
+    {"augment": "drop-symbols", "epochs": 15, "weight_decay": 0.3},
+    {"augment": "drop-symbols", "epochs": 30, "weight_decay": 0.3},
 )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rl_designer.envs.datasets.rows.table import Rows, object_array
 
-Symbols = Literal["characters", "words"]
+Symbols = Literal["characters", "words", "pieces"]
 _FEWEST_DISTINCT = 20
 _LEAST_SHARE = 0.5  # of the filled cells of a column that are distinct, where it holds texts
 

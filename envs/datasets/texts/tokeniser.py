@@ -20,7 +20,12 @@ from rl_designer.envs.files.untrusted import damage_told
 _SPECIAL = UNKNOWN + 1  # padding, and what isn't known
 _FEWEST_TEXTS = 2  # that a symbol is seen in
 # With those two. A network pays for each symbol by the width of its embedding.
-_USUAL: Mapping[Symbols, int] = {"characters": 500, "words": 2_000}
+_USUAL: Mapping[Symbols, int] = {"characters": 500, "words": 2_000, "pieces": 2_000}
+_READ_AS: Mapping[Symbols, str] = {
+    "characters": "characters",
+    "words": "words in lower case",
+    "pieces": "words in lower case, unknown ones cut into known ones",
+}
 _MOST = 100_000
 _WORDS_FROM = 4  # of a text, the median, from which on symbols are words
 _SEEN_AGAIN = 0.75  # of all words, that must be in the vocabulary for that
@@ -122,13 +127,15 @@ def learned(texts: Texts, reading: Reading, where: str) -> tuple[Tokeniser, str]
             f"the texts of {where} have no {kind} that at least {_FEWEST_TEXTS} texts of the training part "
             "have in common"
         )
+    known = set(vocabulary)
+    cut = [symbols_of(text, kind, known) for text in texts.values]
     lengths = sorted(map(len, cut))
     length = lengths[math.ceil(_UNCUT * len(lengths)) - 1]
     length = min(max(length, _LENGTHS[0]), _LENGTHS[1])
     tokeniser = Tokeniser(kind, vocabulary, length, texts.column)
     of_column = "" if texts.column is None else f" of the column {texts.column!r}"
     told = (
-        f"texts{of_column}, read as {kind}{' in lower case' if kind == 'words' else ''}: "
+        f"texts{of_column}, read as {_READ_AS[kind]}: "
         f"{tokeniser.size:,} symbols, one for padding and one for unknown ones among them, the others seen "
         f"in at least {_FEWEST_TEXTS} training texts; length {length:,} (median {median(lengths):g}, longest "
         f"{lengths[-1]:,})"
@@ -154,8 +161,9 @@ def _are_words(cut: Sequence[Sequence[str]], vocabulary: Sequence[str]) -> bool:
 
 def notes_on(tokeniser: Tokeniser, part: str, texts: Sequence[str]) -> list[str]:
     """What is said of texts of a part: how much is cut off, unknown, empty."""
-    cut = [symbols_of(text, tokeniser.symbols) for text in texts]
-    known, total = set(tokeniser.vocabulary), max(1, sum(map(len, cut)))
+    known = set(tokeniser.vocabulary)
+    cut = [symbols_of(text, tokeniser.symbols, known) for text in texts]
+    total = max(1, sum(map(len, cut)))
     long = sum(len(symbols) > tokeniser.length for symbols in cut)
     beyond = sum(max(0, len(symbols) - tokeniser.length) for symbols in cut)
     strange = sum(symbol not in known for symbols in cut for symbol in symbols)

@@ -49,6 +49,11 @@ def test_what_symbols_are() -> None:
     assert symbols_of(" Don't\n  STOP! ", "words") == ["don", "'", "t", "stop", "!"]
     assert symbols_of("e\u0301", "characters") == ["\u00e9"], "one letter however it is written"
     assert symbols_of("", "words") == []
+    # Pieces: the longest known words in an unknown one, from its beginning on; those of three letters are none.
+    known = {"image", "viewer", "view", "ing", "pre"}
+    cut = symbols_of("Image preimageviewering, ing photo", "pieces", known)
+    assert cut == ["image", "image", "viewer", ",", "ing", "photo"]
+    assert symbols_of("Don't", "pieces") == symbols_of("Don't", "words"), "nothing is known yet"
 
 
 def test_short_texts_are_characters_and_sentences_words_unless_it_is_said() -> None:
@@ -64,6 +69,19 @@ def test_short_texts_are_characters_and_sentences_words_unless_it_is_said() -> N
     strange = [" ".join(f"w{i}x{j}" for j in range(6)) for i in range(40)]
     few = prepared(strange, [i % 2 for i in range(40)]).tokeniser
     assert few is not None and few.symbols == "characters"
+
+
+def test_pieces_have_the_symbols_of_words_and_read_more_by_them() -> None:
+    as_words, pieces = (sentences(reading=Reading(symbols=kind)).tokeniser for kind in ("words", "pieces"))
+    assert as_words is not None and pieces is not None
+    assert pieces.vocabulary == as_words.vocabulary and pieces.input_shape == as_words.input_shape
+    text, apart = "The seabarkedsofa barked, unbarked!", "the barked sofa barked, barked !"
+    assert (pieces.apply([text]) == pieces.apply([apart])).all() and UNKNOWN in as_words.apply([text])
+    # Nothing that is known reads otherwise.
+    assert (pieces.apply(SENTENCES) == as_words.apply(SENTENCES)).all()
+    assert (Tokeniser.from_dict(pieces.to_dict()).apply([text]) == pieces.apply([text])).all()
+    told = "\n".join(sentences(reading=Reading(symbols="pieces")).about)
+    assert "read as words in lower case, unknown ones cut into known ones" in told
 
 
 def test_the_vocabulary_is_the_training_part_s_most_frequent_first() -> None:
