@@ -140,6 +140,8 @@ def learned(texts: Texts, reading: Reading, where: str) -> tuple[Tokeniser, str]
         f"in at least {_FEWEST_TEXTS} training texts; length {length:,} (median {median(lengths):g}, longest "
         f"{lengths[-1]:,})"
     )
+    if kind == "words" and reading.symbols is None:
+        told += "; --symbols pieces cuts unknown words into known ones"
     return tokeniser, told
 
 

@@ -82,6 +82,7 @@ def test_pieces_have_the_symbols_of_words_and_read_more_by_them() -> None:
     assert (Tokeniser.from_dict(pieces.to_dict()).apply([text]) == pieces.apply([text])).all()
     told = "\n".join(sentences(reading=Reading(symbols="pieces")).about)
     assert "read as words in lower case, unknown ones cut into known ones" in told
+    assert "--symbols pieces cuts unknown words" in "\n".join(sentences().about) and "--symbols" not in told
 
 
 def test_the_vocabulary_is_the_training_part_s_most_frequent_first() -> None:

@@ -1,5 +1,6 @@
 """A network on texts: searched, trained, judged by rivals, used, exported, used without this package."""
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import torch
 import rl_designer as rl
 from rl_designer.envs.architecture import Architecture, Layer
 from rl_designer.envs.datasets import load_dataset
+from rl_designer.envs.datasets.texts import Tokeniser
 from rl_designer.exporting.card import card
 from rl_designer.exporting.description import load_exported
 from rl_designer.exporting.export import export
@@ -105,6 +107,17 @@ def test_plain_python_reads_texts_alike(trained: dict[str, Any], exported: Path,
     np.testing.assert_allclose(probabilities, expected.outputs, atol=1e-6)
     again = load_exported(exported).predict(ASKED)
     np.testing.assert_allclose(again.outputs, expected.outputs, atol=1e-6)
+
+
+def test_plain_python_cuts_unknown_words_into_pieces_alike(exported: Path) -> None:
+    spec = importlib.util.spec_from_file_location("network", exported / "network.py")
+    assert spec is not None and spec.loader is not None
+    network = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(network)
+    known = Tokeniser("pieces", ("viewer", "image", "the"), 6)
+    texts = ["The image viewer", "An imageviewer", "PREIMAGE", "xy", ""]
+    assert network.numbered(texts, known.to_dict()) == known.apply(texts).astype(int).tolist()
+    assert network.numbered(texts, known.to_dict())[1] == [1, 3, 2, 0, 0, 0]
 
 
 @pytest.mark.skipif(bool(FORMATS["onnx"].missing), reason="onnx isn't installed")
