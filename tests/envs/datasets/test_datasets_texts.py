@@ -49,7 +49,7 @@ def test_what_symbols_are() -> None:
     assert symbols_of(" Don't\n  STOP! ", "words") == ["don", "'", "t", "stop", "!"]
     assert symbols_of("e\u0301", "characters") == ["\u00e9"], "one letter however it is written"
     assert symbols_of("", "words") == []
-    # Pieces: the longest known words in an unknown one, from its beginning on; those of three letters are none.
+    # The longest known words in an unknown one, from its beginning on; those of three letters are none.
     known = {"image", "viewer", "view", "ing", "pre"}
     cut = symbols_of("Image preimageviewering, ing photo", "pieces", known)
     assert cut == ["image", "image", "viewer", ",", "ing", "photo"]
