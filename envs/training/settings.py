@@ -84,11 +84,12 @@ class TrainingSettings:
         if not 0 <= self.label_smoothing < 1:
             raise Error(f"label_smoothing must be at least 0 and below 1, got {self.label_smoothing}")
         if self.augment is not False and self.augment not in AUGMENTATIONS:
-            raise Error(f"{unknown_name('augmentation', str(self.augment), AUGMENTATIONS)} Or False.")
+            legal = unknown_name("augmentation", str(self.augment), AUGMENTATIONS)
+            raise Error(f"{legal} For none: False in Python, --no-augment of `retrain`.")
         named = {"precision": PRECISIONS, "optimizer": OPTIMIZERS, "class_weights": CLASS_WEIGHTS}
-        for name, legal in named.items():
-            if (value := getattr(self, name)) not in legal:
-                raise Error(unknown_name(name.replace("_", " "), str(value), legal))
+        for name, choices in named.items():
+            if (value := getattr(self, name)) not in choices:
+                raise Error(unknown_name(name.replace("_", " "), str(value), choices))
 
     def decided_by(self, architecture: Architecture) -> Self:
         """The same where a design doesn't say how it is trained; what it says wins. Raises ValueError as for
