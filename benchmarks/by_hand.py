@@ -77,10 +77,10 @@ def measured(
 ) -> dict[str, Any]:
     """The winner's score, and others' by name."""
     run, on = folder / "run", ("--data", name)
+    given = dict(setting.split("=", 1) for setting in settings)
     limit = ("--max-parameters", max_parameters)
     if not _finished(run):
-        pairs = (setting.split("=", 1) for setting in settings)
-        how = [word for name, value in pairs for word in (option_name(name), value)]
+        how = [word for name, value in given.items() for word in (option_name(name), value)]
         budget = ("--evaluations", evaluations, "--seed", seed)
         _ran("train", *on, *limit, *budget, *how, "--run", run)
     [winner] = _ran("retrain", run, "--seeds", seeds)["designs"]
@@ -89,7 +89,8 @@ def measured(
     if references:
         recipe = [word for each in CHOSEN for word in _given(each, winner["settings"])]
         only = [word for reference in references for word in ("--only", reference)]
-        trained = (*on, *limit, *only, *recipe, "--seeds", seeds, "--output", folder / "by-hand")
+        reading = ("--space", given["space"]) if "space" in given else ()
+        trained = (*on, *reading, *limit, *only, *recipe, "--seeds", seeds, "--output", folder / "by-hand")
         others |= {line["name"]: line for line in _ran("benchmark", "references", *trained)["references"]}
     return {
         "winner": winner["test_figures"][metric]["mean"],
