@@ -35,8 +35,6 @@ class PPO(PolicyAgent):
         warm: designs drawn at random at first, less those that are there already.
         batch: designs evaluated a round.
         bound: the reward is the model's mean and this many standard deviations.
-        experienced_bound: the same as long as experience is believed; fewer, since what it expects is mostly
-            right, and a short search had better try that than what is unlike all that it knows.
         front_bound: the same where several objectives are searched for; fewer, since a front is tried out all
             along it. Of the designs that are evaluated it is the factor of the deviations.
         updates: PPO updates a round, each of `episodes` designs; 0 leaves the policy untrained.
@@ -74,7 +72,6 @@ class PPO(PolicyAgent):
         warm: int = 8,
         batch: int = 4,
         bound: float = 2.0,
-        experienced_bound: float = 1.0,
         front_bound: float = 1.0,
         updates: int = 3,
         entropy: float = 0.2,
@@ -124,7 +121,6 @@ class PPO(PolicyAgent):
         self.warm = warm
         self.batch = batch
         self.bound = bound
-        self.experienced_bound = experienced_bound
         self.front_bound = front_bound
         self.updates = updates
         self.entropy = entropy
@@ -213,7 +209,7 @@ class PPO(PolicyAgent):
     def _hope(self, space: SearchSpace) -> "Score":
         def score(actions: Actions) -> NDArray[np.float64]:
             mean, deviation = self._believed.predict(space, actions)
-            return mean + self._bound_now * deviation
+            return mean + self.bound * deviation
 
         return score
 
@@ -275,11 +271,7 @@ class PPO(PolicyAgent):
         if len(fresh) <= self.batch:
             return fresh
         mean, covariance = belief.joint(space, fresh)
-        return fresh[promising(mean, covariance, belief.noise, self._bound_now, self.batch)]
-
-    @property
-    def _bound_now(self) -> float:
-        return self.bound if self.memory.experienced is None else self.experienced_bound
+        return fresh[promising(mean, covariance, belief.noise, self.bound, self.batch)]
 
     @property
     def _believed(self) -> Belief:

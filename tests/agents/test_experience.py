@@ -169,20 +169,6 @@ def test_ppo_goes_on_with_the_policy_of_experience() -> None:
     assert all(np.array_equal(weights[name], theirs[name]) for name in theirs)
 
 
-def test_ppo_tries_what_is_expected_to_be_good_while_experience_is_believed() -> None:
-    mean, deviation = 1.0, 0.25
-
-    class Known:
-        def predict(self, space: LayerSpace, actions: np.ndarray) -> tuple[float, float]:
-            return mean, deviation
-
-    agent = PPO(bound=4.0, experienced_bound=1.0)
-    agent.belief = Known()  # type: ignore[assignment]
-    for memory, bound in ((Memory([source()]), 1.0), (Memory([]), 4.0)):
-        agent.memory = memory
-        assert agent._hope(space())(space().pad([])) == mean + bound * deviation
-
-
 def test_scores_are_those_among_random_designs() -> None:
     prior = source().belief
     assert isinstance(prior, Prior)
