@@ -127,8 +127,9 @@ def learned(texts: Texts, reading: Reading, where: str) -> tuple[Tokeniser, str]
             f"the texts of {where} have no {kind} that at least {_FEWEST_TEXTS} texts of the training part "
             "have in common"
         )
-    known = set(vocabulary)
-    cut = [symbols_of(text, kind, known) for text in texts.values]
+    if kind == "pieces":  # which are cut by what is known, and that is known only now
+        known = set(vocabulary)
+        cut = [symbols_of(text, kind, known) for text in texts.values]
     lengths = sorted(map(len, cut))
     length = lengths[math.ceil(_UNCUT * len(lengths)) - 1]
     length = min(max(length, _LENGTHS[0]), _LENGTHS[1])
